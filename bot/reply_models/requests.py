@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias, TypeVar
 
 import openai
@@ -68,6 +69,23 @@ _REFUSALS = (400, 404, 422, 429)
 _REFUSED_CAUSES = ("model_failed", "model_refused", "model_too_long")
 
 
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    """What a server accepts, as far as it is known: the parameters that it refuses are `left_out`.
+
+    The conversation gets the `shapes`, in this order.
+    """
+
+    left_out: frozenset[str] = frozenset()
+    shapes: tuple[Shape, ...] = ()
+
+    def of(self, body: Json) -> Json:
+        """Return a body without the parameters that are left out."""
+        return {
+            name: value for name, value in body.items() if name not in self.left_out
+        }
+
+
 class ModelRequests:
     """Sends requests to one model and remembers what its server does not accept.
 
@@ -103,21 +121,21 @@ class ModelRequests:
         self.api: ReplyApi = api
         self._max_output_tokens = max_output_tokens
         self._first_event_seconds = first_event_seconds
-        self._left_out: set[str] = set()
-        self._shapes: list[Shape] = []
+        self._accepted = _Accepted()
 
     @property
     def output_limit(self) -> int | None:
         """The limit of output tokens that is sent, if one is."""
-        if "max_output_tokens" in self._left_out:
+        if "max_output_tokens" in self._accepted.left_out:
             return None
         return self._max_output_tokens
 
     @property
     def learned(self) -> list[str]:
         """What its server has asked for so far: shapes, and parameters that are left out."""
-        shapes = [shape.name for shape in self._shapes]
-        left_out = [f"requests without {name}" for name in sorted(self._left_out)]
+        shapes = [shape.name for shape in self._accepted.shapes]
+        names = sorted(self._accepted.left_out)
+        left_out = [f"requests without {name}" for name in names]
         return shapes + left_out
 
     async def events(
@@ -190,11 +208,12 @@ class ModelRequests:
         """Return the events of a new response; one temporary failure is repeated."""
         retries = self._retries
         while True:
-            body = self._body(conversation, tools, identifier)
+            accepted = self._accepted
+            body = self._body(accepted, conversation, tools, identifier)
             try:
-                return await self._post_stream(body)
+                return await self._post_stream(accepted, body)
             except openai.APIError as error:
-                if self._adapted(body, error):
+                if self._adapted(accepted, body, error):
                     continue
                 failed = failure_of(error)
                 may_be_repeated = failed.cause == "model_down" and not failed.silent
@@ -207,22 +226,26 @@ class ModelRequests:
             retries -= 1
             await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _post_stream(self, body: Json) -> openai.AsyncStream[object]:
+    async def _post_stream(
+        self, accepted: _Accepted, body: Json
+    ) -> openai.AsyncStream[object]:
         """Return the stream of a new response; if the connection is lost, ask once more."""
         try:
-            return await self._post(body)
+            return await self._post(accepted, body)
         except openai.APIConnectionError as error:
             if not is_lost_connection(error):
                 raise
-        return await self._post(body)
+        return await self._post(accepted, body)
 
-    async def _post(self, body: Json) -> openai.AsyncStream[object]:
+    async def _post(
+        self, accepted: _Accepted, body: Json
+    ) -> openai.AsyncStream[object]:
         path = "/responses"
         sent = body
         if self.api == "chat":
             path = "/chat/completions"
             sent = chat_body(body)
-            if "stream_options" in self._left_out:
+            if "stream_options" in accepted.left_out:
                 del sent["stream_options"]
         return await self.client.post(
             path,
@@ -243,7 +266,8 @@ class ModelRequests:
         }
         try:
             async with asyncio.timeout(PROBE_ANSWER_SECONDS):
-                begun = await self._post_stream(self._accepted(body))
+                accepted = self._accepted
+                begun = await self._post_stream(accepted, accepted.of(body))
                 async with (
                     begun as stream,
                     aclosing(self._translated(stream)) as events,
@@ -271,19 +295,20 @@ class ModelRequests:
         """
         client = self.client.with_options(timeout=seconds)
         return await client.post(
-            "/responses", body=self._accepted(body), cast_to=_PLAIN
+            "/responses", body=self._accepted.of(body), cast_to=_PLAIN
         )
 
     def _body(
         self,
+        accepted: _Accepted,
         conversation: Items,
         tools: Items,
         identifier: str,
     ) -> Json:
         items = [dict(item) for item in conversation]
-        if "include" in self._left_out:
+        if "include" in accepted.left_out:
             items = [item for item in items if item.get("type") != "reasoning"]
-        for shape in self._shapes:
+        for shape in accepted.shapes:
             items = shape.of(items)
         body: Json = {
             "model": self.model,
@@ -299,39 +324,44 @@ class ModelRequests:
             body["include"] = ["reasoning.encrypted_content"]
         if self._effort:
             body["reasoning"] = {"effort": self._effort}
-        return self._accepted(body)
+        return accepted.of(body)
 
-    def _accepted(self, body: Json) -> Json:
-        """Return a body without the parameters that the host has refused before."""
-        return {
-            name: value for name, value in body.items() if name not in self._left_out
-        }
+    def _adapted(self, sent: _Accepted, body: Json, error: openai.APIError) -> bool:
+        """Remember what a refusal asks for; return whether another request can then differ.
 
-    def _adapted(self, body: Json, error: openai.APIError) -> bool:
-        """Remember what a refusal asks for; return whether another request can then differ."""
-        if shape := self._refused_shape(body, error):
-            log.warning("the model's server asks for %s", shape.name)
-            self._shapes.append(shape)
+        `sent` is what was known when the request was sent: another one that was refused meanwhile
+        may have been for the same reason.
+        """
+        known = self._accepted
+        if shape := self._refused_shape(sent, body, error):
+            if shape not in known.shapes:
+                log.warning("the model's server asks for %s", shape.name)
+                self._accepted = replace(known, shapes=(*known.shapes, shape))
             return True
-        if parameter := self._refused_parameter(body, error):
-            log.warning("the model refuses the parameter %s", parameter)
-            self._left_out.add(parameter)
+        if parameter := self._refused_parameter(sent, body, error):
+            if parameter not in known.left_out:
+                log.warning("the model refuses the parameter %s", parameter)
+                self._accepted = replace(known, left_out=known.left_out | {parameter})
             return True
         return False
 
-    def _refused_shape(self, body: Json, error: openai.APIError) -> Shape | None:
+    def _refused_shape(
+        self, sent: _Accepted, body: Json, error: openai.APIError
+    ) -> Shape | None:
         """Return the shape for whose lack a request was refused, with any status, or None."""
         if not isinstance(error, openai.APIStatusError):
             return None
         told = words_of_error(error)
         for shape in SHAPES:
-            if shape in self._shapes or not shape.refusal.search(told):
+            if shape in sent.shapes or not shape.refusal.search(told):
                 continue
             if shape.of(body["input"]) != body["input"]:
                 return shape
         return None
 
-    def _refused_parameter(self, body: Json, error: openai.APIError) -> str | None:
+    def _refused_parameter(
+        self, sent: _Accepted, body: Json, error: openai.APIError
+    ) -> str | None:
         """Return the optional parameter for which a request was refused, or None.
 
         The refusal of a reasoning item that is sent back counts as one of ``include``. A request
@@ -346,16 +376,16 @@ class ModelRequests:
         cause = failure_of(error).cause
         if cause not in _REFUSED_CAUSES:
             return None
-        sent = {*body}
+        names = {*body}
         if self.api == "chat":
-            sent.add("stream_options")
+            names.add("stream_options")
         if any(item.get("type") == "reasoning" for item in body["input"]):
-            sent.add("include")
+            names.add("include")
         if cause == "model_too_long":
-            sent &= {"max_output_tokens"}
+            names &= {"max_output_tokens"}
         told = words_of_error(error)
         for name, refusal in _OPTIONAL.items():
-            if name in sent - self._left_out and refusal.search(told):
+            if name in names - sent.left_out and refusal.search(told):
                 return name
         return None
 

@@ -12,6 +12,7 @@ does, and sends of the events only the pieces of text and the last one.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -340,6 +341,7 @@ class ModelServer:
     """A proxy in front of the stand-in at `upstream`.
 
     `requests` are the bodies that came, `left` the number of streams that were read to their end.
+    With `together`, requests for a response are answered once as many have come.
     """
 
     dialect: Dialect
@@ -347,12 +349,15 @@ class ModelServer:
     url: str = ""
     requests: list[Body] = field(default_factory=list)
     left: int = 0
+    together: asyncio.Barrier | None = None
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Pass a request on, and its answer back."""
         body = await request.json() if request.can_read_body else {}
         if request.path.endswith("/responses"):
             self.requests.append(body)
+            if self.together is not None:
+                await self.together.wait()
             if (refusal := self.dialect.refuse(body)) is not None:
                 return web.json_response(refusal[1], status=refusal[0])
             body = self.dialect.reads(body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -156,6 +157,27 @@ async def test_a_refused_parameter_is_left_out_from_then_on(
     assert ("max_output_tokens" in sent) is (dialect not in (VLLM, STRICT))
     refused = {VLLM: 1, OLLAMA: 1, STRICT: 4}.get(dialect, 0)
     assert len(server.requests) == refused + 2
+
+
+@pytest.mark.parametrize(
+    "dialect",
+    [VLLM, OLLAMA, STRICT],
+    indirect=True,
+    ids=["vllm", "ollama", "strict"],
+)
+async def test_requests_that_are_refused_together_are_all_sent_again(
+    server: ModelServer, client: openai.AsyncOpenAI
+) -> None:
+    """What the first refusal has taught is no reason to give up the second, nor teaches it more."""
+    alone = create_replier(client, effort="minimal")
+    assert (await alone.reply(ALICE, PROMPT, Shown(), LookTool())).text
+    server.together = asyncio.Barrier(2)
+    replier = create_replier(client, effort="minimal")
+    answers = await asyncio.gather(
+        *[replier.reply(ALICE, PROMPT, Shown(), LookTool()) for _ in range(2)]
+    )
+    assert all(answer.text for answer in answers)
+    assert replier.models[0].learned == alone.models[0].learned
 
 
 @pytest.mark.parametrize("dialect", [VLLM], indirect=True, ids=["vllm"])
