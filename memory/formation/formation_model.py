@@ -132,16 +132,19 @@ class FormationModel:
         Raises `WordsUnreadable` if the model fails on these messages but answers others, and
         `FormationUnavailable` if it fails on others, too, or the failure is temporary.
         """
-        way = self.way or "tools"
+        known = self.way
+        way = known or "tools"
         try:
             answer = await self._whole_answer(way, messages, tools)
         except _CallFailed as failure:
             return await self._answer_after(failure, way, messages, tools)
         if answer.tool_calls:
             self.way = way
-        elif self.way is None:
-            # There was nothing to remember, or the server did not pass on the tools.
-            self.way = await self._find_way()
+        elif known is None:
+            # There was nothing to remember, or the server did not pass on the tools. Another run
+            # may have found out meanwhile.
+            if self.way is None:
+                self.way = await self._find_way()
             if self.way == "schema":
                 return await self._last_answer("schema", messages, tools)
         return answer

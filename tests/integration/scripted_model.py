@@ -75,7 +75,8 @@ class ScriptedModel:
     Requests for verdicts are apart: `verdicts` says how they are answered; without a step every
     proposal is approved. So are `probes`, which hold no words: each gets `probe`. A request whose
     text holds `poison` gets that status, that body, an answer that loops to its limit, or a call
-    whose arguments have no end.
+    whose arguments have no end. A request with tools whose text holds `late` waits twice at that
+    barrier before it is answered.
     """
 
     script: list[Step] = field(default_factory=list)
@@ -98,6 +99,7 @@ class ScriptedModel:
     embedding_requests: list[list[str]] = field(default_factory=list)
     embeddings_status: int = 200
     barrier: asyncio.Barrier | None = None
+    late: Mapping[str, asyncio.Barrier] = field(default_factory=dict)
     base_url: str = ""
 
     @property
@@ -117,6 +119,10 @@ class ScriptedModel:
     async def answered(self, request: web.Request) -> web.Response:
         """Answer a request for proposals or for verdicts, as its endpoint does."""
         body = await request.json()
+        for text, barrier in self.late.items():
+            if body.get("tools") and text in asked_text(body):
+                await barrier.wait()
+                await barrier.wait()
         step = await self._step(request.path, body)
         if step == "loop":
             return web.json_response(_cut_off(body))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from typing import Any
@@ -214,6 +215,24 @@ async def test_a_server_without_tools_is_asked_by_a_schema(
     assert all(
         "tools" not in one and len(one["messages"]) == 1 for one in model.requests[-2:]
     )
+
+
+async def test_words_are_read_whose_tools_were_dropped_while_the_way_was_found(
+    former: Former, model: ScriptedModel
+) -> None:
+    """An answer without a call says nothing where another run has found that there are no tools."""
+    model.tools = "dropped"
+    barrier = asyncio.Barrier(2)
+    model.late = {"ラーメン": barrier}
+    reading = asyncio.create_task(former.form(ALICE_DM, words("ラーメンが好きです")))
+    await barrier.wait()
+    await former.form(ALICE_DM, words("こんにちは"))
+    assert len(model.probes) == 2
+    model.answer([RAMEN])
+    await barrier.wait()
+    formed = await reading
+    assert [change.action for change in formed.changes] == ["remembered"]
+    assert len(model.probes) == 2
 
 
 async def test_a_model_with_nothing_to_remember_is_asked_once_whether_it_calls_tools(
