@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import logging
 import re
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+import langmem  # type: ignore[import-untyped]
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall
 from langchain_core.outputs import ChatGeneration, ChatResult
@@ -30,10 +30,6 @@ from memory.formation.tool_definitions import (
 from memory.model.errors import FormationUnavailable
 from memory.store.memories import Memory
 
-with warnings.catch_warnings():
-    # langmem 0.0.30 imports trustcall 0.0.39, which imports Send from a deprecated module.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    import langmem  # type: ignore[import-untyped]
 # trustcall logs answers that it cannot parse, and those quote the person.
 logging.getLogger("extraction").setLevel(logging.CRITICAL)
 
