@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 
 from bot.app import App
+from bot.cancellation import cancel_until_done
 from bot.conversation.edits import DELETE_ANSWER
 from bot.conversation.inbox import ANSWER
 from bot.conversation.turns import FORM_MEMORIES
 from bot.locale import LANGUAGES, Localizer, say
+from bot.logs import fault
 from bot.memories.channels import CHANGE_CHANNEL, change_channel
 from bot.memories.data import DELETE_FILE, delete_file
 from bot.memories.home import PUBLISH, publish_home
@@ -27,6 +30,8 @@ from bot.pipeline.formation import form_memories
 from bot.queue.queue import BACKGROUND, REPLIES
 from bot.queue.retries import Backoff
 from bot.runtime.maintenance import register_periodic_work
+
+log = logging.getLogger(__name__)
 
 _REPLIES_AT_ONCE = 64
 _BACKGROUND_AT_ONCE = 12
@@ -74,14 +79,22 @@ async def open_worker(app: App) -> AsyncIterator[None]:
     """Answer messages and work the queue; on leaving, let what runs end, or hand it back."""
     register_work(app)
     app.queue.start(replies=_REPLIES_AT_ONCE, background=_BACKGROUND_AT_ONCE)
-    # A second of imports, made once people can write, so that the first memory need not wait.
-    loop = asyncio.get_running_loop()
-    loop.call_later(_WARM_UP_SECONDS, loop.run_in_executor, None, _make_ready, app)
+    warming_up = asyncio.create_task(_warm_up(app), name="warm-up")
     try:
         yield
     finally:
         await app.queue.stop()
         await app.sessions.close()
+        await cancel_until_done(warming_up)
+
+
+async def _warm_up(app: App) -> None:
+    """Import for a second, once people can write, so that the first memory need not wait."""
+    await asyncio.sleep(_WARM_UP_SECONDS)
+    try:
+        await asyncio.to_thread(_make_ready, app)
+    except Exception as error:  # noqa: BLE001 - whoever needs it first loads it
+        log.warning("what a memory needs was not loaded before: %s", fault(error))
 
 
 def _make_ready(app: App) -> None:
