@@ -160,8 +160,8 @@ async def update_notices(
 ) -> None:
     """Update the notices in direct messages of these batches, and those that named these memories.
 
-    One with no text left is deleted. If that is because the person has deleted a message, the
-    notice says so instead.
+    One that is just being posted is updated afterwards. One with no text left is deleted. If that
+    is because the person has deleted a message, the notice says so instead.
     """
     values = {
         **person.ids,
@@ -169,11 +169,12 @@ async def update_notices(
         "keys": list(keys),
         "except_turn": except_turn,
     }
-    rows = await fetch_rows(connection, _SQL["shown"], values)
+    rows = await fetch_rows(connection, _SQL["changeable"], values)
     turns = [row["turn_id"] for row in rows]
-    await _show_later(
-        app.queue, connection, person, turns, message_deleted=message_deleted
-    )
+    arguments = {"if_posted": "yes"}
+    if message_deleted:
+        arguments["message_deleted"] = "yes"
+    await _show_later(app.queue, connection, person, turns, **arguments)
 
 
 async def repeat_notice(
@@ -188,12 +189,9 @@ async def _show_later(
     connection: Connection,
     person: Person,
     turns: Iterable[UUID],
-    *,
-    message_deleted: bool = False,
+    **how: str,
 ) -> None:
-    arguments = dict(person.ids)
-    if message_deleted:
-        arguments["message_deleted"] = "yes"
+    arguments = {**person.ids, **how}
     jobs = {_lock(turn): {**arguments, "turn": str(turn)} for turn in turns}
     await queue.defer(connection, SHOW_NOTICE, jobs, queue=REPLIES)
 
@@ -204,12 +202,14 @@ async def show_notice(
     user: str,
     turn: str,
     unless_shown: str = "",
+    if_posted: str = "",
     message_deleted: str = "",
 ) -> None:
     """Post the notice of a turn, or update or delete its message; run as a job.
 
     If the answer was given again below the message, the message is deleted and posted again. With
-    `unless_shown` nothing is done for a notice that was shown already. With `message_deleted` a
+    `unless_shown` nothing is done for a notice that was shown already, with `if_posted` nothing for
+    one that has no message. With `message_deleted` a
     notice that has nothing left to say says that. Raises a fault of Slack's that may pass; a final
     refusal is logged.
     """
@@ -218,6 +218,8 @@ async def show_notice(
     if notice is None or not notice.added:
         return
     if unless_shown and notice.shown:
+        return
+    if if_posted and notice.ts is None:
         return
     said = await _payload(app, notice)
     if said is None and message_deleted and notice.ts is not None:

@@ -5,11 +5,12 @@
 INSERT INTO notices (turn_id, team_id, user_id) VALUES (%(turn)s, %(team)s, %(user)s)
 ON CONFLICT (turn_id) DO UPDATE SET shown_at = NULL;
 
--- name: shown
--- The notices of these turns and of these memories whose message can be changed, except that of
--- `except_turn`, if given.
+-- name: changeable
+-- The notices of these turns and of these memories whose message can be changed or may just be
+-- posted, except that of `except_turn`, if given.
 SELECT notices.turn_id FROM notices
-WHERE notices.team_id = %(team)s AND notices.user_id = %(user)s AND notices.ts IS NOT NULL
+WHERE notices.team_id = %(team)s AND notices.user_id = %(user)s
+    AND (notices.ts IS NOT NULL OR notices.shown_at IS NULL)
     AND notices.turn_id IS DISTINCT FROM %(except_turn)s::uuid
     AND (notices.turn_id = ANY(%(turns)s::uuid[])
         OR notices.turn_id IN (SELECT statements.batch FROM statements

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from slack_sdk.errors import SlackApiError
 
+from bot import notices
 from bot.locale import say
 from bot.notices import SHOW_NOTICE, add_notice, show_notice
 from bot.ui.acts import Forget
@@ -199,6 +200,25 @@ async def test_what_is_forgotten_leaves_its_notice(app: App) -> None:
     await app.click(person, Forget(keys=(memory.key,)))
     for again in app.take_jobs(SHOW_NOTICE):
         await show(app, again)
+    assert notices_seen(app, place) == []
+
+
+async def test_what_is_forgotten_while_its_notice_is_posted_is_in_no_notice(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slack may take seconds for the message; the forgetting then leaves a job that changes it."""
+    place, job = await formed(app)
+    person = Person(app.slack.team_id, place.user)
+    [memory] = await app.memories(person)
+    post = notices._post
+
+    async def post_late(*given: Any) -> str | None:
+        await app.click(person, Forget(keys=(memory.key,)))
+        return await post(*given)
+
+    monkeypatch.setattr(notices, "_post", post_late)
+    await show(app, job)
+    await app.show_notices()
     assert notices_seen(app, place) == []
 
 
