@@ -35,6 +35,12 @@ _IS = (
     r"|\s{1,3}(?:is|ist|lautet|(?:c')?est|es|é|è)\b\s?:?"
     rf"|\s?(?:は|是|为|為|은|는):?)\s{{0,3}}{_MARK}{{0,3}}\s?"
 )
+# What a label is for, between the label and "is": "the password for the guest wifi is …".
+_PURPOSE = (
+    r"(?:\s?[(（][^()（）\r\n]{1,30}[)）]"
+    r"|\s(?:for|to|of|für|zum|vom|von|pour|du|de|del|do|da|di|per|para|voor|van|для|от)"
+    r"(?:\s[\w'’&.-]{1,20}){1,4}?)"
+)
 _UNBROKEN = r"[^\s\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7ff\uf900-\uffef“”„«»‹›]"
 # Characters that are read after each label; a longer value is still removed whole.
 _MOST_VALUE = 512
@@ -49,6 +55,11 @@ _NAMES = re.compile(
 )
 # What separates a label from its value. An option of a command is followed directly by its value.
 _IS_VALUE = re.compile(rf"(?P<between>{_IS})(?P<value>{_VALUE})", re.IGNORECASE)
+# A "pass" for somewhere has a price.
+_PURPOSE_VALUE = re.compile(
+    rf"(?<!\bpass)(?P<between>{_PURPOSE}{_IS})(?={_UNBROKEN}{{0,64}}[0-9])(?P<value>{_VALUE})",
+    re.IGNORECASE,
+)
 _SIGN_VALUE = re.compile(rf"(?P<between>{_SIGN})(?P<value>{_VALUE})")
 _OPTION_VALUE = re.compile(rf"(?P<between>\s[\"']?)(?P<value>{_VALUE})")
 _BESIDE_VALUE = re.compile(rf"(?P<between>\s{{1,2}}{_MARK}?)(?P<value>{_VALUE})")
@@ -168,13 +179,18 @@ def _behind_labels(text: str) -> Iterator[Found]:
     """Yield values that follow a label.
 
     After "is", a sign or a command's option, a value has at least six characters and a digit.
-    Directly after its label, a password must be unlike a word, and a key must be random.
+    Directly after its label, a password must be unlike a word, and a key must be random, which it
+    must also be after the words that say what it is for.
     """
     end = 0
     for label in _NAMES.finditer(text):
         if label.start() < end:  # a part of the value before it
             continue
-        named = _named_value(text, label) or _value_beside(text, label)
+        named = (
+            _named_value(text, label)
+            or _value_for(text, label)
+            or _value_beside(text, label)
+        )
         if named is None:
             continue
         end = named[1]
@@ -195,11 +211,26 @@ def _named_value(text: str, label: re.Match[str]) -> tuple[int, int] | None:
     if match is None:
         return None
     value = _value(match["value"], quote=match["between"].rstrip()[-1:])
-    if len(value.rstrip("!?")) < _LEAST_NAMED or not _DIGIT.search(value):
+    if not _is_named(value):
         return None
     if _POSTAL.match(label[0]) and value.isdigit():
         return None
     return _whole(text, match.start("value"), value)
+
+
+def _value_for(text: str, label: re.Match[str]) -> tuple[int, int] | None:
+    match = _PURPOSE_VALUE.match(text, label.end())
+    if match is None or not (label["password"] or label["key"]):
+        return None
+    value = _value(match["value"], quote=match["between"].rstrip()[-1:])
+    is_secret = _is_named(value) if label["password"] else is_random(f"key_{value}")
+    if not is_secret:
+        return None
+    return _whole(text, match.start("value"), value)
+
+
+def _is_named(value: str) -> bool:
+    return len(value.rstrip("!?")) >= _LEAST_NAMED and bool(_DIGIT.search(value))
 
 
 def _value_beside(text: str, label: re.Match[str]) -> tuple[int, int] | None:

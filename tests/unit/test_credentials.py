@@ -157,6 +157,9 @@ FORMATS += [
         f"{_digits(10)}:AA{_draw(33)}",
         "ASIA" + _draw(16, _UPPER),
         f"https://hooks.slack.com/services/T0{_draw(7, _UPPER)}/B0{_draw(8, _UPPER)}/{_draw(24)}",
+        "nap" + "i_" + _draw(64, string.ascii_lowercase + string.digits),
+        f"{_draw(32, _HEX)}-{_draw(8, _HEX)}-{_draw(8, _HEX)}",
+        "vc" + "p_" + _draw(24),
         "GOC" + "SPX-" + _draw(28, _URLSAFE),
         f"A3-{_draw(6, _UPPER)}-{_draw(6, _UPPER)}-{'-'.join(_draw(5, _UPPER) for _ in range(4))}",
     )
@@ -179,6 +182,7 @@ IN_CONTEXT = [
     ("machine x.example.com login aya password {}", "hunt" + "er2x"),
     ("パスワード {} を使って", "hunt" + "er2x"),
     ("the API key {} of maps", _draw(24, _HEX)),
+    ("the API key for the maps of Osaka is {}", _draw(24, _HEX)),
     ("https://x.blob.example.net/c?sv=2022-11-02&sig={}&sp=r", _draw(40)),
     ("otpauth://totp/x?secret={}", _draw(16, string.ascii_uppercase + "234567")),
     ("my SSN is {}", f"{_digits(3)}-{_digits(2)}-{_digits(4)}"),
@@ -219,6 +223,10 @@ API密钥：{}                            |密码为{}
 토큰은 {}                              |비번: {}
 mijn wachtwoord is {}                  |la mia password è {}
 пароль: {}                             |mật khẩu: {}
+the password for the guest wifi is {}  |My password to Ken's laptop is "{}"
+Wi-Fi password (5th floor): {}         |パスワード（来客用）は{}です
+das Passwort für das WLAN lautet {}    |le mot de passe du wifi est {}
+la contraseña del wifi es {}           |la password del wifi è {}
 """.strip()
     .replace("|", "\n")
     .splitlines()
@@ -265,6 +273,15 @@ my PIN code is 560001
 postgres://postgres:postgres@localhost:5432/app
 the password base64-encoded is longer
 my password PBKDF2 and bcrypt, which one?
+The password for the wifi is 12 characters long
+the password for room 12 is still on whiteboard 3
+The password for the wifi was changed, the new one is valid from 2026-11-20
+The password to our NAS is 2026-11-20, no wait, that is the day it changes
+the API key for staging is v2-only
+WLAN-Passwort (Gäste) steht auf Seite 12
+パスワード（8文字以上）を決めてください
+napi_create_string_utf8 and napi_get_value_uint32_array_of_a_buffer_2
+vcp_memory_write2 calls vcr_2
 docker run -u 1000:1000 -p 8080:80 app
 react.dev/reference/react/hooks/useState and https://docs.github.com/en/webhooks/webhook-events
 recovery codes are in the safe, 12 of them
@@ -289,6 +306,7 @@ TECHNICAL = [
     f"Message-ID: <CA{_draw(45)}@mail.example.com>",
     "request 45398577-1234-4539-8577-123445398573 failed",
     f"01{_draw(24, _UPPER)}, <#C0{_draw(9, _UPPER)}>, cus_{_draw(14)}, pi_3{_draw(20)}",
+    f"app-{_draw(32, _HEX)}-{_draw(8, _HEX)}.js, {_draw(8, _HEX)}-{_draw(8, _HEX)}",
     f"traceparent 00-{_draw(32, _HEX)}-{_draw(16, _HEX)}-01",
     f"arn:aws:lambda:ap-northeast-1:{_digits(12)}:function:ask:7",
     "pod api-6d4b75cb6d-hx2kz of feature/PAY-1234-fix-OAuth2-login-flow-v2",
@@ -340,7 +358,10 @@ def test_most_keys_without_a_digit_are_found() -> None:
     [
         "my password is abc12",
         "my password is correcthorse",
-        "my password for the wifi is {}",
+        "my password for {} is in the safe",
+        "the password for the wifi on floor 3 of this long building is {}",
+        "the token for the build is {}",
+        "the pass for the weekend is {}",
         "I changed my password to {}",
         "the spinning token ring, {}",
         "the token is https://example.com/{}",
