@@ -46,7 +46,8 @@ _UNFORMED_WORDS = 100
 _MAX_QUESTION = 300  # characters
 _SENTENCES = re.compile(r"(?<=[.!?؟])\s+|(?<=[。！？])\s*|\n+")
 
-Outcome: TypeAlias = Literal["answered", "failed", "stopped"]
+Outcome: TypeAlias = Literal["answered", "failed", "stopped", "skipped"]
+"""How a turn ends; ``skipped``: no model was asked, and the message counts for no quota."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

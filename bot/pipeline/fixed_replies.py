@@ -120,7 +120,8 @@ async def refuse_quota(
     """Tell the author, once until they may write again, that their messages are used up.
 
     Further messages are skipped, unless they have a reply already, such as an interim one or the
-    answer to an earlier text: the sentence takes its place.
+    answer to an earlier text: the sentence takes its place. None of them counts for the quota, so
+    that the person may write again when the sentence says so.
     """
     seconds = max(used_up.seconds, 60.0)
     told = not await _may_tell(app, claimed, "limit_reached", seconds)
@@ -131,7 +132,7 @@ async def refuse_quota(
         app,
         claimed,
         "limit_reached",
-        outcome="answered",
+        outcome="skipped",
         limit=used_up.limit,
         count=used_up.minutes,
     )

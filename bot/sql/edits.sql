@@ -6,7 +6,7 @@
 SELECT id, user_id, audience, ended_at IS NULL AS is_open, token IS NOT NULL AS is_taken,
     message->>'text' AS text,
     formed_at IS NOT NULL AS formed, question <> '' OR words <> '' AS has_texts, question, words,
-    ended_at IS NOT NULL AND reply_ts <> '{}' AND status IN ('answered', 'stopped', 'failed')
+    ended_at IS NOT NULL AND reply_ts <> '{}' AND status <> 'deleted'
         AND begun_at > now() - interval '1 day' AS may_be_answered_again
 FROM messages
 WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s
