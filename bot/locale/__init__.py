@@ -6,6 +6,7 @@ process first needs them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
 from functools import cache
@@ -101,6 +102,14 @@ class Localizer:
             return f"{first}{second}"
         return f"{first} {second}"
 
+    def listed(self, items: Iterable[str]) -> str:
+        """Return short texts, such as names, as they are listed within a sentence."""
+        return self.say("listed").join(items)
+
+    def today(self) -> date:
+        """Return the person's day."""
+        return datetime.now(self.zone).date()
+
     def day(self, moment: datetime) -> str:
         """Return a date as mrkdwn."""
         shown = self.plain_day(moment.astimezone(self.zone).date())
@@ -122,10 +131,10 @@ class Localizer:
 
     def plain_day(self, day: date, at: time | None = None) -> str:
         """Return a day with its weekday, its year if not the current one, and a time if given."""
-        this_year = day.year == datetime.now(self.zone).year
-        shown = format_skeleton(
-            "MMMEd" if this_year else "yMMMEd", day, locale=self.language
-        )
+        skeleton = "yMMMEd"
+        if day.year == self.today().year:
+            skeleton = "MMMEd"
+        shown = format_skeleton(skeleton, day, locale=self.language)
         if at is None:
             return shown
         clock = format_time(at, "short", locale=self.language)

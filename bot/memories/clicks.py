@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeAlias, assert_never
 
 from pydantic import BaseModel
@@ -280,7 +280,7 @@ async def _snooze(app: App, click: Click, act: Snooze) -> Done:
     memory = await _memory(app, click, act.key)
     if not is_open(memory.kind, memory.content):
         raise ChangeGone
-    tomorrow = datetime.now(click.localizer.zone).date() + timedelta(days=1)
+    tomorrow = click.localizer.today() + timedelta(days=1)
     # The button is below an earlier reminder: to put the promise off would lose the later one.
     if is_due_after(memory.content, tomorrow):
         raise ChangedSince("The promise is due on a later day now.")

@@ -215,7 +215,7 @@ def data_handling(
         lines.append(localizer.say("home_flow_stand_in"))
     else:
         distinct = dict.fromkeys(data_flows(app.settings).values())
-        receivers = localizer.say("listed").join(map(escaped, distinct))
+        receivers = localizer.listed(map(escaped, distinct))
         lines.append(localizer.say("home_flow_replies", receivers=receivers))
     kept_days = settings.kept_days(app.settings.retention_days)
     history_days = app.settings.history_days

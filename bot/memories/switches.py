@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta
 
 from bot.app import App
-from bot.people import (
-    Choices,
-    Off,
-    PersonSettings,
-    read_settings,
-)
+from bot.people import Choices, Off, PersonSettings, read_settings
 from bot.ui.acts import Switch
 from bot.ui.lines import off_line
 from bot.ui.panel import Click, Done
@@ -83,14 +78,10 @@ async def switch(app: App, click: Click, act: Switch) -> Done:
         case "hour":
             end = datetime.now(UTC) + timedelta(hours=1)
         case "tomorrow":
-            end = _next_morning(localizer.zone)
+            tomorrow = localizer.today() + timedelta(days=1)
+            end = datetime.combine(tomorrow, time(MORNING), localizer.zone)
     off = await turn_off(app, click.person, act.scope, until=until(end))
     return off_done(localizer, off)
-
-
-def _next_morning(zone: tzinfo) -> datetime:
-    day = datetime.now(zone).date() + timedelta(days=1)
-    return datetime.combine(day, time(MORNING), zone)
 
 
 async def change_settings(app: App, person: Person, chosen: Choices) -> PersonSettings:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.app import App
-from bot.locale import Language, say
+from bot.locale import Localizer
 from bot.pipeline.links import checked
 from bot.slack.client import (
     SLACK_FAULTS,
@@ -350,7 +350,7 @@ def file_name(file: Json) -> str:
     return " ".join(name.split())[:_NAME_CHARACTERS].strip()
 
 
-def unseen_lines(language: Language, files: Sequence[AttachedFile]) -> list[str]:
+def unseen_lines(localizer: Localizer, files: Sequence[AttachedFile]) -> list[str]:
     """Return one sentence for each reason why files were not shown, with what to do about it.
 
     Addresses in the names of files follow the rules for links in answers.
@@ -364,6 +364,6 @@ def unseen_lines(language: Language, files: Sequence[AttachedFile]) -> list[str]
                 quoted.append(f"`{file.name}`")
     limits = {"megabytes": FILE_BYTES // 1_000_000, "most": MOST_FILES}
     for trouble, quoted in names.items():
-        named = say(language, "listed").join(quoted) or say(language, "files_nameless")
-        lines.append(checked(say(language, trouble, names=named, **limits)))
+        named = localizer.listed(quoted) or localizer.say("files_nameless")
+        lines.append(checked(localizer.say(trouble, names=named, **limits)))
     return lines

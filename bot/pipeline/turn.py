@@ -250,8 +250,7 @@ def _with_unread(localizer: Localizer, result: _Result) -> str:
 
     Returns "" if there is neither.
     """
-    files = result.prompt.files
-    unread = unseen_lines(localizer.language, files) if files else []
+    unread = unseen_lines(localizer, result.prompt.files)
     if result.prompt.unread:
         unread.append(localizer.say("parts_unread", count=result.prompt.unread))
     if result.prompt.thread_unread:

@@ -134,9 +134,7 @@ def _promise(localizer: Localizer, what: str, content: Content) -> str:
 def _with_details(localizer: Localizer, what: str, details: Sequence[str]) -> str:
     if not details:
         return what
-    return localizer.say(
-        "detailed", what=what, details=localizer.say("listed").join(details)
-    )
+    return localizer.say("detailed", what=what, details=localizer.listed(details))
 
 
 def _promise_details(localizer: Localizer, content: Content) -> list[str]:
@@ -278,7 +276,7 @@ def used_where(localizer: Localizer, memory: Memory) -> str:
     if len(memory.audiences) < 2 or audience in (COLLEAGUES, PUBLIC):
         return audience_name(localizer, audience)
     channels = [f"<#{one}>" for one in memory.audiences]
-    return localizer.say("audience_own", channel=localizer.say("listed").join(channels))
+    return localizer.say("audience_own", channel=localizer.listed(channels))
 
 
 def _last_day(localizer: Localizer, end: datetime) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import get_args
 
 from bot.locale import LANGUAGES, Localizer, say
@@ -367,10 +366,8 @@ def _state_notes(localizer: Localizer, content: Content) -> list[str]:
     if content.off_in and content.off is None:
         # Several threads are the same to somebody who is elsewhere.
         places = dict.fromkeys(_place(localizer, scope) for scope in content.off_in)
-        named = list(places)[:_MOST_PLACES]
-        lines.append(
-            localizer.say("off_here", where=localizer.say("listed").join(named))
-        )
+        named = localizer.listed(list(places)[:_MOST_PLACES])
+        lines.append(localizer.say("off_here", where=named))
     return lines
 
 
@@ -532,8 +529,7 @@ def _row_acts(localizer: Localizer, memory: Memory) -> dict[str, ButtonAct]:
         acts["menu_everywhere"] = Move(key=key, to="public")
     else:
         acts["menu_dm_only"] = Move(key=key, to="dm")
-    today = datetime.now(localizer.zone).date()
-    can_wait = is_open_promise and not is_due_after(memory.content, today)
+    can_wait = is_open_promise and not is_due_after(memory.content, localizer.today())
     if can_wait:
         acts["promise_tomorrow"] = Snooze(key=key)
     acts["menu_edit"] = Edit(key=key)

@@ -94,10 +94,9 @@ def _heading_of(localizer: Localizer, reminder: Reminder) -> str:
         return "reminder_open"
     if reminder.due_time:
         return "reminder_soon"
-    today = datetime.now(localizer.zone).date()
-    return (
-        "reminder_today" if content.get("due") == today.isoformat() else "reminder_open"
-    )
+    if content.get("due") == localizer.today().isoformat():
+        return "reminder_today"
+    return "reminder_open"
 
 
 def _reminder_row(localizer: Localizer, reminder: Reminder) -> list[Block]:
