@@ -105,15 +105,19 @@ class Queue:
         task(work)
 
     def repeat(
-        self, name: str, work: Callable[[int], Awaitable[None]], *, cron: str
+        self, name: str, work: Callable[[], Awaitable[None]], *, cron: str
     ) -> None:
-        """Register `work` as a job on the schedule `cron`; it is called with the time it was due.
+        """Register `work` as a job on the schedule `cron`.
 
         It runs once, however many processes there are, and at most one waits.
         """
+
+        async def run(timestamp: int) -> None:  # noqa: ARG001 - procrastinate names it
+            await work()
+
         task = self.app.task(
             name=name, queue=BACKGROUND, lock=name, queueing_lock=name
-        )(work)
+        )(run)
         self.app.periodic(cron=cron)(task)
 
     async def defer(

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import TypeAlias
 
 from bot.app import App
 from bot.conversation.inbox import answer_at_once
@@ -35,58 +36,48 @@ EVERY_HOUR = "0 * * * *"
 _DEACTIVATED_DAYS = 30
 _PEOPLE_AT_ONCE = 200
 _AT_ONCE = 5_000
+Work: TypeAlias = Callable[[], Awaitable[None]]
 _SQL = load_statements("bot", "maintenance")
 # One statement for each table with rows that expire.
 _EXPIRED = load_statements("bot", "expired")
 
 
-def periodic_work(app: App) -> dict[str, tuple[str, Callable[[], Awaitable[None]]]]:
-    """Return the schedule and the function of each periodic job, by its name."""
+def periodic_work(app: App) -> dict[str, dict[str, Work]]:
+    """Return the function of each periodic job by its name, for each schedule."""
     pool = app.pool
     settings = app.settings
-    return {
-        "remind_of_due": (EVERY_MINUTE, partial(remind_of_due, pool, app.queue)),
-        "answer_unanswered": (
-            EVERY_MINUTE,
-            partial(answer_unanswered, pool, app.queue),
-        ),
-        "update_changed_lines": (
-            EVERY_MINUTE,
-            partial(update_changed_lines, pool, app.queue),
-        ),
-        "delete_expired": (EVERY_MINUTE, partial(delete_expired, pool)),
-        "purge": (EVERY_MINUTE, partial(purge_due, pool, days=1)),
-        "end_history": (
-            EVERY_MINUTE,
-            partial(end_history, pool, settings.history_days),
-        ),
-        "end_what_is_old": (
-            EVERY_HOUR,
-            partial(end_what_is_old, pool, settings.retention_days),
-        ),
-        "erase_deactivated": (EVERY_HOUR, partial(erase_deactivated, app)),
-        "delete_old_jobs": (EVERY_HOUR, partial(delete_old_jobs, app.queue)),
+    every_minute: dict[str, Work] = {
+        "remind_of_due": partial(remind_of_due, pool, app.queue),
+        "answer_unanswered": partial(answer_unanswered, pool, app.queue),
+        "update_changed_lines": partial(update_changed_lines, pool, app.queue),
+        "delete_expired": partial(delete_expired, pool),
+        "purge": partial(purge_due, pool, days=1),
+        "end_history": partial(end_history, pool, settings.history_days),
     }
+    every_hour: dict[str, Work] = {
+        "end_what_is_old": partial(end_what_is_old, pool, settings.retention_days),
+        "erase_deactivated": partial(erase_deactivated, app),
+        "delete_old_jobs": partial(delete_old_jobs, app.queue),
+    }
+    return {EVERY_MINUTE: every_minute, EVERY_HOUR: every_hour}
 
 
 def register_periodic_work(app: App) -> None:
     """Register the periodic jobs."""
-    for name, (cron, work) in periodic_work(app).items():
-        app.queue.repeat(name, partial(_run, name, work), cron=cron)
+    for cron, functions in periodic_work(app).items():
+        for name, work in functions.items():
+            app.queue.repeat(name, partial(_run, name, work), cron=cron)
 
 
 async def keep_up(app: App) -> None:
     """Do all periodic work once, for a database without a worker."""
-    await _run("recover_jobs", partial(recover_jobs, app.queue.app, app.pool), 0)
-    for name, (_, work) in periodic_work(app).items():
-        await _run(name, work, 0)
+    await _run("recover_jobs", partial(recover_jobs, app.queue.app, app.pool))
+    for functions in periodic_work(app).values():
+        for name, work in functions.items():
+            await _run(name, work)
 
 
-async def _run(
-    name: str,
-    work: Callable[[], Awaitable[None]],
-    timestamp: int,  # noqa: ARG001 - procrastinate names it
-) -> None:
+async def _run(name: str, work: Work) -> None:
     """Do periodic work, and only log a failure, because the next run tries again."""
     try:
         await work()
