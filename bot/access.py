@@ -122,20 +122,15 @@ async def claim_telling(
     return bool(await person_statement(pool, person, _TOLD["claim"], values))
 
 
-async def end_telling(
-    connection: Connection,
-    person: Person,
-    what: str,
-    *,
-    below: UUID | None = None,
+async def end_interim_period(
+    connection: Connection, person: Person, *, below: UUID | None = None
 ) -> None:
-    """End the period of a sentence whose reason is gone, in the caller's transaction.
+    """End the period of the person's interim reply, in the caller's transaction.
 
-    With `below` only that of a sentence below this message ends, which was deleted with it.
+    With `below` it ends only if that reply is below this message, with which it was deleted.
     """
-    await connection.execute(
-        _TOLD["end"], {**person.ids, "kind": what, "message": below}
-    )
+    values = {**person.ids, "kind": MODEL_AWAY, "message": below}
+    await connection.execute(_TOLD["end"], values)
 
 
 class AlreadyUnderWay(Exception):

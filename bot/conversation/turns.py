@@ -14,7 +14,7 @@ from uuid import UUID
 
 from psycopg.rows import DictRow
 
-from bot.access import MODEL_AWAY, check_quota, end_telling, quota_queries
+from bot.access import check_quota, end_interim_period, quota_queries
 from bot.app import App
 from bot.conversation.audiences import view_of_message
 from bot.conversation.inbox import ClaimedMessage, finish, values_of
@@ -260,7 +260,7 @@ async def end_turn(
         await finish(connection, turn.claimed, outcome)
         # A fixed sentence in place of an answer does not show that a model answers again.
         if outcome == "answered" and reply is not None:
-            await end_telling(connection, message.person, MODEL_AWAY)
+            await end_interim_period(connection, message.person)
         # A fixed sentence in place of an answer asks for no consent.
         if turn.memory_state.is_first and (
             reply is not None or not turn.memory_state.asks

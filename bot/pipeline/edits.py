@@ -9,7 +9,7 @@ from uuid import UUID
 
 from slack_sdk.errors import SlackApiError
 
-from bot.access import MODEL_AWAY, end_telling, note_edit, note_message_changed
+from bot.access import end_interim_period, note_edit, note_message_changed
 from bot.app import App
 from bot.conversation.edits import (
     ChangedMessage,
@@ -116,7 +116,7 @@ async def _follow_row(
     message, so the person gets another one.
     """
     if change.text is None:
-        await end_telling(connection, person, MODEL_AWAY, below=changed.id)
+        await end_interim_period(connection, person, below=changed.id)
     if changed.is_answered_anew:
         await note_edit(connection, person, change.changed_ts)
     if not changed.reworded:
