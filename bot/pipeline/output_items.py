@@ -62,6 +62,20 @@ def _texts(content: object, kind: str) -> list[str]:
     return found
 
 
+def calls_in(output: Sequence[Item]) -> list[Item]:
+    """Return the function calls of a response."""
+    return [item for item in output if item["type"] == "function_call"]
+
+
+def output_of(call: Item, output: str) -> Item:
+    """Return what a function call returned, as input for the next response."""
+    return {
+        "type": "function_call_output",
+        "call_id": call["call_id"],
+        "output": output,
+    }
+
+
 def sent_back(output: Sequence[Item]) -> list[Item]:
     """Return the reasoning, messages and calls of a response as input for the next one, in order.
 

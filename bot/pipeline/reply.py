@@ -23,7 +23,9 @@ from bot.pipeline.loops import LoopDetector, without_repetitions
 from bot.pipeline.mentions import AnswerNames
 from bot.pipeline.output_items import (
     Item,
+    calls_in,
     checked_item,
+    output_of,
     printable,
     raw_text_of,
     sent_back,
@@ -65,9 +67,8 @@ log = logging.getLogger(__name__)
 
 MAX_ROUNDS = 5  # requests to the model for one answer
 MAX_SEARCHES = 5  # web searches for one answer
-ANSWER_SECONDS = (
-    300.0  # in which the model writes one answer, from the first event of a response
-)
+# In which the model writes one answer, from the first event of a response.
+ANSWER_SECONDS = 300.0
 MAX_ANSWER = 40_000  # characters of an answer: four messages in Slack
 MAX_ITEMS = 64  # output items of one response
 
@@ -201,21 +202,13 @@ class _Attempt:
                 # No tools in the last round, so that the model has to answer.
                 is_last = number == MAX_ROUNDS - 1
                 await self._round(conversation, [] if is_last else self.tools)
-                calls = [
-                    item for item in written.output if item["type"] == "function_call"
-                ]
+                calls = calls_in(written.output)
                 if written.is_over or not (self.tools and calls):
                     return self._whole()
                 conversation += sent_back(written.output)
                 for call in calls:
                     output = await self._called(call)
-                    conversation.append(
-                        {
-                            "type": "function_call_output",
-                            "call_id": call["call_id"],
-                            "output": output,
-                        }
-                    )
+                    conversation.append(output_of(call, output))
         except TimeoutError:
             log.warning("an answer was ended at its deadline")
             written.cut = "cut_short"
@@ -228,11 +221,10 @@ class _Attempt:
 
         Raises `ReplyFailed`.
         """
-        is_told = self.toolbox is not None and (
-            self.toolbox.answer is not None or self.toolbox.shows_something
-        )
-        if is_told and not self.written.characters:
-            return Reply(text="")
+        if self.toolbox is not None and not self.written.characters:
+            is_told = self.toolbox.answer is not None or self.toolbox.shows_something
+            if is_told:
+                return Reply(text="")
         return self.written.whole()
 
     async def _round(
@@ -396,9 +388,8 @@ class StreamedAnswer:
                 await self._read_response(event)
             case {"type": "response.incomplete"}:
                 response = await self._read_response(event)
-                is_filtered = "content_filter" in str(
-                    response.get("incomplete_details")
-                )
+                reason = str(response.get("incomplete_details"))
+                is_filtered = "content_filter" in reason
                 self.cut = "cut_filtered" if is_filtered else "cut_short"
             case {"type": "error", **error}:
                 raise failure_of_code(error.get("code"))
@@ -429,8 +420,9 @@ class StreamedAnswer:
         """Allow links to the pages that a web search cites in the text that follows."""
         for citation in citations:
             # The title becomes the label of a link, which must not hold another link.
-            title = " ".join(checked(printable(citation.title)).split())
-            self._citations.setdefault(citation.url, replace(citation, title=title))
+            words = checked(printable(citation.title)).split()
+            titled = replace(citation, title=" ".join(words))
+            self._citations.setdefault(citation.url, titled)
             self.links.known.add(normal(citation.url))
 
     def line(self, text: str) -> str:
@@ -443,7 +435,8 @@ class StreamedAnswer:
         self._half = ""
         held = self._thoughts.flush()
         self._thoughts = ThoughtFilter()
-        await self._show(self.links.feed(self._spaced(held)) + self.links.flush())
+        text = self.links.feed(self._spaced(held))
+        await self._show(text + self.links.flush())
         await self._pass_on(self.names.flush())
 
     def whole(self, without_text: Cause = "model_empty") -> Reply:
@@ -455,9 +448,9 @@ class StreamedAnswer:
         if self.cut == "cut_loop":
             text = without_repetitions(text)
         if not text.strip():
-            raise ReplyFailed(
-                "model_policy" if self.cut == "cut_filtered" else without_text
-            )
+            if self.cut == "cut_filtered":
+                without_text = "model_policy"
+            raise ReplyFailed(without_text)
         if self.cut and (fence := open_fence(text)):
             text = f"{text.rstrip()}\n{closing_fence(fence)}"
         citations = tuple(self._citations.values())
@@ -526,10 +519,12 @@ class StreamedAnswer:
             return
         self._is_loop = self._is_loop or self._loops.feed(piece)
         if len(piece) > room:
-            piece = piece[: piece.rfind(" ", 0, room) + 1] or piece[:room]
+            end_of_word = piece.rfind(" ", 0, room) + 1
+            piece = piece[: end_of_word or room]
         piece = self._half + piece
         # JSON can cut a character outside the basic plane into two escapes, one in each piece.
-        self._half = piece[-1:] if "\ud800" <= piece[-1:] < "\udc00" else ""
+        last = piece[-1:]
+        self._half = last if "\ud800" <= last < "\udc00" else ""
         text = self._thoughts.feed(printable(piece.removesuffix(self._half)))
         if self._thoughts.restarts:
             await self._restart()

@@ -22,7 +22,7 @@ from bot.delivery.collected_reply import CollectedReply
 from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.mentions import AnswerNames
-from bot.pipeline.output_items import Item, sent_back
+from bot.pipeline.output_items import Item, calls_in, output_of, sent_back
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import ANSWER_SECONDS, StreamedAnswer
 from bot.pipeline.tools import tool_definitions
@@ -76,6 +76,7 @@ _PICTURE: Final = AttachedFile(
     },
 )
 _CALL_ID: Final = "call_000000001"
+_RESULT: Final = json.dumps({"done": True})
 _PATHS: Final = {"responses": "Responses API", "chat": "/chat/completions"}
 _OTHER_API: Final = {"responses": "chat", "chat": "responses"}
 
@@ -153,15 +154,17 @@ class Conversation:
             output = await self._ask(prompt)
         except ReplyFailed:
             output = []
-        made_call = bool(_calls(output))
+        calls = calls_in(output)
+        made_call = bool(calls)
         if not made_call:
-            name = self._tools[0]["name"]
-            invented = {"type": "function_call", "call_id": _CALL_ID, "name": name}
-            output = [{**invented, "arguments": "{}"}]
-        results: list[Item] = []
-        for call in _calls(output):
-            result = {"call_id": call["call_id"], "output": json.dumps({"done": True})}
-            results.append({"type": "function_call_output", **result})
+            invented = {
+                "type": "function_call",
+                "call_id": _CALL_ID,
+                "name": self._tools[0]["name"],
+                "arguments": "{}",
+            }
+            output = calls = [invented]
+        results = [output_of(call, _RESULT) for call in calls]
         await self._try("the result of a tool", prompt, [*sent_back(output), *results])
         return made_call
 
@@ -254,7 +257,3 @@ async def check_replies(settings: Settings, client: openai.AsyncOpenAI) -> str:
             name = "KIOKU_FALLBACK_MODEL"
         found.append(await Conversation(model, tools, name=name, server=server).check())
     return " ".join(found)
-
-
-def _calls(output: Sequence[Item]) -> list[Item]:
-    return [item for item in output if item["type"] == "function_call"]
