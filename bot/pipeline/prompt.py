@@ -152,9 +152,8 @@ class Prompt:
         Only words that the model is shown are read.
         """
         texts = [cut_middle(self.question, QUESTION_TOKENS)]
-        texts += [
-            one.question for one in self._shown_exchanges if one.user_id == self.user_id
-        ]
+        own = [one for one in self._shown_exchanges if one.user_id == self.user_id]
+        texts += [one.question for one in own]
         for memory in self.recalled.memories:
             texts += evidence_of(memory)
         texts += [one.text for one in self.kept]
@@ -214,10 +213,8 @@ class Prompt:
     def _others(self) -> list[str]:
         """Return what others wrote, in frames."""
         sections: list[str] = []
-        if self.kept:
-            kept = (
-                _kept_line(one, self.references, in_dm=self.in_dm) for one in self.kept
-            )
+        kept = [_kept_line(one, self.references, self.in_dm) for one in self.kept]
+        if kept:
             sections += _section("kept", lines_within(kept, KEPT_TOKENS))
             sections.append(KEPT)
         thread = [framed(self.references.shown_in(line)) for line in self.thread]
@@ -293,15 +290,13 @@ class Prompt:
         Returns None if it has no others.
         """
         memories = self.recalled.always
-        newest = {
-            one.key for one in memories_within(reversed(memories), _FEW_MEMORIES_TOKENS)
-        }
-        kept = tuple(
-            one for one in memories if one.is_always_shown or one.key in newest
-        )
-        if kept == memories and not self.recalled.nearest:
+        newest = memories_within(reversed(memories), _FEW_MEMORIES_TOKENS)
+        shown = {one.key for one in newest}
+        kept = [one for one in memories if one.is_always_shown or one.key in shown]
+        if len(kept) == len(memories) and not self.recalled.nearest:
             return None
-        return replace(self, recalled=replace(self.recalled, always=kept, nearest=()))
+        fewer = replace(self.recalled, always=tuple(kept), nearest=())
+        return replace(self, recalled=fewer)
 
 
 def lines_within(lines: Iterable[str], budget: int) -> list[str]:
@@ -321,7 +316,8 @@ def cut_middle(text: str, budget: int) -> str:
         return text
     head = _fitting(text, budget / 2)
     tail = len(text) - _fitting(text[::-1], budget / 2)
-    return f"{text[:head]}\n[… {tail - head} characters left out …]\n{text[tail:]}"
+    gap = f"[… {tail - head} characters left out …]"
+    return f"{text[:head]}\n{gap}\n{text[tail:]}"
 
 
 def _fitting(text: str, budget: float) -> int:
@@ -363,13 +359,12 @@ def person_reference(user_id: str) -> str:
 
 def evidence_of(memory: Memory) -> list[str]:
     """Return the person's own words that a memory comes from."""
-    return [
-        str(source["evidence"]) for source in memory.sources if source.get("evidence")
-    ]
+    return [str(one["evidence"]) for one in memory.sources if one.get("evidence")]
 
 
 def _date_line(now: datetime) -> str:
-    return f"It is {now:%A}, {now.isoformat(timespec='minutes')}, in the time zone {now.tzinfo}."
+    moment = now.isoformat(timespec="minutes")
+    return f"It is {now:%A}, {moment}, in the time zone {now.tzinfo}."
 
 
 def _memory_frames(
@@ -382,13 +377,14 @@ def _memory_frames(
         "episodes": [],
     }
     for memory in memories:
-        text = references.shown(memory.text)
         frame = _FRAMES.get(memory.kind, "memories")
-        said[frame].append((memory.said_on, framed(text)[1:-1]))
+        text = framed(references.shown(memory.text))
+        without_quotes = text[1:-1]
+        said[frame].append((memory.said_on, without_quotes))
     return {name: dated_lines(texts) for name, texts in said.items()}
 
 
-def _kept_line(line: KeptMemory, references: References, *, in_dm: bool) -> str:
+def _kept_line(line: KeptMemory, references: References, in_dm: bool) -> str:
     """Return a kept line as the model reads it: its words, its author and the day."""
     shown: dict[str, object] = {
         "from": references.shown(person_reference(line.author.user_id)),
