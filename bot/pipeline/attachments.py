@@ -118,10 +118,9 @@ class Brought:
     @property
     def asks(self) -> bool:
         """Whether it can be a question by itself, without words of the person."""
-        forwarded_now = any("sent" not in one for one in self.forwarded)
-        return forwarded_now or any(
-            file.shown and not file.earlier for file in self.files
-        )
+        forwarded_now = any("sent" not in part for part in self.forwarded)
+        shows_file = any(file.shown and not file.earlier for file in self.files)
+        return forwarded_now or shows_file
 
 
 @asynccontextmanager
@@ -145,16 +144,12 @@ async def read_brought(
         yield Brought()
         return
     bot_user_id = await app.slack.bot_user_id(message.team_id)
-    lines = (
-        await asyncio.to_thread(_readable, forwarded, bot_user_id) if forwarded else []
-    )
+    lines = await asyncio.to_thread(_readable, forwarded, bot_user_id)
+    team_id = message.team_id
     held: list[int] = []
     try:
-        team_id = message.team_id
-        files = [
-            await _read_attached(app, team_id, file, held)
-            for file in found[:MOST_FILES]
-        ]
+        read = found[:MOST_FILES]
+        files = [await _read_attached(app, team_id, file, held) for file in read]
         files += [_not_shown(file, "files_many") for file in found[MOST_FILES:]]
         if not message.brings:
             files = [replace(file, earlier=True) for file in files if file.shown]
@@ -292,9 +287,8 @@ def _as_shown(name: str, kind: str, content: bytes) -> AttachedFile:
     if kind in (_TEXT, _CAPTIONS):
         text = _decoded(content)
         if kind == _CAPTIONS:
-            text = "\n".join(
-                line for line in text.splitlines() if line and "-->" not in line
-            )
+            lines = [line for line in text.splitlines() if line and "-->" not in line]
+            text = "\n".join(lines)
         return AttachedFile(name=name, kind=kind, size=size, text=text)
     if kind:
         document = _document(name, kind, content)
@@ -333,9 +327,13 @@ def _data_url(kind: str, content: bytes) -> str:
 
 def _decoded(content: bytes) -> str:
     """Return the beginning of a text file; raises `FileUnreadable` if not in UTF-8 or UTF-16."""
-    wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    text = content[:_TEXT_BYTES].decode("utf-16" if wide else "utf-8-sig", "replace")
-    text = text.rstrip("\ufffd") if len(content) > _TEXT_BYTES else text
+    encoding = "utf-8-sig"
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16"
+    text = content[:_TEXT_BYTES].decode(encoding, "replace")
+    if len(content) > _TEXT_BYTES:
+        # The cut may be within a character.
+        text = text.rstrip("\ufffd")
     if not text.strip() or "\x00" in text or "\ufffd" in text:
         raise FileUnreadable("files_kind")
     return text

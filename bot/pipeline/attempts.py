@@ -68,8 +68,9 @@ async def answer_thread(app: App, context: JobContext, thread: str) -> None:
     while claimed := await _take(app, thread, token, attempts):
         await _spread_after_crashes(app, claimed)
         with log_fields(team=claimed.message.team_id, turn=str(claimed.id)):
-            if not await _attempt_until_interrupted(app, claimed, context) or attempts:
-                return
+            goes_on = await _attempt_until_interrupted(app, claimed, context)
+        if attempts or not goes_on:
+            return
 
 
 async def _take(

@@ -60,17 +60,16 @@ async def mark(app: App, teams: Sequence[str]) -> None:
     """
     if not teams:
         return
+    values = {"teams": list(teams)}
     async with transaction(app.pool) as connection:
-        for row in await fetch_rows(
-            connection, _SQL["mark_listening"], {"teams": list(teams)}
-        ):
-            if row["gap"] > GAP_SECONDS:
-                log.warning(
-                    "no events came for %d minutes: catching up", row["gap"] // 60
-                )
-                await invalidate_kinds(connection, row["team_id"])
-                job = {"team": row["team_id"], "since": row["heard"], "cursor": ""}
-                await _later(app, connection, CATCH_UP, [job])
+        for row in await fetch_rows(connection, _SQL["mark_listening"], values):
+            gap = row["gap"]
+            if gap <= GAP_SECONDS:
+                continue
+            log.warning("no events came for %d minutes: catching up", gap // 60)
+            await invalidate_kinds(connection, row["team_id"])
+            job = {"team": row["team_id"], "since": row["heard"], "cursor": ""}
+            await _later(app, connection, CATCH_UP, [job])
 
 
 @asynccontextmanager
@@ -102,7 +101,8 @@ async def plan(app: App, team: str, since: str, cursor: str = "") -> None:
     `cursor` names the page of Slack's list. Direct messages come first, then the threads that the
     app took part in, then channels.
     """
-    oldest = f"{max(float(since) - _OVERLAP_SECONDS, time.time() - _DAY_SECONDS):.6f}"
+    day_ago = time.time() - _DAY_SECONDS
+    oldest = f"{max(float(since) - _OVERLAP_SECONDS, day_ago):.6f}"
     answer: AsyncSlackResponse | dict[str, Any] = {}
     with unless_refused("list the app's conversations"):
         answer = await app.slack.client(team).users_conversations(
@@ -152,9 +152,8 @@ async def read(
             cursor=cursor or None,
         )
     # A thread is returned with its first message, however old.
-    found = [
-        one for one in answer.get("messages") or [] if float(one["ts"]) > float(oldest)
-    ]
+    messages = answer.get("messages") or []
+    found = [one for one in messages if float(one["ts"]) > float(oldest)]
     # A delivered event says whether its conversation is shared; one that is read does not.
     is_shared = bool(found) and (await look_up_kind(app, team, channel)).shared
     later: list[dict[str, str]] = []

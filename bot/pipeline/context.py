@@ -112,9 +112,10 @@ def _content(one: Json) -> Content:
 def _line(content: Content, bot_user_id: str) -> dict[str, Any]:
     """Return a message of a thread as the model is shown it, cut to `_CHARACTERS` in all."""
     own = [part["text"] for part in content.parts if "from" not in part]
-    texts = [text for text in (content.text, *own) if text]
-    line: dict[str, Any] = {"text": excerpt("\n".join(texts), bot_user_id, _CHARACTERS)}
-    left = _CHARACTERS - len(line["text"])
+    texts = "\n".join(filter(None, [content.text, *own]))
+    words = excerpt(texts, bot_user_id, _CHARACTERS)
+    line: dict[str, Any] = {"text": words}
+    left = _CHARACTERS - len(words)
     attached: list[dict[str, str]] = []
     for part in content.parts:
         if "from" in part and left > 0:

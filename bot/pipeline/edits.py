@@ -80,11 +80,12 @@ async def follow_change(app: App, change: MessageChange) -> None:
             return
         person = Person(change.team_id, user)
         await connection.execute(_SQL["enter_person"], person.ids)
+        was_formed = False
         if changed is not None:
             await _follow_row(app, connection, person, change, changed, words)
+            was_formed = changed.reworded and changed.formed
         place = (change.channel_id, change.ts)
         await note_message_changed(connection, person, *place)
-        was_formed = changed is not None and changed.reworded and changed.formed
         if was_formed or await messages_among(connection, person, [place]):
             await _update_later(app, connection, person, change)
         if changed is not None and changed.interrupts:

@@ -21,9 +21,8 @@ from functools import cache
 import regex
 from publicsuffixlist import PublicSuffixList
 
-MAX_WORD = (
-    4_096  # characters of a word that are held; the rest of it is shown as another word
-)
+# Characters of a word that are held; the rest of it is shown as another word.
+MAX_WORD = 4_096
 MAX_ADDRESS = 2_000  # characters; a longer text is no address
 MAX_NAME = 253  # characters of a host name (RFC 1035)
 _MAX_HELD = 300  # characters of text that are held for the end of a link or of code
@@ -56,9 +55,8 @@ _ADDRESS = regex.compile(
     regex.I,
 )
 _PUNCTUATION = "(*_~'.,;:!?"
-_GLUED = regex.compile(
-    rf"[!-~{_DOTS}](?:.*[!-~{_DOTS}])?"
-)  # without Japanese before and after it
+# Without Japanese before and after it.
+_GLUED = regex.compile(rf"[!-~{_DOTS}](?:.*[!-~{_DOTS}])?")
 _WEB = regex.compile(r"(?:https?|ftp)://[/\\]*+", regex.I)
 _SLASH = regex.compile(r"/(?=/)")
 # A text without any of these carries nothing.
@@ -224,19 +222,23 @@ class LinkFilter:
 
     def _known_in(self, word: str) -> str | None:
         """Return the known address in a word, without the characters around it."""
-        return next(filter(self._is_known, _readings(word)), None)
+        for address in _readings(word):
+            if self._is_known(address):
+                return address
+        return None
 
     def _is_known(self, address: str) -> bool:
         form = normal(address)
-        return form != "" and (
-            form in self.known or _RESERVED.fullmatch(form) is not None
-        )
+        if not form:
+            return False
+        return form in self.known or _RESERVED.fullmatch(form) is not None
 
 
 def _indented(line: str, fence: int) -> str:
     """Return a line of a code block, indented at least like its fence: less would end a list."""
     bare = line.lstrip(" ")
-    spaces = max(len(line) - len(bare) - fence, 0) + min(fence, 3)
+    beyond_fence = len(line) - len(bare) - fence
+    spaces = max(beyond_fence, 0) + min(fence, 3)
     return " " * spaces + bare
 
 
@@ -295,7 +297,9 @@ def carries(word: str) -> bool:
     word = word.translate(_TO_FULL_STOPS).lower()
     if _SCHEME.search(word):
         return True
-    return "." in word and any(_name_carries(match) for match in _NAME.finditer(word))
+    if "." not in word:
+        return False
+    return any(map(_name_carries, _NAME.finditer(word)))
 
 
 def _name_carries(match: regex.Match[str]) -> bool:
@@ -305,7 +309,7 @@ def _name_carries(match: regex.Match[str]) -> bool:
         return True
     ends = [cut.start() for cut in _NAME_ENDS.finditer(name)]
     names = {_folded(name[:end]) for end in [*ends, len(name)]}
-    is_mail = match.string[match.start() - 1 : match.start()] == "@"
+    is_mail = match.string.endswith("@", 0, match.start())
     if is_mail or _PATH.match(match.string, match.end()):
         return any(map(_domain, names))
     return any(_domain(name) not in (None, name) for name in names)

@@ -78,11 +78,9 @@ class AnswerNames:
         return str(self._pattern.sub(self._name_of, text))
 
     def _names_and_ids(self) -> regex.Pattern[str]:
-        names = (
-            rf"{_BEGIN}(?P<name>{names_pattern(self._by_name)})>?|"
-            if self._by_name
-            else ""
-        )
+        names = ""
+        if self._by_name:
+            names = rf"{_BEGIN}(?P<name>{names_pattern(self._by_name)})>?|"
         return regex.compile(
             f"(?=[<@#!`A-Z\\n])(?:{names}{_ID}|{_CODE})", regex.VERSION1
         )
@@ -91,9 +89,8 @@ class AnswerNames:
         before = self._last
         self._last = (before + text)[-1:]
         # A name must not follow a letter directly: "a@Mia" has none.
-        return str(self._pattern.sub(self._shown, before + text, pos=len(before)))[
-            len(before) :
-        ]
+        shown = self._pattern.sub(self._shown, before + text, pos=len(before))
+        return str(shown)[len(before) :]
 
     def _shown(self, match: regex.Match[str]) -> str:
         if match["ticks"]:

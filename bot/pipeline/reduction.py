@@ -58,7 +58,7 @@ class Reduction:
             self._repeated = True
             return True
         # The first step that takes something away is the only one.
-        return any(self._take(step) for step in _STEPS.get(failed.cause, ()))
+        return any(map(self._take, _STEPS.get(failed.cause, ())))
 
     def _take(self, step: Step) -> bool:
         """Take one thing out of the request; return whether it was in it."""
