@@ -24,6 +24,7 @@ from bot.memories.forgetting import (
     forget_everything_question,
     forget_selected,
     forget_words_question,
+    nothing_to_forget,
     undo_forgotten,
 )
 from bot.memories.kept_lines import update_lines
@@ -548,4 +549,7 @@ async def forget_typed(app: App, click: Click, words: str) -> Done:
     """Answer ``/forget`` with words: ask whether to forget what contains them, or everything."""
     if words.casefold() in _EVERYTHING:
         return forget_everything_question(click.localizer)
-    return await forget_words_question(app, click.person, click.localizer, words)
+    question = await forget_words_question(app, click.person, click.localizer, words)
+    if question is not None:
+        return question
+    return await nothing_to_forget(app, click.person, click.localizer, words)

@@ -48,14 +48,18 @@ _WORDS_LIMIT = 80  # characters of a message in the question whether to forget i
 
 async def forget_words_question(
     app: App, person: Person, localizer: Localizer, words: str
-) -> Done:
-    """Return the question whether to forget the memories that contain these words.
-
-    If there are none, it says so and offers the search.
-    """
+) -> Done | None:
+    """Return the question whether to forget the memories with these words; None without any."""
     found = await memory_page(app.pool, person, words, size=MAX_KEYS)
-    if found.memories:
-        return forget_question(localizer, found.memories, found.total)
+    if not found.memories:
+        return None
+    return forget_question(localizer, found.memories, found.total)
+
+
+async def nothing_to_forget(
+    app: App, person: Person, localizer: Localizer, words: str
+) -> Done:
+    """Return that no memory contains these words, with a button for the search."""
     every = await memory_page(app.pool, person, size=1)
     if not every.total:
         return Done(line=localizer.say("panel_none"))

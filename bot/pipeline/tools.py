@@ -25,6 +25,7 @@ from bot.memories.forgetting import (
     forget_all_of,
     forget_question_about,
     forget_words_question,
+    nothing_to_forget,
     receipt_of_message,
 )
 from bot.memories.kept_lines_acts import keep_words
@@ -58,7 +59,6 @@ from memory import (
 from memory.credentials import redact
 from memory.model import Json, Until, until, with_texts
 from memory.postgres import Connection, fetch_row, load_statements, person_transaction
-from memory.store import memory_page
 from memory.tools import CHANGE_TOOL, function_tool, read_arguments
 
 _SQL = load_statements("bot", "tools")
@@ -195,9 +195,8 @@ class Toolbox:
     @property
     def noticed(self) -> bool:
         """Whether memories were changed, or the words left a question open: a notice says so."""
-        return bool(self._memory.questions) or bool(
-            notable_changes(self._memory.changes)
-        )
+        changes = notable_changes(self._memory.changes)
+        return bool(self._memory.questions or changes)
 
     @property
     def acted(self) -> bool:
@@ -278,10 +277,10 @@ class Toolbox:
 
     async def _show_change(self) -> None:
         """Bring what is shown up to date after a change of a memory, or a proposal to forget it."""
-        if keys := self._memory.to_forget[:MAX_KEYS]:
-            self._shown["forget memories"] = await self._forget_question(
-                Selection(keys=keys)
-            )
+        keys = self._memory.to_forget[:MAX_KEYS]
+        if keys:
+            question = await self._forget_question(Selection(keys=keys))
+            self._shown["forget memories"] = question
         if self._shown_list is not None:
             self._shown["open"] = await self._newest(self._shown_list)
 
@@ -323,7 +322,8 @@ class Toolbox:
 
     async def _open(self, given: Arguments) -> Output:
         """Show the newest of a list in a direct message, or else the button that opens it."""
-        words = await self._stored(" ".join(str(given.get("words") or "").split()))
+        typed = str(given.get("words") or "").split()
+        words = await self._stored(" ".join(typed))
         opens: Position | Open = Position(of=words)
         if given.get("list") == "changes":
             opens = Position(list="changes")
@@ -459,12 +459,13 @@ class Toolbox:
         return self._proposed(question, found=bool(question.buttons))
 
     async def _forget_words(self, words: str) -> Output:
+        app = self._app
         person = self._message.person
-        question = await forget_words_question(
-            self._app, person, self._localizer, words
-        )
-        found = await memory_page(self._app.pool, person, words, size=1)
-        return self._proposed(question, found=found.total > 0)
+        question = await forget_words_question(app, person, self._localizer, words)
+        if question is not None:
+            return self._proposed(question, found=True)
+        nothing = await nothing_to_forget(app, person, self._localizer, words)
+        return self._proposed(nothing, found=False)
 
     def _proposed(self, question: Done, *, found: bool) -> Output:
         """Show the person the question whether to forget something; return what the model is told.
@@ -488,11 +489,11 @@ class Toolbox:
         """Return everything or the time that is meant, or an error message for the model."""
         if given.get("everything") is True:
             return Selection(everything=True)
-        ends = {name: given[name] for name in ("since", "until") if given.get(name)}
-        moments = {
-            name: _moment(end, self._localizer.zone) for name, end in ends.items()
-        }
-        if not ends or None in moments.values():
+        moments: dict[str, datetime | None] = {}
+        for name in ("since", "until"):
+            if given.get(name):
+                moments[name] = _moment(given[name], self._localizer.zone)
+        if not moments or None in moments.values():
             return (
                 "Give `words`, `everything`, or `since`, `until` or both in ISO 8601, such as"
                 " 2026-12-24 or 2026-12-24T18:00."
