@@ -92,11 +92,9 @@ async def search_web(
         return _failed(
             "No web search took place. Answer without it, and say so.", tokens
         )
-    # Commentary is no part of what was found.
-    said = [one for one in items if one.get("type") == "message"]
-    messages = [one for one in said if one.get("phase") != COMMENTARY]
-    texts = [text_of(one) for one in messages]
-    text = printable("\n\n".join(filter(None, texts)))
+    messages = list(filter(_is_result, items))
+    texts = filter(None, map(text_of, messages))
+    text = printable("\n\n".join(texts))
     if not text:
         return _failed(
             "The web search found nothing. Answer without it, and say so.", tokens
@@ -125,17 +123,31 @@ def _is_search_done(item: Json) -> bool:
     return item.get("type") == "web_search_call" and item.get("status") == "completed"
 
 
+def _is_result(item: Json) -> bool:
+    """Return whether an item is a message of what was found, which commentary is not."""
+    return item.get("type") == "message" and item.get("phase") != COMMENTARY
+
+
 def _cited(messages: Sequence[Json]) -> tuple[Citation, ...]:
     """Return the pages that are cited, each once."""
     cited: dict[str, Citation] = {}
     for message in messages:
         for part in objects(message.get("content")):
             for annotation in objects(part.get("annotations")):
-                match annotation:
-                    case {"type": "url_citation", "url": str(url)} if is_web_address(
-                        url
-                    ):
-                        title = annotation.get("title")
-                        named = printable(title) if isinstance(title, str) else ""
-                        cited.setdefault(url, Citation(url=url, title=named or url))
+                citation = _citation(annotation)
+                if citation is not None:
+                    cited.setdefault(citation.url, citation)
     return tuple(cited.values())
+
+
+def _citation(annotation: Json) -> Citation | None:
+    """Return the page that an annotation of a text cites; None if it cites none."""
+    url = annotation.get("url")
+    if annotation.get("type") != "url_citation" or not isinstance(url, str):
+        return None
+    if not is_web_address(url):
+        return None
+    title = annotation.get("title")
+    if not isinstance(title, str):
+        title = ""
+    return Citation(url=url, title=printable(title) or url)
