@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.app import App
 from bot.logs import fault
@@ -118,17 +118,14 @@ async def look_up_kind(app: App, team_id: str, channel_id: str) -> ConversationK
     answer = await app.slack.client(team_id).conversations_info(channel=channel_id)
     channel = answer.get("channel") or {}
     audience, shared = kind_of(channel, channel_id)
+    kind = ConversationKind(audience=audience, shared=shared, changed=known["changed"])
     if channel.get("is_member") is False:
-        return ConversationKind(
-            audience=audience, shared=shared, changed=known["changed"]
-        )
+        return kind
     values = {**named, "audience": audience, "shared": shared, "asked_at": asked_at}
     kept = await execute_statement(app.pool, _SQL["keep"], values)
     if not kept:
         return ConversationKind(audience=channel_id, shared=True, changed=math.inf)
-    return ConversationKind(
-        audience=audience, shared=shared, changed=kept[0]["changed"]
-    )
+    return replace(kind, changed=kept[0]["changed"])
 
 
 async def invalidate_kinds(connection: Connection, team_id: str) -> None:

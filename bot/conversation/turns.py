@@ -200,10 +200,13 @@ async def store_begin(app: App, start: Turn, *, question: str, words: str) -> Tu
     this run's; then nothing is stored.
     """
     [redacted_question, redacted_words] = redact_texts(question, words)
-    texts = ("", "")
+    removed = dict.fromkeys([*redacted_question.removed, *redacted_words.removed])
+    kept_question = ""
+    kept_words = ""
     if start.is_kept:
-        texts = (redacted_question.text, stored_words(redacted_words.text))
-    queries = [_begin_query(start, *texts)]
+        kept_question = redacted_question.text
+        kept_words = stored_words(redacted_words.text)
+    queries = [_begin_query(start, kept_question, kept_words)]
     if start.memory_state.off is None:
         queries += _context_queries(start)
     [begun, *context] = await execute_queries(
@@ -211,9 +214,7 @@ async def store_begin(app: App, start: Turn, *, question: str, words: str) -> Tu
     )
     return replace(
         start,
-        removed=tuple(
-            dict.fromkeys([*redacted_question.removed, *redacted_words.removed])
-        ),
+        removed=tuple(removed),
         words=redacted_words.text,
         **_check_begun(start.claimed, begun),
         **_context(*context),
@@ -252,25 +253,28 @@ async def end_turn(
     """
     message = turn.message
     person = turn.view.person
-    [kept] = redact_texts(reply or "", known=turn.removed)
+    is_answer = reply is not None
+    [redacted] = redact_texts(reply or "", known=turn.removed)
+    kept_reply = None
+    if is_answer and turn.is_kept:
+        kept_reply = redacted.text
     lock = message.person.prefix
     async with transaction(
         app.pool, _scope(message), lock=lock, shared=True
     ) as connection:
         await finish(connection, turn.claimed, outcome)
         # A fixed sentence in place of an answer does not show that a model answers again.
-        if outcome == "answered" and reply is not None:
+        if outcome == "answered" and is_answer:
             await end_interim_period(connection, message.person)
         # A fixed sentence in place of an answer asks for no consent.
-        if turn.memory_state.is_first and (
-            reply is not None or not turn.memory_state.asks
-        ):
+        has_informed = is_answer or not turn.memory_state.asks
+        if turn.memory_state.is_first and has_informed:
             await connection.execute(_SQL["note_informed"], message.person.ids)
         values = {
             **values_of(message),
             "id": turn.id,
             "forgettings": list(turn.forgettings),
-            "reply": kept.text if reply is not None and turn.is_kept else None,
+            "reply": kept_reply,
             "removal_proposed": removal_proposed,
         }
         ended = await connection.execute(_SQL["end"], values, prepare=True)

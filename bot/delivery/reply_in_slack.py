@@ -113,9 +113,7 @@ class State(Enum):
 
     EMPTY = "nothing; it may be streamed"
     STREAMING = "a stream that grows"
-    HELD = (
-        "nothing, or a stream that takes no more; the page is posted when it is whole"
-    )
+    HELD = "nothing, or a stream that takes no more; the page is posted when whole"
 
 
 @dataclass(slots=True)
@@ -338,12 +336,12 @@ class ReplyInSlack:
         White space at the end of what is shown is ignored, because the whole text has none.
         """
         shown = self.text[: self._page.position(self._page.sent)]
-        if not text.startswith(shown):
-            bare = shown.rstrip()
-            if text.startswith(bare):
-                self._page.sent = max(self._page.sent - len(shown) + len(bare), 0)
-            else:
-                self.start_over()
+        bare = shown.rstrip()
+        if not text.startswith(bare):
+            self.start_over()
+        elif not text.startswith(shown):
+            white_space = len(shown) - len(bare)
+            self._page.sent = max(self._page.sent - white_space, 0)
         self.text = text
 
     # --- the transitions of a stream -----------------------------------------------------------
@@ -351,7 +349,8 @@ class ReplyInSlack:
     async def _begin_stream(self, piece: str) -> None:
         """EMPTY → STREAMING, or HELD; nothing while a rate limit refuses streams."""
         limits = self._slack.limits
-        if any(limits.wait(self._message.team_id, method) for method in (START, STOP)):
+        team_id = self._message.team_id
+        if limits.wait(team_id, START) or limits.wait(team_id, STOP):
             return
         await self._prepare()
         self._asked_at = time.time()
@@ -459,10 +458,9 @@ class ReplyInSlack:
     ) -> bool:
         """End the stream with its last text; if that fails, call `_break` and return False."""
         self._end_open_tasks()
+        chunks = _chunks(piece, self._tasks.values())
         try:
-            await self._ask_for_end(
-                client, _chunks(piece, self._tasks.values()), below, session
-            )
+            await self._ask_for_end(client, chunks, below, session)
         except SLACK_FAULTS as error:
             self._break(error)
             return False
@@ -544,7 +542,9 @@ class ReplyInSlack:
                 log.warning(
                     "a reply was refused, it is posted in halves: %s", failed.code
                 )
-                half = Limits(len(text) * 2 // 3, max(count_blocks(text) // 2, 2))
+                characters = len(text) * 2 // 3
+                blocks_of_half = max(count_blocks(text) // 2, 2)
+                half = Limits(characters, blocks_of_half)
                 await self._post_parts(text, half, below)
                 return
             await self._post_as_text(failed, as_mrkdwn(text, MESSAGE_TEXT_LIMIT))

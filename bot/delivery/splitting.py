@@ -132,10 +132,8 @@ def shown_end(text: str) -> int:
         line = lines.pop()
         has_ended = text[line.end - 1] == "\n"
         is_open_row = line.kind == "table" and not (line.head and has_ended)
-        is_last = line.end == end
-        may_be_head = (
-            is_last and line.kind == "text" and "|" in text[line.start : line.end]
-        )
+        is_last_text = line.end == end and line.kind == "text"
+        may_be_head = is_last_text and "|" in text[line.start : line.end]
         if line.kind == "heading" or is_open_row or may_be_head:
             end = line.start
         elif line.kind != "blank":

@@ -390,7 +390,8 @@ async def _prompt(
     references = await names.find(read)
     # The event of a deactivation may have been missed, but Slack has just been asked for names.
     kept = [one for one in kept if not app.names.is_gone(message.team_id, _author(one))]
-    mentioned = mentions(message.text) - {await app.slack.bot_user_id(message.team_id)}
+    bot_user_id = await app.slack.bot_user_id(message.team_id)
+    mentioned = mentions(message.text) - {bot_user_id}
     return Prompt(
         question=question,
         user_id=message.user_id,

@@ -91,9 +91,8 @@ class CircuitBreaker:
                 self._probing = None
 
     def _take(self, result: Probed) -> None:
-        shows_nothing = (
-            result == "silent" and self._state == "unsure" and not self._silent
-        )
+        may_be_busy = result == "silent" and not self._silent
+        shows_nothing = may_be_busy and self._state == "unsure"
         if result == "answered" or shows_nothing:
             self._state = "answering"
             return
