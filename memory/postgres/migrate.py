@@ -254,7 +254,8 @@ def _stored_space(rows: Sequence[DictRow]) -> EmbeddingSpace:
 async def stored_space(pool: Pool) -> EmbeddingSpace:
     """Return the space of the vectors in a database that is migrated."""
     async with transaction(pool) as connection:
-        return _stored_space(await fetch_rows(connection, _EMBEDDING_SPACE))
+        spaces = await fetch_rows(connection, _EMBEDDING_SPACE)
+    return _stored_space(spaces)
 
 
 async def check_access(conninfo: str) -> bool:

@@ -138,9 +138,8 @@ async def nearest_or_newest(
         _log.warning("memories were recalled without a search: %s", logged(error))
     if found:
         return Recalled(nearest=tuple(found))
-    return Recalled(
-        nearest=tuple(await newest(pool, view, None, limit)), newest_only=True
-    )
+    found = await newest(pool, view, None, limit)
+    return Recalled(nearest=tuple(found), newest_only=True)
 
 
 async def search_memories(

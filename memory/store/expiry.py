@@ -28,9 +28,9 @@ async def expire_due(pool: Pool, *, delete_texts: DeleteTexts | None = None) -> 
     minutes ago is deleted with the texts that name it. Any number of processes may run this. A
     failure for one person is logged and does not stop the others.
     """
-    for row in await execute_statement(
-        pool, _SQL["people_with_due"], {"most": _PEOPLE_AT_ONCE}
-    ):
+    values = {"most": _PEOPLE_AT_ONCE}
+    people = await execute_statement(pool, _SQL["people_with_due"], values)
+    for row in people:
         try:
             person = Person(row["team_id"], row["user_id"])
             async with person_transaction(pool, person, locked=True) as connection:

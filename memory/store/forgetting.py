@@ -184,14 +184,14 @@ async def forget_within(
     )
 
     messages = messages_of(hidden) | set(selection.messages)
-    gone = Gone(messages=messages, needles=await _needles(connection, hidden))
+    needles = await _needles(connection, hidden)
+    gone = Gone(messages=messages, needles=needles)
     shown: list[DictRow] = []
     if hidden and not selection.everything:
         shown = await _hide_shown_sentences(connection, person, identity, gone)
     if find_messages is not None:
-        messages = messages.union(
-            await find_messages(connection, person, selection, gone)
-        )
+        others = await find_messages(connection, person, selection, gone)
+        messages = messages.union(others)
     new_messages = messages - await forgotten_among(connection, person, messages)
     if not (hidden or asked or new_messages or before):
         return Forgotten()
@@ -406,7 +406,8 @@ async def forgotten_among(
 ) -> set[MessageKey]:
     """Return those of `messages` whose memories this person has forgotten."""
     values = {**person.ids, **message_parameters(messages)}
-    return messages_of(await fetch_rows(connection, _SQL["are_forgotten"], values))
+    rows = await fetch_rows(connection, _SQL["are_forgotten"], values)
+    return messages_of(rows)
 
 
 # --- after a backup was restored ---------------------------------------------------------------
@@ -425,7 +426,8 @@ async def forgotten_since(
     async with await AsyncConnection.connect(conninfo) as owner:
         await owner.execute(_SQL["refuse_hidden_rows"])
         values = {"since": since - _LONGEST_TRANSACTION}
-        return await (await owner.execute(_SQL["since"], values)).fetchall()
+        found = await owner.execute(_SQL["since"], values)
+        return await found.fetchall()
 
 
 async def forget_again(

@@ -241,7 +241,8 @@ async def replace_decision(
     `ChangeGone` if the person keeps no such decision.
     """
     async with writing(pool, embedder, person) as connection:
-        found = (await reread(connection, person, [key])).get(key)
+        own = await reread(connection, person, [key])
+        found = own.get(key)
         if found is None or not found.content.get("decision"):
             raise ChangeGone("The person keeps no such decision.")
         [audience] = found.audiences

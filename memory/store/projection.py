@@ -66,7 +66,8 @@ async def read_rows(
 ) -> list[Memory]:
     """Return the rows of these memories, one for each audience that knows them."""
     values = {**person_range(person), "keys": list(keys)}
-    return read_own(await fetch_rows(connection, _SQL["read_by_keys"], values), person)
+    rows = await fetch_rows(connection, _SQL["read_by_keys"], values)
+    return read_own(rows, person)
 
 
 def _row(person: Person, view: View) -> dict[str, Any]:

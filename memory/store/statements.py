@@ -180,7 +180,8 @@ async def _change(
     values: Mapping[str, Any],
 ) -> set[str]:
     """Execute an SQL statement, and refresh the memories whose keys it returns; return the keys."""
-    keys = keys_of(await fetch_rows(connection, statement, {**person.ids, **values}))
+    changed = await fetch_rows(connection, statement, {**person.ids, **values})
+    keys = keys_of(changed)
     await refresh_keys(connection, person, keys)
     return keys
 
@@ -213,7 +214,8 @@ async def messages_among(
     """Return those of `messages` that led to a memory or question, even a forgotten one."""
     values = {**person.ids, **message_parameters(messages)}
     async with seeing_forgotten(connection):
-        return messages_of(await fetch_rows(connection, _SQL["messages_among"], values))
+        rows = await fetch_rows(connection, _SQL["messages_among"], values)
+    return messages_of(rows)
 
 
 async def change_channel(
@@ -265,9 +267,8 @@ async def refresh_rows(
 
     The caller joins memories that now have the same subject.
     """
-    return await write_rows(
-        connection, person, await read_statements(connection, person, keys)
-    )
+    by_key = await read_statements(connection, person, keys)
+    return await write_rows(connection, person, by_key)
 
 
 def keys_of(rows: Iterable[DictRow]) -> set[str]:

@@ -240,7 +240,8 @@ class MemoryTools:
         if outcome.changes:
             stored = {change.kind for change in outcome.changes}
             self.refused = tuple(one for one in self.refused if one.kind not in stored)
-            return await self._as_shown(await self._done(outcome.changes))
+            done = await self._done(outcome.changes)
+            return await self._as_shown(done)
         if outcome.questions:
             return _json({"done": False, "asked": _ASKED})
         if not outcome.refused:
