@@ -186,16 +186,15 @@ async def forget_within(
     messages = messages_of(hidden) | set(selection.messages)
     needles = await _needles(connection, hidden)
     gone = Gone(messages=messages, needles=needles)
-    shown: list[DictRow] = []
     if hidden and not selection.everything:
-        shown = await _hide_shown_sentences(connection, person, identity, gone)
+        hidden += await _hide_shown_sentences(connection, person, identity, gone)
     if find_messages is not None:
         others = await find_messages(connection, person, selection, gone)
         messages = messages.union(others)
     new_messages = messages - await forgotten_among(connection, person, messages)
     if not (hidden or asked or new_messages or before):
         return Forgotten()
-    hidden_statements = [(row["id"], row["key"]) for row in [*hidden, *shown]]
+    hidden_statements = [(row["id"], row["key"]) for row in hidden]
     record = {
         **person.ids,
         **message_parameters(messages),
@@ -213,7 +212,7 @@ async def forget_within(
         id=identity,
         can_undo=bool(hidden),
         memories=tuple(_newest_first(lost)),
-        batches=frozenset(row["batch"] for row in [*hidden, *asked, *shown]),
+        batches=frozenset(row["batch"] for row in [*hidden, *asked]),
     )
 
 
