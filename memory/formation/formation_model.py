@@ -122,7 +122,11 @@ class FormationModel:
         # Other providers' packages support tools, and have other names for the limit.
         self._is_openai = hasattr(chat, "use_responses_api")
         self._limit = MAX_OUTPUT_TOKENS
-        self.way: Way | None = None if self._is_openai else "tools"
+        self._ways: Sequence[Way] = ("tools",)
+        self.way: Way | None = "tools"
+        if self._is_openai:
+            self._ways = ("tools", "schema")
+            self.way = None
 
     async def ask(
         self, messages: Sequence[Any], tools: Sequence[ToolDefinition]
@@ -166,7 +170,7 @@ class FormationModel:
             self.way = found
             raise failure.unreadable from None
         # The tools may be at fault: a broken call, or one without an end.
-        last_way: Way = "schema" if self._is_openai else way
+        last_way = self._ways[-1]
         answer = await self._last_answer(last_way, messages, tools)
         if self.way is None and failure.how == "endless":
             found = last_way  # tools make it answer without an end
@@ -196,8 +200,7 @@ class FormationModel:
         A model that answers but calls no tool in either way is asked with tools.
         """
         found: Way | None = None
-        ways: Sequence[Way] = ("tools", "schema") if self._is_openai else ("tools",)
-        for way in ways:
+        for way in self._ways:
             try:
                 async with asyncio.timeout(_PROBE_SECONDS):
                     answer = await self._answer(way, _PROBE, [PROBE_TOOL])
