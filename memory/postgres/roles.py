@@ -28,10 +28,9 @@ def create_roles(
         for role in (APP_ROLE, *roles):
             _create(connection, role, sql.SQL("NOLOGIN"))
     with needing(_of_another(around.user, roles)):
-        row = connection.execute(
-            "SELECT pg_has_role('kioku_app', 'SET') AS allowed"
-        ).fetchone()
-        if not (row and row["allowed"]):
+        found = connection.execute("SELECT pg_has_role('kioku_app', 'SET') AS allowed")
+        [row] = found.fetchall()
+        if not row["allowed"]:
             connection.execute(
                 "GRANT kioku_app TO CURRENT_USER WITH INHERIT FALSE, SET TRUE"
             )
@@ -75,8 +74,8 @@ def _let_use(connection: Connection[DictRow], role: str, schema: str) -> None:
 
 def _may_use(connection: Connection[DictRow], role: str, schema: str) -> bool:
     question = "SELECT has_schema_privilege(%s, %s, 'USAGE') AS allowed"
-    row = connection.execute(question, (role, schema)).fetchone()
-    return bool(row and row["allowed"])
+    [row] = connection.execute(question, (role, schema)).fetchall()
+    return bool(row["allowed"])
 
 
 def _of_another(user: str, roles: Sequence[str]) -> str:
