@@ -94,7 +94,9 @@ def _is_card(digits: str) -> bool:
     total = 0
     for place, digit in enumerate(reversed(digits)):
         value = int(digit) * (1 + place % 2)
-        total += value - 9 if value > 9 else value
+        if value > 9:
+            value -= 9
+        total += value
     return total % 10 == 0
 
 

@@ -140,11 +140,13 @@ class Former:
         changes, and `references` are the names with which it was written. The rest is as for
         `form`.
         """
-        key = target.key if target else str(uuid4())
-        write = Write(key, value)
-        known = {target.key: target} if target else {}
+        key = str(uuid4())
+        known: dict[str, Memory] = {}
+        if target is not None:
+            key = target.key
+            known[key] = target
         said = TypedMessage(message, references)
-        judging = self._judge(view, [said], [write], known)
+        judging = self._judge(view, [said], [Write(key, value)], known)
         return await self._commit(view, judging, batch, in_commit, deadline)
 
     async def _commit(

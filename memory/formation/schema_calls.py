@@ -131,10 +131,8 @@ def _bounded(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     bounded = {name: _bounded(value) for name, value in schema.items()}
-    if (
-        schema.get("type") == "string"
-        and not {"enum", "pattern", "format"} & schema.keys()
-    ):
+    is_free = schema.keys().isdisjoint(("enum", "pattern", "format"))
+    if schema.get("type") == "string" and is_free:
         bounded.setdefault("maxLength", _MOST_CHARACTERS)
     if schema.get("type") == "array":
         bounded.setdefault("maxItems", _MOST_ITEMS)

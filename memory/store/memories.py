@@ -189,15 +189,16 @@ def merged(memories: Iterable[Memory], view: MemoryView) -> dict[str, Memory]:
 
 def _joined(one: Memory, other: Memory, view: MemoryView) -> Memory:
     """Return what two audiences know of a memory, with the times of the own audience."""
-    base, more = (other, one) if other.namespace == view.own else (one, other)
-    sources = [
-        *more.sources,
-        *(source for source in base.sources if source not in more.sources),
-    ]
+    base = one
+    more = other
+    if other.namespace == view.own:
+        base, more = more, base
+    known = more.sources
+    added = [source for source in base.sources if source not in known]
     value = {
         **base.value,
         "content": {**more.content, **fields_with_value(base.content)},
-        "sources": sources,
+        "sources": [*known, *added],
         "said_on": max(one.said_on, other.said_on),
     }
     return replace(base, value=value)
