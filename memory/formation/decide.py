@@ -16,7 +16,13 @@ from memory.formation.proposal import Proposal, Reason, Refusal
 from memory.formation.verdict import SensitivePolicy, asks_first, end_of, refusal
 from memory.model.namespace import DM, MemoryView, Namespace
 from memory.model.person_message import PersonMessage
-from memory.model.schemas import PROMISE_KIND, Content, Subject, subject_fields
+from memory.model.schemas import (
+    PROMISE_KIND,
+    Content,
+    Subject,
+    named_fields,
+    subject_fields,
+)
 from memory.model.statement import MessageKey, Statement
 from memory.model.text import Json
 from memory.store.edits import kept_end, statement_of
@@ -162,9 +168,7 @@ def _identity(proposal: Proposal, name: Content | None) -> Json:
     fields = subject_fields(proposal.kind, proposal.content)
     if name is not None and fields.isdisjoint(proposal.values):
         return dict(name)
-    return {
-        field: value for field, value in proposal.content.items() if field in fields
-    }
+    return named_fields(proposal.content, fields)
 
 
 def _due(proposal: Proposal) -> dict[str, str | None]:

@@ -37,6 +37,7 @@ from memory.model.schemas import (
     SUBJECT_FIELDS,
     Content,
     Subject,
+    changed_fields,
     kind_and_subject,
     level,
 )
@@ -153,9 +154,7 @@ class Proposal:
     def values(self) -> Json:
         """The new or changed fields."""
         old = self.target.content if self.target else {}
-        return {
-            name: value for name, value in self.said.items() if value != old.get(name)
-        }
+        return changed_fields(self.said, old)
 
     def refused(self, reason: Reason) -> Refusal:
         """Return this proposal as refused."""

@@ -9,7 +9,7 @@ costs most tokenizers two to three times as many tokens.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import date
 from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias, get_args
@@ -244,6 +244,16 @@ def _text_values(content: Content) -> list[str]:
 def fields_with_value(content: Content) -> Json:
     """Return the fields of a content that have a value."""
     return {name: value for name, value in content.items() if value is not None}
+
+
+def named_fields(content: Content, names: Container[str]) -> Json:
+    """Return those fields of a content that are in `names`."""
+    return {name: value for name, value in content.items() if name in names}
+
+
+def changed_fields(content: Content, before: Content) -> Json:
+    """Return the fields of a content whose values are not those that they had `before`."""
+    return {name: value for name, value in content.items() if value != before.get(name)}
 
 
 def level(kind: str, content: Content) -> Any:

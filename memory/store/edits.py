@@ -18,7 +18,9 @@ from memory.model.person_message import PersonMessage
 from memory.model.schemas import (
     LEVEL_FIELDS,
     Content,
+    changed_fields,
     level,
+    named_fields,
     schema_of,
     subject,
     subject_fields,
@@ -175,10 +177,7 @@ async def edit_memory(
     async with writing(pool, embedder, person) as connection:
         memory = await _existing(connection, person, key, seen)
         whole = validated(memory.kind, content)
-        content_before = memory.content
-        changed = {
-            name for name, value in whole.items() if value != content_before.get(name)
-        }
+        changed = set(changed_fields(whole, memory.content))
         said = {DM: changed}
         known_fields = await _known_fields(connection, person, memory)
         for audience, known in known_fields.items():
@@ -225,8 +224,7 @@ def _as_typed(content: Content) -> str:
 
 def _said(kind: str, whole: Content, names: set[str]) -> Json:
     """Return the fields `names` of a content, and those that identify the memory."""
-    kept = names | subject_fields(kind, whole)
-    return {name: value for name, value in whole.items() if name in kept}
+    return named_fields(whole, names | subject_fields(kind, whole))
 
 
 def kept_end(memory: Memory, content: Content) -> datetime | None:

@@ -22,7 +22,7 @@ from memory.model.errors import FormationUnavailable, MemoryOff
 from memory.model.namespace import MemoryView
 from memory.model.person_message import PersonMessage
 from memory.model.references import References
-from memory.model.schemas import level, subject
+from memory.model.schemas import level, named_fields, subject
 from memory.model.text import Json, texts
 from memory.recall.search import search_memories
 from memory.store.changes import Change
@@ -220,11 +220,7 @@ class MemoryTools:
         if schema is None:
             names = ", ".join(kinds)
             return f"`content` is an object with `kind`, one of {names}, and the fields of it."
-        fields = {
-            name: value
-            for name, value in content.items()
-            if name in schema.model_fields
-        }
+        fields = named_fields(content, schema.model_fields)
         try:
             valid = schema.model_validate(fields).model_dump(mode="json")
         except ValidationError as problem:
