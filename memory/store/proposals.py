@@ -73,8 +73,8 @@ async def ask(
     statements: Sequence[Statement],
 ) -> None:
     """Ask whether these should count. A memory has at most one open question."""
-    rows = [{**one.columns, "reason": None, "days": OPEN_DAYS} for one in statements]
-    await _insert(connection, person, rows)
+    asked = [(one, None) for one in statements]
+    await _insert(connection, person, asked, OPEN_DAYS)
 
 
 async def note_refusals(
@@ -83,16 +83,19 @@ async def note_refusals(
     refused: Iterable[tuple[Statement, str]],
 ) -> None:
     """Keep for a day what was refused, with the reason, for the person to see."""
-    rows = [
-        {**one.columns, "reason": reason, "days": REFUSED_DAYS}
-        for one, reason in refused
-    ]
-    await _insert(connection, person, rows)
+    await _insert(connection, person, refused, REFUSED_DAYS)
 
 
 async def _insert(
-    connection: Connection, person: Person, rows: Sequence[dict[str, Any]]
+    connection: Connection,
+    person: Person,
+    proposals: Iterable[tuple[Statement, str | None]],
+    days: int,
 ) -> None:
+    """Store proposals, each with the reason why it was refused, for a number of days."""
+    rows = [
+        {**one.columns, "reason": reason, "days": days} for one, reason in proposals
+    ]
     if not rows:
         return
     values = {**person.ids, "proposals": rows_parameter(rows)}
