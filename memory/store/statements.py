@@ -310,7 +310,8 @@ async def join_same_things(
         joined |= dict.fromkeys(others, newest)
     if not joined:
         return {}
-    by_key = await read_statements(connection, person, {*joined, *joined.values()})
+    keys = {*joined, *joined.values()}
+    by_key = await read_statements(connection, person, keys)
     now = datetime.now(UTC)
     rows: list[tuple[UUID, str, str]] = []
     for key, newest in joined.items():
@@ -318,9 +319,10 @@ async def join_same_things(
         rows += [(one.id, newest, one.audience) for one in counted]
         moves = [one for one in by_key[newest] if one.act == "move"]
         rows += [(one.id, key, one.audience) for one in moves]
-    for newest in {*joined.values()}:
-        rows += [(one.id, newest, one.audience) for one in current(by_key[newest], now)]
+    for newest in set(joined.values()):
+        counted = current(by_key[newest], now)
+        rows += [(one.id, newest, one.audience) for one in counted]
     values = {**person.ids, **column_parameters(("ids", "keys", "audiences"), rows)}
     await connection.execute(_SQL["join"], values)
-    await refresh_rows(connection, person, {*joined, *joined.values()})
+    await refresh_rows(connection, person, keys)
     return joined
