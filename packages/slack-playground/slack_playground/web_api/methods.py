@@ -78,15 +78,20 @@ def load_methods() -> dict[str, Method]:
             errors=common_errors.union(description["errors"]),
         )
     for difference in overlay["difference"]:
-        names = difference["methods"]
-        if names == ["*"]:
-            names = list(methods)
-        for name in names:
-            methods[name].errors.update(difference.get("errors", ()))
-            argument = difference.get("argument")
-            if argument is not None:
-                methods[name].args[argument["name"]] = argument
+        _apply(difference, methods)
     return methods
+
+
+def _apply(difference: Json, methods: dict[str, Method]) -> None:
+    """Add errors and an argument to the methods that a difference of the overlay names."""
+    names = difference["methods"]
+    if names == ["*"]:
+        names = list(methods)
+    argument = difference.get("argument")
+    for name in names:
+        methods[name].errors.update(difference.get("errors", ()))
+        if argument is not None:
+            methods[name].args[argument["name"]] = argument
 
 
 async def read_arguments(request: web.Request) -> Json:
