@@ -28,9 +28,9 @@ class Call(Given):
     @field_validator("arguments", mode="before")
     @classmethod
     def _as_text(cls, value: Any) -> Any:
-        return (
-            value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        )
+        if isinstance(value, str):
+            return value
+        return json.dumps(value, ensure_ascii=False)
 
 
 def call(name: str, arguments: Mapping[str, Any]) -> Call:

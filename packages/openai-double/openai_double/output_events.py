@@ -35,9 +35,7 @@ class OutputEvents:
         self._sequence += 1
         return event
 
-    def of_item(
-        self, item: Item, status: Status | None = "completed"
-    ) -> Iterator[Json]:
+    def of_item(self, item: Item, status: Status | None) -> Iterator[Json]:
         """Yield the events of one item. A message without `status` ends before it is done."""
         match item:
             case Reasoning():

@@ -61,8 +61,8 @@ class ResponseWriter:
         answer: Answer,
         input_tokens: int,
         *,
-        fault: Fault | None = None,
-        reasons: bool = False,
+        fault: Fault | None,
+        reasons: bool,
     ) -> None:
         self._body = body
         self._input_tokens = input_tokens
