@@ -207,18 +207,13 @@ async def _connection(
     async with AsyncExitStack() as held:
         try:
             async with asyncio.timeout_at(end):
-                if lock:
-                    place = pool.writers.setdefault(lock, asyncio.Semaphore(1))
-                    await held.enter_async_context(place)
-                if share := _share_of(scope):
-                    places = asyncio.Semaphore(PERSON_CONNECTIONS)
-                    place = pool.shares.setdefault(share, places)
-                    await held.enter_async_context(place)
+                await _take_places(pool, scope, lock, held)
         except TimeoutError:
             raise PoolTimeout("The person's other work did not end in time.") from None
-        connection = await pool.getconn(
-            None if end is None else max(0.0, end - loop.time())
-        )
+        left: float | None = None
+        if end is not None:
+            left = max(0.0, end - loop.time())
+        connection = await pool.getconn(left)
         held.push_async_callback(pool.putconn, connection)
         if end is not None:
             held.enter_context(_shut_down_at(end, connection))
@@ -228,6 +223,20 @@ async def _connection(
             raise psycopg.OperationalError(
                 "PostgreSQL accepts no writes, or the transaction was idle for too long."
             ) from error
+
+
+async def _take_places(
+    pool: Pool, scope: Mapping[str, str], lock: str, held: AsyncExitStack
+) -> None:
+    """Wait for the task's places in front of the pool; `held` gives them back."""
+    if lock:
+        place = pool.writers.setdefault(lock, asyncio.Semaphore(1))
+        await held.enter_async_context(place)
+    share = _share_of(scope)
+    if share:
+        places = asyncio.Semaphore(PERSON_CONNECTIONS)
+        place = pool.shares.setdefault(share, places)
+        await held.enter_async_context(place)
 
 
 @contextmanager
@@ -370,10 +379,7 @@ async def execute_queries(
     for _ in range(_ATTEMPTS):
         async with _connection(pool, scope) as connection:
             try:
-                async with pipeline(connection):
-                    await connection.execute(_SQL["set"], settings, prepare=True)
-                    cursors = [await send_query(connection, query) for query in queries]
-                return [await _rows(cursor) for cursor in cursors]
+                return await _execute(connection, settings, queries)
             except (IndexError, psycopg.errors.FeatureNotSupported) as error:
                 # Nothing is committed. psycopg 3.3 raises IndexError instead of the error of a
                 # commit that failed before the pipeline was left; another attempt raises that
@@ -381,6 +387,16 @@ async def execute_queries(
                 await connection.close()
                 fault = error
     raise psycopg.DatabaseError("The statement failed.") from fault
+
+
+async def _execute(
+    connection: Connection, settings: Mapping[str, object], queries: Sequence[Query]
+) -> list[list[DictRow]]:
+    """Execute statements with these settings in one pipeline; return the rows of each."""
+    async with pipeline(connection):
+        await connection.execute(_SQL["set"], settings, prepare=True)
+        cursors = [await send_query(connection, query) for query in queries]
+    return [await _rows(cursor) for cursor in cursors]
 
 
 async def send_query(connection: Connection, query: Query) -> AsyncCursor[DictRow]:
