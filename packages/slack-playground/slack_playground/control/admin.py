@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat
@@ -117,15 +117,20 @@ def _left_processing(slack: Slack, known: Collection[str]) -> list[Json]:
     Threads in `known` are left out, and threads in which a call to set the session to `active` was
     refused.
     """
-    left = []
+    left: list[Json] = []
     for one in slack.workspaces.all:
-        for channel in list(one.workspace.threads):
-            for thread in one.workspace.threads_in(channel):
-                if thread.ts in known or not _has_ended_work(one.workspace, thread):
-                    continue
-                if not _was_asked(slack, thread):
-                    left.append({"channel": channel, "thread_ts": thread.ts})
+        for thread in _threads_of_ended_work(one.workspace):
+            if thread.ts in known or _was_asked(slack, thread):
+                continue
+            left.append({"channel": thread.channel, "thread_ts": thread.ts})
     return left
+
+
+def _threads_of_ended_work(workspace: Workspace) -> Iterator[Thread]:
+    for channel in list(workspace.threads):
+        for thread in workspace.threads_in(channel):
+            if _has_ended_work(workspace, thread):
+                yield thread
 
 
 def _has_ended_work(workspace: Workspace, thread: Thread) -> bool:
