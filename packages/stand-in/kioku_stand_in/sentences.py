@@ -141,14 +141,15 @@ def fact(text: str) -> Memory:
 def stated(clause: str) -> tuple[Memory, ...]:
     """Return the memories of what a clause states; none if it states nothing."""
     for level, words in _LEVELS.items():
-        if words.search(clause):
-            if is_japanese(clause):
-                names = _NAMES.findall(clause)
-            else:
-                names = _SEPARATOR.split(words.sub(",", clause))
-            likings = tuple(_likings(names, int(level)))
-            if likings:
-                return likings
+        if not words.search(clause):
+            continue
+        if is_japanese(clause):
+            names = _NAMES.findall(clause)
+        else:
+            names = _SEPARATOR.split(words.sub(",", clause))
+        likings = tuple(_likings(names, int(level)))
+        if likings:
+            return likings
     if _is_lasting(clause):
         return (fact(clause),)
     return ()
