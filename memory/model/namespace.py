@@ -68,6 +68,11 @@ class Person:
         return f"chat.{self.scope}"
 
     @property
+    def dm_prefix(self) -> str:
+        """The `prefix` of what direct messages know: one row for each memory."""
+        return self.namespace(DM).prefix
+
+    @property
     def settings(self) -> dict[str, str]:
         """The settings that row-level security compares: they open this person's rows."""
         return {"kioku.team": self.team_id, "kioku.user": self.user_id}

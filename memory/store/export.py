@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memory.model.namespace import DM, Person
+from memory.model.namespace import Person
 from memory.model.text import Json
 from memory.postgres.database import Pool, fetch_rows, person_transaction
 from memory.postgres.statements import load_statements
@@ -20,7 +20,7 @@ async def export_memories(pool: Pool, person: Person) -> Json:
     messages whose memories were forgotten. Rows without a kind, or with a text as content, as
     LangMem's own tools write them, are left out.
     """
-    values = {**person.ids, "prefix": person.namespace(DM).prefix}
+    values = {**person.ids, "prefix": person.dm_prefix}
     document: Json = {"format": FORMAT, "version": VERSION}
     async with person_transaction(pool, person) as connection:
         for name in ("memories", "statements", "proposals", "forgotten"):

@@ -173,7 +173,7 @@ async def forget_within(
     if not selection.everything:
         rest = {
             **values,
-            "prefix": person.namespace(DM).prefix,
+            "prefix": person.dm_prefix,
             "concerned": list(keys),
         }
         async with seeing_forgotten(connection):

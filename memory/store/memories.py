@@ -206,12 +206,8 @@ def _joined(one: Memory, other: Memory, view: MemoryView) -> Memory:
 
 async def list_memories(pool: Pool, person: Person) -> list[Memory]:
     """Return all memories of a person, as direct messages know them, newest first."""
-    rows = await person_statement(
-        pool,
-        person,
-        _SQL["list"],
-        {"prefix": person.namespace(DM).prefix},
-    )
+    values = {"prefix": person.dm_prefix}
+    rows = await person_statement(pool, person, _SQL["list"], values)
     return read_own(rows, person)
 
 
@@ -266,6 +262,6 @@ async def reread(
     connection: Connection, person: Person, keys: Iterable[str]
 ) -> dict[str, Memory]:
     """Return the memories with these keys, as direct messages know them, within a transaction."""
-    values = {"prefixes": [person.namespace(DM).prefix], "keys": list(keys)}
+    values = {"prefixes": [person.dm_prefix], "keys": list(keys)}
     rows = await fetch_rows(connection, _SQL["reread"], values)
     return {one.key: one for one in read_own(rows, person)}

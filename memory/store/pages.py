@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from memory.model.namespace import DM, Person
+from memory.model.namespace import Person
 from memory.postgres.database import Pool, person_statement
 from memory.postgres.statements import load_statements
 from memory.store.memories import Memory, read_own
@@ -43,7 +43,7 @@ async def memory_page(
     the last page.
     """
     values = {
-        "prefix": person.namespace(DM).prefix,
+        "prefix": person.dm_prefix,
         "page": page,
         "size": size,
         "words": words.strip(),

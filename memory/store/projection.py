@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from memory.model.errors import MemoryFull
-from memory.model.namespace import DM, Person
+from memory.model.namespace import Person
 from memory.model.statement import Statement, View, views
 from memory.postgres.database import Connection, fetch_rows
 from memory.postgres.statements import load_statements, rows_parameter
@@ -49,8 +49,7 @@ async def write_rows(
 
 async def remaining_capacity(connection: Connection, person: Person) -> int:
     """Return how many new memories a person may store before reaching `MAX_MEMORIES`."""
-    prefix = person.namespace(DM).prefix
-    values = {"prefix": prefix, "most": MAX_MEMORIES}
+    values = {"prefix": person.dm_prefix, "most": MAX_MEMORIES}
     [row] = await fetch_rows(connection, _SQL["remaining"], values)
     return int(row["remaining"])
 

@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 from memory.embeddings.embedder import Embedder
 from memory.model.dates import slack_time
 from memory.model.errors import ChangeGone
-from memory.model.namespace import DM, Person
+from memory.model.namespace import Person
 from memory.model.schemas import Content, subject_key
 from memory.model.statement import MessageKey, Statement
 from memory.postgres.database import Connection, Pool, fetch_rows, person_statement
@@ -177,8 +177,12 @@ def _values(
     question: UUID | None = None,
 ) -> dict[str, Any]:
     """Return the parameters of the statement that reads open questions: all, or only these."""
-    prefix = person.namespace(DM).prefix
-    return {**person.ids, "prefix": prefix, "batch": batch, "question": question}
+    return {
+        **person.ids,
+        "prefix": person.dm_prefix,
+        "batch": batch,
+        "question": question,
+    }
 
 
 def _question(row: DictRow) -> Question:

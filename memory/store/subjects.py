@@ -82,7 +82,7 @@ async def keys_by_subject(
     """Return the keys of all memories about each subject, or of those that are `remembered`."""
     values = {
         **person.ids,
-        "prefix": person.namespace(DM).prefix,
+        "prefix": person.dm_prefix,
         **column_parameters(("kinds", "subjects"), subjects),
     }
     keys: dict[Subject, list[str]] = {}
