@@ -28,6 +28,7 @@ from memory.formation.tool_definitions import (
     with_function,
 )
 from memory.model.errors import FormationUnavailable
+from memory.model.text import Json, with_objects
 from memory.store.memories import Memory
 
 # trustcall logs answers that it cannot parse, and those quote the person.
@@ -74,12 +75,8 @@ def _numbered(text: str, numbers: dict[str, str]) -> str:
     return _INSTANCE.sub(line, text)
 
 
-def _without_descriptions(schema: Any) -> Any:
-    if isinstance(schema, list):
-        return [_without_descriptions(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    kept = {name: _without_descriptions(value) for name, value in schema.items()}
+def _without_description(schema: Json) -> Json:
+    kept = dict(schema)
     kept.pop("description", None)
     return kept
 
@@ -98,7 +95,7 @@ def _definition(tool: Any) -> ToolDefinition:
     for name, parameter in function["parameters"]["properties"].items():
         description = descriptions.get(name, "")
         properties[name] = {
-            **_without_descriptions(parameter),
+            **with_objects(parameter, _without_description),
             "description": description,
         }
     parameters = {**function["parameters"], "properties": properties}

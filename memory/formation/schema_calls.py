@@ -12,7 +12,7 @@ from typing import Any
 from langchain_core.messages import BaseMessage, ToolCall
 
 from memory.formation.tool_definitions import ToolDefinition
-from memory.model.text import Json, json_in, parse_json
+from memory.model.text import Json, json_in, parse_json, with_objects
 
 # Together these stay within the tokens that an answer may have.
 _MOST_CALLS = 12
@@ -40,7 +40,7 @@ def response_format(tools: Sequence[ToolDefinition]) -> Json:
 
     Source: https://platform.openai.com/docs/guides/structured-outputs
     """
-    entries = [_bounded(_entry(tool)) for tool in tools]
+    entries = [with_objects(_entry(tool), _bounded) for tool in tools]
     calls = {"type": "array", "items": {"anyOf": entries}, "maxItems": _MOST_CALLS}
     schema = {
         "type": "object",
@@ -124,13 +124,9 @@ def _arguments(entry: Json) -> Json:
     return {**arguments, "planned_edits": "", _PATCHES: patches}
 
 
-def _bounded(schema: Any) -> Any:
-    """Return a schema whose texts and lists have a maximum length."""
-    if isinstance(schema, list):
-        return [_bounded(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    bounded = {name: _bounded(value) for name, value in schema.items()}
+def _bounded(schema: Json) -> Json:
+    """Return the schema of a text or list with a maximum length, any other one as it is."""
+    bounded = dict(schema)
     is_free = schema.keys().isdisjoint(("enum", "pattern", "format"))
     if schema.get("type") == "string" and is_free:
         bounded.setdefault("maxLength", _MOST_CHARACTERS)

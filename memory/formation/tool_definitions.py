@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from memory.model.schemas import DECLARATION
-from memory.model.text import Json
+from memory.model.text import Json, with_objects
 
 ToolDefinition: TypeAlias = Json
 """A tool as chat completions take it: ``{"type": "function", "function": …}``."""
@@ -35,7 +35,7 @@ def _definition_of_class(tool: type[Any]) -> ToolDefinition:
 
 def _definition(tool: Any) -> ToolDefinition:
     definition = convert_to_openai_tool(tool)
-    parameters = _compact(definition["function"]["parameters"])
+    parameters = with_objects(definition["function"]["parameters"], _compact)
     parameters.pop("description", None)
     parameters.pop(DECLARATION, None)  # models' APIs refuse unknown keywords
     return with_function(definition, parameters=parameters)
@@ -47,25 +47,22 @@ def with_function(tool: ToolDefinition, **values: Any) -> ToolDefinition:
     return {**tool, "function": function}
 
 
-def _compact(schema: Any) -> Any:
+def _compact(schema: Json) -> Json:
     """Return a JSON schema without examples, long descriptions, defaults and needless types.
 
-    trustcall's tools would add pages of them to each request. LangChain's package for Google
-    mistakes a list of types for a text (langchain-google-genai 4.4.2).
+    The schemas in it are compact already. trustcall's tools would add pages of them to each
+    request. LangChain's package for Google mistakes a list of types for a text
+    (langchain-google-genai 4.4.2).
     """
-    if isinstance(schema, list):
-        return [_compact(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
     kept: Json = {}
     for key, value in schema.items():
         if key == "default" and value is None:
             continue
         if key == "examples" and isinstance(value, list):
             continue
-        kept[key] = _compact(value)
         if key == "description" and isinstance(value, str):
-            kept[key] = value[:_MAX_DESCRIPTION]
+            value = value[:_MAX_DESCRIPTION]
+        kept[key] = value
     if "anyOf" in kept:
         options = _options(kept.pop("anyOf"))
         if len(options) == 1:

@@ -95,6 +95,16 @@ def with_texts(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
+def with_objects(value: Any, change: Callable[[Json], Json]) -> Any:
+    """Return a JSON value with every object changed, an object in another one before that one."""
+    if isinstance(value, list):
+        return [with_objects(item, change) for item in value]
+    if not isinstance(value, dict):
+        return value
+    inner = {name: with_objects(item, change) for name, item in value.items()}
+    return change(inner)
+
+
 def parse_json(text: str) -> Any:
     """Return the JSON value of `text`; raises ValueError also for NaN and infinity."""
     return json.loads(text, parse_constant=_number, parse_float=_number)
