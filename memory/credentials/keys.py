@@ -105,7 +105,8 @@ def _is_mixed(part: str) -> bool:
     """Return whether a part of a word has letters of both cases, and digits unless it is long."""
     if not all(one.search(part) for one in _CASES):
         return False
-    return len(part) >= (_LEAST_MIXED if _DIGIT.search(part) else _LEAST_BARE)
+    least = _LEAST_MIXED if _DIGIT.search(part) else _LEAST_BARE
+    return len(part) >= least
 
 
 def share_left(text: str) -> float:

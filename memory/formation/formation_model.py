@@ -116,9 +116,8 @@ class FormationModel:
 
     def __init__(self, chat: BaseChatModel) -> None:
         self._chat = chat
-        self._name = str(
-            getattr(chat, "model_name", None) or getattr(chat, "model", type(chat))
-        )
+        name = getattr(chat, "model_name", None)
+        self._name = str(name or getattr(chat, "model", type(chat)))
         # Other providers' packages support tools, and have other names for the limit.
         self._is_openai = hasattr(chat, "use_responses_api")
         self._limit = MAX_OUTPUT_TOKENS
@@ -301,9 +300,9 @@ def _thinks(answer: AIMessage) -> bool:
     used = answer.usage_metadata
     if used and used.get("output_token_details", {}).get("reasoning"):
         return True
-    if _has_block(answer, "reasoning") or answer.additional_kwargs.get(
-        "reasoning_content"
-    ):
+    if answer.additional_kwargs.get("reasoning_content"):
+        return True
+    if _has_block(answer, "reasoning"):
         return True
     text = str(answer.text)
     return without_thoughts(text) != text

@@ -103,7 +103,7 @@ class Namespace:
     def __post_init__(self) -> None:
         if self.audience not in (DM, PUBLIC, COLLEAGUES):
             channel = kept_channel(self.audience)
-            _check("audience", self.audience if channel is None else channel)
+            _check("audience", channel or self.audience)
 
     @property
     def parts(self) -> tuple[str, str, str, str]:
