@@ -100,10 +100,13 @@ async def _keep(workspaces: Workspaces, file: Path | None) -> None:
 
 def facts(slack: Slack) -> dict[str, str | None]:
     """The addresses and tokens that an app needs; printed at start."""
+    model_url = None
+    if slack.workspaces.with_model:
+        model_url = f"{slack.url}/v1"
     return {
         "url": slack.url,
         "slack_api_url": f"{slack.url}/api/",
-        "openai_base_url": f"{slack.url}/v1" if slack.workspaces.with_model else None,
+        "openai_base_url": model_url,
         "bot_token": BOT_TOKEN,
         "app_token": APP_TOKEN,
         "signing_secret": SIGNING_SECRET,

@@ -89,7 +89,9 @@ def load(file: Path) -> Kept:
     """
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return _KEPT.validate_json(file.read_bytes()) if file.exists() else Kept()
+        if not file.exists():
+            return Kept()
+        return _KEPT.validate_json(file.read_bytes())
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise OSError(

@@ -1,6 +1,6 @@
 """auth.*, apps.connections.open, users.*, reactions.*."""
 
-from datetime import UTC, datetime
+import time
 
 from slack_playground import posting
 from slack_playground.objects import user_object
@@ -64,7 +64,7 @@ def _users_list(call: Call) -> Json:
     page, metadata = call.page(users, default=len(users))
     return {
         "members": [_object(call, user) for user in page],
-        "cache_ts": int(datetime.now(tz=UTC).timestamp()),
+        "cache_ts": int(time.time()),
         "response_metadata": metadata,
     }
 
