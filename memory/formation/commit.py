@@ -14,9 +14,9 @@ from memory.formation.decide import Decisions, decide
 from memory.formation.proposal import Proposal, Refusal
 from memory.formation.verdict import SensitivePolicy
 from memory.metrics import step
-from memory.model.namespace import MemoryView
+from memory.model.namespace import MemoryView, Person
 from memory.model.person_message import PersonMessage
-from memory.model.statement import Statement
+from memory.model.statement import MessageKey, Statement
 from memory.postgres.database import Connection, Pool
 from memory.store.changes import Change, add_changes
 from memory.store.edits import statement_of
@@ -67,13 +67,9 @@ async def commit(
         decisions = Decisions()
         known: Known | None = None
         if proposals:
-            subjects = {one.about for one in proposals}
-            targets = {one.target.key for one in proposals if one.target is not None}
-            known = await read_known(connection, person, subjects, targets)
+            known = await _known_about(connection, person, proposals)
             remaining = await remaining_capacity(connection, person)
-            keys = [one.evidence.original.key for one in proposals]
-            messages = [key for key in keys if key is not None]
-            forgotten = await forgotten_among(connection, person, messages)
+            forgotten = await _forgotten_sources(connection, person, proposals)
             decisions = decide(
                 proposals,
                 known,
@@ -100,6 +96,24 @@ async def commit(
         if in_commit is not None:
             await in_commit(connection, formed)
     return formed
+
+
+async def _known_about(
+    connection: Connection, person: Person, proposals: Sequence[Proposal]
+) -> Known:
+    """Return what is known about the subjects and the targets of proposals."""
+    subjects = {one.about for one in proposals}
+    targets = {one.target.key for one in proposals if one.target is not None}
+    return await read_known(connection, person, subjects, targets)
+
+
+async def _forgotten_sources(
+    connection: Connection, person: Person, proposals: Sequence[Proposal]
+) -> set[MessageKey]:
+    """Return those messages of proposals that the person has forgotten."""
+    keys = [one.evidence.original.key for one in proposals]
+    messages = [key for key in keys if key is not None]
+    return await forgotten_among(connection, person, messages)
 
 
 def _notes(
