@@ -194,15 +194,7 @@ async def forget_within(
     new_messages = messages - await forgotten_among(connection, person, messages)
     if not (hidden or asked or new_messages or before):
         return Forgotten()
-    hidden_statements = [(row["id"], row["key"]) for row in hidden]
-    record = {
-        **person.ids,
-        **message_parameters(messages),
-        **column_parameters(("hidden_ids", "hidden_keys"), hidden_statements),
-        "id": identity,
-        "keys": sorted(keys),
-    }
-    await connection.execute(_SQL["record"], record)
+    await _record(connection, person, identity, keys, hidden, messages)
     if not hidden and delete_texts is not None:
         await delete_texts(connection, person, Gone(messages=new_messages, needles=()))
 
@@ -214,6 +206,26 @@ async def forget_within(
         memories=tuple(_newest_first(lost)),
         batches=frozenset(row["batch"] for row in [*hidden, *asked]),
     )
+
+
+async def _record(
+    connection: Connection,
+    person: Person,
+    identity: UUID,
+    keys: Collection[str],
+    hidden: Iterable[DictRow],
+    messages: Collection[MessageKey],
+) -> None:
+    """Keep the ids of what is forgotten: its memories, hidden statements and messages."""
+    statements = [(row["id"], row["key"]) for row in hidden]
+    values = {
+        **person.ids,
+        **message_parameters(messages),
+        **column_parameters(("hidden_ids", "hidden_keys"), statements),
+        "id": identity,
+        "keys": sorted(keys),
+    }
+    await connection.execute(_SQL["record"], values)
 
 
 async def _hide_shown_sentences(
