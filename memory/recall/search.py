@@ -74,16 +74,13 @@ async def recall_memories(
     `is_large`: the set is known not to fit, as `large_set_query` says, so the question is embedded
     while the memories are read.
     """
-    most = _most_lines(budget)
     if not is_large:
-        rows = await _read(pool, view, "set", most + 1)
-        memories = _oldest_first(rows, view)
-        tokens = sum(map(line_tokens, memories))
-        if len(rows) <= most and tokens <= budget:
-            return Recalled(always=tuple(memories))
+        whole = await _whole_set(pool, view, budget)
+        if whole is not None:
+            return Recalled(always=tuple(whole))
     found, rows = await asyncio.gather(
         nearest_or_newest(pool, embedder, view, question),
-        _read(pool, view, "always_shown", most),
+        _read(pool, view, "always_shown", _most_lines(budget)),
     )
     always = _within_budgets(_oldest_first(rows, view))
     left = budget - sum(map(line_tokens, always))
@@ -93,6 +90,17 @@ async def recall_memories(
     return Recalled(
         always=tuple(always), nearest=tuple(nearest), newest_only=found.newest_only
     )
+
+
+async def _whole_set(pool: Pool, view: MemoryView, budget: int) -> list[Memory] | None:
+    """Return all memories in `view`, oldest first; None if they are too many for `budget`."""
+    most = _most_lines(budget)
+    rows = await _read(pool, view, "set", most + 1)
+    memories = _oldest_first(rows, view)
+    tokens = sum(map(line_tokens, memories))
+    if len(rows) > most or tokens > budget:
+        return None
+    return memories
 
 
 def large_set_query(view: MemoryView, *, budget: int = MEMORY_TOKENS) -> Query:
