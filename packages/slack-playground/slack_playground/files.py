@@ -71,12 +71,7 @@ async def _for_app(first: Slack, request: web.Request) -> web.StreamResponse:
     A fault with the status 302 redirects to an address that requires the token again.
     """
     team, _, file_id = request.match_info["file"].partition("-")
-    bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    slack, token = first.workspaces.caller(bearer)
-    installation = slack.installation
-    allowed = token in installation.active and "files:read" in installation.granted
-    if not allowed or team != slack.identity.team_id:
-        raise web.HTTPFound("/")
+    slack = _with_access(first, request, team)
     fault = slack.faults.take(DOWNLOAD)
     if fault is not None and fault.status == HTTPStatus.FOUND:
         path = request.match_info["path"]
@@ -88,6 +83,17 @@ async def _for_app(first: Slack, request: web.Request) -> web.StreamResponse:
     if file is None or not may_see(slack.workspace, bot, file):
         raise web.HTTPNotFound(text="There is no such file.")
     return _download(file)
+
+
+def _with_access(first: Slack, request: web.Request, team: str) -> Slack:
+    """The workspace `team`, if the token of a request may read its files."""
+    bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    slack, token = first.workspaces.caller(bearer)
+    installation = slack.installation
+    allowed = token in installation.active and "files:read" in installation.granted
+    if not allowed or team != slack.identity.team_id:
+        raise web.HTTPFound("/")
+    return slack
 
 
 async def _for_person(first: Slack, request: web.Request) -> web.StreamResponse:
