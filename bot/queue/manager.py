@@ -13,12 +13,13 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from procrastinate import exceptions, manager
+from procrastinate import JobContext, exceptions, manager
 from procrastinate.connector import BaseConnector
-from procrastinate.jobs import Job, Status
+from procrastinate.jobs import Job, Notification, Status
 from procrastinate.utils import utcnow
+from procrastinate.worker import Worker
 from psycopg_pool import PoolClosed
 
 from bot.logs import fault
@@ -37,6 +38,9 @@ class PatientJobManager(manager.JobManager):
 
     Heartbeats are noted in `pulse`. A run ends its job only if no other run has begun since:
     procrastinate checks the job's status alone, and would end the run of another process.
+
+    A job is aborted once its run has begun, of which `run_job` takes note. procrastinate would also
+    cancel a task before its first step: such a task runs nothing, and so does not end its job.
     """
 
     def __init__(
@@ -47,6 +51,8 @@ class PatientJobManager(manager.JobManager):
         self._stopping = stopping
         # The runs of this process: the ids of their jobs, and how often these ran before.
         self._running: set[tuple[int | None, int]] = set()
+        # The ids of jobs whose runs have begun and not ended.
+        self._begun: set[int | None] = set()
         self._workers: set[int] = set()
 
     async def register_worker(self) -> int:
@@ -90,6 +96,21 @@ class PatientJobManager(manager.JobManager):
         if job is not None:
             self._running.add((job.id, job.attempts))
         return job
+
+    async def run_job(
+        self, call_next: Callable[[], Awaitable[Any]], context: JobContext, _: Worker
+    ) -> Any:
+        """Run a job, as a middleware of its worker; from now on it can be aborted."""
+        self._begun.add(context.job.id)
+        try:
+            return await call_next()
+        finally:
+            self._begun.discard(context.job.id)
+
+    async def list_jobs_to_abort_async(self, queue: str | None = None) -> Iterable[int]:
+        """Return the jobs that have begun here and are to be aborted."""
+        found = await super().list_jobs_to_abort_async(queue)
+        return [job_id for job_id in found if job_id in self._begun]
 
     async def _find_unheard(self, worker_id: int) -> Job | None:
         """Return a job that its row assigns to the worker, but that the worker does not run."""
@@ -139,10 +160,17 @@ class PatientJobManager(manager.JobManager):
         on_notification: manager.NotificationCallback,
         queues: Iterable[str] | None = None,
     ) -> None:
-        """Listen for new jobs, on another connection if one is lost."""
-        listen = partial(
-            super().listen_for_jobs, on_notification=on_notification, queues=queues
-        )
+        """Listen for new jobs, and for aborts, on another connection if one is lost.
+
+        The abort of a job that has not begun is found by the next poll.
+        """
+
+        async def notify(*, channel: str, notification: Notification) -> None:
+            is_abort = notification["type"] == "abort_job_requested"
+            if not is_abort or notification["job_id"] in self._begun:
+                await on_notification(channel=channel, notification=notification)
+
+        listen = partial(super().listen_for_jobs, on_notification=notify, queues=queues)
         await self._call(listen)
 
     async def _store_end(self, job: Job, statement: str, **values: object) -> None:

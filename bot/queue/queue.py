@@ -245,6 +245,7 @@ class Queue:
             stalled_worker_timeout=_PRUNE_SECONDS,
             install_signal_handlers=False,
             delete_jobs="successful",
+            worker_middleware=[self._manager.run_job],
         )
 
     async def _work(
@@ -269,6 +270,7 @@ class Queue:
                     stalled_worker_timeout=_PRUNE_SECONDS,
                     install_signal_handlers=False,
                     delete_jobs="successful",
+                    worker_middleware=[self._manager.run_job],
                 )
             except Exception as error:  # noqa: BLE001 - whatever it was, work goes on
                 log.warning(

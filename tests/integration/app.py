@@ -125,8 +125,8 @@ class Answering:
         self, job: Job, running: asyncio.Task[None], aborted: asyncio.Event
     ) -> None:
         """Cancel the job once it is to be aborted."""
-        manager = self._core.queue.app.job_manager
-        while job.id not in [*await manager.list_jobs_to_abort_async()]:  # noqa: ASYNC110 - the database says it
+        statement = "SELECT 1 FROM procrastinate_jobs WHERE id = %s AND abort_requested"
+        while not self._rows(statement, job.id):  # noqa: ASYNC110 - the database says it
             await asyncio.sleep(0.05)
         aborted.set()
         running.cancel()

@@ -13,7 +13,7 @@ import pytest
 from procrastinate import JobContext, manager
 from procrastinate.exceptions import ConnectorException
 from procrastinate.job_context import AbortReason
-from procrastinate.jobs import Job
+from procrastinate.jobs import AbortJobRequested, Job
 from psycopg.errors import AdminShutdown
 
 from bot.conversation.edits import DELETE_ANSWER
@@ -321,6 +321,61 @@ async def test_a_running_job_is_aborted_by_its_lock(pool: Pool, queue: Queue) ->
         await queue.abort(connection, ["L1", "L2"])
     await until(lambda: len(ends) == 2)
     assert ends == [AbortReason.USER_REQUEST, "next"]
+
+
+async def test_a_job_that_is_aborted_before_its_first_step_ends(
+    database: str, pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task that is cancelled before its first step runs none, so nothing would end its job."""
+    heard: list[manager.NotificationCallback] = []
+    notified: list[asyncio.Task[None]] = []
+    listen = manager.JobManager.listen_for_jobs
+    fetch = manager.JobManager.fetch_job
+
+    async def listen_for_jobs(
+        self: manager.JobManager,
+        *,
+        on_notification: manager.NotificationCallback,
+        queues: Iterable[str] | None = None,
+    ) -> None:
+        heard.append(on_notification)
+        await listen(self, on_notification=on_notification, queues=queues)
+
+    async def fetch_job(
+        self: manager.JobManager, queues: Iterable[str] | None, worker_id: int
+    ) -> Job | None:
+        job = await fetch(self, queues, worker_id)
+        if job is not None and job.id is not None and not notified:
+            async with transaction(pool) as connection:
+                await queue.abort(connection, ["L1"])
+            # Its step comes just before the first one of the job.
+            notification = AbortJobRequested(type="abort_job_requested", job_id=job.id)
+            told = heard[0](channel="", notification=notification)
+            notified.append(asyncio.ensure_future(told))
+        return job
+
+    monkeypatch.setattr(manager.JobManager, "listen_for_jobs", listen_for_jobs)
+    monkeypatch.setattr(manager.JobManager, "fetch_job", fetch_job)
+
+    ends: list[object] = []
+
+    async def work(context: JobContext, label: str) -> None:
+        if label == "next":
+            ends.append("next")
+            return
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ends.append(context.abort_reason())
+
+    queue.register("work", REPLIES, work, retry=RETRY, pass_context=True)
+    queue.start(replies=1, background=1)
+    await until(lambda: heard)
+    await put(pool, queue, "L1", "aborted")
+    await put(pool, queue, "L1", "next")
+    await until(lambda: len(ends) == 2)
+    assert ends == [AbortReason.USER_REQUEST, "next"]
+    await until(lambda: jobs(database) == [])
 
 
 async def test_an_abort_leaves_the_next_job_of_the_lock_alone(
