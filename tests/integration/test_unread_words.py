@@ -16,6 +16,7 @@ from bot.ui.acts import Position
 from memory import FormationUnavailable
 from memory.formation import has_not_arrived
 from tests.integration.app import App
+from tests.waiting import SECONDS
 
 POISON = "Nobody reads this"
 
@@ -88,7 +89,8 @@ async def test_a_closed_connection_is_no_slow_model(closes: bool, unread: bool) 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         address = ModelServer(f"http://127.0.0.1:{port}/v1", "none")
-        async with create_openai_client(address, seconds=0.5) as client:
+        seconds = SECONDS if closes else 0.5
+        async with create_openai_client(address, seconds=seconds) as client:
             once = client.with_options(max_retries=0)
             with pytest.raises(openai.APITimeoutError) as failed:
                 await once.responses.create(model="m", input="I like udon")
