@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from psycopg.rows import DictRow
@@ -44,7 +45,20 @@ class QuotaExceeded(Exception):
 
     def refusal(self, localizer: Localizer) -> str:
         """Return the sentence for a request that was not carried out."""
-        return localizer.say("limit_reached", limit=self.limit, count=self.minutes)
+        return localizer.say(
+            "limit_reached",
+            limit=self.limit,
+            count=self.minutes,
+            until=self.until(localizer),
+        )
+
+    def until(self, localizer: Localizer) -> str:
+        """Return when the person may ask again, on their clock.
+
+        Seconds are not shown, so this is the minute after the one in which they may.
+        """
+        moment = datetime.now(UTC) + timedelta(seconds=self.seconds + 60)
+        return localizer.plain_minute(moment)
 
 
 @step("quotas")

@@ -128,6 +128,8 @@ async def refuse_quota(
     if told and not claimed.begun:
         await end_unanswered(app, claimed, "skipped")
         return
+    message = claimed.message
+    localizer = await app.people.localizer(message.person, message.text)
     await reply_fixed(
         app,
         claimed,
@@ -135,6 +137,7 @@ async def refuse_quota(
         outcome="skipped",
         limit=used_up.limit,
         count=used_up.minutes,
+        until=used_up.until(localizer),
     )
 
 
