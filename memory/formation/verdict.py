@@ -55,7 +55,8 @@ finished facts ("studied in Kyoto", "I sent Mia the figures"); "past" is over bu
 current; "request" only asks for something; "joke" includes irony; what is quoted, translated or
 role-played is "hypothetical".
 due, due_time: the day (YYYY-MM-DD) and the time (HH:MM) by which a promise is to be kept, where the
-sentence says them, counted from <now> or `said_on`, in the speaker's zone; else null.
+sentence says them, counted from <now> or `said_on`, in the speaker's zone; else null. A time
+without a day is the next one after <now>.
 valid_until: the last day on which it holds, where the sentence says so ("until Friday"), else null.
 conflict: "replaces" where it takes the place of `old`; "unclear" where both may hold or the person
 may mean something else; else "none".
@@ -231,13 +232,14 @@ def _verdict(entry: object) -> Verdict | None:
 def request_text(
     proposals: Sequence[Proposal], messages: Sequence[TypedMessage]
 ) -> str:
-    """Return the request: the date, each proposal, and the typed text if there are removals."""
+    """Return the request: the time, each proposal, and the typed text if there are removals."""
     originals = [one.original for one in messages]
     newest = max(originals, key=lambda one: one.said_at)
     now = newest.said_at.astimezone(newest.zone)
     shown_now = {
         "date": f"{now:%Y-%m-%d}",
         "weekday": f"{now:%A}",
+        "time": f"{now:%H:%M}",
         "zone": str(newest.zone),
     }
     parts = _frame("now", [shown_now])

@@ -43,7 +43,7 @@ def test_every_sentence_of_the_pages_is_understood() -> None:
 
 
 RAMEN = {"food_name": "ramen"}
-TODAY = {"date": "2026-11-20"}
+TODAY = {"date": "2026-11-20", "time": "10:00"}
 PLAIN = {
     "index": 0,
     "supported": True,
@@ -163,6 +163,11 @@ def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
                 ),
                 ("Remind me on Tuesday to finish it by Friday", "2026-11-24", None),
                 ("Remind me to call Ben", None, None),
+                ("Remind me at 3pm to send the invoice", "2026-11-20", "15:00"),
+                ("remind me to send the invoice at 9", "2026-11-21", "09:00"),
+                ("15時に請求書を送るのをリマインドして", "2026-11-20", "15:00"),
+                ("9時に請求書を送るのをリマインドして", "2026-11-21", "09:00"),
+                ("Remind me at 30 Main Street to ring the bell", None, None),
                 (
                     "明日の9時に歯医者に電話するのをリマインドして",
                     "2026-11-21",

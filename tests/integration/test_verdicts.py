@@ -186,7 +186,8 @@ async def test_what_the_verdict_sees(trial: Trial) -> None:
     assert [tool["name"] for tool in request["tools"]] == ["MemoryVerdicts"]
     assert request["store"] is False
     text = asked_text(request)
-    assert '{"date": "2099-01-16", "weekday": "Friday", "zone": "Asia/Tokyo"}' in text
+    assert '{"date": "2099-01-16", "weekday": "Friday", "time": ' in text
+    assert '"zone": "Asia/Tokyo"}' in text
     assert "味噌ラーメンが一番" in text
     assert "déteste" in text
     assert "<好き>" not in text

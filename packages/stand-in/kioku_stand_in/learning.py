@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from kioku_stand_in.memories import Memory, framed_values, stored_in
@@ -155,14 +155,15 @@ def _patch(key: str, values: Mapping[str, Any]) -> Call:
 def verdicts(request: str) -> Json:
     """Return the arguments of MemoryVerdicts: one verdict for each proposal of the request."""
     [now] = framed_values(request, "now")
-    today = date.fromisoformat(now["date"])
-    typed = "\n".join(framed_values(request, "typed"))
+    moment = datetime.fromisoformat(f"{now['date']} {now.get('time', '00:00')}")
+    typed = "
+".join(framed_values(request, "typed"))
     proposals = framed_values(request, "proposals")
-    given = [_verdict(proposal, typed, today) for proposal in proposals]
+    given = [_verdict(proposal, typed, moment) for proposal in proposals]
     return {"verdicts": given}
 
 
-def _verdict(proposal: Json, typed: str, today: date) -> Json:
+def _verdict(proposal: Json, typed: str, now: datetime) -> Json:
     """Judge a proposal by what its sentence says; `typed` is all that was typed."""
     sentence = proposal["sentence"] or ""
     verdict = {
@@ -180,7 +181,7 @@ def _verdict(proposal: Json, typed: str, today: date) -> Json:
             verdict["about"] = "other"
     else:
         verdict["supported"] = _supports(sentence, typed, proposal)
-        verdict |= _dates(sentence, proposal["kind"], today)
+        verdict |= _dates(sentence, proposal["kind"], now)
     if WORDS["health"].search(sentence):
         verdict["sensitive"] = "health"
         verdict["may_harm"] = True
@@ -222,23 +223,30 @@ def _modality(sentence: str) -> str:
     return "asserted"
 
 
-def _dates(sentence: str, kind: str, today: date) -> dict[str, str]:
+def _dates(sentence: str, kind: str, now: datetime) -> dict[str, str]:
     """Return until when a sentence holds, or when its promise is due, within the next week."""
     if kind == "Promise":
-        return _due(sentence, today)
-    day = _day(sentence, _LIMIT, today)
+        return _due(sentence, now)
+    day = _day(sentence, _LIMIT, now.date())
     if day is None:
         return {}
     return {"valid_until": f"{day}"}
 
 
-def _due(sentence: str, today: date) -> dict[str, str]:
-    """Return the day and the time of a promise: beside what is promised, or else a limit in it."""
-    words = _beside_promises(sentence)
-    day = _day(words, "{}", today)
+def _due(sentence: str, now: datetime) -> dict[str, str]:
+    """Return the day and the time of a promise: beside what is promised, or else a limit in it.
+
+    A time beside it without a day is the next one.
+    """
+    beside = _beside_promises(sentence)
+    words = beside
+    day = _day(words, "{}", now.date())
     if day is None:
         words = sentence
-        day = _day(words, _LIMIT, today)
+        day = _day(words, _LIMIT, now.date())
+    if day is None:
+        words = beside
+        day = _day_of_time(words, now)
     if day is None:
         return {}
     due = {"due": f"{day}"}
@@ -246,6 +254,15 @@ def _due(sentence: str, today: date) -> dict[str, str]:
     if time is not None:
         due["due_time"] = time
     return due
+
+
+def _day_of_time(words: str, now: datetime) -> date | None:
+    """Return the day of the next time that words name; None if they name none."""
+    time = _time(words)
+    if time is None:
+        return None
+    is_over = time <= f"{now:%H:%M}"
+    return now.date() + timedelta(days=1 if is_over else 0)
 
 
 def _beside_promises(sentence: str) -> str:
@@ -280,6 +297,8 @@ def _time(words: str) -> str | None:
     if named is None:
         return None
     hour = int(named["hour"])
+    if hour > 23:
+        return None
     if hour < 12 and _LATE.search(words):
         hour += 12
     minute = named["minute"] or "00"
