@@ -31,7 +31,6 @@ from bot.ui.acts import (
     Redo,
     Row,
     Share,
-    Snooze,
     Switch,
     SwitchTo,
     Undo,
@@ -72,6 +71,7 @@ from bot.ui.lines import (
     used_where,
     with_sentence,
 )
+from bot.ui.promise_payloads import promise_answers
 from bot.ui.promises import is_due_after, is_open
 from memory import (
     COLLEAGUES,
@@ -99,6 +99,7 @@ _SAID_BUTTONS = "said-buttons"
 # The prefixes of row ids, before the key of a memory or the id of a change.
 _MEMORY_ROW = "memory-"
 _CHANGE_ROW = "change-"
+_ROW_BUTTONS = "-buttons"  # after the id of a row: the block of its buttons below it
 _HEADINGS = ("promises_title", "instructions_title", "about_title", "kept_own_title")
 _VIEW_FIELDS = ("type", "title", "submit", "close", "private_metadata")
 
@@ -237,12 +238,16 @@ def view_with_line(localizer: Localizer, view: SlackView, said: Done) -> SlackVi
 
 
 def clicked_row(view: SlackView, block_id: str) -> Row | None:
-    """Return the row of the panel in `view` that was clicked; None if it was not a row."""
+    """Return the row of the panel in `view` that was clicked; None if it was not a row.
+
+    The buttons below a row belong to it.
+    """
+    row_id = block_id.removesuffix(_ROW_BUTTONS)
     place = 0
     for block in view.get("blocks") or ():
         name = str(block.get("block_id"))
         is_row = name.startswith((_MEMORY_ROW, _CHANGE_ROW))
-        if is_row and name == block_id:
+        if is_row and name == row_id:
             return Row(id=name, place=place)
         if is_row or name in _HEADINGS:
             place += 1
@@ -307,9 +312,10 @@ def _in_place(
     If the memory of that row still exists, its menu stays beside the line.
     """
     line, *buttons = said
+    ids = (clicked.id, f"{clicked.id}{_ROW_BUTTONS}")
     others: list[Block] = []
     for row in rows:
-        if row.get("block_id") != clicked.id:
+        if row.get("block_id") not in ids:
             others.append(row)
         elif row.get("accessory", {}).get("type") == "overflow":
             line = {**line, "accessory": row["accessory"]}
@@ -461,18 +467,28 @@ def _memory_rows(localizer: Localizer, content: Content) -> list[Block]:
     """Return the memories; unless they were searched for, with a heading for each group."""
     groups: dict[str, list[Block]] = {}
     for memory in content.memories:
+        rows = groups.setdefault(_heading(memory), [])
         row = memory_row(localizer, memory, content.links.get(memory.key))
-        groups.setdefault(_heading(memory), []).append(row)
+        rows.append(row)
+        if _is_due(localizer, memory):
+            answers = promise_answers(localizer, memory)
+            rows.append(actions(*answers, block_id=f"{row['block_id']}{_ROW_BUTTONS}"))
     blocks: list[Block] = []
     for heading in _HEADINGS:
-        rows = groups.get(heading)
-        if rows is None:
+        if heading not in groups:
             continue
         needs_heading = len(groups) > 1 or heading != "about_title"
         if needs_heading and not content.position.of:
             blocks.append(section(f"*{localizer.say(heading)}*", block_id=heading))
-        blocks += rows
+        blocks += groups[heading]
     return blocks
+
+
+def _is_due(localizer: Localizer, memory: Memory) -> bool:
+    """Return whether a memory is an open promise whose day has come, or which has none."""
+    if not is_open(memory.kind, memory.content):
+        return False
+    return not is_due_after(memory.content, localizer.today())
 
 
 def _heading(memory: Memory) -> str:
@@ -511,7 +527,7 @@ def memory_row(localizer: Localizer, memory: Memory, link: str | None) -> Block:
 def _row_acts(localizer: Localizer, memory: Memory) -> dict[str, ButtonAct]:
     """Return the menu of a memory: its acts by the key of the option's text.
 
-    That of a promise which is due, or has no day, has *Tomorrow* in place of its history.
+    What can become of a promise that is due is below its row.
     """
     key = memory.key
     forget = Forget(keys=(key,))
@@ -523,25 +539,22 @@ def _row_acts(localizer: Localizer, memory: Memory) -> dict[str, ButtonAct]:
     acts: dict[str, ButtonAct] = {}
     is_shown = COLLEAGUES in memory.audiences
     is_open_promise = is_open(memory.kind, memory.content)
-    if is_open_promise:
+    has_answers = _is_due(localizer, memory)
+    if is_open_promise and not has_answers:
         acts["promise_done"] = ChangePromise(key=key, to="done")
-    elif audience_of(memory) == DM:
+    elif not is_open_promise and audience_of(memory) == DM:
         acts["menu_everywhere"] = Move(key=key, to="public")
-    else:
+    elif not is_open_promise:
         acts["menu_dm_only"] = Move(key=key, to="dm")
-    can_wait = is_open_promise and not is_due_after(memory.content, localizer.today())
-    if can_wait:
-        acts["promise_tomorrow"] = Snooze(key=key)
     acts["menu_edit"] = Edit(key=key)
     acts["menu_forget"] = forget
-    if not can_wait:
-        acts["menu_history"] = history
+    acts["menu_history"] = history
     if is_shown:
         acts["card_hide"] = Hide(key=key)
-    elif is_open_promise:
-        acts["promise_drop"] = ChangePromise(key=key, to="dropped")
-    else:
+    elif not is_open_promise:
         acts["card_show"] = Share(key=key)
+    elif not has_answers:
+        acts["promise_drop"] = ChangePromise(key=key, to="dropped")
     return acts
 
 

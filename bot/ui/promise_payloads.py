@@ -111,17 +111,20 @@ def _reminder_row(localizer: Localizer, reminder: Reminder) -> list[Block]:
 
 def promise_buttons(localizer: Localizer, memory: Memory) -> list[Block]:
     """Return the buttons with which a person answers a reminder."""
+    buttons = promise_answers(localizer, memory)
+    buttons[0]["style"] = "primary"
+    return buttons
+
+
+def promise_answers(localizer: Localizer, memory: Memory) -> list[Block]:
+    """Return a button for each thing that can become of a promise which is due."""
     what = promise_line(localizer, memory)
     answers: dict[str, ButtonAct] = {
         "promise_done": ChangePromise(key=memory.key, to="done"),
         "promise_tomorrow": Snooze(key=memory.key),
         "promise_drop": ChangePromise(key=memory.key, to="dropped"),
     }
-    buttons = [
-        explained_button(localizer, key, act, what) for key, act in answers.items()
-    ]
-    buttons[0]["style"] = "primary"
-    return buttons
+    return [explained_button(localizer, key, act, what) for key, act in answers.items()]
 
 
 def is_row(block_id: str) -> bool:
