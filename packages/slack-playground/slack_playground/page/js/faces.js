@@ -21,7 +21,9 @@ export function avatar(id, size = "") {
   if (person?.is_app) return seal(`avatar seal ${size}`, store.workspace);
   const name = person?.name ?? "?";
   const colour = [...(person?.name ?? id)].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % COLOURS;
-  const initials = name.split(/\s+/).slice(0, 2).map((part) => [...part][0]?.toUpperCase()).join("");
+  // Two letters as wide as "田" need more than a small one.
+  const letters = size === "small" || size === "tiny" ? 1 : 2;
+  const initials = name.split(/\s+/).slice(0, letters).map((part) => [...part][0]?.toUpperCase()).join("");
   return make("span", { class: `avatar c${colour} ${size}`, "aria-hidden": "true" }, initials);
 }
 
