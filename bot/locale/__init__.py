@@ -23,8 +23,8 @@ from babel.messages.pofile import read_po
 Language: TypeAlias = Literal["en", "ja"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 LANGUAGE_NAMES: dict[Language, str] = {"en": "English", "ja": "日本語"}
-# Between a day and a time: "Fri, Nov 27, 12:00 PM" and 「11月27日(金) 12:00」.
-_BETWEEN = {"en": ", ", "ja": " "}
+# Between a day and a time: "Fri, Nov 27 at 12:00 PM" and 「11月27日(金) 12:00」.
+_BETWEEN = {"en": " at ", "ja": " "}
 
 
 def read_catalogue(language: Language) -> Catalog:
@@ -118,7 +118,8 @@ class Localizer:
     def minute(self, moment: datetime) -> str:
         """Return date and time as mrkdwn."""
         shown = self.plain_minute(moment)
-        return f"<!date^{int(moment.timestamp())}^{{date_short}} {{time}}|{shown}>"
+        tokens = f"{{date_short}}{_BETWEEN[self.language]}{{time}}"
+        return f"<!date^{int(moment.timestamp())}^{tokens}|{shown}>"
 
     def plain_minute(self, moment: datetime) -> str:
         """Return date and time as plain text."""

@@ -80,7 +80,7 @@ STORY = {
             "en",
             "Promise",
             NOON_OF_2020,
-            "Promised: notes (to Mia, by Fri, Nov 27, 2020, 12:00 PM)",
+            "Promised: notes (to Mia, by Fri, Nov 27, 2020 at 12:00 PM)",
         ),
         (
             "ja",
@@ -231,7 +231,7 @@ def test_a_notice_is_one_line(changes: list[Change], line: str) -> None:
         ({"due": "2020-11-27"}, "Reminder: notes."),
         (
             {"due": "2020-11-27", "due_time": "17:00"},
-            "Reminder: notes (Fri, Nov 27, 2020, 5:00 PM).",
+            "Reminder: notes (Fri, Nov 27, 2020 at 5:00 PM).",
         ),
         ({"due": "2020-11-26"}, "Reminder: notes (Thu, Nov 26, 2020)."),
         (
@@ -358,23 +358,29 @@ LATE = datetime(2020, 11, 20, 20, 5, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("language", "shown", "at", "this_year"),
+    ("language", "shown", "between", "at", "this_year"),
     [
-        ("en", "Sat, Nov 21, 2020", ", 5:05\u202fAM", r"\w{3}, Nov 21, 5:05\sAM"),
-        ("ja", "2020年11月21日(土)", " 5:05", r"11月21日\([日月火水木金土]\) 5:05"),
+        (
+            "en",
+            "Sat, Nov 21, 2020",
+            " at ",
+            "5:05\u202fAM",
+            r"\w{3}, Nov 21 at 5:05\sAM",
+        ),
+        ("ja", "2020年11月21日(土)", " ", "5:05", r"11月21日\([日月火水木金土]\) 5:05"),
     ],
 )
 def test_a_day_is_that_of_the_reader(
-    language: Language, shown: str, at: str, this_year: str
+    language: Language, shown: str, between: str, at: str, this_year: str
 ) -> None:
     """Date and time are those of the reader's zone and language; of this year, without the year."""
     localizer = Localizer(language, ZONE)
-    with_time = f"{shown}{at}"
+    with_time = f"{shown}{between}{at}"
     assert localizer.plain_minute(LATE) == with_time
     assert localizer.day(LATE) == f"<!date^1605902700^{{date_short}}|{shown}>"
     assert (
         localizer.minute(LATE)
-        == f"<!date^1605902700^{{date_short}} {{time}}|{with_time}>"
+        == f"<!date^1605902700^{{date_short}}{between}{{time}}|{with_time}>"
     )
     assert re.fullmatch(
         this_year, localizer.plain_minute(LATE.replace(year=datetime.now(ZONE).year))
