@@ -135,6 +135,10 @@ def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
             proposed_fact("I am on a diet until Friday", "I am on a diet until Friday"),
             {"valid_until": "2026-11-27"},
         ),
+        (
+            proposed_fact("I like soba", "I like soba, and Mia gets it by Friday"),
+            {},
+        ),
         *(
             (
                 proposal(text, kind="Promise", values={"promise": ""}),
@@ -145,6 +149,7 @@ def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
                 ("I'll send Mia the figures by Monday", "2026-11-23", None),
                 ("I told Mia I'd review her draft by tomorrow", "2026-11-21", None),
                 ("I owe Mia the figures by Friday", "2026-11-27", None),
+                ("I promised Mia the draft by Friday 5pm", "2026-11-27", "17:00"),
                 (
                     "月曜日の正午までにミアさんに数字を送ると約束しました",
                     "2026-11-23",

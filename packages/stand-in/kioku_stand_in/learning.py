@@ -24,8 +24,10 @@ _SPOKEN: Final = re.compile(
 _WEEKDAYS: Final = "月火水木金土日"
 _NEXT_DAYS: Final = (("today", "tonight", "今日", "今夜"), ("tomorrow", "明日"))
 _LIMIT: Final = r"\b(?:until|by|before) {0}|{0}(?:の正午)?まで"
+_END: Final = r"\buntil {0}|{0}まで(?!に)"
 _TIME: Final = re.compile(
-    r"(?:\b(?:at|by|before) |(?=\d+時))(?P<hour>\d{1,2})[時:]?(?P<minute>\d\d|半)?",
+    r"(?:\b(?:at|by|before) |(?=\d+時)|\b(?=\d{1,2}(?::\d\d)? ?[ap]m\b))"
+    r"(?P<hour>\d{1,2})[時:]?(?P<minute>\d\d|半)?",
     re.I,
 )
 _LATE: Final = re.compile(
@@ -227,7 +229,7 @@ def _dates(sentence: str, kind: str, now: datetime) -> dict[str, str]:
     """Return until when a sentence holds, or when its promise is due, within the next week."""
     if kind == "Promise":
         return _due(sentence, now)
-    day = _day(sentence, _LIMIT, now.date())
+    day = _day(sentence, _END, now.date())
     if day is None:
         return {}
     return {"valid_until": f"{day}"}
