@@ -186,18 +186,24 @@ def _behind_labels(text: str) -> Iterator[Found]:
     for label in _NAMES.finditer(text):
         if label.start() < end:  # a part of the value before it
             continue
-        named = (
-            _named_value(text, label)
-            or _value_for(text, label)
-            or _value_beside(text, label)
-        )
-        if named is None:
-            continue
-        end = named[1]
+        kind = "access key"
         if label["password"] or label["pin"] or label["option"] in _PASSWORD_OPTIONS:
-            yield "password", *named
-        else:
-            yield "access key", *named
+            kind = "password"
+        for start, end in _values_of(text, label):
+            yield kind, start, end
+
+
+def _values_of(text: str, label: re.Match[str]) -> list[tuple[int, int]]:
+    """Return the start and the end of each value of a label, in order.
+
+    There are two in "password (hunter2x) is …": what is in brackets may be a value or say what the
+    label is for.
+    """
+    named = _named_value(text, label)
+    if named is not None:
+        return [named]
+    values = [_value_beside(text, label), _value_for(text, label)]
+    return [value for value in values if value is not None]
 
 
 def _named_value(text: str, label: re.Match[str]) -> tuple[int, int] | None:

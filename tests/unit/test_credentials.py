@@ -467,6 +467,14 @@ def test_what_two_rules_find_is_one_credential() -> None:
     assert (found.start, found.end) == (7, 7 + len(secret))
 
 
+def test_brackets_behind_a_label_hide_no_value() -> None:
+    """They hold a password, or say what the password behind them is for."""
+    secret = "Tr0ub" + "4dor&3"
+    first, second = _found(f"my password ({secret}) is valid-to-2027")
+    assert secret in first
+    assert second == "valid-to-2027"
+
+
 def test_a_header_of_a_key_in_prose_is_no_credential() -> None:
     """The header counts with its dashes."""
     assert not find_credentials(f"my editor shows BEGIN RSA {_KEY} in red")
