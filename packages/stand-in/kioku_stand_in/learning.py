@@ -158,8 +158,7 @@ def verdicts(request: str) -> Json:
     """Return the arguments of MemoryVerdicts: one verdict for each proposal of the request."""
     [now] = framed_values(request, "now")
     moment = datetime.fromisoformat(f"{now['date']} {now.get('time', '00:00')}")
-    typed = "
-".join(framed_values(request, "typed"))
+    typed = "\n".join(framed_values(request, "typed"))
     proposals = framed_values(request, "proposals")
     given = [_verdict(proposal, typed, moment) for proposal in proposals]
     return {"verdicts": given}
