@@ -120,8 +120,9 @@ async def refuse_quota(
     """Tell the author, once until they may write again, that their messages are used up.
 
     Further messages are skipped, unless they have a reply already, such as an interim one or the
-    answer to an earlier text: the sentence takes its place. None of them counts for the quota, so
-    that the person may write again when the sentence says so.
+    answer to an earlier text: the sentence takes its place. None of these messages counts for the
+    quota, so that the person may write again when the sentence says so; an edit was counted when it
+    came (`note_edit`).
     """
     seconds = max(used_up.seconds, 60.0)
     told = not await _may_tell(app, claimed, "limit_reached", seconds)
