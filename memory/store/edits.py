@@ -118,12 +118,12 @@ async def add_memories(
     everything back. Raises `InvalidContent` and `MemoryFull`.
     """
     batch = batch or uuid4()
+    written = [
+        _written(kind, namespace.audience, content, words, batch)
+        for content, words in given
+    ]
     person = namespace.person
     async with writing(pool, embedder, person) as connection:
-        written = [
-            _written(kind, namespace.audience, content, words, batch)
-            for content, words in given
-        ]
         subjects = [one.about for one in written]
         known = await read_known(connection, person, subjects)
         keys = known.first_keys

@@ -16,6 +16,7 @@ from memory import (
     ChangeGone,
     Embedder,
     FormationResult,
+    InvalidContent,
     MemoryFull,
     MemoryView,
     Person,
@@ -461,6 +462,16 @@ async def test_a_person_has_a_limited_number_of_memories(ledger: Ledger) -> None
     await ledger.edit(liked.key, food("ramen", 7))
     [why] = await read_not_remembered(ledger.pool, ALICE)
     assert (why.sentence, why.reason) == (words, "full")
+
+
+async def test_what_a_form_lacks_is_said_while_the_person_is_locked(
+    ledger: Ledger,
+) -> None:
+    """A form is answered at once, whatever is being written of the person's memories."""
+    given = [({"food_name": ""}, PersonMessage(actor="modal"))]
+    async with person_transaction(ledger.pool, ALICE, locked=True):
+        with pytest.raises(InvalidContent):
+            await add_memories(ledger.pool, ledger.embedder, OWN.own, KIND, given)
 
 
 async def test_a_channel_that_gets_another_id_keeps_its_memories(
