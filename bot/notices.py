@@ -209,9 +209,8 @@ async def show_notice(
 
     If the answer was given again below the message, the message is deleted and posted again. With
     `unless_shown` nothing is done for a notice that was shown already, with `if_posted` nothing for
-    one that has no message. With `message_deleted` a
-    notice that has nothing left to say says that. Raises a fault of Slack's that may pass; a final
-    refusal is logged.
+    one that has no message. With `message_deleted` a notice that has nothing left to say says that.
+    Raises a fault of Slack's that may pass; a final refusal is logged.
     """
     person = Person(team, user)
     notice = await _find(app.pool, person, UUID(turn))
