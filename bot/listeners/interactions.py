@@ -102,9 +102,8 @@ def place_of(body: Body, block_id: str = "") -> Place:
     """
     view = body.get("view")
     if view is None:
-        channel = str(
-            body.get("channel_id") or (body.get("channel") or {}).get("id") or ""
-        )
+        conversation = body.get("channel") or {}
+        channel = str(body.get("channel_id") or conversation.get("id") or "")
         return Place(url=str(body.get("response_url") or ""), channel=channel)
     if form := submitted_act(view):
         return form.place
@@ -121,9 +120,8 @@ def person_of(body: Body, installation: Installation) -> Person:
     Raises `memory.InvalidNamespace` where one is missing.
     """
     user = body.get("user") or {}
-    key = user_key(
-        body.get("user_id") or user.get("id"), user.get("team_id"), installation
-    )
+    user_id = body.get("user_id") or user.get("id")
+    key = user_key(user_id, user.get("team_id"), installation)
     return Person(installation.team_id, key)
 
 

@@ -31,6 +31,7 @@ from bot.slack.retries import (
     RATE_LIMITED,
     RateLimits,
     SlackRetries,
+    answer_of,
     error_name,
     status_of,
 )
@@ -158,7 +159,7 @@ def error_code(error: BaseException) -> str:
     """Return Slack's error name, or ``""`` if the call may have been carried out."""
     if not isinstance(error, SlackApiError):
         return ""
-    return error_name(status_of(error), getattr(error.response, "data", error.response))
+    return error_name(status_of(error), answer_of(error))
 
 
 def slack_fault(error: BaseException) -> str:
@@ -247,12 +248,10 @@ class Organisations:
             return installation
         team_id = installation.team_id
         asked_again_at, teams = self._known.get(team_id, (0.0, frozenset[str]()))
-        if asked_again_at < time.monotonic():
+        now = time.monotonic()
+        if asked_again_at < now:
             # Meanwhile other requests use what was known.
-            self._known[team_id] = (
-                time.monotonic() + _ORGANISATION_FAILED_SECONDS,
-                teams,
-            )
+            self._known[team_id] = (now + _ORGANISATION_FAILED_SECONDS, teams)
             try:
                 async with asyncio.timeout(_ORGANISATION_PATIENCE_SECONDS):
                     teams = await self._ask(installation)
@@ -270,7 +269,8 @@ class Organisations:
         )
         teams: set[str] = set()
         async for page in await client.auth_teams_list(limit=1_000):
-            teams.update(str(team.get("id")) for team in page.get("teams") or ())
+            for team in page.get("teams") or ():
+                teams.add(str(team.get("id")))
         return frozenset(teams)
 
 

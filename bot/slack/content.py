@@ -23,7 +23,14 @@ from memory.model import Json
 
 FORWARDED_CHARACTERS = 16_000
 """The most characters that are read of one part, and of all parts that the model is shown."""
-THUMBNAILS = tuple(f"thumb_{size}" for size in (1024, 960, 800, 720, 480, 360))
+THUMBNAILS = (
+    "thumb_1024",
+    "thumb_960",
+    "thumb_800",
+    "thumb_720",
+    "thumb_480",
+    "thumb_360",
+)
 """Slack's own pictures of an image, the largest first."""
 MAX_DEPTH = 60
 """The most levels of nesting; Slack's deepest payloads, views of Block Kit, have about 15."""
@@ -361,14 +368,17 @@ def _reference(part: Json) -> str:
             return html.escape(shown, quote=False)
         case {"type": "link", "url": str(url)}:
             label = html.escape(_text(part, "text"), quote=False)
-            return f"<{url}|{label}>" if label else f"<{url}>"
+            if label:
+                return f"<{url}|{label}>"
+            return f"<{url}>"
     return ""
 
 
 def _file(file: Json) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        name: _text(file, name) for name in _FILE_TEXTS if _text(file, name)
-    }
+    found: dict[str, Any] = {}
+    for name in _FILE_TEXTS:
+        if text := _text(file, name):
+            found[name] = text
     if isinstance(file.get("size"), int):
         found["size"] = file["size"]
     if file.get("is_external") is True:

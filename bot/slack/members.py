@@ -20,6 +20,14 @@ _CONVERSATIONS_SECONDS = 60.0
 _PATIENCE_SECONDS = 3.0
 _KINDS = "public_channel,private_channel,mpim"
 _PAGE = 999
+# The flags of users who are guests, of other workspaces, deactivated, or no people.
+_NO_MEMBERS = (
+    "is_restricted",
+    "is_ultra_restricted",
+    "is_stranger",
+    "deleted",
+    "is_bot",
+)
 
 
 class Members:
@@ -102,15 +110,9 @@ def is_member(user: Json, team_id: str) -> bool:
     if not user:
         return False
     in_enterprise = user.get("enterprise_user") or {}
-    teams = [user.get("team_id") or team_id, *(in_enterprise.get("teams") or ())]
-    others = (
-        "is_restricted",
-        "is_ultra_restricted",
-        "is_stranger",
-        "deleted",
-        "is_bot",
-    )
-    return team_id in teams and not any(user.get(one) for one in others)
+    teams = [user.get("team_id") or team_id]
+    teams += in_enterprise.get("teams") or ()
+    return team_id in teams and not any(map(user.get, _NO_MEMBERS))
 
 
 def kind_of(channel: dict[str, object], channel_id: str) -> tuple[str, bool]:

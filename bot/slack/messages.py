@@ -296,13 +296,12 @@ def _message_of(body: Json, event: Json, installation: Installation) -> Message:
     shared = bool(body.get("is_ext_shared_channel"))
     # In a shared channel the mention may be of another workspace's bot.
     called = event["type"] == "app_mention" and not shared
+    user_team = event.get("user_team") or event.get("team") or body.get("team_id")
     content = read_content(event)
     return Message(
         team_id=installation.team_id,
         user_id=author_key(event, installation, shared=shared),
-        user_team_id=str(
-            event.get("user_team") or event.get("team") or body.get("team_id") or ""
-        ),
+        user_team_id=str(user_team or ""),
         channel_id=str(event.get("channel") or ""),
         ts=ts,
         thread_ts=str(event.get("thread_ts") or ts),
@@ -330,12 +329,14 @@ def plain(text: str, bot_user_id: str = "") -> str:
 
     Source: https://docs.slack.dev/messaging/formatting-message-text
     """
-    text = _MENTION.sub(lambda m: "" if m[1] == bot_user_id else f"<@{m[1]}>", text)
+    text = _MENTION.sub(r"<@\1>", text)
+    if bot_user_id:
+        text = text.replace(f"<@{bot_user_id}>", "")
     text = _CHANNEL.sub(r"<#\1>", text)
-    text = _GROUP.sub(lambda m: f"@{m[2]}" if m[2] else f"<!subteam^{m[1]}>", text)
+    text = _GROUP.sub(_group_name, text)
     text = _DATE.sub(r"\1", text)
     text = _LINK.sub(_as_typed, text)
-    text = _SPECIAL.sub(lambda m: f"@{m[1]}", text)
+    text = _SPECIAL.sub(r"@\1", text)
     return CONTROL.sub("", html.unescape(text)).strip()
 
 
@@ -352,6 +353,13 @@ def excerpt(text: str, bot_user_id: str, characters: int) -> str:
     if len(shown) <= characters:
         return shown
     return _CUT_REFERENCE.sub("", shown[:characters])
+
+
+def _group_name(group: re.Match[str]) -> str:
+    """Return the name that Slack sends with a group, or else a reference to the group."""
+    if group[2]:
+        return f"@{group[2]}"
+    return f"<!subteam^{group[1]}>"
 
 
 def _as_typed(link: re.Match[str]) -> str:

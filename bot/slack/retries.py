@@ -69,10 +69,14 @@ def error_name(status: int, answer: object) -> str:
     `answer` is the content of the response. It is not always JSON: a proxy's error page is text, or
     empty.
     """
-    name = str(answer.get("error") or "") if isinstance(answer, Mapping) else ""
+    name = ""
+    if isinstance(answer, Mapping):
+        name = str(answer.get("error") or "")
     if status == 429 or name in (RATE_LIMITED, "rate_limited"):
         return RATE_LIMITED
-    return "" if status >= 500 or name in _PASSING else name
+    if status >= 500 or name in _PASSING:
+        return ""
+    return name
 
 
 def seconds_asked(headers: Mapping[str, Any] | None) -> float:
@@ -200,8 +204,8 @@ def _outcome(
 ) -> tuple[int, Mapping[str, Any], object]:
     """Return the status, headers and content of a response; zero and empty if none came."""
     if isinstance(error, SlackApiError):
-        content = getattr(error.response, "data", error.response)
-        return status_of(error), getattr(error.response, "headers", None) or {}, content
+        headers = getattr(error.response, "headers", None) or {}
+        return status_of(error), headers, answer_of(error)
     if response is None or error is not None:
         return 0, {}, None
     return response.status_code, response.headers, response.body or response.data
@@ -212,6 +216,11 @@ def status_of(error: SlackApiError) -> int:
     response = error.response
     status = getattr(response, "status_code", None) or getattr(response, "status", 0)
     return int(status or 200)
+
+
+def answer_of(error: SlackApiError) -> object:
+    """Return the content of the answer that an error holds."""
+    return getattr(error.response, "data", error.response)
 
 
 def _spread(seconds: float) -> float:
