@@ -117,9 +117,10 @@ class PatientJobManager(manager.JobManager):
         found = await self.list_jobs_async(
             status=Status.DOING.value, worker_id=worker_id
         )
-        return next(
-            (job for job in found if (job.id, job.attempts) not in self._running), None
-        )
+        for job in found:
+            if (job.id, job.attempts) not in self._running:
+                return job
+        return None
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
         """Store the end of a job, if no other run of it has begun."""

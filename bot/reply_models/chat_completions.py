@@ -133,7 +133,8 @@ class _Completion:
         usage = chunk.get("usage")
         if isinstance(usage, dict):
             self._usage = usage
-        choice = next(iter(objects(chunk.get("choices"))), {})
+        choices = objects(chunk.get("choices"))
+        choice = choices[0] if choices else {}
         finish = choice.get("finish_reason")
         if isinstance(finish, str):
             self._finish = finish

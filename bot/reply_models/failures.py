@@ -241,10 +241,9 @@ def _cause_of_words(told: str) -> Cause | None:
 
 def lacks_endpoint(error: Exception) -> bool:
     """Return whether the server has no such path, as opposed to no such model."""
-    if not isinstance(error, openai.APIStatusError) or error.status_code not in (
-        404,
-        405,
-    ):
+    if not isinstance(error, openai.APIStatusError):
+        return False
+    if error.status_code not in (404, 405):
         return False
     return not re.search("model|deployment", words_of_error(error), re.IGNORECASE)
 

@@ -46,6 +46,8 @@ _LAST = ("response.completed", "response.incomplete")
 _ERRORS = ("error", "response.failed")
 # Events that a server may send although its model writes nothing.
 _NO_ANSWER = (*_ERRORS, "response.created", "response.in_progress", "response.queued")
+# A RuntimeError is raised for too deep nesting.
+_UNREADABLE = (ValueError, RuntimeError)
 _PLAIN: Any = object  # makes the SDK return the parsed JSON unchanged
 # The parameters that a server may refuse, and what its error then says, in the order in which they
 # are tried. Sources: the errors of OpenAI, Azure OpenAI, vLLM, Ollama and llama.cpp.
@@ -172,10 +174,7 @@ class ModelRequests:
                         event = await anext(translated)
             except StopAsyncIteration:
                 return
-            except (
-                ValueError,
-                RuntimeError,
-            ) as error:  # RuntimeError: too deep nesting
+            except _UNREADABLE as error:
                 raise ReplyFailed("model_malformed") from error
 
     async def _wait_for(self, beginning: Awaitable[_Beginning]) -> _Beginning:
@@ -284,7 +283,7 @@ class ModelRequests:
                 return "answered"
             self.breaker.failed(failed.cause)
             return "silent" if failed.silent else "failed"
-        except (ValueError, RuntimeError, ReplyFailed):
+        except (*_UNREADABLE, ReplyFailed):
             return "answered"  # in whatever form
 
     async def whole(self, body: Json, *, seconds: float) -> Any:
@@ -368,10 +367,9 @@ class ModelRequests:
         that is too long counts only as one of ``max_output_tokens``: vLLM's context and OpenAI's
         tokens per minute must hold the output besides the input.
         """
-        if (
-            not isinstance(error, openai.APIStatusError)
-            or error.status_code not in _REFUSALS
-        ):
+        if not isinstance(error, openai.APIStatusError):
+            return None
+        if error.status_code not in _REFUSALS:
             return None
         cause = failure_of(error).cause
         if cause not in _REFUSED_CAUSES:
