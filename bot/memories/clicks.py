@@ -400,13 +400,7 @@ async def _save_memory(app: App, click: Click, act: SaveMemory, view: Json) -> D
     if schema is None:
         return Done(line=click.localizer.say("edit_no_form"))
     made: list[Change] = []
-    entered = forms.entered_content(view, schema)
-    stored = memory.content
-    changed = {
-        name: one
-        for name, one in entered.items()
-        if (one or "") != forms.text_of(stored, name)
-    }
+    changed = forms.changed_fields(view, schema, memory.content)
     if changed:
         made += await _edit(app, click, act, memory, schema, changed)
     audience = forms.chosen_audience(view)

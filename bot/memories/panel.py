@@ -184,7 +184,8 @@ async def newest_done(
         found = page.memories
         none = localizer.say("panel_no_match", words=as_mrkdwn(position.of))
     else:
-        found = (await list_memories(app.pool, person))[:_NEWEST]
+        memories = await list_memories(app.pool, person)
+        found = memories[:_NEWEST]
         none = localizer.say("panel_none")
     if not found:
         return Done(line="\n".join([none, *notes]))
@@ -224,9 +225,8 @@ def data_handling(
     lines.append(
         localizer.say("settings_kept", memories=memories_kept, texts=texts_kept)
     )
-    if (
-        app.settings.web_search and not app.settings.stand_in
-    ):  # the stand-in does not search
+    # The stand-in does not search.
+    if app.settings.web_search and not app.settings.stand_in:
         lines.append(localizer.say("home_policy_web"))
     return lines
 

@@ -136,9 +136,8 @@ async def read_shaping(app: App, person: Person, turn: UUID) -> Shaping | None:
         app.pool, app.embedder, view, f"{question}\n{reply}", seconds=_EMBEDDING_SECONDS
     )
     near = found.nearest
-    marked = in_answer(near, question, reply)
-    unmarked = [memory for memory in near if memory not in marked]
-    chosen = [*marked, *unmarked][:MOST_SHOWN]
+    marked = frozenset(one.key for one in in_answer(near, question, reply))
+    marked_first = sorted(near, key=lambda memory: memory.key not in marked)
+    chosen = marked_first[:MOST_SHOWN]
     shown = [memory for memory in near if memory in chosen]
-    keys = frozenset(memory.key for memory in marked)
-    return Shaping(memories=shown, in_answer=keys)
+    return Shaping(memories=shown, in_answer=marked)

@@ -51,6 +51,9 @@ _CUT_REFERENCE = re.compile(r"&lt;(?:@|#|!subteam\^)[A-Z0-9]*…\Z")
 _ID = re.compile(r"<(?:@|#|!subteam\^)[A-Z0-9]+>")
 # A mention, link or date of mrkdwn: what it is, and the words that are shown for it.
 _MARKUP = re.compile(r"<(?:[^<>|]*\|)?([^<>|]*)>")
+# A bracket, a line end or, in an address, a space would end a link early.
+_TO_LABEL = str.maketrans("\n[]", " ()")
+_TO_TARGET = str.maketrans({"(": "%28", ")": "%29", " ": "%20"})
 
 _TITLES = {
     WEB_SEARCH: "task_web_search",
@@ -178,9 +181,9 @@ def option(text: str, value: str) -> Block:
 def select(options: Sequence[Block], chosen: str = "") -> Block:
     """Return a menu for a single choice; `chosen` is the value of the initial option."""
     menu: Block = {"type": "static_select", "options": list(options)}
-    for option in options:
-        if option["value"] == chosen:
-            menu["initial_option"] = option
+    for one in options:
+        if one["value"] == chosen:
+            menu["initial_option"] = one
     return menu
 
 
@@ -285,7 +288,9 @@ def reply_text(localizer: Localizer, reply: Reply) -> str:
     if reply.citations:
         text += f"\n\n**{localizer.say('sources')}**"
         for citation in reply.citations:
-            text += f"\n- [{_link_label(citation.title)}]({_link_target(citation.url)})"
+            label = citation.title.translate(_TO_LABEL).strip() or "link"
+            target = citation.url.translate(_TO_TARGET)
+            text += f"\n- [{label}]({target})"
     return text
 
 
@@ -294,17 +299,6 @@ def with_notes(localizer: Localizer, text: str, notes: Iterable[str]) -> str:
     for key in notes:
         text = f"{text.rstrip()}\n\n{localizer.say(key)}"
     return text
-
-
-def _link_label(title: str) -> str:
-    return (
-        title.replace("\n", " ").replace("[", "(").replace("]", ")").strip() or "link"
-    )
-
-
-def _link_target(url: str) -> str:
-    # A bracket or space would end the link early.
-    return url.replace("(", "%28").replace(")", "%29").replace(" ", "%20")
 
 
 def footer(

@@ -98,15 +98,11 @@ def _entered(view: Json, block_id: str) -> str:
     """Return what was entered or chosen; also empty if the form has no such input."""
     elements = view["state"]["values"].get(block_id) or {}
     for state in elements.values():
-        chosen = state.get("selected_option")
-        if chosen:
+        if chosen := state.get("selected_option"):
             return str(chosen["value"])
-        entered = (
-            state.get("selected_date")
-            or state.get("selected_time")
-            or state.get("value")
-        )
-        return str(entered or "").strip()
+        picked = state.get("selected_date") or state.get("selected_time")
+        entered = picked or state.get("value") or ""
+        return str(entered).strip()
     return ""
 
 
@@ -135,12 +131,12 @@ def fields_of(schema: type[BaseModel], content: Content) -> dict[str, FieldRules
 
 def _fields(schema: type[BaseModel]) -> dict[str, FieldRules]:
     """Return the rules of each field that has an input."""
-    kind = schema.__name__
-    return {
-        name: rules
-        for name, rules in field_rules(schema).items()
-        if rules.get("type") in _TYPES and (kind, name) not in _HIDDEN
-    }
+    fields: dict[str, FieldRules] = {}
+    for name, rules in field_rules(schema).items():
+        is_hidden = (schema.__name__, name) in _HIDDEN
+        if rules.get("type") in _TYPES and not is_hidden:
+            fields[name] = rules
+    return fields
 
 
 def _is_text(rules: FieldRules) -> bool:
@@ -305,6 +301,18 @@ def entered_content(view: Json, schema: type[BaseModel]) -> dict[str, str | None
         if _block_id(name) in view["state"]["values"]:
             content[name] = _entered(view, _block_id(name)) or None
     return content
+
+
+def changed_fields(
+    view: Json, schema: type[BaseModel], stored: Content
+) -> dict[str, str | None]:
+    """Return the fields of a submitted edit form that differ from those of the memory."""
+    changed: dict[str, str | None] = {}
+    for name, entered in entered_content(view, schema).items():
+        shown = text_of(stored, name)
+        if shown != (entered or ""):
+            changed[name] = entered
+    return changed
 
 
 def typed_text(changed: Mapping[str, str | None], schema: type[BaseModel]) -> str:
@@ -514,12 +522,12 @@ def read_settings_form(view: Json) -> Choices:
 
 def delete_form(localizer: Localizer, place: Place) -> SlackView:
     """Return the form that says what goes and what stays, and asks for a word."""
-    label = localizer.say("delete_type", word=localizer.say("delete_word"))
+    word = text_input(20, multiline=False)
     blocks = [
         section(localizer.say("delete_ask")),
         section(localizer.say("delete_export"), export_button(localizer), "export"),
         note(localizer.say("delete_stays")),
-        input_block(_WORD, label, text_input(20, multiline=False)),
+        input_block(_WORD, _delete_label(localizer), word),
     ]
     return _form(
         localizer, DeleteData(place=place), "delete_title", "delete_submit", blocks
@@ -528,11 +536,15 @@ def delete_form(localizer: Localizer, place: Place) -> SlackView:
 
 def delete_errors(localizer: Localizer, view: Json) -> dict[str, str]:
     """Return the error if the wrong word was typed, by block; the word of any language counts."""
-    if _entered(view, _WORD) in {
-        say(language, "delete_word") for language in LANGUAGES
-    }:
+    words = [say(language, "delete_word") for language in LANGUAGES]
+    if _entered(view, _WORD) in words:
         return {}
-    return {_WORD: localizer.say("delete_type", word=localizer.say("delete_word"))}
+    return {_WORD: _delete_label(localizer)}
+
+
+def _delete_label(localizer: Localizer) -> str:
+    """Return the label that says which word to type; it is the error for any other word, too."""
+    return localizer.say("delete_type", word=localizer.say("delete_word"))
 
 
 def receipt_view(localizer: Localizer, receipt: PersonErased) -> SlackView:

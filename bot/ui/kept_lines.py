@@ -48,7 +48,8 @@ def author_question(
     """Return what the author of a message is asked when somebody else wants it to be kept."""
     key = "kept_ask_decision" if keep.decision else "kept_ask"
     what = as_mrkdwn(one_line(words))
-    line = localizer.say(key, who=_who(asker), channel=f"<#{keep.channel}>", what=what)
+    channel = f"<#{keep.channel}>"
+    line = localizer.say(key, who=_who(asker), channel=channel, what=what)
     agree = button(localizer.say("kept_ask_button"), keep, style="primary")
     return payload(line, agree)
 
@@ -74,7 +75,8 @@ def kept_row(
     if line.author == viewer:
         act = TakeBack(key=line.memory.key)
         take_back = explained_button(localizer, "kept_take_back", act, said)
-    return section(" · ".join(details), take_back, f"memory-{line.memory.key[:40]}")
+    block_id = f"memory-{line.memory.key[:40]}"
+    return section(" · ".join(details), take_back, block_id)
 
 
 def quote(

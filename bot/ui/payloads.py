@@ -205,9 +205,8 @@ def forget_question(
         line = memory_line(localizer, memory)
         question = localizer.say("forget_ask", what=line)
         asked = with_sentence(localizer, memory, line, question)
-        return Done(
-            line=asked, buttons=[forget_button(localizer, Forget(keys=(memory.key,)))]
-        )
+        forget = forget_button(localizer, Forget(keys=(memory.key,)))
+        return Done(line=asked, buttons=[forget])
     count = len(memories)
     shown = memories[:_MOST_ROWS]
     below = _forget_rows(localizer, shown)
