@@ -63,10 +63,8 @@ def _conninfo(value: SecretStr, checked: ValidationInfo) -> SecretStr:
     except ProgrammingError:  # its text quotes the address with the password
         wanted = "postgresql://USER:PASSWORD@HOST:5432/DATABASE"
         raise ValueError(f"an address such as {wanted} is needed") from None
-    if (
-        checked.field_name == "database_owner_url"
-        and checked.data.get("database_url") is None
-    ):
+    is_owners = checked.field_name == "database_owner_url"
+    if is_owners and checked.data.get("database_url") is None:
         raise ValueError(
             "write the address of the user that serves into DATABASE_URL, too"
         )
@@ -129,6 +127,8 @@ _User: TypeAlias = Annotated[
         "ids of people such as U0123ABCD are needed, separated by commas",
     ),
 ]
+_Channels: TypeAlias = Annotated[frozenset[_Channel], BeforeValidator(_split)]
+_Users: TypeAlias = Annotated[frozenset[_User], BeforeValidator(_split)]
 _Port: TypeAlias = Annotated[int, Field(ge=0, le=65_535)]
 # Source: https://platform.openai.com/docs/guides/reasoning
 _Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -192,10 +192,8 @@ class Settings(BaseModel):
     formation_delay: Annotated[float, Field(ge=0, le=3_600)] = 4.0
     consent: ConsentMode = "notice"
     web_search: bool = True
-    allowed_channels: Annotated[frozenset[_Channel], BeforeValidator(_split)] = (
-        frozenset()
-    )
-    allowed_users: Annotated[frozenset[_User], BeforeValidator(_split)] = frozenset()
+    allowed_channels: _Channels = frozenset()
+    allowed_users: _Users = frozenset()
     person_messages_per_hour: Annotated[int, Field(ge=0)] = 120
     api_token: SecretStr | None = None
     history_days: _Days = 30

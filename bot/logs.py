@@ -62,7 +62,8 @@ def fault(error: BaseException) -> str:
         named = type(current).__name__
         frames = traceback.extract_tb(current.__traceback__)
         if frames:
-            named += f" at {frames[-1].name}:{frames[-1].lineno}"
+            last = frames[-1]
+            named += f" at {last.name}:{last.lineno}"
         chain.append(named)
         current = current.__cause__ or current.__context__
     return " from ".join(chain)
@@ -100,8 +101,9 @@ class StandingWarnings:
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
-        line = f"{moment} {record.levelname.lower():7} {record.name}: {record.getMessage()}"
-        return line + _described_error(record)
+        level = record.levelname.lower()
+        message = record.getMessage() + _described_error(record)
+        return f"{moment} {level:7} {record.name}: {message}"
 
 
 class _Json(logging.Formatter):

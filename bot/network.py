@@ -159,10 +159,8 @@ def certificate_problem(error: BaseException) -> str | None:
     while current is not None:
         server = getattr(current, "host", None) or server  # aiohttp's error has it
         # aiohttp's own error is one, too, but the reason is in its cause.
-        if (
-            isinstance(current, ssl.SSLCertVerificationError)
-            and current.__cause__ is None
-        ):
+        has_reason = current.__cause__ is None
+        if has_reason and isinstance(current, ssl.SSLCertVerificationError):
             return (
                 f"The certificate of {server} is refused ({current.verify_message}). If a proxy of"
                 " your company opens TLS, SSL_CERT_FILE has to name a file in PEM that has its"

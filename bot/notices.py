@@ -266,18 +266,27 @@ async def _payload(app: App, notice: _Notice) -> Payload | None:
     notable = notable_changes(told)
     if not (notable or questions):
         return None
-    promises = [
-        one.key for one in notable if one.kind == PROMISE_KIND and one.undone_at is None
-    ]
+    promises: list[str] = []
     newest: list[Change] = []
-    for key in promises:
-        of_promise = await list_changes(app.pool, person, key=key)
-        newest += [one for one in of_promise if one.undone_at is None][:1]
+    for change in notable:
+        if change.kind == PROMISE_KIND and change.undone_at is None:
+            promises.append(change.key)
+            latest = await _latest_change(app.pool, person, change.key)
+            if latest is not None:
+                newest.append(latest)
     reminders = await next_reminders(app.pool, person, promises)
     localizer = notice.settings.localizer(notice.reply or "")
     return notice_payload(
         localizer, notice.turn, told, questions, newest, reminders, thread=notice.thread
     )
+
+
+async def _latest_change(pool: Pool, person: Person, key: str) -> Change | None:
+    """Return the newest change of a memory that was not undone."""
+    for change in await list_changes(pool, person, key=key):
+        if change.undone_at is None:
+            return change
+    return None
 
 
 async def next_reminders(

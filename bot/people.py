@@ -118,7 +118,9 @@ class PersonSettings:
 
     def kept_days(self, limit: int | None) -> int | None:
         """Return how long memories are kept, where the installation keeps them for `limit` days."""
-        return min([one for one in (limit, self.retention_days) if one], default=None)
+        if limit and self.retention_days:
+            return min(limit, self.retention_days)
+        return limit or self.retention_days
 
     @property
     def zone(self) -> tzinfo:
@@ -217,13 +219,12 @@ async def read_memory_state(
 
     `thread` is the key of its thread, for a message that is not stored.
     """
-    queries = memory_state_queries(person, channel, ts, thread)
-    [person_rows, message_rows] = [
-        await send_query(connection, query) for query in queries
-    ]
-    return memory_state(
-        await person_rows.fetchall(), await message_rows.fetchall(), mode
-    )
+    of_person, of_message = memory_state_queries(person, channel, ts, thread)
+    person_found = await send_query(connection, of_person)
+    message_found = await send_query(connection, of_message)
+    person_rows = await person_found.fetchall()
+    message_rows = await message_found.fetchall()
+    return memory_state(person_rows, message_rows, mode)
 
 
 def memory_state_queries(
