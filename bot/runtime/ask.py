@@ -72,8 +72,9 @@ def read_call(authorization: str, body: str | bytes, token: str) -> tuple[str, s
     """
     scheme, _, given = authorization.partition(" ")
     # A header may hold bytes that are not text.
-    right = hmac.compare_digest(given.encode(errors="surrogateescape"), token.encode())
-    if not (token and right and scheme.lower() == "bearer"):
+    sent_token = given.encode(errors="surrogateescape")
+    is_right = hmac.compare_digest(sent_token, token.encode())
+    if not (token and is_right and scheme.lower() == "bearer"):
         raise web.HTTPUnauthorized(text="The bearer token is missing or wrong.\n")
     try:
         sent = _Call.model_validate_json(body)

@@ -133,12 +133,9 @@ async def _raise_warnings(settings: Settings) -> None:
             text = await answer.text()
     except (aiohttp.ClientError, OSError, UnicodeDecodeError):
         return  # none runs here, so only the settings are checked
-    lines = text.splitlines()
-    warnings = [
-        line.removeprefix(WARNING) for line in lines if line.startswith(WARNING)
-    ]
+    warnings = [line for line in text.splitlines() if line.startswith(WARNING)]
     if warnings:
-        raise Problem(" ".join(warnings))
+        raise Problem(" ".join(line.removeprefix(WARNING) for line in warnings))
 
 
 async def check_database(settings: Settings) -> str:
@@ -236,9 +233,8 @@ async def check_remembering(settings: Settings) -> str:
         return "No model forms memories."
     try:
         async with open_model_clients(settings) as clients:
-            way = await calls_memory_tools(
-                create_chat_model(settings, clients.memories)
-            )
+            chat_model = create_chat_model(settings, clients.memories)
+            way = await calls_memory_tools(chat_model)
     except MemoryModelRefused as refused:
         raise _refused(model, setting, server, refused.status, refused.code) from None
     except WordsUnreadable:

@@ -100,7 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         set_up_logging(settings.log_level if command in _LOGGED else "CRITICAL")
         # Imported only now, so that help and a wrong setting do not wait for it.
         module, name = chosen.pop("function").split(":")
-        code = getattr(import_module(f"bot.runtime.{module}"), name)(settings, **chosen)
+        run = getattr(import_module(f"bot.runtime.{module}"), name)
+        code = run(settings, **chosen)
         if inspect.iscoroutine(code):
             code = asyncio.run(code)
         sys.stdout.flush()

@@ -55,13 +55,12 @@ async def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
     also if something is still there.
     """
     person = Person(team, user)
-    if (
-        not yes
-        and _typed(f"Type {user} to erase everything about this person: ") != user
-    ):
-        raise Problem(
-            "Nothing was erased: the id was not typed again. (--yes does without.)"
-        )
+    if not yes:
+        typed = _typed(f"Type {user} to erase everything about this person: ")
+        if typed != user:
+            raise Problem(
+                "Nothing was erased: the id was not typed again. (--yes does without.)"
+            )
     async with operators_pool(settings) as pool:
         erased = await erase_person(pool, person, keeps_off=True)
     if not erased.total and not any(erased.left.values()):

@@ -54,7 +54,6 @@ async def database(
         (folder / "address").write_text(f"{addresses.owner}\n", "utf-8")
         yield addresses
     finally:
-        await asyncio.wait(
-            {starting}
-        )  # a thread goes on although its caller is cancelled
+        # A thread goes on although its caller is cancelled.
+        await asyncio.wait({starting})
         await asyncio.to_thread(server.stop)

@@ -127,16 +127,14 @@ async def _playground(settings: Settings, *, in_slack: bool) -> AsyncIterator[Pr
             "The playground is not installed: set Slack's tokens and OPENAI_API_KEY."
         )
     folder = settings.data_dir.resolve()
-    command = [
-        *(sys.executable, "-m", "kioku_stand_in.playground", "--exit-with-parent"),
-        *("--manifest", str(manifest_path()), "--data-dir", str(folder / "playground")),
-        *("--create-app-url", create_app_url(), "--setup-command", _command("setup")),
-        *("--native-name", "記憶"),
-    ]
-    if in_slack:
-        command += ["--port", "0"]
-    else:
-        command += ["--port", str(settings.port)]
+    port = 0 if in_slack else settings.port
+    command = [sys.executable, "-m", "kioku_stand_in.playground", "--exit-with-parent"]
+    command += ["--manifest", str(manifest_path())]
+    command += ["--data-dir", str(folder / "playground")]
+    command += ["--create-app-url", create_app_url()]
+    command += ["--setup-command", _command("setup")]
+    command += ["--native-name", "記憶"]
+    command += ["--port", str(port)]
     if settings.has_model:
         command.append("--no-model")
     else:

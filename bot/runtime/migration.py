@@ -86,9 +86,8 @@ async def migrated(
                 raise
             await reembed(addresses.owner, embedder, progress=shown)
             done = await asyncio.to_thread(step)
-        await reembed(
-            addresses.owner, embedder, progress=shown
-        )  # what an interrupted run left
+        # What an interrupted run left.
+        await reembed(addresses.owner, embedder, progress=shown)
         return done
 
 

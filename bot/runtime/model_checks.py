@@ -100,9 +100,8 @@ class Conversation:
     async def check(self) -> str:
         """Return what works and what does not. Raises `Problem` if a message gets no answer."""
         await self._begin()
-        await self._try(
-            "a second message", replace(_PROMPT, exchanges=[_EARLIER, _UNANSWERED])
-        )
+        second = replace(_PROMPT, exchanges=[_EARLIER, _UNANSWERED])
+        await self._try("a second message", second)
         with_file = replace(_PROMPT, exchanges=[_EARLIER], files=[_FILE])
         await self._try("a message with a file", with_file)
         called = await self._try_tools()
@@ -247,13 +246,12 @@ async def check_replies(settings: Settings, client: openai.AsyncOpenAI) -> str:
     server = without_secrets(settings.openai_base_url or OPENAI_ADDRESS)
     tools = tool_definitions(load_schemas(settings.schemas), False)
     limit = min(settings.max_output_tokens, ANSWER_TOKENS)
-    models = create_reply_models(
-        settings.model_copy(update={"max_output_tokens": limit}), client
-    )
+    limited = settings.model_copy(update={"max_output_tokens": limit})
     found = []
-    for model in models:
+    for model in create_reply_models(limited, client):
         name = "KIOKU_REPLY_MODEL"
         if model.model != settings.reply_model:
             name = "KIOKU_FALLBACK_MODEL"
-        found.append(await Conversation(model, tools, name=name, server=server).check())
+        conversation = Conversation(model, tools, name=name, server=server)
+        found.append(await conversation.check())
     return " ".join(found)

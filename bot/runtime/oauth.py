@@ -173,10 +173,11 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
 def add_oauth(application: web.Application, settings: Settings, pool: Pool) -> None:
     """Add ``/slack/install`` and ``/slack/oauth_redirect`` to an HTTP application."""
     store = InstallationStore(pool, settings)
+    needed, optional = manifest_scopes()
     oauth = AsyncOAuthSettings(
         client_id=store.rotator.client_id,
         client_secret=store.rotator.client_secret,
-        scopes=sorted(frozenset().union(*manifest_scopes())),
+        scopes=sorted(needed | optional),
         redirect_uri=f"{settings.public_url}{REDIRECT}",
         install_page_rendering_enabled=False,
         authorization_url=urljoin(settings.slack_api_url, "../oauth/v2/authorize"),

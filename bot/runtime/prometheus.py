@@ -82,10 +82,10 @@ class Metrics(logging.Handler):
             buckets=_BUCKETS,
             registry=registry,
         )
-        self._counters = {
-            name: Counter(f"kioku_{name}", text, labels, registry=registry)
-            for name, (text, labels) in COUNTERS.items()
-        }
+        self._counters: dict[str, Counter] = {}
+        for name, (text, labels) in COUNTERS.items():
+            counter = Counter(f"kioku_{name}", text, labels, registry=registry)
+            self._counters[name] = counter
         # They begin with 0, because Prometheus sees no increase in a first value.
         for kind in ERRORS:
             self._counters["errors"].labels(kind)
@@ -93,10 +93,10 @@ class Metrics(logging.Handler):
             self._counters["turns"].labels(outcome)
         for outcome in get_args(FormationOutcome):
             self._counters["formations"].labels(outcome)
-        self._gauges = {
-            name: Gauge(f"kioku_{name}", text, registry=registry)
-            for name, text in GAUGES.items()
-        }
+        self._gauges: dict[str, Gauge] = {}
+        for name, text in GAUGES.items():
+            gauge = Gauge(f"kioku_{name}", text, registry=registry)
+            self._gauges[name] = gauge
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
 

@@ -110,11 +110,9 @@ def _check_openai_key(settings: Settings) -> None:
     key = settings.openai_api_key
     url = settings.openai_base_url
     is_for_openai = url is None or urlsplit(url).hostname == "api.openai.com"
-    if (
-        key is not None
-        and is_for_openai
-        and not key.get_secret_value().startswith("sk-")
-    ):
+    if key is None or not is_for_openai:
+        return
+    if not key.get_secret_value().startswith("sk-"):
         raise Problem(
             "OPENAI_API_KEY has to begin with sk-: copy it from"
             " https://platform.openai.com/api-keys, or set OPENAI_BASE_URL to your provider's"

@@ -66,11 +66,8 @@ class SignatureCheck:
         if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 20):
             return False
         try:
-            right = (
-                self._verifier.generate_signature(timestamp=timestamp, body=body) or ""
-            )
+            right = self._verifier.generate_signature(timestamp=timestamp, body=body)
         except UnicodeDecodeError:
             return False
-        return hmac.compare_digest(
-            right.encode(), signature.encode(errors="surrogateescape")
-        )
+        given = signature.encode(errors="surrogateescape")
+        return right is not None and hmac.compare_digest(right.encode(), given)
