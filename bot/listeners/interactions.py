@@ -213,7 +213,7 @@ class Interactions:
         async def work(click: Click) -> Result | None:
             if act is None:
                 log.info("a click could not be read")
-                return Done(line=click.localizer.say("old_button"), beside=True)
+                return click.say("old_button", beside=True)
             return await perform(self._app, click, act)
 
         await self._do(body, place, work)
@@ -300,7 +300,7 @@ class Interactions:
         async def work(click: Click) -> Result:
             if view:
                 return position
-            return Done(line=click.localizer.say("modal_not_opened"), beside=True)
+            return click.say("modal_not_opened", beside=True)
 
         await self._do(body, place, work)
 
@@ -344,7 +344,7 @@ class Interactions:
         if isinstance(result, dict):
             if await _open(self._client(body), body, result):
                 return
-            result = Done(line=click.localizer.say("modal_not_opened"), beside=True)
+            result = click.say("modal_not_opened", beside=True)
         if isinstance(result, Position):
             await self._show_panel(body, click, result, None)
             return

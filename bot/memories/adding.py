@@ -143,13 +143,12 @@ async def remember_message(app: App, click: Click, channel: str, message: Json) 
     """
     ts = str(message.get("ts") or "")
     person = click.person
-    localizer = click.localizer
     is_own = await author_of(app, person, message) == person.user_id
     if not is_own or message.get("bot_id") or not ts or not channel:
-        return Done(line=localizer.say("remember_not_own"))
+        return click.say("remember_not_own")
     words = await words_typed(app, person.team_id, message)
     if not words:
-        return Done(line=localizer.say("remember_no_words"))
+        return click.say("remember_no_words")
     view = await _view(app, person, channel, ts)
     root = str(message.get("thread_ts") or ts)
     request = _Request(
@@ -179,7 +178,7 @@ async def words_typed(app: App, team_id: str, message: Json) -> str:
 async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
     """Store a sentence as a fact, as it was typed."""
     if not app.stores_facts:
-        return Done(line=click.localizer.say("command_broke"), beside=True)
+        return click.say("command_broke", beside=True)
     view = memory_view(click.person.namespace(DM))
     if act.ts:
         view = await _view(app, click.person, act.channel, act.ts)
@@ -193,7 +192,7 @@ async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
     )
     await request.check()
     if act.ts and not await _still_says(app, click.person, act):
-        return Done(line=click.localizer.say("changed_meanwhile"))
+        return click.say("changed_meanwhile")
     await request.store(request.lines, await request.begin())
     log.info("a person stored a sentence as it was typed")
     return await request.done({}, [])

@@ -170,7 +170,7 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
 async def _show_shaping(app: App, click: Click, act: ShowShaping) -> Done | SlackView:
     shaping = await read_shaping(app, click.person, act.turn)
     if shaping is None:
-        return Done(line=click.localizer.say("others_answer"), beside=True)
+        return click.say("others_answer", beside=True)
     return shaping_view(click.localizer, shaping)
 
 
@@ -196,7 +196,7 @@ async def _open_edit(app: App, click: Click, act: Edit) -> Done | SlackView:
     memory = await _memory(app, click, act.key)
     schema = _schema_of(app, memory.kind)
     if schema is None:
-        return Done(line=click.localizer.say("edit_no_form"))
+        return click.say("edit_no_form")
     localizer = click.localizer
     return forms.edit_form(
         localizer, schema, memory, click.place, picks_day=act.picks_day
@@ -207,7 +207,7 @@ async def _open_share(app: App, click: Click, act: Share) -> Done | SlackView:
     memory = await _memory(app, click, act.key)
     sentence = sentence_of(memory)
     if not sentence:
-        return Done(line=click.localizer.say("card_no_sentence"), beside=True)
+        return click.say("card_no_sentence", beside=True)
     return forms.share_form(click.localizer, act.key, sentence, click.place)
 
 
@@ -241,10 +241,10 @@ async def _answer(app: App, click: Click, act: Answer) -> Done:
             app.pool, app.embedder, click.person, act.question, act.answer
         )
     except ChangeGone:
-        return Done(line=click.localizer.say("ask_gone"))
+        return click.say("ask_gone")
     log.info("a person answered a question about a memory")
     if not made:
-        return Done(line=click.localizer.say("no_changes"))
+        return click.say("no_changes")
     return await _changed(app, click, made)
 
 
@@ -267,7 +267,7 @@ async def _change_promise(app: App, click: Click, act: ChangePromise) -> Done:
     memory = await _memory(app, click, act.key)
     content = {**memory.content, "state": act.to}
     if content == memory.content:
-        return Done(line=click.localizer.say("no_changes"))
+        return click.say("no_changes")
     # Nothing is typed: when the message is deleted, the promise goes with it.
     clicked = PersonMessage(actor="command", zone=click.localizer.zone)
     made = await edit_memory(
@@ -295,7 +295,7 @@ async def _undo_snooze(app: App, click: Click, act: UndoSnooze) -> Result:
     """Remind the person as if they had not put it off, and show the promise as it was shown."""
     memory = await _memory(app, click, act.key)
     if not await undo_snooze(app.pool, click.person, act.key, act.day):
-        return Done(line=click.localizer.say("undo_gone"), beside=True)
+        return click.say("undo_gone", beside=True)
     await _update_notices_of(app, click, {act.key})
     if click.place.position is not None:
         # The panel itself shows the promise.
@@ -324,7 +324,7 @@ async def _undo(app: App, click: Click, act: Undo) -> Done:
 
 async def _undone(app: App, click: Click, made: Sequence[Change]) -> Done:
     if not made:
-        return Done(line=click.localizer.say("undo_gone"), beside=True)
+        return click.say("undo_gone", beside=True)
     log.info("a person undid a change")
     change = made[0]
     if len(made) == 1 and click.place.position is None and ends_promise(change):
@@ -339,7 +339,7 @@ async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
     made = await list_changes(app.pool, click.person, ids=[one.id for one in done])
     line = changes_line(click.localizer, made)
     if not line:
-        return Done(line=click.localizer.say("no_changes"))
+        return click.say("no_changes")
     return Done(line=line, undo=undo_of(made))
 
 
@@ -398,7 +398,7 @@ async def _save_memory(app: App, click: Click, act: SaveMemory, view: Json) -> D
     memory = await _memory(app, click, act.key)
     schema = _schema_of(app, act.kind)
     if schema is None:
-        return Done(line=click.localizer.say("edit_no_form"))
+        return click.say("edit_no_form")
     made: list[Change] = []
     changed = forms.changed_fields(view, schema, memory.content)
     if changed:
@@ -418,7 +418,7 @@ async def _save_memory(app: App, click: Click, act: SaveMemory, view: Json) -> D
         )
         made.append(moved)
     if not made:
-        return Done(line=click.localizer.say("no_changes"))
+        return click.say("no_changes")
     log.info("a person edited a memory")
     return await _changed(app, click, made)
 
@@ -457,7 +457,7 @@ async def _share_sentence(app: App, click: Click, act: ShareSentence) -> Done:
     memory = await _memory(app, click, act.key)
     await admit(app.pool, app.settings, click.person)
     if await app.former.is_sensitive(memory, act.sentence):
-        return Done(line=click.localizer.say("card_sensitive"), beside=True)
+        return click.say("card_sensitive", beside=True)
     shown = await show_to_colleagues(
         app.pool, app.embedder, click.person, act.key, act.sentence
     )
@@ -527,14 +527,14 @@ async def memories_typed(app: App, click: Click, words: str) -> Result:
             return await _open_settings(app, click)
         case "why":
             return await _why(app, click)
-    return Done(line=click.localizer.say("help"))
+    return click.say("help")
 
 
 async def _why(app: App, click: Click) -> Done:
     """Say what was not remembered within the last day, and why."""
     refused = await read_not_remembered(app.pool, click.person, limit=_REFUSALS_SHOWN)
     if not refused:
-        return Done(line=click.localizer.say("not_remembered_none"))
+        return click.say("not_remembered_none")
     lines = [refusal_line(click.localizer, one.reason, one.sentence) for one in refused]
     return Done(line=bulleted(lines))
 

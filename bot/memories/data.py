@@ -240,7 +240,7 @@ async def _export(app: App, click: Click) -> Done:
         key = await _send_files(app, person, request, files, text)
     except Overtaken:
         key = "changed_meanwhile"
-    return Done(line=localizer.say(key))
+    return click.say(key)
 
 
 async def _page_of(

@@ -24,7 +24,7 @@ async def rate(app: App, click: Click, act: Rate) -> Done | SlackView | None:
         values = {**click.person.ids, "rating": act.rating, "turn": act.turn}
         row = await fetch_row(connection, _SQL["rate"], values)
     if row is None:
-        return Done(line=click.localizer.say("others_answer"), beside=True)
+        return click.say("others_answer", beside=True)
     if act.rating == "good":
         return None
     return comment_form(click.localizer, act.turn, row["comment"], click.place)
@@ -41,4 +41,4 @@ async def comment(app: App, click: Click, act: Comment, view: Json) -> Done | No
     if done.rowcount:
         return None
     # The turn was erased, or became too old, while the form was open.
-    return Done(line=click.localizer.say("others_answer"), beside=True)
+    return click.say("others_answer", beside=True)

@@ -136,7 +136,7 @@ async def forget_selected(app: App, click: Click, act: Forget) -> Done:
     with app.under_way.once(f"forget {click.person.scope} {act.value}"):
         forgotten = await forget_all_of(app, click.person, selection, publish=publish)
     if forgotten.id is None:
-        return Done(line=localizer.say("memory_gone"), beside=True)
+        return click.say("memory_gone", beside=True)
     lines: list[str] = []
     if selection.messages:
         lines.append(localizer.say("not_remembered"))
@@ -144,7 +144,7 @@ async def forget_selected(app: App, click: Click, act: Forget) -> Done:
         what = _one_or_count(localizer, forgotten.memories)
         lines.append(localizer.say("forgotten", what=what))
     if not lines:
-        return Done(line=localizer.say("forgotten_words"))
+        return click.say("forgotten_words")
     done = _receipt(localizer, "\n".join(lines), forgotten)
     if not act.among:
         return done
@@ -233,7 +233,6 @@ def _texts_about(person: Person, gone: Gone) -> dict[str, Any]:
 async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
     """Undo a forgetting, once and within ten minutes; formation embeds what is left to embed."""
     person = click.person
-    localizer = click.localizer
 
     async def in_commit(connection: Connection, forgotten_at: datetime) -> None:
         values = {**person.ids, "at": forgotten_at}
@@ -253,7 +252,7 @@ async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
                 app.pool, app.embedder, person, forgetting, in_commit=in_commit
             )
     except ChangeGone:
-        return Done(line=localizer.say("undo_gone"), beside=True)
+        return click.say("undo_gone", beside=True)
     return await _restored(app, click, restored)
 
 

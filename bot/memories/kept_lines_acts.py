@@ -92,7 +92,7 @@ async def keep_message(
     if author == click.person.user_id:
         return await _keep_found(app, click, wanted, found)
     await _ask_author(app, click, wanted, found, Person(click.person.team_id, author))
-    return Done(line=click.localizer.say("kept_asked"))
+    return click.say("kept_asked")
 
 
 async def keep_as_author(app: App, click: Click, wanted: Keep) -> Done:
@@ -337,7 +337,7 @@ async def take_back(app: App, click: Click, act: TakeBack) -> Done:
     """Stop keeping one of the person's lines: it disappears for everybody, with *Undo* for them."""
     memory = await find_memory(app.pool, click.person, act.key)
     if memory is None or memory.kind != KEPT_KIND:
-        return Done(line=click.localizer.say("kept_not_yours"), beside=True)
+        return click.say("kept_not_yours", beside=True)
     selection = Selection(keys=[act.key])
     publish = not click.place.is_home
     forgotten = await forget_all_of(app, click.person, selection, publish=publish)

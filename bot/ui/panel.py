@@ -139,6 +139,10 @@ class Click:
     localizer: Localizer
     place: Place
 
+    def say(self, key: str, *, beside: bool = False) -> Done:
+        """Return a sentence of the catalogues as what the click did."""
+        return Done(line=self.localizer.say(key), beside=beside)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
