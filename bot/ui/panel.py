@@ -271,9 +271,8 @@ def _panel(
     if position.list == "kept":
         # What is kept for a conversation is not part of the person's own memories.
         if content.kept is not None:
-            blocks.append(
-                section(localizer.say("kept_title", channel=f"<#{position.of}>"))
-            )
+            title = localizer.say("kept_title", channel=f"<#{position.of}>")
+            blocks.append(section(title))
         return [*blocks, *rows, *_pages(localizer, content)]
     blocks += _state(localizer, content)
     if position == Position():
@@ -323,7 +322,9 @@ def _in_place(
             others.append(row)
         elif row.get("accessory", {}).get("type") == "overflow":
             line = {**line, "accessory": row["accessory"]}
-    return [*others[: clicked.place], line, *buttons, *others[clicked.place :]]
+    above = others[: clicked.place]
+    below = others[clicked.place :]
+    return [*above, line, *buttons, *below]
 
 
 def _state(localizer: Localizer, content: Content) -> list[Block]:

@@ -85,22 +85,9 @@ def notice_payload(
     `thread` is the key of the notice's thread: a button switches memory off there, because Slack
     accepts no commands in a thread.
     """
-    told = notable_changes(changes)
+    promises = _open_promises(localizer, newest, reminders)
     ended = _ended_since(batch, newest)
-    lines: list[str] = []
-    buttons: list[Block] = []
-    if len(told) == 1 and ended is not None:
-        undo = Undo(what="changes", ids=(ended.id,))
-        lines = [change_line(localizer, ended)]
-        buttons = [explained_button(localizer, "undo_button", undo, lines[0])]
-    elif told:
-        promises = _open_promises(localizer, newest, reminders)
-        lines, buttons = _told(localizer, told, promises)
-        if any(one.undone_at is None for one in changes):
-            undo = Undo(what="notice", ids=(batch,))
-            buttons.append(explained_button(localizer, "undo_button", undo, lines[0]))
-            if len(promises) != 1:
-                buttons += _notice_buttons(localizer, batch, thread)
+    lines, buttons = _told(localizer, batch, changes, promises, ended, thread)
     blocks = [note(line) for line in lines]
     if buttons:
         blocks.append(actions(*buttons))
@@ -117,6 +104,35 @@ def notice_payload(
 
 
 def _told(
+    localizer: Localizer,
+    batch: UUID,
+    changes: Sequence[Change],
+    promises: Sequence[tuple[str, list[Block]]],
+    ended: Change | None,
+    thread: str,
+) -> tuple[list[str], list[Block]]:
+    """Return the lines of a notice's changes, and their buttons, with *Undo* unless all are undone.
+
+    `ended` is the change by which one of its promises was kept or dropped since.
+    """
+    told = notable_changes(changes)
+    if not told:
+        return [], []
+    if len(told) == 1 and ended is not None:
+        line = change_line(localizer, ended)
+        undo = Undo(what="changes", ids=(ended.id,))
+        return [line], [explained_button(localizer, "undo_button", undo, line)]
+    lines, buttons = _lines_told(localizer, told, promises)
+    if all(one.undone_at for one in changes):
+        return lines, buttons
+    undo = Undo(what="notice", ids=(batch,))
+    buttons = [*buttons, explained_button(localizer, "undo_button", undo, lines[0])]
+    if len(promises) != 1:
+        buttons += _notice_buttons(localizer, batch, thread)
+    return lines, buttons
+
+
+def _lines_told(
     localizer: Localizer,
     told: Sequence[Change],
     promises: Sequence[tuple[str, list[Block]]],
