@@ -476,13 +476,13 @@ async def _delete_data(app: App, click: Click) -> SlackView:
 
 # --- commands ----------------------------------------------------------------------------------
 
-_WORDS: Mapping[str, str] = {
-    **dict.fromkeys(("help", "?", "ヘルプ", "使い方"), "help"),
-    **dict.fromkeys(("pause", "off", "一時停止", "停止", "オフ"), "pause"),
-    **dict.fromkeys(("resume", "on", "再開", "オン"), "resume"),
-    **dict.fromkeys(("incognito", "シークレット"), "incognito"),
-    **dict.fromkeys(("settings", "設定"), "settings"),
-    **dict.fromkeys(("why", "理由"), "why"),
+_COMMANDS: Mapping[str, tuple[str, ...]] = {
+    "help": ("help", "?", "ヘルプ", "使い方"),
+    "pause": ("pause", "off", "一時停止", "停止", "オフ"),
+    "resume": ("resume", "on", "再開", "オン"),
+    "incognito": ("incognito", "シークレット"),
+    "settings": ("settings", "設定"),
+    "why": ("why", "理由"),
 }
 _CHANNEL_WORDS = frozenset({"channel", "チャンネル"})
 _EVERYTHING = frozenset({"everything", "all", "すべて", "全て", "全部", "ぜんぶ"})
@@ -505,9 +505,12 @@ def _command(words: str) -> str | None:
     """
     given = words.casefold()
     first, _, _ = given.partition(" ")
-    if _WORDS.get(first) == "pause":
+    if first in _COMMANDS["pause"]:
         return "pause"
-    return _WORDS.get(given)
+    for command, names in _COMMANDS.items():
+        if given in names:
+            return command
+    return None
 
 
 async def memories_typed(app: App, click: Click, words: str) -> Result:
