@@ -334,4 +334,5 @@ def _settings_error(invalid: ValidationError) -> SettingsError:
     why = wrong["msg"].removeprefix("Value error, ")
     if wrong["type"] == "bool_parsing":
         why = "on or off is needed"
-    return SettingsError(f"{name}: {why[:1].lower()}{why[1:]}.")
+    begin = why[:1].lower()
+    return SettingsError(f"{name}: {begin}{why[1:]}.")

@@ -101,7 +101,8 @@ async def edit_message(
         await connection.execute(_SQL["note_change"], values)
     audience = row["audience"]
     on_record = True
-    reworded = row["has_texts"] and (row["question"], row["words"]) != (question, words)
+    stored_texts = (row["question"], row["words"])
+    reworded = row["has_texts"] and stored_texts != (question, words)
     if reworded:
         values["question"] = question
         values["words"] = words

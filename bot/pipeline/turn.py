@@ -236,7 +236,8 @@ async def _quotes(
     for one in lines:
         what = checked(one_line(references.shown(one.text)), prompt.links)
         who = checked(references.shown(_author(one)))
-        shown.append(quote(localizer, one, what, who, links.get(one.memory.key)))
+        link = links.get(one.memory.key)
+        shown.append(quote(localizer, one, what, who, link))
     return "\n\n".join(shown)
 
 

@@ -65,7 +65,8 @@ async def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
         erased = await erase_person(pool, person, keeps_off=True)
     if not erased.total and not any(erased.left.values()):
         raise Problem(_NOTHING.format(person))
-    print(f"Erased at {erased.at.isoformat(timespec='seconds')}: {erased.total} rows.")
+    at = erased.at.isoformat(timespec="seconds")
+    print(f"Erased at {at}: {erased.total} rows.")
     for table, count in sorted(erased.counts.items()):
         left = erased.left.get(table, 0)
         print(f"  {table:20}{count:8} erased{left:8} left")
@@ -194,7 +195,8 @@ async def forget_again(settings: Settings, *, file: Path) -> None:
             await uninstall_again(
                 pool, team, grace_hours=settings.uninstall_grace_hours
             )
-    print(f"Forgotten again: {len(lines) - 1} lines of {len(named.people)} people.")
+    names = len(lines) - 1
+    print(f"Forgotten again: {names} lines of {len(named.people)} people.")
 
 
 async def _forget_again(pool: Pool, person: Person, named: _Forgotten) -> None:

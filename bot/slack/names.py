@@ -85,7 +85,8 @@ class Names:
         user_id = user.get("id")
         if not user_id:
             return
-        name = _Name(_user_name(user), gone=bool(user.get("deleted")))
+        is_gone = bool(user.get("deleted"))
+        name = _Name(_user_name(user), gone=is_gone)
         self._kept[team_id].keep(f"<@{user_id}>", name, _TRUSTED_SECONDS)
 
     def people_of(self, team_id: str) -> dict[str, str]:

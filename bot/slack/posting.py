@@ -157,8 +157,8 @@ def with_metadata(
 ) -> list[str]:
     """Return the ts of the author's messages with this metadata, in order."""
     own = [one for one in messages if one.get("user") == author]
-    marked = [str(one["ts"]) for one in own if _says(one.get("metadata"), metadata)]
-    return sorted(marked, key=float)
+    marked = [one for one in own if _says(one.get("metadata"), metadata)]
+    return sorted([str(one["ts"]) for one in marked], key=float)
 
 
 def _says(found: Json | None, metadata: Json) -> bool:

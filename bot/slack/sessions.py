@@ -106,7 +106,7 @@ class Sessions:
         message: Message,
         read_progress: ReadProgress,
         *,
-        after: float = WAIT_SECONDS,
+        after: float,
     ) -> None:
         """Set the session to `processing` if the message still waits `after` this many seconds.
 
