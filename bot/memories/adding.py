@@ -247,12 +247,12 @@ async def check_state(
         raise NotKept(off_line(localizer, state.off), on)
     if not ts:
         return
-    if not state.on_record or await forgotten_among(
-        connection, person, [(channel, ts)]
-    ):
+    message = (channel, ts)
+    if not state.on_record or await forgotten_among(connection, person, [message]):
         raise NotKept(localizer.say("remember_off_record"))
     days = state.settings.kept_days(app.settings.retention_days)
-    if days is not None and time.time() - float(ts) > days * _DAY_SECONDS:
+    age = time.time() - float(ts)
+    if days is not None and age > days * _DAY_SECONDS:
         raise NotKept(localizer.say("remember_too_old", days=days))
 
 
@@ -306,9 +306,8 @@ class _Request:
         if formed is not None:
             refused = _refused_by_verdict(formed)
             judged = {*formed.accepted, *refused}
-            others = await self._unknown(
-                [one.text for one in messages if one not in judged]
-            )
+            left_over = [one.text for one in messages if one not in judged]
+            others = await self._unknown(left_over)
         left: dict[str, str] = {}
         if others and self.app.stores_facts:
             await self.store(others, request)
@@ -355,7 +354,8 @@ class _Request:
                 size=MAX_MEMORIES,
                 whole_words=True,
             )
-            if not any(here & {DM, *memory.audiences} for memory in found.memories):
+            is_known = any(here & {DM, *one.audiences} for one in found.memories)
+            if not is_known:
                 unknown.append(line)
         return unknown
 

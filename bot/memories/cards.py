@@ -113,9 +113,8 @@ async def shown_card(
     """Return a colleague's card for the asker."""
     settings = await app.people.settings(owner, keep_new=False)
     lines: Sequence[Memory] = ()
-    if settings.off(app.settings.consent) is None and not person_refusal(
-        app.settings, owner
-    ):
+    is_off = settings.off(app.settings.consent) is not None
+    if not is_off and not person_refusal(app.settings, owner):
         lines = await read_card(app.pool, asker, owner, most=MOST_LINES)
     return Done(line=card_line(localizer, slack_user(owner.user_id), lines))
 

@@ -219,15 +219,16 @@ async def _release_when_back(app: App, claimed: ClaimedMessage) -> None:
 async def _attempt(app: App, claimed: ClaimedMessage) -> None:
     """Answer a message. Raises `RunLater` if it is postponed until the model is back."""
     message = claimed.message
+    refusal = refusal_in(
+        app.settings, message.person, message.channel_id, message.audience
+    )
     if claimed.unserved:
         log.info("a message of a workspace that is not served was passed over")
         await end_unanswered(app, claimed, "skipped")
     elif claimed.failures >= MAX_FAILURES_WITH_APOLOGY:
         log.error("message %s was given up: even the apology fails", claimed.id)
         await end_unanswered(app, claimed, "failed")
-    elif refusal := refusal_in(
-        app.settings, message.person, message.channel_id, message.audience
-    ):
+    elif refusal is not None:
         await refuse_access(app, claimed, refusal)
     elif claimed.failures >= MAX_FAILURES:
         await reply_fixed(app, claimed, "turn_failed")

@@ -267,9 +267,8 @@ class _Attempt:
         self.calls += 1
         if name == SEARCH_TOOL and SEARCH_DEFINITION in self.tools:
             if self.searches == MAX_SEARCHES:
-                return json.dumps(
-                    {"error": "Too many searches for one answer. Answer now."}
-                )
+                error = "Too many searches for one answer. Answer now."
+                return json.dumps({"error": error})
             self.searches += 1
             return await self._searched(identity, arguments)
         if self.toolbox is None:
@@ -283,7 +282,8 @@ class _Attempt:
     async def _searched(self, identity: str, arguments: str) -> str:
         written = self.written
         # The search may open an address in its query, and that can carry what the model knows.
-        shown = written.line(query_in(arguments))[:QUERY_CHARACTERS].strip()
+        line = written.line(query_in(arguments))
+        shown = line[:QUERY_CHARACTERS].strip()
         task = Task(id=identity, name=WEB_SEARCH, state="in_progress", detail=shown)
         await written.sink.task(task)
         query = shown.replace("<", "").replace(">", "")
@@ -409,12 +409,11 @@ class StreamedAnswer:
             return
         if self.response is None:
             raise ReplyFailed("model_down")
+        if output_limit is None or self.cut is not None:
+            return
         match self.response:
-            case {"usage": {"output_tokens": int(tokens)}} if (
-                output_limit and self.cut is None
-            ):
-                if tokens >= output_limit:
-                    self.cut = "cut_short"
+            case {"usage": {"output_tokens": int(tokens)}} if tokens >= output_limit:
+                self.cut = "cut_short"
 
     def cite(self, citations: Sequence[Citation]) -> None:
         """Allow links to the pages that a web search cites in the text that follows."""

@@ -171,12 +171,12 @@ def failure_of(error: openai.OpenAIError) -> ReplyFailed:
 
     The SDK raises a bare `openai.APIError` for an event with an ``error`` object in it.
     """
-    if isinstance(error, openai.APITimeoutError) and not is_lost_connection(error):
-        return ReplyFailed("model_down", silent=True)
-    if isinstance(error, openai.APIConnectionError) or not isinstance(
-        error, openai.APIError
-    ):
+    if not isinstance(error, openai.APIError):
         return ReplyFailed("model_down")
+    if isinstance(error, openai.APIConnectionError):
+        is_timeout = isinstance(error, openai.APITimeoutError)
+        is_silent = is_timeout and not is_lost_connection(error)
+        return ReplyFailed("model_down", silent=is_silent)
     status = error.status_code if isinstance(error, openai.APIStatusError) else None
     failed = failure_of_code(error.code, error.type, status)
     cause = failed.cause
