@@ -265,7 +265,7 @@ def _whole(text: str, start: int, value: str) -> tuple[int, int]:
 
 def _value(found: str, quote: str) -> str:
     """Return a value without what follows it; "" for a link, a mention, a date or a time."""
-    if _NOT_SECRET.match(found):
+    if _NOT_SECRET.match(found.rstrip(_CLOSING)):
         return ""
     if quote and quote in _QUOTES:
         found = found.split(quote)[0]

@@ -277,6 +277,7 @@ The password for the wifi is 12 characters long
 the password for room 12 is still on whiteboard 3
 The password for the wifi was changed, the new one is valid from 2026-11-20
 The password to our NAS is 2026-11-20, no wait, that is the day it changes
+the password is 2026-11-20, and (the password for the portal is 2026-12-01).
 the API key for staging is v2-only
 WLAN-Passwort (Gäste) steht auf Seite 12
 パスワード（8文字以上）を決めてください
