@@ -135,8 +135,9 @@ def _has_changed(proposal: Proposal, memories: Mapping[str, Memory]) -> bool:
 def _audience(proposal: Proposal, own: Namespace) -> str:
     """Return who may know it: sensitive memories are for direct messages, wherever said."""
     verdict = proposal.verdict
-    is_sensitive = verdict is not None and verdict.sensitive != "none"
-    return DM if is_sensitive else own.audience
+    if verdict is not None and verdict.is_sensitive:
+        return DM
+    return own.audience
 
 
 def _statement(

@@ -279,7 +279,7 @@ class Former:
         )
         if judged is None or judged.verdict is None:
             return True
-        return judged.verdict.sensitive != "none" or judged.verdict.about != "speaker"
+        return judged.verdict.is_sensitive or judged.verdict.about != "speaker"
 
     async def judge_kept(
         self,

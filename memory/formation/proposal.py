@@ -105,6 +105,11 @@ class Verdict(BaseModel):
     sensitive: Sensitive = "none"
     may_harm: bool = False
 
+    @property
+    def is_sensitive(self) -> bool:
+        """Whether the values reveal a special category."""
+        return self.sensitive != "none"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:

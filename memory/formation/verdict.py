@@ -139,9 +139,9 @@ def refusal(
         return "not_asserted"
     if proposal.removes:
         return None
-    if verdict.sensitive != "none" and sensitive == "never":
+    if verdict.is_sensitive and sensitive == "never":
         return "sensitive"
-    if verdict.about == "other" and verdict.sensitive == "none":
+    if verdict.about == "other" and not verdict.is_sensitive:
         return "other_person"
     if verdict.valid_until is not None and proposal.kind != PROMISE_KIND:
         end = end_of(verdict.valid_until, proposal.evidence.original.zone)
@@ -179,9 +179,8 @@ def asks_first(
         return True
     if proposal.removes:
         return False
-    if verdict.sensitive == "none" or (
-        sensitive == "store" and verdict.about == "speaker"
-    ):
+    is_stored = sensitive == "store" and verdict.about == "speaker"
+    if is_stored or not verdict.is_sensitive:
         return False
     return sensitive == "ask" or verdict.about == "other" or own.audience != DM
 
