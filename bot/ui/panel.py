@@ -71,7 +71,7 @@ from bot.ui.lines import (
     used_where,
     with_sentence,
 )
-from bot.ui.promise_payloads import promise_answers
+from bot.ui.promise_payloads import ROW_BUTTONS, promise_answers
 from bot.ui.promises import is_due_after, is_open
 from memory import (
     COLLEAGUES,
@@ -99,7 +99,6 @@ _SAID_BUTTONS = "said-buttons"
 # The prefixes of row ids, before the key of a memory or the id of a change.
 _MEMORY_ROW = "memory-"
 _CHANGE_ROW = "change-"
-_ROW_BUTTONS = "-buttons"  # after the id of a row: the block of its buttons below it
 _HEADINGS = ("promises_title", "instructions_title", "about_title", "kept_own_title")
 _VIEW_FIELDS = ("type", "title", "submit", "close", "private_metadata")
 
@@ -246,7 +245,7 @@ def clicked_row(view: SlackView, block_id: str) -> Row | None:
 
     The buttons below a row belong to it.
     """
-    row_id = block_id.removesuffix(_ROW_BUTTONS)
+    row_id = block_id.removesuffix(ROW_BUTTONS)
     place = 0
     for block in view.get("blocks") or ():
         name = str(block.get("block_id"))
@@ -315,7 +314,7 @@ def _in_place(
     If the memory of that row still exists, its menu stays beside the line.
     """
     line, *buttons = said
-    ids = (clicked.id, f"{clicked.id}{_ROW_BUTTONS}")
+    ids = (clicked.id, f"{clicked.id}{ROW_BUTTONS}")
     others: list[Block] = []
     for row in rows:
         if row.get("block_id") not in ids:
@@ -477,7 +476,7 @@ def _memory_rows(localizer: Localizer, content: Content) -> list[Block]:
         rows.append(row)
         if _is_due(localizer, memory):
             answers = promise_answers(localizer, memory)
-            rows.append(actions(*answers, block_id=f"{row['block_id']}{_ROW_BUTTONS}"))
+            rows.append(actions(*answers, block_id=f"{row['block_id']}{ROW_BUTTONS}"))
     blocks: list[Block] = []
     for heading in _HEADINGS:
         if heading not in groups:

@@ -26,7 +26,7 @@ from memory import Change, Memory
 _MOST_REMINDERS = 15
 _HEADINGS = ("reminder_now", "reminder_soon", "reminder_today", "reminder_open")
 _ROW = "promise-"
-_ROW_BUTTONS = "-buttons"
+ROW_BUTTONS = "-buttons"  # after the id of a row: the block of its buttons below it
 
 
 def promise_told(
@@ -105,7 +105,7 @@ def _reminder_row(localizer: Localizer, reminder: Reminder) -> list[Block]:
     row = f"{_ROW}{reminder.memory.key}"
     return [
         section(text, block_id=row),
-        actions(*buttons, block_id=f"{row}{_ROW_BUTTONS}"),
+        actions(*buttons, block_id=f"{row}{ROW_BUTTONS}"),
     ]
 
 
@@ -139,8 +139,8 @@ def with_row_replaced(
 
     The new blocks keep the row's ids, so that *Undo* replaces it again.
     """
-    row = block_id.removesuffix(_ROW_BUTTONS)
-    ids = [row, f"{row}{_ROW_BUTTONS}"]
+    row = block_id.removesuffix(ROW_BUTTONS)
+    ids = [row, f"{row}{ROW_BUTTONS}"]
     blocks: list[Block] = []
     for block in message.get("blocks") or []:
         if block.get("block_id") == row:
