@@ -11,6 +11,7 @@ import math
 import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from bot.slack.client import (
@@ -66,26 +67,29 @@ class Sessions:
         self._tasks: set[asyncio.Task[None]] = set()
         # The tasks that show that a message waits, by its thread.
         self._waits: dict[str, asyncio.Task[None]] = {}
+        # Their calls that Slack has not answered yet, by thread.
+        self._wait_calls: dict[str, asyncio.Task[None]] = {}
 
     def begin(self, message: Message, title: str) -> asyncio.Task[None]:
         """Set the session of the message's thread to `processing`; return the call under way.
 
-        A new session gets the `title`, if it is not empty.
+        A new session gets the `title`, if it is not empty. What is returned ends after a call that
+        showed that the message waits, too, because Slack may carry that one out later.
         """
-        self._end_wait(message.thread)
+        earlier = self._end_wait(message.thread)
         more = {"title": title} if title else {}
         # Slack does not know every person of another workspace by id.
         if message.user_team_id == message.team_id:
             more["initiator_user_id"] = message.user_id
-        return self._start(self._begin(message.thread, **more))
+        return self._start(self._begin_turn(message.thread, earlier, **more))
 
     def activate(self, thread: str, *, after: asyncio.Task[None] | None = None) -> None:
         """Set the session of a thread to `active`, `after` the call of `begin`.
 
         This also ends a `processing` that a dead process may have left.
         """
-        self._end_wait(thread)
-        self._start(self._activate(thread, after))
+        earlier = self._end_wait(thread)
+        self._start(self._activate(thread, after, earlier))
 
     def hand_over(
         self,
@@ -118,17 +122,14 @@ class Sessions:
             return
         waits = asyncio.create_task(self._show_wait(message, read_progress, after))
         self._waits[thread] = waits
+        waits.add_done_callback(partial(_forget, self._waits, thread))
 
-        def forget(ended: asyncio.Task[None]) -> None:
-            if self._waits.get(thread) is ended:
-                del self._waits[thread]
-
-        waits.add_done_callback(forget)
-
-    def _end_wait(self, thread: str) -> None:
+    def _end_wait(self, thread: str) -> asyncio.Task[None] | None:
+        """Show a wait no longer; return its call if Slack has not answered it yet."""
         waits = self._waits.pop(thread, None)
         if waits is not None:
             waits.cancel()
+        return self._wait_calls.get(thread)
 
     async def _show_wait(
         self, message: Message, read_progress: ReadProgress, after: float
@@ -138,7 +139,11 @@ class Sessions:
         progress = await read_progress(message)
         if progress in ("begun", "ended"):
             return
-        await self._begin(message.thread)
+        call = self._start(self._begin(message.thread))
+        self._wait_calls[message.thread] = call
+        call.add_done_callback(partial(_forget, self._wait_calls, message.thread))
+        # The end of the wait does not end the call, which Slack may have received.
+        await asyncio.shield(call)
         last_seen = time.monotonic()
         while time.monotonic() - last_seen <= _DELIVERY_SECONDS:
             # Another process may have begun and ended it while the status was set.
@@ -150,7 +155,7 @@ class Sessions:
             if progress != "missing":
                 last_seen = time.monotonic()
             await asyncio.sleep(_LOOK_SECONDS)
-        self._start(self._activate(message.thread, None))
+        self._start(self._activate(message.thread))
 
     async def close(self) -> None:
         """Wait for the calls under way, two seconds at most, and cancel the others."""
@@ -172,9 +177,18 @@ class Sessions:
             return
         await self._set(thread, "processing", 0.0, **more)
 
-    async def _activate(self, thread: str, after: asyncio.Task[None] | None) -> None:
-        if after is not None:
-            await asyncio.wait({after})
+    async def _begin_turn(
+        self, thread: str, earlier: asyncio.Task[None] | None, **more: str
+    ) -> None:
+        await self._begin(thread, **more)
+        if earlier is not None:
+            await asyncio.wait({earlier})
+
+    async def _activate(self, thread: str, *after: asyncio.Task[None] | None) -> None:
+        """Set the session to `active` once the calls before, if there are any, have ended."""
+        for call in after:
+            if call is not None:
+                await asyncio.wait({call})
         # Infinite where there are no sessions.
         if self._slack.limits.wait(split_thread_key(thread)[0], SESSION) < math.inf:
             await self._set(thread, "active", PATIENCE_SECONDS)
@@ -184,7 +198,7 @@ class Sessions:
     ) -> None:
         await asyncio.wait({after})
         if await read_progress(message) == "ended":
-            await self._activate(message.thread, None)
+            await self._activate(message.thread)
 
     async def _set(
         self,
@@ -213,6 +227,14 @@ class Sessions:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _forget(
+    tasks: dict[str, asyncio.Task[None]], thread: str, ended: asyncio.Task[None]
+) -> None:
+    """Remove the task of a thread that has ended, unless another one has taken its place."""
+    if tasks.get(thread) is ended:
+        del tasks[thread]
 
 
 def title_of(text: str) -> str:

@@ -14,6 +14,8 @@ from tests.integration.messages import event_of
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 from tests.waiting import until
 
+SET = "agents.sessions.setStatus"
+
 
 def session(app: App, message: Message) -> str:
     """Return the status of the agent session of a message's thread, "" where there is none."""
@@ -40,6 +42,25 @@ async def test_a_message_that_no_worker_takes_is_seen_to_wait_until_it_is_answer
     await app.answering.drain(message.thread)
     assert app.replies(message)
     await until(lambda: session(app, message) == "active")
+
+
+async def test_a_wait_that_slack_shows_late_does_not_outlast_the_answer(
+    app: App,
+) -> None:
+    """Where Slack carries it out after the answer, `active` follows it."""
+    message = written(app, app.slack.place())
+    app.slack.fault(SET, delay_ms=3_000)
+    assert await app.deliver(event_of(message)) == 200
+    await until(lambda: app.slack.calls(SET))
+    await app.answering.drain(message.thread)
+    assert app.replies(message)
+    await until(lambda: len(app.slack.done(SET)) == 3)
+    assert [call["args"]["status"] for call in app.slack.calls(SET)] == [
+        "processing",
+        "processing",
+        "active",
+    ]
+    assert session(app, message) == "active"
 
 
 async def test_a_message_that_postgresql_does_not_take_is_seen_to_wait(
