@@ -78,9 +78,17 @@ async def read_thread(
             found.append(one)
     if len(found) > _KEPT:
         found = [found[0], *found[1 - _KEPT :]]
+    lines, unread = _lines(found, bot_user_id)
+    return Thread(lines=lines, unread=unread, is_cut=bool(next_cursor(answer)))
+
+
+def _lines(
+    messages: Sequence[Json], bot_user_id: str
+) -> tuple[list[dict[str, Any]], int]:
+    """Return messages of a thread as the model is shown them, and the number of unread parts."""
     lines: list[dict[str, Any]] = []
     unread = 0
-    for one in found:
+    for one in messages:
         if one.get("user") == bot_user_id:
             # The blocks of an answer are its text once more, with buttons.
             text = excerpt(str(one.get("text") or ""), bot_user_id, _CHARACTERS)
@@ -89,7 +97,7 @@ async def read_thread(
         content = _content(one)
         unread += content.unread + len(content.files)
         lines.append({"from": author_of(one), **_line(content, bot_user_id)})
-    return Thread(lines=lines, unread=unread, is_cut=bool(next_cursor(answer)))
+    return lines, unread
 
 
 def _is_shown(one: Json, left_out: Collection[str]) -> bool:
