@@ -265,16 +265,8 @@ class ModelRequests:
         }
         try:
             async with asyncio.timeout(PROBE_ANSWER_SECONDS):
-                accepted = self._accepted
-                begun = await self._post_stream(accepted, accepted.of(body))
-                async with (
-                    begun as stream,
-                    aclosing(self._translated(stream)) as events,
-                ):
-                    async for event in events:
-                        if isinstance(event, dict) and event.get("type") in _LAST:
-                            return "answered"
-                return "failed"
+                is_whole = await self._comes_to_end(body)
+                return "answered" if is_whole else "failed"
         except TimeoutError:
             return "silent"
         except openai.APIError as error:
@@ -285,6 +277,16 @@ class ModelRequests:
             return "silent" if failed.silent else "failed"
         except (*_UNREADABLE, ReplyFailed):
             return "answered"  # in whatever form
+
+    async def _comes_to_end(self, body: Json) -> bool:
+        """Send a request, and return whether the last event of its response comes."""
+        accepted = self._accepted
+        begun = await self._post_stream(accepted, accepted.of(body))
+        async with begun as stream, aclosing(self._translated(stream)) as events:
+            async for event in events:
+                if isinstance(event, dict) and event.get("type") in _LAST:
+                    return True
+        return False
 
     async def whole(self, body: Json, *, seconds: float) -> Any:
         """Return the response to `body` without a stream, as parsed JSON; it is requested once.
