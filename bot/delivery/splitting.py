@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, TypeAlias
 
 # As in CommonMark, also within lists; a line with both ends is inline code. Source:
@@ -184,10 +185,8 @@ def _lines(text: str) -> Iterator[_Line]:
     fence = ""
     head = ""
     start = 0
-    lines = _LINE.findall(text)
-    for number, line in enumerate(lines):
+    for line, following in pairwise([*_LINE.findall(text), ""]):
         end = start + len(line)
-        following = lines[number + 1] if number + 1 < len(lines) else ""
         match = _FENCE.match(line.rstrip("\n"))
         kind = _kind(line, following, before)
         if fence:

@@ -47,7 +47,7 @@ def without_repetitions(text: str) -> str:
     length = period(tail)
     if not tail or length * REPETITIONS > len(tail):
         return text
-    start = len(text)
-    while start > length and text[start - 1] == text[start - 1 - length]:
-        start -= 1
-    return text[:start].rstrip()
+    end = len(text)
+    while end > length and text[end - 1] == text[end - length - 1]:
+        end -= 1
+    return text[:end].rstrip()

@@ -46,7 +46,8 @@ class Backoff(BaseRetryStrategy):
         if self.most is not None and job.attempts >= self.most:
             return None
         # After twenty runs `longest` has been reached: a higher power is of no use.
-        wait = min(self.base ** (min(job.attempts, 20) + 1), self.longest)
+        runs = min(job.attempts, 20) + 1
+        wait = min(self.base**runs, self.longest)
         log.warning(
             "job %s (%s) failed and runs again in %.0f seconds: %s",
             job.id,

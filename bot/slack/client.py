@@ -408,8 +408,9 @@ class TeamClient(SlackClient):
         self.token = installation.bot_token
         for form in ("params", "json"):
             given = arguments.get(form) or {}
-            ids = {name: slack_user(given[name]) for name in _USERS if given.get(name)}
-            if ids:
+            named = [name for name in _USERS if given.get(name)]
+            if named:
+                ids = {name: slack_user(given[name]) for name in named}
                 arguments[form] = {**given, **ids}
         answer = await super().call_once(api_method, **arguments)
         self._installations.note_clock(answer)
