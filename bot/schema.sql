@@ -373,9 +373,9 @@ CREATE INDEX store_open_promises_of_person ON store (team_id, user_id)
 -- When a person is reminded of a promise, at most three times: at `morning` of its day in their zone;
 -- `lead` before the time that it names; and at `morning` of the next day. Of a promise whose day had
 -- passed when it was made (`said_at`) the day it was made counts, and of one that was put off the day it
--- was put off to. Nothing is said at `morning` where the other reminder comes no later or has no lead,
--- because the person has named its time, or where the promise was made after it. A moment before
--- `said_at` is replaced: by the middle of the time that was left then, or an hour later.
+-- was put off to. Nothing is said at `morning` where the other reminder comes no later, or where the
+-- promise was made after it. A moment before `said_at` is replaced: by the middle of the time that was
+-- left then, or an hour later.
 CREATE FUNCTION reminder_moments(
         due date, due_time time, morning time, lead interval, said_at timestamptz, snoozed_to date,
         zone text)
@@ -395,7 +395,7 @@ CREATE FUNCTION reminder_moments(
         ), planned AS (
             SELECT first.day, '' AS due_time, first.at, NULL::timestamptz AS ends_at FROM first
             WHERE NOT EXISTS (SELECT FROM timed
-                WHERE lead = interval '0' OR timed.ends_at - lead <= first.at OR first.at < said_at)
+                WHERE timed.ends_at - lead <= first.at OR first.at < said_at)
             UNION ALL
             SELECT timed.day, timed.due_time, timed.ends_at - lead, timed.ends_at FROM timed
             UNION ALL

@@ -58,16 +58,14 @@ def is_due_after(content: Content, day: date) -> bool:
     return due > day
 
 
-def without_due(localizer: Localizer, content: Content, moment: datetime) -> Content:
-    """Return a promise without its day and time if these, as far as it has them, are `moment`'s."""
+def is_on_its_day(localizer: Localizer, content: Content, moment: datetime) -> bool:
+    """Return whether a moment is on the day of a promise, and not after its time if it has one."""
     try:
         day, at = _due(content)
     except ValueError:
-        return content
+        return False
     there = moment.astimezone(localizer.zone)
-    if day != there.date() or at not in (None, there.time()):
-        return content
-    return {**content, "due": None, "due_time": None}
+    return day == there.date() and (at is None or there.time() <= at)
 
 
 def _due(content: Content) -> tuple[date, time | None]:

@@ -466,8 +466,15 @@ MARCH = "2026-03-01 12:00+00"
         ("2026-03-27", "01:30", TWO_HOURS, MARCH, None, ["26 23:30", "28 09:00"]),
         # A time that the clock leaves out.
         ("2026-03-29", "02:30", TWO_HOURS, MARCH, None, ["29 00:30", "30 09:00"]),
-        # Nobody waits for it: at its time, and not in the morning before.
-        ("2026-03-27", "15:00", NO_LEAD, MARCH, None, ["27 15:00", "28 09:00"]),
+        # Nobody waits for it: at its time, and in the morning if that is earlier.
+        (
+            "2026-03-27",
+            "15:00",
+            NO_LEAD,
+            MARCH,
+            None,
+            ["27 09:00", "27 15:00", "28 09:00"],
+        ),
         ("2026-03-27", "09:00", NO_LEAD, MARCH, None, ["27 09:00", "28 09:00"]),
         ("2026-03-27", "07:15", NO_LEAD, MARCH, None, ["27 07:15", "28 09:00"]),
         (
