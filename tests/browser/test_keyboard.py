@@ -62,7 +62,7 @@ async def test_the_whole_story_by_keyboard(kioku: Playground, visit: Visit) -> N
     await keyboard.type("I live in Osaka")
     await tab_to(ann.page, "Remember")
     await keyboard.press("Enter")
-    await expect(home).to_contain_text("Remembered: I live in Osaka")
+    await expect(home).to_contain_text("I live in Osaka")
 
 
 async def test_answers_are_announced(kioku: Playground, visit: Visit) -> None:
