@@ -95,7 +95,7 @@ class Promise(BaseModel):
     """What the person promised, or asks to be reminded of; no plan or wish"""
 
     promise: str = Field(..., description="What they will do, in their words")
-    to: str | None = Field(None, description="To whom they promised it")
+    to: str | None = Field(None, description="Promised to")
     due: date | None = Field(None, description="Day")
     due_time: ClockTime | None = Field(None, description="HH:MM")
     state: Literal["open", "done", "dropped"] = Field(
