@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -20,24 +19,6 @@ _STYLE = (
     " small { color: #555; } li { white-space: pre-wrap; }"
     " blockquote { margin: 0; border-left: 3px solid #ddd; padding-left: 1rem; }"
 )
-# Marks of Markdown around words, in an escaped text. None of them spans a line, except a fence.
-_MARKS = re.compile(
-    r"^```[^`\n]{0,40}\n(?P<block>(?:(?!```)[\s\S]){0,20000}?)\n?```$"
-    r"|`(?P<code>[^`\n]{1,500})`"
-    r"|^\#{1,6}[ ](?P<heading>.{1,500})$"
-    r"|\*\*(?P<bold>(?!\s)(?:(?!\*\*).){1,500}(?<!\s))\*\*"
-    r"|(?<![\w*])\*(?P<slanted>(?![\s*])[^*\n]{1,500}(?<!\s))\*(?![\w*])"
-    r"|(?<!\w)_(?P<emphasis>(?![\s_])[^_\n]{1,500}(?<![\s_]))_(?!\w)",
-    re.MULTILINE,
-)
-_ELEMENTS = {
-    "block": "code",
-    "code": "code",
-    "heading": "b",
-    "bold": "b",
-    "slanted": "i",
-    "emphasis": "i",
-}
 
 
 def export_page(localizer: Localizer, document: Json) -> str:
@@ -97,26 +78,9 @@ def _message_items(localizer: Localizer, messages: Sequence[Json]) -> list[str]:
             reply = localizer.say("export_page_kept_answer")
         answer = ""
         if reply:
-            answer = f"<blockquote>{_formatted(html.escape(reply))}</blockquote>"
+            answer = f"<blockquote>{html.escape(reply)}</blockquote>"
         items.append(_item(said, localizer.plain_minute(when), answer))
     return items
-
-
-def _formatted(escaped: str) -> str:
-    """Return an escaped answer with elements in place of its marks of bold, slanted and code.
-
-    Lists, tables and links stay as they are written.
-    """
-    return _MARKS.sub(_element, escaped)
-
-
-def _element(found: re.Match[str]) -> str:
-    kind = str(found.lastgroup)
-    name = _ELEMENTS[kind]
-    words = found[kind]
-    if name != "code":
-        words = _formatted(words)
-    return f"<{name}>{words}</{name}>"
 
 
 def _item(text: str, details: str, more: str = "") -> str:

@@ -960,38 +960,12 @@ def test_the_page_of_an_export_holds_words_and_no_markup_of_theirs(
         "li",
         "br",
     }
-    assert read.found <= ours | {"small", "blockquote", "b", "i", "code"}
+    assert read.found <= ours | {"small", "blockquote"}
     assert "href" not in page
     shown = "".join(read.text.split())
     for one in document["messages"]:
         assert "".join(one["question"].split()) in shown
-        assert _without_marks(one["reply"] or "") in _without_marks(shown)
-
-
-def _without_marks(text: str) -> str:
-    return re.sub(r"[\s*_`#]", "", text)
-
-
-@pytest.mark.parametrize(
-    ("reply", "shown"),
-    [
-        ("Got it: **I like soba**.", "Got it: <b>I like soba</b>."),
-        ("わかりました：**紅茶**です", "わかりました：<b>紅茶</b>です"),
-        ("_a_ and *b*\n## Plan", "<i>a</i> and <i>b</i>\n<b>Plan</b>"),
-        ("**run `a_b_c` *now*!**", "<b>run <code>a_b_c</code> <i>now</i>!</b>"),
-        ("```sh\nls **/*_a_*\n```", "<code>ls **/*_a_*</code>"),
-        ("2 * 3 * 4, snake_case_name", "2 * 3 * 4, snake_case_name"),
-        ("<b>**x**", "&lt;b&gt;<b>x</b>"),
-        ("- one\n- two", "- one\n- two"),
-    ],
-)
-def test_the_page_of_an_export_shows_marks_of_an_answer_as_they_look(
-    reply: str, shown: str
-) -> None:
-    """Bold, slanted, code and headings; everything else stays as it is written."""
-    message = {"ts": "1795737600.000100", "question": "?", "reply": reply}
-    page = export_page(Localizer("en"), {"memories": [], "messages": [message]})
-    assert f"<blockquote>{shown}</blockquote>" in page
+        assert "".join((one["reply"] or "").split()) in shown
 
 
 @pytest.mark.parametrize("localizer", [Localizer(language) for language in LANGUAGES])
