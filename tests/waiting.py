@@ -1,4 +1,7 @@
-"""Waiting in tests for what announces nothing: a minute at most unless a test says otherwise."""
+"""Waiting in tests for what announces nothing: two minutes at most unless a test says otherwise.
+
+Periodic work begins within a minute.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
-SECONDS = 60.0
+SECONDS = 120.0
 _LOOK_SECONDS = 0.02
 
 
