@@ -297,10 +297,11 @@ async def test_a_job_that_fails_is_run_again_until_it_is_given_up(
         assert len(jobs(database)) == left
 
 
-async def test_a_running_job_is_aborted_by_its_lock(pool: Pool, queue: Queue) -> None:
-    """It is cancelled, and learns that somebody asked for it; the next one of its lock begins."""
-    begun = asyncio.Event()
-    ends: list[object] = []
+def register_waiting(queue: Queue, begun: asyncio.Event, ends: list[object]) -> None:
+    """Register work that sets `begun` and waits until it is aborted; “next” only ends.
+
+    How each job ended is added to `ends`.
+    """
 
     async def work(context: JobContext, label: str) -> None:
         if label == "next":
@@ -313,6 +314,13 @@ async def test_a_running_job_is_aborted_by_its_lock(pool: Pool, queue: Queue) ->
             ends.append(context.abort_reason())
 
     queue.register("work", REPLIES, work, retry=RETRY, pass_context=True)
+
+
+async def test_a_running_job_is_aborted_by_its_lock(pool: Pool, queue: Queue) -> None:
+    """It is cancelled, and learns that somebody asked for it; the next one of its lock begins."""
+    begun = asyncio.Event()
+    ends: list[object] = []
+    register_waiting(queue, begun, ends)
     queue.start(replies=1, background=1)
     await put(pool, queue, "L1", "long")
     await asyncio.wait_for(begun.wait(), SECONDS)
@@ -358,17 +366,7 @@ async def test_a_job_that_is_aborted_before_its_first_step_ends(
     monkeypatch.setattr(manager.JobManager, "fetch_job", fetch_job)
 
     ends: list[object] = []
-
-    async def work(context: JobContext, label: str) -> None:
-        if label == "next":
-            ends.append("next")
-            return
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            ends.append(context.abort_reason())
-
-    queue.register("work", REPLIES, work, retry=RETRY, pass_context=True)
+    register_waiting(queue, asyncio.Event(), ends)
     queue.start(replies=1, background=1)
     await until(lambda: heard)
     await put(pool, queue, "L1", "aborted")
