@@ -12,6 +12,8 @@ from tests.loopback import call
 CALLS, EXPECTED, VIOLATIONS = "slack_calls", "slack_failures", "slack_violations"
 _KINDS = ("violations", "failures")
 _SETTLE_SECONDS = 30
+# What shows how a thread was left in `processing`.
+_CALLS_SHOWN = 40
 
 
 class Payloads:
@@ -87,10 +89,7 @@ class Payloads:
             (url, one["channel"], one["thread_ts"]) for one in told["left_processing"]
         }
         self._processing |= new
-        return [
-            f"agents.sessions.setStatus: {one[1:]} was left in processing"
-            for one in new
-        ]
+        return [_left_sentence(*one) for one in new]
 
 
 def unexpected(failures: Iterable[str], expected: Collection[str]) -> list[str]:
@@ -109,6 +108,24 @@ def summary(counts: Mapping[str, int]) -> str:
         f"Slack's reference: {calls:,} calls validated, of which {expected:,} failed as their tests"
         f" say; {wrong:,} violations"
     )
+
+
+def _left_sentence(url: str, channel: str, thread_ts: str) -> str:
+    """Return that a thread was left in `processing`, and the last calls in its channel."""
+    calls = [
+        _call_line(one)
+        for one in call(f"{url}/_playground/calls?since=0")["calls"]
+        if channel in (one["args"].get("channel"), one["args"].get("channel_id"))
+    ]
+    left = f"agents.sessions.setStatus: {thread_ts} in {channel} was left in processing"
+    return "\n".join([f"{left}, after", *calls[-_CALLS_SHOWN:]])
+
+
+def _call_line(one: dict[str, Any]) -> str:
+    args = one["args"]
+    ts = args.get("thread_ts") or args.get("ts") or ""
+    status = args.get("status") or args.get("session_status") or ""
+    return f"{one['time']:.3f} {one['method']} {ts} {status} {one['outcome']}"
 
 
 def _sentence(one: dict[str, Any]) -> str:

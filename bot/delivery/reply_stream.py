@@ -57,11 +57,14 @@ class ReplyStream:
 
     async def __aexit__(self, kind: object = None, *_: object) -> None:
         sessions = self._app.sessions
+        thread = self._message.thread
         if isinstance(kind, type) and issubclass(kind, Superseded):
             progress = partial(read_progress, self._app)
             sessions.hand_over(self._message, progress, after=self._processing)
+        elif kind is not None:
+            sessions.activate(thread, after=self._processing)
         elif not self._is_active:
-            sessions.activate(self._message.thread, after=self._processing)
+            await sessions.end(thread, after=self._processing)
         await self._reply.leave()
 
     @property

@@ -212,5 +212,5 @@ async def delete_answer(app: App, team: str, thread: str, message: str) -> None:
     for ts in posted:
         with unless_refused("delete a reply"):
             await delete_message(client, channel, ts)
-    app.sessions.activate(thread)
+    await app.sessions.end(thread)
     await execute_statement(app.pool, _SQL["forget_answer"], values, scope=scope)

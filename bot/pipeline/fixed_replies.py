@@ -72,7 +72,7 @@ async def end_unanswered(
     This also ends a session status `processing` that a dead process may have left.
     """
     if claimed.attempts or claimed.failures:
-        app.sessions.activate(claimed.message.thread)
+        await app.sessions.end(claimed.message.thread)
     with suppress(Interrupted):
         await finish_without_turn(app, claimed, status)
 

@@ -28,8 +28,8 @@ from bot.slack.messages import Message, split_thread_key
 log = logging.getLogger(__name__)
 
 SESSION_SECONDS = 2.0
-"""How long the end of a stream waits for the call that began its session, and how long the end of
-the process waits for all calls."""
+"""How long the end of a stream waits for the call that began its session, the end of a message for
+the one that ends it, and the end of the process for all calls."""
 
 WAIT_SECONDS = 2.0
 """How long a message waits for its turn, or for PostgreSQL, before Slack shows that it waits."""
@@ -50,8 +50,8 @@ _MARKS = re.compile(r"(?:<(?:@|#|!subteam\^)[A-Z0-9]+>|[*_~`>#\s])+")
 TITLE_CHARACTERS = 80
 """The most characters of a title. Slack takes 200, but its list of sessions shows fewer."""
 
-Progress: TypeAlias = Literal["waiting", "begun", "ended", "missing"]
-"""How far a message is; ``missing``: it is not stored."""
+Progress: TypeAlias = Literal["waiting", "begun", "ended", "missing", "unknown"]
+"""How far a message is; ``missing``: it is not stored; ``unknown``: PostgreSQL is away."""
 ReadProgress: TypeAlias = Callable[[Message], Awaitable[Progress]]
 
 
@@ -83,13 +83,26 @@ class Sessions:
             more["initiator_user_id"] = message.user_id
         return self._start(self._begin_turn(message.thread, earlier, **more))
 
-    def activate(self, thread: str, *, after: asyncio.Task[None] | None = None) -> None:
-        """Set the session of a thread to `active`, `after` the call of `begin`.
+    def activate(
+        self, thread: str, *, after: asyncio.Task[None] | None = None
+    ) -> asyncio.Task[None]:
+        """Set the session of a thread to `active`, `after` the call of `begin`; return the call.
 
         This also ends a `processing` that a dead process may have left.
         """
         earlier = self._end_wait(thread)
-        self._start(self._activate(thread, after, earlier))
+        return self._start(self._activate(thread, after, earlier))
+
+    async def end(
+        self, thread: str, *, after: asyncio.Task[None] | None = None
+    ) -> None:
+        """Set the session as `activate` does; return when that is done, or after two seconds.
+
+        A message is stored as ended after this: if the process dies before, the next attempt ends
+        the session.
+        """
+        call = self.activate(thread, after=after)
+        await asyncio.wait({call}, timeout=SESSION_SECONDS)
 
     def hand_over(
         self,
@@ -197,7 +210,11 @@ class Sessions:
         self, message: Message, read_progress: ReadProgress, after: asyncio.Task[None]
     ) -> None:
         await asyncio.wait({after})
-        if await read_progress(message) == "ended":
+        progress = await read_progress(message)
+        while progress == "unknown":
+            await asyncio.sleep(_LOOK_SECONDS)
+            progress = await read_progress(message)
+        if progress == "ended":
             await self._activate(message.thread)
 
     async def _set(

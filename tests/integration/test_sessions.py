@@ -97,13 +97,27 @@ async def test_who_was_taken_over_leaves_the_session_to_the_other(
     assert session(thread.slack, thread.place) == status
 
 
+async def test_who_was_taken_over_waits_for_postgresql(thread: Thread) -> None:
+    """While it is unknown whether the other worker has ended the message, that is asked again."""
+    found = iter(["unknown", "ended"])
+
+    async def read_progress(_: Message) -> Any:
+        return next(found)
+
+    turn = await thread.turn()
+    sessions = thread.sender.app.sessions
+    processing = sessions.begin(turn.message, "")
+    sessions.hand_over(turn.message, read_progress, after=processing)
+    await until(lambda: statuses(thread.slack) == ["processing", "active"])
+
+
 @pytest.mark.parametrize(
     "fault",
     [{"error": "ratelimited", "retry_after": 1}, {"status": 503}, {"drop": "before"}],
     ids=str,
 )
 async def test_the_end_is_tried_again(thread: Thread, fault: dict[str, Any]) -> None:
-    """`active` that Slack did not take is set again; the answer does not wait for it."""
+    """`active` that Slack did not take is set again; the person has the answer before."""
     async with thread.answering() as answer:
         await until(lambda: session(thread.slack, thread.place) == "processing")
         thread.slack.fault(SET, **fault)
@@ -143,16 +157,20 @@ def session_of(app: App, asked: Message) -> str:
 async def test_who_takes_over_ends_the_session(
     app: App, columns: dict[str, int]
 ) -> None:
-    """After a crash the session ends `active`: answered, apologised for, or given up."""
+    """After a crash the session ends `active`: answered, apologised for, or given up.
+
+    It does before the message is stored as ended, so that another crash leaves no `processing`.
+    """
     asked = await app.receive(app.slack.place(), "Hello")
     assert await take_message(app.core, asked.thread, uuid4())
     left_processing(app, asked)
+    app.slack.fault(SET, delay_ms=300, times=2)
     for name, value in columns.items():
         app.rows(f"UPDATE messages SET {name} = %s WHERE ts = %s", value, asked.ts)
     while app.event(asked)["status"] == "waiting":
         await app.answering.drain(asked.thread)
     assert app.event(asked)["status"] in ("answered", "failed")
-    await until(lambda: session_of(app, asked) == "active")
+    assert session_of(app, asked) == "active"
 
 
 async def note(app: App, kind: str, asked: Message, **event: Any) -> None:

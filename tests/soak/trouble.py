@@ -15,6 +15,7 @@ import psycopg
 from bot.conversation.turns import FORM_MEMORIES
 from tests.e2e.messages import Json
 from tests.e2e.workspace import Workspace
+from tests.payloads import PAYLOADS
 from tests.person import Person, Said
 from tests.soak.judge import foreign_words, judge, judge_memories
 from tests.soak.questions import (
@@ -343,6 +344,7 @@ class Trouble:
         )
         table.check("ended by itself", fleet.complaints)
         table.check("busy at the end", self._busy)
+        table.check("calls that Slack does not want", PAYLOADS.violations())
         self._judge_memories(table, questions)
         wanted = (
             ("messages", len(questions), plan.messages),
