@@ -61,10 +61,10 @@ class ReplyStream:
         if isinstance(kind, type) and issubclass(kind, Superseded):
             progress = partial(read_progress, self._app)
             sessions.hand_over(self._message, progress, after=self._processing)
-        elif kind is not None:
-            sessions.activate(thread, after=self._processing)
-        elif not self._is_active:
+        elif kind is None and not self._is_active:
             await sessions.end(thread, after=self._processing)
+        elif not self._is_active:
+            sessions.activate(thread, after=self._processing)
         await self._reply.leave()
 
     @property
