@@ -152,6 +152,15 @@ class Thing:
         whole = self.known(DM)
         return None if whole is None else str(whole["food_name"])
 
+    def moves_nothing(self, move: Said) -> bool:
+        """Return whether nothing is left of what a move found: that was edited away, or ended."""
+        found = [
+            (one.audience, one)
+            for one in self.said
+            if one.number < move.number and not one.moves and not one.withdrawn
+        ]
+        return summed(found) is None
+
     def last_named(self, word: str) -> int:
         """Return when it was last called so; 0: never."""
         return max((one.number for one in self.said if one.word == word), default=0)
@@ -584,7 +593,7 @@ class Sequences(RuleBasedStateMachine):
             for thing in model.things
             if named in thing.said
             for one in thing.said
-            if one.batch == named.batch
+            if one.batch == named.batch and not (one.moves and thing.moves_nothing(one))
         ]
         withdraw = not all(one.withdrawn for one in left)
         if withdraw:
