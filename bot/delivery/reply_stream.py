@@ -62,9 +62,9 @@ class ReplyStream:
             progress = partial(read_progress, self._app)
             sessions.hand_over(self._message, progress, after=self._processing)
         elif kind is None and not self._is_active:
-            await sessions.end(thread, after=self._processing)
+            await sessions.end(thread)
         elif not self._is_active:
-            sessions.activate(thread, after=self._processing)
+            sessions.activate(thread)
         await self._reply.leave()
 
     @property

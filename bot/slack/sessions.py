@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, Literal, TypeAlias
+from weakref import WeakValueDictionary
 
 from bot.slack.client import (
     PATIENCE_SECONDS,
@@ -67,42 +68,37 @@ class Sessions:
         self._tasks: set[asyncio.Task[None]] = set()
         # The tasks that show that a message waits, by its thread.
         self._waits: dict[str, asyncio.Task[None]] = {}
-        # Their calls that Slack has not answered yet, by thread.
-        self._wait_calls: dict[str, asyncio.Task[None]] = {}
+        # The calls for a thread are made one after the other, so that the last one counts, however
+        # late Slack carries out those before.
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def begin(self, message: Message, title: str) -> asyncio.Task[None]:
         """Set the session of the message's thread to `processing`; return the call under way.
 
-        A new session gets the `title`, if it is not empty. What is returned ends after a call that
-        showed that the message waits, too, because Slack may carry that one out later.
+        A new session gets the `title`, if it is not empty.
         """
-        earlier = self._end_wait(message.thread)
+        self._end_wait(message.thread)
         more = {"title": title} if title else {}
         # Slack does not know every person of another workspace by id.
         if message.user_team_id == message.team_id:
             more["initiator_user_id"] = message.user_id
-        return self._start(self._begin_turn(message.thread, earlier, **more))
+        return self._start(self._begin(message.thread, **more))
 
-    def activate(
-        self, thread: str, *, after: asyncio.Task[None] | None = None
-    ) -> asyncio.Task[None]:
-        """Set the session of a thread to `active`, `after` the call of `begin`; return the call.
+    def activate(self, thread: str) -> asyncio.Task[None]:
+        """Set the session of a thread to `active`; return the call.
 
         This also ends a `processing` that a dead process may have left.
         """
-        earlier = self._end_wait(thread)
-        return self._start(self._activate(thread, after, earlier))
+        self._end_wait(thread)
+        return self._start(self._activate(thread))
 
-    async def end(
-        self, thread: str, *, after: asyncio.Task[None] | None = None
-    ) -> None:
+    async def end(self, thread: str) -> None:
         """Set the session as `activate` does; return when that is done, or after two seconds.
 
         A message is stored as ended after this: if the process dies before, the next attempt ends
         the session.
         """
-        call = self.activate(thread, after=after)
-        await asyncio.wait({call}, timeout=SESSION_SECONDS)
+        await asyncio.wait({self.activate(thread)}, timeout=SESSION_SECONDS)
 
     def hand_over(
         self,
@@ -137,12 +133,11 @@ class Sessions:
         self._waits[thread] = waits
         waits.add_done_callback(partial(_forget, self._waits, thread))
 
-    def _end_wait(self, thread: str) -> asyncio.Task[None] | None:
-        """Show a wait no longer; return its call if Slack has not answered it yet."""
+    def _end_wait(self, thread: str) -> None:
+        """Show a wait no longer."""
         waits = self._waits.pop(thread, None)
         if waits is not None:
             waits.cancel()
-        return self._wait_calls.get(thread)
 
     async def _show_wait(
         self, message: Message, read_progress: ReadProgress, after: float
@@ -152,23 +147,33 @@ class Sessions:
         progress = await read_progress(message)
         if progress in ("begun", "ended"):
             return
-        call = self._start(self._begin(message.thread))
-        self._wait_calls[message.thread] = call
-        call.add_done_callback(partial(_forget, self._wait_calls, message.thread))
-        # The end of the wait does not end the call, which Slack may have received.
-        await asyncio.shield(call)
-        last_seen = time.monotonic()
-        while time.monotonic() - last_seen <= _DELIVERY_SECONDS:
-            # Another process may have begun and ended it while the status was set.
+        # The end of the wait does not cancel a call, which Slack may have received.
+        await asyncio.shield(self._start(self._begin(message.thread)))
+        await self._activate_once_ended(message, read_progress)
+
+    async def _hand_over(
+        self, message: Message, read_progress: ReadProgress, after: asyncio.Task[None]
+    ) -> None:
+        await asyncio.wait({after})
+        await self._activate_once_ended(message, read_progress)
+
+    async def _activate_once_ended(
+        self, message: Message, read_progress: ReadProgress
+    ) -> None:
+        """Set the session to `active` once the message has ended, unless its turn begins first.
+
+        A message that is not stored comes within seven minutes, or never.
+        """
+        began = time.monotonic()
+        while True:
             progress = await read_progress(message)
             if progress == "begun":
                 return
-            if progress == "ended":
+            is_late = time.monotonic() - began > _DELIVERY_SECONDS
+            if progress == "ended" or (progress == "missing" and is_late):
                 break
-            if progress != "missing":
-                last_seen = time.monotonic()
             await asyncio.sleep(_LOOK_SECONDS)
-        self._start(self._activate(message.thread))
+        await asyncio.shield(self._start(self._activate(message.thread)))
 
     async def close(self) -> None:
         """Wait for the calls under way, two seconds at most, and cancel the others."""
@@ -181,41 +186,24 @@ class Sessions:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def _begin(self, thread: str, **more: str) -> None:
-        await asyncio.sleep(_MODEL_FIRST_SECONDS)
-        limits = self._slack.limits
-        team_id = split_thread_key(thread)[0]
-        # Without a stream, ending the session is a second call under the same limit, of which the
-        # rest is kept for `active`.
-        if limits.wait(team_id, SESSION) or limits.wait(team_id, START):
-            return
-        await self._set(thread, "processing", 0.0, **more)
+        async with self._lock(thread):
+            await asyncio.sleep(_MODEL_FIRST_SECONDS)
+            limits = self._slack.limits
+            team_id = split_thread_key(thread)[0]
+            # Without a stream, ending the session is a second call under the same limit, of which
+            # the rest is kept for `active`.
+            if not (limits.wait(team_id, SESSION) or limits.wait(team_id, START)):
+                await self._set(thread, "processing", 0.0, **more)
 
-    async def _begin_turn(
-        self, thread: str, earlier: asyncio.Task[None] | None, **more: str
-    ) -> None:
-        await self._begin(thread, **more)
-        if earlier is not None:
-            await asyncio.wait({earlier})
+    async def _activate(self, thread: str) -> None:
+        async with self._lock(thread):
+            # Infinite where there are no sessions.
+            team_id = split_thread_key(thread)[0]
+            if self._slack.limits.wait(team_id, SESSION) < math.inf:
+                await self._set(thread, "active", PATIENCE_SECONDS)
 
-    async def _activate(self, thread: str, *after: asyncio.Task[None] | None) -> None:
-        """Set the session to `active` once the calls before, if there are any, have ended."""
-        for call in after:
-            if call is not None:
-                await asyncio.wait({call})
-        # Infinite where there are no sessions.
-        if self._slack.limits.wait(split_thread_key(thread)[0], SESSION) < math.inf:
-            await self._set(thread, "active", PATIENCE_SECONDS)
-
-    async def _hand_over(
-        self, message: Message, read_progress: ReadProgress, after: asyncio.Task[None]
-    ) -> None:
-        await asyncio.wait({after})
-        progress = await read_progress(message)
-        while progress == "unknown":
-            await asyncio.sleep(_LOOK_SECONDS)
-            progress = await read_progress(message)
-        if progress == "ended":
-            await self._activate(message.thread)
+    def _lock(self, thread: str) -> asyncio.Lock:
+        return self._locks.setdefault(thread, asyncio.Lock())
 
     async def _set(
         self,
