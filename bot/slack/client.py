@@ -6,7 +6,6 @@ An installation is the app in one workspace.
 from __future__ import annotations
 
 import asyncio
-import copy
 import logging
 import math
 import time
@@ -14,12 +13,12 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 import aiohttp
 from psycopg import OperationalError
 from slack_sdk.errors import SlackApiError, SlackClientError
-from slack_sdk.http_retry.state import RetryState
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
@@ -27,14 +26,7 @@ from bot.logs import StandingWarnings, fault
 from bot.network import proxy_for
 from bot.slack.kept_answers import KeptAnswers
 from bot.slack.messages import API_TEAM, Installation, sanitize_payload, slack_user
-from bot.slack.retries import (
-    RATE_LIMITED,
-    RateLimits,
-    SlackRetries,
-    answer_of,
-    error_name,
-    status_of,
-)
+from bot.slack.retries import RATE_LIMITED, RateLimits, SlackRetries
 from memory.metrics import step
 from memory.model import Json, MessageKey
 
@@ -69,6 +61,10 @@ _CLOCK_SECONDS = 60.0
 # Arguments of methods that can hold a person's id.
 _USERS = frozenset(
     {"channel", "initiator_user_id", "recipient_user_id", "user", "user_id"}
+)
+# Errors that leave open whether the call was carried out.
+_PASSING = frozenset(
+    {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}
 )
 _MAY_STREAM = frozenset({"cant_delete_message", "streaming_state_conflict"})
 
@@ -132,15 +128,12 @@ class SlackClient(AsyncWebClient):
             posted = arguments.get("json") or {}
             name = posts(posted.get("channel", ""))
         retries = SlackRetries(self.limits, self.team_id, name, self.patience)
-        # The retries of a call are counted for it alone.
-        client = copy.copy(self)
-        client.retry_handlers = [retries]
+        call = partial(self.call_once, api_method, **arguments)
         with step(f"slack {api_method}"):
-            await retries.wait_for_limit()
-            return await client.call_once(api_method, **arguments)
+            return await repeat(retries, call)
 
     async def call_once(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:
-        """Call a method with the retry handlers of this client."""
+        """Call a method, and do not repeat the call."""
         return await super().api_call(api_method, **arguments)
 
 
@@ -159,7 +152,19 @@ def error_code(error: BaseException) -> str:
     """Return Slack's error name, or ``""`` if the call may have been carried out."""
     if not isinstance(error, SlackApiError):
         return ""
-    return error_name(status_of(error), answer_of(error))
+    # An answer of slack_sdk, one of aiohttp, or what an answer would hold.
+    response = error.response
+    status = getattr(response, "status_code", getattr(response, "status", 200))
+    answer = getattr(response, "data", response)
+    name = ""
+    # A proxy's error page is text, or empty.
+    if isinstance(answer, Mapping):
+        name = str(answer.get("error") or "")
+    if status == 429 or name in (RATE_LIMITED, "rate_limited"):
+        return RATE_LIMITED
+    if status >= 500 or name in _PASSING:
+        return ""
+    return name
 
 
 def slack_fault(error: BaseException) -> str:
@@ -192,19 +197,18 @@ def unless_refused(act: str) -> Iterator[None]:
 async def repeat(
     retries: SlackRetries, request: Callable[[], Awaitable[_Answer]]
 ) -> _Answer:
-    """Make a request that does not go through the SDK, and again as `retries` decides.
+    """Make a request, and again as `retries` decides. Raises what the last attempt raised.
 
-    `request` calls `raise_if_passing` with the answer. Raises what the last attempt raised.
+    A `request` that does not go through the SDK calls `raise_if_passing` with the answer.
     """
-    state = RetryState()
     await retries.wait_for_limit()
     while True:
         try:
             return await request()
         except SLACK_FAULTS as error:
-            if not await retries.can_retry_async(state=state, error=error):
+            headers = getattr(getattr(error, "response", None), "headers", {})
+            if not await retries.wait_to_repeat(error_code(error), headers):
                 raise
-        await retries.prepare_for_next_attempt_async(state=state)
 
 
 def raise_if_passing(answer: aiohttp.ClientResponse) -> None:

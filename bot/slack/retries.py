@@ -10,12 +10,6 @@ import math
 import random
 import time
 from collections.abc import Mapping
-from typing import Any
-
-from slack_sdk.errors import SlackApiError
-from slack_sdk.http_retry.async_handler import AsyncRetryHandler
-from slack_sdk.http_retry.response import HttpResponse
-from slack_sdk.http_retry.state import RetryState
 
 from memory.metrics import count
 
@@ -28,10 +22,6 @@ _FIRST_PAUSE_SECONDS = 0.3
 _LONGEST_PAUSE_SECONDS = 10.0
 _LONGEST_WAIT_SECONDS = 600.0
 _SPREAD_SECONDS = 0.2
-_PASSING = frozenset(
-    {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}
-)
-
 DOWNLOAD = "files"
 """The name of a file download, which is not a method of the Web API."""
 
@@ -63,31 +53,11 @@ _REPEATABLE = frozenset(
 )
 
 
-def error_name(status: int, answer: object) -> str:
-    """Return Slack's name of an error, or ``""`` if the call may have been carried out.
-
-    `answer` is the content of the response. It is not always JSON: a proxy's error page is text, or
-    empty.
-    """
-    name = ""
-    if isinstance(answer, Mapping):
-        name = str(answer.get("error") or "")
-    if status == 429 or name in (RATE_LIMITED, "rate_limited"):
-        return RATE_LIMITED
-    if status >= 500 or name in _PASSING:
-        return ""
-    return name
-
-
-def seconds_asked(headers: Mapping[str, Any] | None) -> float:
+def seconds_asked(headers: Mapping[str, str]) -> float:
     """Return the seconds to wait that ``Retry-After`` names, limited to 1 to 600."""
-    lower = {name.lower(): value for name, value in (headers or {}).items()}
-    asked = lower.get("retry-after", 1)
-    if isinstance(asked, list):
-        asked = asked[0]
     try:
-        seconds = float(asked)
-    except (TypeError, ValueError):
+        seconds = float(headers.get("Retry-After", ""))
+    except ValueError:
         seconds = 1.0
     return min(max(seconds, 1.0), _LONGEST_WAIT_SECONDS)
 
@@ -121,8 +91,8 @@ class RateLimits:
         self._until[team_id, method] = math.inf
 
 
-class SlackRetries(AsyncRetryHandler):
-    """Decides whether and when one call is repeated.
+class SlackRetries:
+    """Decides whether and when one call is repeated; the number of attempts is not limited.
 
     A call that Slack refuses for a rate limit was not carried out, and is repeated after the time
     that Slack names. If a server error or a lost connection leaves open whether it was carried out,
@@ -136,14 +106,13 @@ class SlackRetries(AsyncRetryHandler):
     def __init__(
         self, limits: RateLimits, team_id: str, name: str, patience: float
     ) -> None:
-        super().__init__()
         self._limits = limits
         self._team_id = team_id
         self._name = name
         self._patience = patience
         self._waited = 0.0
         self._trouble_began: float | None = None
-        self._pause = 0.0
+        self._pause = _FIRST_PAUSE_SECONDS
 
     async def wait_for_limit(self) -> None:
         """Wait while a limit that another call met would refuse this one, if patience lasts.
@@ -156,71 +125,35 @@ class SlackRetries(AsyncRetryHandler):
             self._waited += wait
             await asyncio.sleep(_spread(wait))
 
-    async def can_retry_async(
-        self,
-        *,
-        state: RetryState,
-        response: HttpResponse | None = None,
-        error: Exception | None = None,
-        **_: Any,
-    ) -> bool:
-        """Return whether the call is repeated. The number of attempts is not limited."""
-        status, headers, answer = _outcome(response, error)
-        if error is None and isinstance(answer, Mapping) and answer.get("ok"):
+    async def wait_to_repeat(self, error: str, headers: Mapping[str, str]) -> bool:
+        """Return whether the call is repeated that ended with this `error_code`, after the wait.
+
+        `headers` are those of Slack's answer, if one came.
+        """
+        if error == RATE_LIMITED:
+            return await self._wait_as_asked(seconds_asked(headers))
+        if error or self._name not in _REPEATABLE:
             return False
-        name = error_name(status, answer)
-        if name == RATE_LIMITED:
-            self._limits.note(self._team_id, self._name, seconds_asked(headers))
-            return self._waits_for_limit()
-        return name == "" and self._waits_for_end_of_trouble(state.current_attempt)
+        return await self._wait_for_end_of_trouble()
 
-    async def prepare_for_next_attempt_async(
-        self, *, state: RetryState, **_: Any
-    ) -> None:
-        """Wait for as long as `can_retry_async` has decided."""
-        state.next_attempt_requested = True
-        await asyncio.sleep(self._pause)
-        state.increment_current_attempt()
-
-    def _waits_for_limit(self) -> bool:
-        wait = self._limits.wait(self._team_id, self._name)
+    async def _wait_as_asked(self, wait: float) -> bool:
+        self._limits.note(self._team_id, self._name, wait)
         self._waited += wait
-        self._pause = _spread(wait)
-        return self._waited <= self._patience
-
-    def _waits_for_end_of_trouble(self, attempts: int) -> bool:
-        if self._name not in _REPEATABLE:
+        if self._waited > self._patience:
             return False
+        await asyncio.sleep(_spread(wait))
+        return True
+
+    async def _wait_for_end_of_trouble(self) -> bool:
         now = time.monotonic()
         if self._trouble_began is None:
             self._trouble_began = now
-        self._pause = min(_FIRST_PAUSE_SECONDS * 2**attempts, _LONGEST_PAUSE_SECONDS)
         waited = now + self._pause - self._trouble_began
-        return waited < min(TROUBLE_SECONDS, self._patience)
-
-
-def _outcome(
-    response: HttpResponse | None, error: Exception | None
-) -> tuple[int, Mapping[str, Any], object]:
-    """Return the status, headers and content of a response; zero and empty if none came."""
-    if isinstance(error, SlackApiError):
-        headers = getattr(error.response, "headers", None) or {}
-        return status_of(error), headers, answer_of(error)
-    if response is None or error is not None:
-        return 0, {}, None
-    return response.status_code, response.headers, response.body or response.data
-
-
-def status_of(error: SlackApiError) -> int:
-    """Return the HTTP status of the answer that an error holds."""
-    response = error.response
-    status = getattr(response, "status_code", None) or getattr(response, "status", 0)
-    return int(status or 200)
-
-
-def answer_of(error: SlackApiError) -> object:
-    """Return the content of the answer that an error holds."""
-    return getattr(error.response, "data", error.response)
+        if waited >= min(TROUBLE_SECONDS, self._patience):
+            return False
+        await asyncio.sleep(self._pause)
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
+        return True
 
 
 def _spread(seconds: float) -> float:

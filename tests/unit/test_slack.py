@@ -64,7 +64,6 @@ def test_error_code(error: BaseException, code: str) -> None:
     [
         ({}, 1.0),
         ({"Retry-After": "7"}, 7.0),
-        ({"retry-after": "7"}, 7.0),
         ({"Retry-After": "0"}, 1.0),
         ({"Retry-After": "-3"}, 1.0),
         ({"Retry-After": "300"}, 300.0),
