@@ -233,51 +233,6 @@ class NotInstalled(SlackApiError, LookupError):
         super().__init__(f"Kioku is not installed in {team_id!r}.", answer)  # type: ignore[no-untyped-call]
 
 
-class Organisations:
-    """The workspaces of an Enterprise organisation that have the app, as Slack names them.
-
-    They are asked for once an hour for each installation; before Slack answers there are none.
-    One request from Slack waits 1.5 seconds at most for them.
-    Source: https://docs.slack.dev/reference/methods/auth.teams.list
-    """
-
-    def __init__(self, base_url: str, session: aiohttp.ClientSession | None) -> None:
-        self._base_url = base_url
-        self._session = session
-        self._known: dict[str, tuple[float, frozenset[str]]] = {}
-
-    async def named(self, installation: Installation) -> Installation:
-        """Return the installation with the workspaces of its organisation, if it has one."""
-        if not installation.enterprise_id:
-            return installation
-        team_id = installation.team_id
-        asked_again_at, teams = self._known.get(team_id, (0.0, frozenset[str]()))
-        now = time.monotonic()
-        if asked_again_at < now:
-            # Meanwhile other requests use what was known.
-            self._known[team_id] = (now + _ORGANISATION_FAILED_SECONDS, teams)
-            try:
-                async with asyncio.timeout(_ORGANISATION_PATIENCE_SECONDS):
-                    teams = await self._ask(installation)
-            except SLACK_FAULTS as error:
-                log.warning(
-                    "the organisation of %s is not known: %s", team_id, fault(error)
-                )
-            else:
-                self._known[team_id] = (time.monotonic() + _ORGANISATION_SECONDS, teams)
-        return replace(installation, organisation=teams)
-
-    async def _ask(self, installation: Installation) -> frozenset[str]:
-        client = SlackClient(
-            token=installation.bot_token, base_url=self._base_url, session=self._session
-        )
-        teams: set[str] = set()
-        async for page in await client.auth_teams_list(limit=1_000):
-            for team in page.get("teams") or ():
-                teams.add(str(team.get("id")))
-        return frozenset(teams)
-
-
 class Installations:
     """Finds the installation of a workspace; every call to Slack's API names its workspace here.
 
@@ -296,7 +251,8 @@ class Installations:
         self.base_url = base_url
         self._session = session
         self._known: dict[str, tuple[float, Installation]] = {}
-        self._organisations = Organisations(base_url, session)
+        # The workspaces of the organisation that an installation belongs to.
+        self._organisations: KeptAnswers[str, frozenset[str]] = KeptAnswers()
         self._links: KeptAnswers[tuple[str, MessageKey], str] = KeptAnswers()
         self.limits = RateLimits()
         self.warnings = StandingWarnings(log)
@@ -319,9 +275,39 @@ class Installations:
         if found is None:
             self.invalidate(team_id)
             raise NotInstalled(team_id)
-        found = await self._organisations.named(found)
+        if found.enterprise_id:
+            earlier = known[1].organisation if known else frozenset[str]()
+            found = replace(
+                found, organisation=await self._organisation(found, earlier)
+            )
         self._known[team_id] = (time.monotonic() + _TRUSTED_SECONDS, found)
         return found
+
+    async def _organisation(
+        self, installation: Installation, earlier: frozenset[str]
+    ) -> frozenset[str]:
+        """Return the workspaces of an Enterprise organisation that have the app.
+
+        Slack is asked for them once an hour. If it does not answer within 1.5 seconds, they are the
+        `earlier` ones, and it is asked again after a minute.
+        Source: https://docs.slack.dev/reference/methods/auth.teams.list
+        """
+        team_id = installation.team_id
+        teams = self._organisations.find(team_id)
+        if teams is not None:
+            return teams
+        seconds = _ORGANISATION_SECONDS
+        try:
+            async with asyncio.timeout(_ORGANISATION_PATIENCE_SECONDS):
+                teams = await _teams_of(self.tokenless(), installation.bot_token)
+        except SLACK_FAULTS as error:
+            log.warning(
+                "the organisation of %s is not known: %s", team_id, fault(error)
+            )
+            teams = earlier
+            seconds = _ORGANISATION_FAILED_SECONDS
+        self._organisations.keep(team_id, teams, seconds)
+        return teams
 
     def invalidate(self, team_id: str) -> None:
         """Look the installation up again the next time."""
@@ -360,17 +346,16 @@ class Installations:
 
         Waits 1.5 seconds at most. A link that Slack does not return is left out.
         """
-        wanted = {(team_id, message) for message in messages.values()}
-        unknown = [one for one in wanted if self._links.find(one) is None]
-        await asyncio.gather(*(self._ask_link(*one) for one in unknown))
-        links: dict[str, str] = {}
-        for name, message in messages.items():
-            link = self._links.find((team_id, message))
-            if link is not None:
-                links[name] = link
-        return links
+        found = await asyncio.gather(
+            *(self._link(team_id, message) for message in messages.values())
+        )
+        links = zip(messages, found, strict=True)
+        return {name: link for name, link in links if link is not None}
 
-    async def _ask_link(self, team_id: str, message: MessageKey) -> None:
+    async def _link(self, team_id: str, message: MessageKey) -> str | None:
+        known = self._links.find((team_id, message))
+        if known is not None:
+            return known
         channel, ts = message
         try:
             async with asyncio.timeout(_LINK_SECONDS):
@@ -379,8 +364,18 @@ class Installations:
                 )
         except SLACK_FAULTS as error:
             log.info("a permalink lookup failed: %s", slack_fault(error))
-        else:
-            self._links.keep((team_id, message), str(answer["permalink"]), math.inf)
+            return None
+        link = str(answer["permalink"])
+        self._links.keep((team_id, message), link, math.inf)
+        return link
+
+
+async def _teams_of(client: AsyncWebClient, token: str) -> frozenset[str]:
+    teams: set[str] = set()
+    async for page in await client.auth_teams_list(limit=1_000, token=token):
+        for team in page.get("teams") or ():
+            teams.add(str(team.get("id")))
+    return frozenset(teams)
 
 
 class TeamClient(SlackClient):
