@@ -34,7 +34,6 @@ from bot.memories.panel import read_panel
 from bot.network import proxy_for
 from bot.slack.client import (
     SLACK_FAULTS,
-    error_code,
     raise_if_passing,
     repeat,
     show_in_thread,
@@ -83,7 +82,7 @@ REMEMBER_THIS = "remember_this"
 KEEP_FOR_CHANNEL = "keep_for_channel"
 KEEP_AS_DECISION = "keep_as_decision"
 _DATABASE_SECONDS = 2.0
-# Slack waits three seconds for the answer to a submission, and for a modal after a click.
+# Slack waits three seconds for the answer to a submission.
 _ACK_SECONDS = 2.3
 _PATIENCE_SECONDS = 3.0  # for retries of an answer to a response URL
 _TIMEOUT = aiohttp.ClientTimeout(total=30.0)
@@ -107,11 +106,10 @@ def place_of(body: Body, block_id: str = "") -> Place:
         return Place(url=str(body.get("response_url") or ""), channel=channel)
     if form := submitted_act(view):
         return form.place
-    position = panel_position(view)
-    row = clicked_row(view, block_id)
-    if view.get("type") == "modal":
-        return Place(view=str(view["id"]), position=position, row=row)
-    return Place(position=position, row=row)
+    # What a view of another version is cannot be read: the panel is shown in its place.
+    position = panel_position(view) or Position()
+    view_id = str(view["id"]) if view.get("type") == "modal" else ""
+    return Place(view=view_id, position=position, row=clicked_row(view, block_id))
 
 
 def person_of(body: Body, installation: Installation) -> Person:
@@ -359,10 +357,6 @@ class Interactions:
             done = None
         if position is not None:
             await self._show_panel(body, click, position, done)
-        elif done is not None and click.place.view:
-            # A modal of another version: what it is cannot be read.
-            said = final_view(click.localizer, "panel_title", done.line)
-            await self._update(body, click.place.view, said)
         elif done is not None:
             await self._show_message(body, click, done)
 
@@ -459,29 +453,17 @@ def _in_clicked_row(body: Body, shown: Payload) -> Payload:
 async def _open(client: AsyncWebClient, body: Body, view: SlackView) -> str:
     """Open a form or the panel; return its id, empty if Slack does not open it.
 
-    It opens on top of the panel if the click was there, and replaces another form. If Slack's
-    answer does not come in time, the view may be open all the same: it is looked for by the id
-    that the app gives it, which is that of the trigger.
+    It opens on top of the panel if the click was there, and replaces another form.
     """
     trigger = str(body.get("trigger_id") or "")
-    view = {**view, "external_id": trigger}
     below = body.get("view") or {}
     try:
-        async with asyncio.timeout(_ACK_SECONDS):
-            if submitted_act(below):
-                opened = await client.views_update(view_id=str(below["id"]), view=view)
-            elif below.get("type") == "modal":
-                opened = await client.views_push(trigger_id=trigger, view=view)
-            else:
-                opened = await client.views_open(trigger_id=trigger, view=view)
-    except SLACK_FAULTS as error:
-        log.warning("a view could not be opened: %s", slack_fault(error))
-        if error_code(error):
-            return ""
-    else:
-        return str(opened["view"]["id"])
-    try:
-        opened = await client.views_update(external_id=trigger, view=view)
+        if submitted_act(below):
+            opened = await client.views_update(view_id=str(below["id"]), view=view)
+        elif below.get("type") == "modal":
+            opened = await client.views_push(trigger_id=trigger, view=view)
+        else:
+            opened = await client.views_open(trigger_id=trigger, view=view)
     except SLACK_FAULTS as error:
         log.warning("a view was not opened: %s", slack_fault(error))
         return ""

@@ -404,10 +404,7 @@ def clicked_act(action: Json) -> ButtonAct | None:
 def panel_position(view: Json) -> Position | None:
     """Return the position of the panel in a view; None if the view is not a panel."""
     act = read_act(view.get("private_metadata"))
-    if isinstance(act, Position):
-        return act
-    # Home as another version of the app published it.
-    return Position() if view.get("type") == "home" else None
+    return act if isinstance(act, Position) else None
 
 
 def searched_words(view: Json) -> str:

@@ -107,20 +107,6 @@ async def test_the_panel_is_opened_before_the_database_is_asked(
     assert ann.sentence("panel_on") in shown(await ann.panel_opens())
 
 
-@pytest.mark.failed_calls(
-    "views.update: not_found", because="one of the modals was never opened"
-)
-async def test_a_modal_whose_opening_was_not_confirmed_is_filled(
-    ann: SlackPerson,
-) -> None:
-    """Slack opened it and its answer was lost: it is found by the name that the app gave it."""
-    ann.app.slack.fault("views.open", drop="after")
-    assert ann.sentence("panel_on") in shown(await ann.panel())
-    ann.app.slack.fault("views.open", drop="before")
-    answer = await ann.command("/memories")
-    assert answer["text"] == ann.sentence("modal_not_opened")
-
-
 async def test_a_form_is_acknowledged_in_time_while_the_database_does_not_answer(
     ann: SlackPerson,
 ) -> None:
@@ -154,7 +140,7 @@ async def test_a_form_that_slack_does_not_open_is_said(ann: SlackPerson) -> None
 async def test_a_click_in_a_modal_of_another_version_is_answered_in_it(
     ann: SlackPerson,
 ) -> None:
-    """What the modal is cannot be read, so there is no place but the modal itself."""
+    """What the modal is cannot be read, so the panel is shown in its place, with the answer."""
     opened = await ann.panel()
     blocks = payload("Memories", {**button("Next", Position()), "value": "page 2"})[
         "blocks"
