@@ -32,8 +32,6 @@ THUMBNAILS = (
     "thumb_360",
 )
 """Slack's own pictures of an image, the largest first."""
-MAX_DEPTH = 60
-"""The most levels of nesting; Slack's deepest payloads, views of Block Kit, have about 15."""
 NAME_CHARACTERS = 40
 
 _MOST_PARTS = 10
@@ -282,11 +280,11 @@ def _attachment_words(one: Json) -> str:
 def _words(part: Any) -> str:
     """Return the words of blocks in Slack's markup, each block on lines of its own.
 
-    Only the beginning of long blocks is read, and nothing below `MAX_DEPTH`.
+    Only the beginning of long blocks is read.
     """
     kept: list[str] = []
     left = FORWARDED_CHARACTERS
-    for piece in islice(_pieces(part, 0), _MOST_PIECES):
+    for piece in islice(_pieces(part), _MOST_PIECES):
         kept.append(piece[:left])
         left -= len(piece)
         if left <= 0:
@@ -294,12 +292,10 @@ def _words(part: Any) -> str:
     return "".join(kept).strip()
 
 
-def _pieces(part: Any, depth: int) -> Iterator[str]:
-    if depth > MAX_DEPTH:
-        return
+def _pieces(part: Any) -> Iterator[str]:
     if isinstance(part, list):
         for one in part:
-            yield from _pieces(one, depth + 1)
+            yield from _pieces(one)
     if not isinstance(part, dict):
         return
     kind = part.get("type")
@@ -307,12 +303,12 @@ def _pieces(part: Any, depth: int) -> Iterator[str]:
         yield reference
     elif kind in _TABLES and isinstance(part.get("rows"), list):
         for row in part["rows"]:
-            yield from _row(row, depth)
+            yield from _row(row)
     elif kind != "button" and "action_id" not in part:
-        yield from _fields(part, depth)
+        yield from _fields(part)
 
 
-def _fields(part: Json, depth: int) -> Iterator[str]:
+def _fields(part: Json) -> Iterator[str]:
     """Yield the words in the fields of a block, or of part of one, line by line."""
     kind = part.get("type")
     others = [name for name in part if name not in _WORDS]
@@ -327,7 +323,7 @@ def _fields(part: Json, depth: int) -> Iterator[str]:
             value = [value]
         if isinstance(value, list):
             for one in value:
-                yield from _pieces(one, depth + 1)
+                yield from _pieces(one)
                 yield _between(kind, name)
     if kind in _LINES:
         yield "\n"
@@ -340,13 +336,13 @@ def _between(kind: object, name: str) -> str:
     return " " if kind == "context" else ""
 
 
-def _row(row: Any, depth: int) -> Iterator[str]:
+def _row(row: Any) -> Iterator[str]:
     """Yield a row of a table as one line."""
     cells = row if isinstance(row, list) else []
     for number, cell in enumerate(cells):
         if number:
             yield " | "
-        words = "".join(islice(_pieces(cell, depth + 1), _MOST_PIECES))
+        words = "".join(islice(_pieces(cell), _MOST_PIECES))
         yield " ".join(words.split())
     yield "\n"
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from psycopg import DataError
 
-from bot.slack.content import MAX_DEPTH, read_content
+from bot.slack.content import read_content
 from memory import DM, InvalidNamespace, Person
 from memory.credentials import redact
 from memory.formation import OMITTED
@@ -67,6 +67,8 @@ _CUTS = re.compile(rf"(?<![ \t])[ \t]*+{_CUT}(?:\s*+{_CUT})*+[ \t]*+")
 _EMPTY = rf"(?:\s|{re.escape(OMITTED)})++"
 _ENDS = re.compile(rf"\A{_EMPTY}|(?<!\s)(?<!{re.escape(OMITTED)}){_EMPTY}\Z")
 
+MAX_DEPTH = 60
+"""The most levels of nesting; Slack's deepest payloads, views of Block Kit, have about 15."""
 MAX_CHARACTERS = 40_000
 """Characters kept of one text: as many as a message of Slack's can have.
 

@@ -8,7 +8,6 @@ import pytest
 
 from bot.slack.content import (
     FORWARDED_CHARACTERS,
-    MAX_DEPTH,
     NAME_CHARACTERS,
     author_of,
     clean_name,
@@ -328,23 +327,6 @@ def test_files_of_a_message_and_of_what_it_forwards_are_files() -> None:
     assert (content.files, content.unread) == ([PDF, PDF], 0)
     many = read_content({"text": "see", "files": [PDF] * 25})
     assert (len(many.files), many.unread) == (20, 5)
-
-
-def nested(depth: int) -> dict[str, Any]:
-    """Return rich text with a word at this depth."""
-    element: dict[str, Any] = written("deep")
-    for _ in range(depth):
-        element = {"type": "x", "elements": [element]}
-    return {"type": "rich_text", "elements": [element]}
-
-
-@pytest.mark.parametrize("depth", [1, MAX_DEPTH // 2 - 5, MAX_DEPTH, 900])
-def test_what_is_nested_too_deeply_is_counted(depth: int) -> None:
-    """A block is read as deeply as Slack's own are nested, and no deeper."""
-    content = read_content({**APP, "blocks": [nested(depth)]})
-    assert (len(content.parts), content.unread) == (
-        (1, 0) if depth < MAX_DEPTH else (0, 1)
-    )
 
 
 def test_of_what_is_long_the_beginning_is_read() -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bot.slack.content import MAX_DEPTH
-from bot.slack.messages import MAX_CHARACTERS, sanitize_payload
+from bot.slack.messages import MAX_CHARACTERS, MAX_DEPTH, sanitize_payload
 
 
 def test_nothing_remains_that_postgresql_refuses() -> None:
