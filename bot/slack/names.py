@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -29,7 +28,6 @@ from bot.slack.client import (
 )
 from bot.slack.content import clean_name
 from bot.slack.kept_answers import KeptAnswers
-from bot.slack.messages import API_TEAM
 from memory import Person
 from memory.metrics import step
 from memory.model import Json, References, references_in
@@ -39,7 +37,7 @@ log = logging.getLogger(__name__)
 MOST_LOOKUPS = 20
 """The most names that one message looks up in Slack; other unknown ones are placeholders."""
 PATIENCE_SECONDS = 1.0
-"""How long one message waits for all its names; those that come later are placeholders."""
+"""How long the names in some texts are waited for; those that come later are placeholders."""
 
 UNKNOWN_PERSON = "@someone"
 UNKNOWN_ASKER = "@the person who asks"
@@ -103,18 +101,16 @@ class Names:
         return name is not None and name.gone
 
     @step("names")
-    async def look_up(
-        self, team_id: str, references: Sequence[str], seconds: float
-    ) -> None:
-        """Ask Slack for all names at once, for at most `seconds`, without a database connection.
+    async def look_up(self, team_id: str, references: Sequence[str]) -> None:
+        """Ask Slack for all names at once, for a second at most, without a database connection.
 
         A name that does not come is asked for again only after a minute, so that a slow Slack
         delays one message and not every one.
         """
-        if not references or seconds <= 0 or team_id == API_TEAM:
+        if not references:
             return
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 await asyncio.gather(*(self._ask(team_id, one) for one in references))
         except TimeoutError:
             log.info("Slack did not say all names in time")
@@ -170,7 +166,6 @@ class MessageNames:
         self._team_id = team_id
         self._asker = asker
         self._channel = f"<#{channel_id}>"
-        self._patience = PATIENCE_SECONDS
         self._lookups_left = MOST_LOOKUPS
         self._shown: dict[str, str] = {}
         self._taken = {name.casefold() for name in _RESERVED}
@@ -181,9 +176,7 @@ class MessageNames:
         unknown = [one for one in new if self._names.find(self._team_id, one) is None]
         asked = unknown[: self._lookups_left]
         self._lookups_left -= len(asked)
-        began = time.monotonic()
-        await self._names.look_up(self._team_id, asked, self._patience)
-        self._patience = max(self._patience - (time.monotonic() - began), 0.0)
+        await self._names.look_up(self._team_id, asked)
         for reference in new:
             self._shown.setdefault(reference, self._unique(self._name(reference)))
         return References(dict(self._shown))
