@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 from procrastinate import App
-from psycopg.errors import UniqueViolation
 
 from memory import Pool
 from memory.postgres import execute_statement, fetch_rows, load_statements
@@ -35,12 +34,7 @@ async def recover_jobs(queue: App, pool: Pool) -> None:
     )
     for job in stalled:
         values = {"id": job.id, "seconds": STALLED_SECONDS}
-        try:
-            recovered = await execute_statement(pool, _SQL["recover"], values)
-        except UniqueViolation:
-            # Periodic work, of which the next job was added at this moment.
-            continue
-        if recovered:
+        if await execute_statement(pool, _SQL["recover"], values):
             log.warning(
                 "job %d (%s) of a process that died runs again", job.id, job.task_name
             )
