@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bot.app import App
 from bot.logs import fault
@@ -122,10 +122,9 @@ async def look_up_kind(app: App, team_id: str, channel_id: str) -> ConversationK
     if channel.get("is_member") is False:
         return kind
     values = {**named, "audience": audience, "shared": shared, "asked_at": asked_at}
-    kept = await execute_statement(app.pool, _SQL["keep"], values)
-    if not kept:
-        return ConversationKind(audience=channel_id, shared=True, changed=math.inf)
-    return replace(kind, changed=kept[0]["changed"])
+    if await execute_statement(app.pool, _SQL["keep"], values):
+        return kind
+    return ConversationKind(audience=channel_id, shared=True, changed=math.inf)
 
 
 async def invalidate_kinds(connection: Connection, team_id: str) -> None:

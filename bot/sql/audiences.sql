@@ -40,4 +40,4 @@ VALUES (%(team)s, %(channel)s, %(audience)s, %(shared)s)
 ON CONFLICT (team_id, channel_id) DO UPDATE
 SET audience = excluded.audience, shared = excluded.shared, looked_up_at = now()
 WHERE conversations.changed_at < %(asked_at)s
-RETURNING extract(epoch FROM changed_at)::float8 AS changed;
+RETURNING channel_id;
