@@ -101,9 +101,7 @@ async def edit_message(
         await connection.execute(_SQL["note_change"], values)
     audience = row["audience"]
     on_record = True
-    stored_texts = (row["question"], row["words"])
-    reworded = row["has_texts"] and stored_texts != (question, words)
-    if reworded:
+    if row["has_texts"]:
         values["question"] = question
         values["words"] = words
         [texts] = await fetch_rows(connection, _SQL["reword"], values)
@@ -114,7 +112,7 @@ async def edit_message(
         user_id=row["user_id"],
         audience=audience,
         formed=row["formed"],
-        reworded=reworded,
+        reworded=row["has_texts"],
         on_record=on_record,
         interrupts=says_else and row["is_taken"],
         is_answered_anew=is_answered_anew,

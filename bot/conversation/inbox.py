@@ -193,7 +193,7 @@ async def answer_at_once(connection: Connection, queue: Queue, thread: str) -> N
 
 
 async def read_progress(app: App, message: Message) -> Progress:
-    """Return how far a message is; while PostgreSQL is away, that is unknown."""
+    """Return how far a message is; while PostgreSQL is away, it counts as waiting."""
     scope = {THREAD_SETTING: message.thread}
     statement = _SQL["progress"]
     try:
@@ -203,7 +203,7 @@ async def read_progress(app: App, message: Message) -> Progress:
             )
     except OperationalError as error:
         log.info("whether a message waits could not be read: %s", fault(error))
-        return "unknown"
+        return "waiting"
     progress: Progress = found[0]["progress"] if found else "missing"
     return progress
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 from uuid import UUID
 
 from psycopg.rows import DictRow
@@ -212,13 +212,20 @@ async def store_begin(app: App, start: Turn, *, question: str, words: str) -> Tu
     [begun, *context] = await execute_queries(
         app.pool, queries, scope=_scope(start.message)
     )
-    return replace(
+    if not begun:
+        raise Superseded
+    [row] = begun
+    if row["stopped"]:
+        start.claimed.run.interrupt(Stopped())
+    turn = replace(
         start,
         removed=tuple(removed),
         words=redacted_words.text,
-        **_check_begun(start.claimed, begun),
-        **_context(*context),
+        again=row["again"],
+        asked=row["asked"],
+        reply_ts=tuple(row["reply_ts"]),
     )
+    return _with_context(turn, *context) if context else turn
 
 
 async def read_turn(
@@ -312,7 +319,7 @@ def _begin_query(start: Turn, question: str, words: str) -> Query:
 
 
 def _context_queries(start: Turn) -> tuple[Query, Query, Query]:
-    """Return the queries for what `_context` reads."""
+    """Return the queries for what `_with_context` reads."""
     message = start.message
     in_dm = start.view.own.audience == DM
     values = {
@@ -330,39 +337,22 @@ def _context_queries(start: Turn) -> tuple[Query, Query, Query]:
     )
 
 
-def _context(
-    exchange_rows: Sequence[DictRow] = (),
-    words_rows: Sequence[DictRow] = (),
-    channel_rows: Sequence[DictRow] = (),
-) -> dict[str, Any]:
-    """Return `exchanges`, `recent_words` and `channels_with_kept` of a turn, from their rows."""
+def _with_context(
+    turn: Turn,
+    exchange_rows: Sequence[DictRow],
+    words_rows: Sequence[DictRow],
+    channel_rows: Sequence[DictRow],
+) -> Turn:
+    """Return the turn with what the queries of `_context_queries` have found."""
     exchanges = [Exchange(**row) for row in exchange_rows]
     shown = {exchange.ts for exchange in exchanges}
     recent_words = [row["words"] for row in words_rows if row["ts"] not in shown]
-    return {
-        "exchanges": tuple(reversed(exchanges)),
-        "recent_words": tuple(reversed(recent_words)),
-        "channels_with_kept": frozenset([row["channel_id"] for row in channel_rows]),
-    }
-
-
-def _check_begun(claimed: ClaimedMessage, begun: Sequence[DictRow]) -> dict[str, Any]:
-    """Return `again`, `asked` and `reply_ts` of a `Turn`, from the row of its stored beginning.
-
-    Raises `Superseded` if there is no row.
-    """
-    if claimed.message.team_id == API_TEAM:
-        return {}
-    if not begun:
-        raise Superseded
-    [row] = begun
-    if row["stopped"]:
-        claimed.run.interrupt(Stopped())
-    return {
-        "again": row["again"],
-        "asked": row["asked"],
-        "reply_ts": tuple(row["reply_ts"]),
-    }
+    return replace(
+        turn,
+        exchanges=tuple(reversed(exchanges)),
+        recent_words=tuple(reversed(recent_words)),
+        channels_with_kept=frozenset([row["channel_id"] for row in channel_rows]),
+    )
 
 
 def _scope(message: Message) -> dict[str, str]:

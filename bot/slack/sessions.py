@@ -51,8 +51,8 @@ _MARKS = re.compile(r"(?:<(?:@|#|!subteam\^)[A-Z0-9]+>|[*_~`>#\s])+")
 TITLE_CHARACTERS = 80
 """The most characters of a title. Slack takes 200, but its list of sessions shows fewer."""
 
-Progress: TypeAlias = Literal["waiting", "begun", "ended", "missing", "unknown"]
-"""How far a message is; ``missing``: it is not stored; ``unknown``: PostgreSQL is away."""
+Progress: TypeAlias = Literal["waiting", "begun", "ended", "missing"]
+"""How far a message is; ``missing``: it is not stored."""
 ReadProgress: TypeAlias = Callable[[Message], Awaitable[Progress]]
 
 

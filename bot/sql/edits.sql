@@ -5,7 +5,7 @@
 -- still to be answered, whether a run answers it, and what it says.
 SELECT id, user_id, audience, ended_at IS NULL AS is_open, token IS NOT NULL AS is_taken,
     message->>'text' AS text,
-    formed_at IS NOT NULL AS formed, question <> '' OR words <> '' AS has_texts, question, words,
+    formed_at IS NOT NULL AS formed, question <> '' OR words <> '' AS has_texts,
     ended_at IS NOT NULL AND reply_ts <> '{}' AND status <> 'deleted'
         AND begun_at > now() - interval '1 day' AS may_be_answered_again
 FROM messages

@@ -77,7 +77,8 @@ RETURNING again, asked, reply_ts, status = 'stopped' AS stopped;
 INSERT INTO messages (id, token, team_id, user_id, channel_id, thread, audience, ts, question,
     words, on_record, begun_at)
 VALUES (%(id)s, %(token)s, %(team)s, %(user)s, %(channel)s, %(thread)s, %(audience)s, %(ts)s,
-    %(question)s, %(words)s, %(on_record)s, now());
+    %(question)s, %(words)s, %(on_record)s, now())
+RETURNING false AS again, NULL::float8 AS asked, reply_ts, false AS stopped;
 
 -- name: end
 -- Keep the texts of a turn that has ended, but none of a message that was forgotten while it was

@@ -98,8 +98,8 @@ async def test_who_was_taken_over_leaves_the_session_to_the_other(
 
 
 async def test_who_was_taken_over_waits_for_postgresql(thread: Thread) -> None:
-    """While it is unknown whether the other worker has ended the message, that is asked again."""
-    found = iter(["unknown", "ended"])
+    """While it is not known that the other worker has ended the message, that is asked again."""
+    found = iter(["waiting", "ended"])
 
     async def read_progress(_: Message) -> Any:
         return next(found)
