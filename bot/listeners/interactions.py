@@ -219,18 +219,10 @@ class Interactions:
     async def _submitted(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         self._count()
         end = asyncio.get_running_loop().time() + _ACK_SECONDS
-        view = body["view"]
-        if panel_position(view):
-            await self._searched(ack, body, end)
-        elif act := submitted_act(view):
+        if act := submitted_act(body["view"]):
             await self._submit(ack, body, act, end)
         else:
-            log.info("a form could not be read")
-            click = await self._click(body, Place(), is_submission=True)
-            old = final_view(
-                click.localizer, "panel_title", click.localizer.say("old_button")
-            )
-            await ack(response_action="update", view=old)
+            await self._searched(ack, body, end)
 
     async def _submit(
         self, ack: AsyncAck, body: Body, act: FormAct, end: float
@@ -270,6 +262,7 @@ class Interactions:
     async def _searched(self, ack: AsyncAck, body: Body, end: float) -> None:
         """Show the panel with what the submitted search words find.
 
+        A form that cannot be read is replaced by the panel, with a line that says so.
         If that is not known at `end`, a time of the event loop, the panel stays as it is, with a
         line that says so.
         """
@@ -277,7 +270,9 @@ class Interactions:
         try:
             async with asyncio.timeout_at(end):
                 click = await self._click(body, place_of(body), is_submission=True)
-                view = await self._panel(body, click, position, None)
+                is_panel = panel_position(body["view"])
+                done = None if is_panel else click.say("old_button")
+                view = await self._panel(body, click, position, done)
         except TimeoutError:
             log.warning("a search took too long")
             late = Done(line=in_every_language("command_failed"))

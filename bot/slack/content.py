@@ -173,6 +173,8 @@ class _Found:
         words: list[str] = []
         letters_said = _letters(said)
         for block in blocks:
+            if block.get("type") in _CONTROLS:
+                continue
             shown = _words(block)
             if not shown or block.get("type") in _PICTURES:
                 self.unread += 1
@@ -212,7 +214,6 @@ class _Found:
 
     def _read_alert(self, one: dict[str, Any]) -> None:
         blocks = objects(one.get("blocks"))
-        blocks = [block for block in blocks if block.get("type") not in _CONTROLS]
         words = _attachment_words(one)
         if not (words or blocks):
             words = _text(one, "fallback")
@@ -253,12 +254,11 @@ def _own_blocks(message: Json, text: str) -> list[dict[str, Any]]:
 
     In a person's message the rich text only repeats the text.
     """
-    ignored = _CONTROLS
-    is_of_app = message.get("bot_id") or message.get("bot_profile")
-    if text and not is_of_app:
-        ignored = _CONTROLS | {"rich_text"}
     blocks = objects(message.get("blocks"))[:_MOST_BLOCKS]
-    return [block for block in blocks if block.get("type") not in ignored]
+    is_of_app = message.get("bot_id") or message.get("bot_profile")
+    if is_of_app or not text:
+        return blocks
+    return [block for block in blocks if block.get("type") != "rich_text"]
 
 
 def _blocks_of(part: Json) -> list[dict[str, Any]]:
@@ -342,7 +342,7 @@ def _row(row: Any) -> Iterator[str]:
     for number, cell in enumerate(cells):
         if number:
             yield " | "
-        words = "".join(islice(_pieces(cell), _MOST_PIECES))
+        words = "".join(_pieces(cell))
         yield " ".join(words.split())
     yield "\n"
 

@@ -80,12 +80,8 @@ class Names:
 
     def note_user(self, team_id: str, user: Json) -> None:
         """Keep the name in one of Slack's user objects."""
-        user_id = user.get("id")
-        if not user_id:
-            return
-        is_gone = bool(user.get("deleted"))
-        name = _Name(_user_name(user), gone=is_gone)
-        self._kept[team_id].keep(f"<@{user_id}>", name, _TRUSTED_SECONDS)
+        reference = f"<@{user.get('id')}>"
+        self._kept[team_id].keep(reference, _user_name(user), _TRUSTED_SECONDS)
 
     def people_of(self, team_id: str) -> dict[str, str]:
         """Return the known names of users by id, except those of deactivated accounts."""
@@ -123,27 +119,19 @@ class Names:
         method = PROFILE if is_person else _CHANNEL
         if not _MADE.fullmatch(reference) or self._slack.limits.wait(team_id, method):
             return
+        client = self._slack.client(team_id)
         try:
             if is_person:
-                await self._ask_about_person(team_id, reference[2:-1])
+                answer = await client.users_info(user=reference[2:-1])
+                name = _user_name(answer.get("user") or {})
             else:
-                await self._ask_about_channel(team_id, reference)
+                answer = await client.conversations_info(channel=reference[2:-1])
+                name = _channel_name(answer.get("channel") or {})
         except SLACK_FAULTS as error:
             log.info("a name could not be looked up: %s", slack_fault(error))
-            if not is_passing(error):
-                self._kept[team_id].keep(reference, _Name(), _TRUSTED_SECONDS)
-
-    async def _ask_about_person(self, team_id: str, user_id: str) -> None:
-        answer = await self._slack.client(team_id).users_info(user=user_id)
-        self.note_user(team_id, answer.get("user") or {"id": user_id})
-
-    async def _ask_about_channel(self, team_id: str, reference: str) -> None:
-        answer = await self._slack.client(team_id).conversations_info(
-            channel=reference[2:-1]
-        )
-        channel = answer.get("channel") or {}
-        text = clean_name(str(channel.get("name") or ""))
-        name = _Name(text, private=channel.get("is_private") is not False)
+            if is_passing(error):
+                return
+            name = _Name()
         self._kept[team_id].keep(reference, name, _TRUSTED_SECONDS)
 
 
@@ -210,7 +198,7 @@ async def find_names(names: Names, person: Person, texts: Iterable[str]) -> Refe
     return await MessageNames(names, person.team_id).find(texts)
 
 
-def _user_name(user: Json) -> str:
+def _user_name(user: Json) -> _Name:
     """Return the name that Slack shows for a person: the one they chose, else their full name."""
     profile = user.get("profile") or {}
     names = (
@@ -219,7 +207,11 @@ def _user_name(user: Json) -> str:
         user.get("real_name"),
         user.get("name"),
     )
-    for name in names:
-        if cleaned := clean_name(str(name or "")):
-            return cleaned
-    return ""
+    cleaned = [clean_name(str(name or "")) for name in names]
+    text = next(filter(None, cleaned), "")
+    return _Name(text, gone=bool(user.get("deleted")))
+
+
+def _channel_name(channel: Json) -> _Name:
+    text = clean_name(str(channel.get("name") or ""))
+    return _Name(text, private=channel.get("is_private") is not False)
