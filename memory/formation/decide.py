@@ -24,7 +24,6 @@ from memory.model.schemas import (
     subject_fields,
 )
 from memory.model.statement import MessageKey, Statement
-from memory.model.text import Json
 from memory.store.edits import kept_end, statement_of
 from memory.store.memories import Memory
 from memory.store.subjects import Known
@@ -66,7 +65,6 @@ def decide(
     keys = known.first_keys
     existing = known.remembered
     removals = 0
-    names: dict[str, Json] = {}  # the current identifying fields of each memory
     for proposal in proposals:
         key = _key(proposal, keys)
         is_new = key not in existing
@@ -83,10 +81,8 @@ def decide(
             decisions.accepted.append(said)
         if proposal.removes:
             removals += 1
-        identity = _identity(proposal, names.get(key))
-        statement = _statement(
-            proposal, key, _audience(proposal, view.own), identity, batch
-        )
+        audience = _audience(proposal, view.own)
+        statement = _statement(proposal, key, audience, batch)
         has_too_many_removals = proposal.removes and removals > MAX_REMOVALS
         has_changed = _has_changed(proposal, memories)
         if (
@@ -99,7 +95,6 @@ def decide(
         decisions.statements.append(statement)
         keys[proposal.about] = key
         existing.add(key)
-        names[key] = identity
         if is_new:
             remaining -= 1
     return decisions
@@ -140,19 +135,14 @@ def _audience(proposal: Proposal, own: Namespace) -> str:
     return own.audience
 
 
-def _statement(
-    proposal: Proposal,
-    key: str,
-    audience: str,
-    identity: Content,
-    batch: UUID,
-) -> Statement:
+def _statement(proposal: Proposal, key: str, audience: str, batch: UUID) -> Statement:
     words = proposal.evidence.words
     if proposal.removes:
         return statement_of(
             key, proposal.kind, audience, None, words, batch=batch, act="remove"
         )
-    content = {**identity, **proposal.values}
+    names = subject_fields(proposal.kind, proposal.content)
+    content = named_fields(proposal.content, names) | proposal.values
     if proposal.kind == PROMISE_KIND:
         content |= _due(proposal)
     until = _until(proposal, content)
@@ -162,14 +152,6 @@ def _statement(
     if proposal.verdict is not None and proposal.verdict.may_harm:
         return replace(statement, may_harm=True)
     return statement
-
-
-def _identity(proposal: Proposal, name: Content | None) -> Json:
-    """Return the fields that identify the memory: `name`, unless the proposal changes them."""
-    fields = subject_fields(proposal.kind, proposal.content)
-    if name is not None and fields.isdisjoint(proposal.values):
-        return dict(name)
-    return named_fields(proposal.content, fields)
 
 
 def _due(proposal: Proposal) -> dict[str, str | None]:

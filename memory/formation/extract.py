@@ -67,8 +67,6 @@ async def extract_writes(
     try:
         with tracing_context(enabled=False):
             await manager.ainvoke(shown, config=config)
-            while run.take_left():
-                await manager.ainvoke(shown, config=config)
     except (
         GraphRecursionError,
         AttributeError,

@@ -111,30 +111,24 @@ class Run:
 
     `failure` is the error of a failed call. trustcall takes every exception for a bad answer, asks
     again up to 25 times, and then drops the words. So a failed call answers without a tool call,
-    and so does each call after it. `left` are further patches of a memory that one answer patches
-    twice, because LangMem would keep only the last one. A run with them as its `answer` makes no
-    request.
+    and so does each call after it.
     """
 
     model: FormationModel
     memories: list[SearchItem]
     writes: list[Write] = field(default_factory=list)
     failure: FormationUnavailable | None = None
-    left: list[ToolCall] = field(default_factory=list)
-    answer: AIMessage | None = None
 
     async def answer_to(
         self, messages: Sequence[BaseMessage], tools: Sequence[Any]
     ) -> AIMessage:
         """Return the model's answer, in a form that LangMem can use."""
-        answer = self.answer
-        self.answer = None
-        if answer is None and self.failure is None:
+        if self.failure is None:
             try:
-                answer = await self._ask(messages, tools)
+                return _one_patch_each(await self._ask(messages, tools))
             except FormationUnavailable as failure:
                 self.failure = failure
-        return self._one_patch_each(answer or AIMessage(""))
+        return AIMessage("")
 
     async def _ask(
         self, messages: Sequence[BaseMessage], tools: Sequence[Any]
@@ -153,27 +147,21 @@ class Run:
                 call["args"]["json_doc_id"] = ids[number]
         return answer
 
-    def _one_patch_each(self, answer: AIMessage) -> AIMessage:
-        """Return an answer with the first patch of each memory; the others are `left`."""
-        patched: set[str] = set()
-        kept: list[ToolCall] = []
-        for call in answer.tool_calls:
-            if call["name"] == PATCH_TOOL:
-                memory = str(call["args"].get("json_doc_id"))
-                if memory in patched:
-                    self.left.append(call)
-                    continue
-                patched.add(memory)
-            kept.append(call)
-        return answer.model_copy(update={"tool_calls": kept})
 
-    def take_left(self) -> bool:
-        """Let the next run answer with what is `left`; return whether there is any."""
-        if not self.left or self.failure is not None:
-            return False
-        self.answer = AIMessage("", tool_calls=self.left)
-        self.left = []
-        return True
+def _one_patch_each(answer: AIMessage) -> AIMessage:
+    """Return an answer with one patch of each memory: LangMem keeps only the last of several."""
+    patches_of: dict[str, list[Any]] = {}
+    kept: list[ToolCall] = []
+    for call in answer.tool_calls:
+        patches = call["args"].get("patches")
+        if call["name"] == PATCH_TOOL and isinstance(patches, list):
+            memory = str(call["args"].get("json_doc_id"))
+            earlier = patches_of.setdefault(memory, patches)
+            if earlier is not patches:
+                earlier += patches
+                continue
+        kept.append(call)
+    return answer.model_copy(update={"tool_calls": kept})
 
 
 RUN: ContextVar[Run] = ContextVar("run")

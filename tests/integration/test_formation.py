@@ -117,7 +117,7 @@ PASTA = food("パスタ", 80, "パスタも好きです")
 async def test_two_patches_of_one_memory_both_count(
     trial: Trial, renamed: int | None
 ) -> None:
-    """Each of two patches in one answer changes what it names, with its own quote.
+    """Each of two patches in one answer changes what it names; the last one quotes.
 
     The first may also change what the memory is about.
     """
@@ -141,10 +141,7 @@ async def test_two_patches_of_one_memory_both_count(
     content = row["value"]["content"]
     assert (content["description"], content["preference"]) == ("with pork", 50)
     assert content["food_name"] == ("raman" if renamed is None else "ramen")
-    assert [one["evidence"] for one in row["value"]["sources"][1:]] in (
-        [*said],
-        [*said[::-1]],
-    )
+    assert [one["evidence"] for one in row["value"]["sources"][1:]] == [said[1]]
 
 
 @pytest.mark.parametrize(("stored", "shown"), [(12, 12), (80, 80), (260, 60)])
@@ -264,18 +261,6 @@ def _likes(shown: Shown) -> list[Call]:
     """Return what the person likes, each dish once."""
     dishes = dict.fromkeys(re.findall(r"I like (dish \d)", shown.text))
     return [food(dish, 80, f"I like {dish}") for dish in dishes]
-
-
-async def test_a_long_message_is_read_in_parts(trial: Trial) -> None:
-    """Of a message that is too long for the model all parts are formed, but the poisoned one."""
-    filling = "Nothing to remember in this sentence. " * 40
-    said = f"I like dish 1. {filling} {POISON}. {filling} I like dish 2. {filling}"
-    trial.model.poison = {POISON: 400}
-    trial.model.answer(*[_likes] * 9)
-    formed = await trial.form(words(said))
-    assert len(trial.model.requests) <= 12
-    assert reasons(formed) == ["unreadable"]
-    assert len(await trial.rows()) == 2
 
 
 async def test_a_verdict_that_the_model_cannot_give_refuses_its_proposal_alone(
