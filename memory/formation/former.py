@@ -21,12 +21,7 @@ from memory.formation.commit import FormationResult, InCommit, commit
 from memory.formation.evidence import Evidence, TypedMessage, quoted_part, whole_message
 from memory.formation.extract import extract_writes
 from memory.formation.formation_model import TEAM, FormationModel
-from memory.formation.halves import (
-    halves,
-    halves_of_messages,
-    is_smallest,
-    read_in_halves,
-)
+from memory.formation.halves import read_in_halves
 from memory.formation.known import known_memories
 from memory.formation.proposal import (
     Proposal,
@@ -206,7 +201,7 @@ class Former:
         ]
 
         extract_part = partial(self._extract, rows, eager)
-        writes, unread = await read_in_halves(extract_part, typed, halves_of_messages)
+        writes, unread = await read_in_halves(extract_part, typed)
         # Unread words are not shown as context of others, either.
         readable = [message for message in typed if message not in unread]
         judged, refused = await self._judge(view, readable, writes, known)
@@ -230,7 +225,7 @@ class Former:
         try:
             return await extract_with(rows)
         except WordsUnreadable as unreadable:
-            if not unreadable.refused or len(rows) <= _FEW or not is_smallest(part):
+            if not unreadable.refused or len(rows) <= _FEW or len(part) > 1:
                 raise
             return await extract_with(rows[-_FEW:])
 
@@ -247,7 +242,7 @@ class Former:
         if not proposals:
             return [], refused
         judge_part = partial(judge, self._memory_model, messages=typed)
-        judged, unread = await read_in_halves(judge_part, proposals, halves)
+        judged, unread = await read_in_halves(judge_part, proposals)
         refused += [proposal.refused("unreadable") for proposal in unread]
         return judged, refused
 
