@@ -7,7 +7,6 @@ verdict; a deletion is only proposed.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
@@ -22,7 +21,7 @@ from memory.model.errors import FormationUnavailable, MemoryOff
 from memory.model.namespace import MemoryView
 from memory.model.person_message import PersonMessage
 from memory.model.references import References
-from memory.model.schemas import level, named_fields, subject
+from memory.model.schemas import level, named_fields
 from memory.model.text import Json, texts
 from memory.recall.search import search_memories
 from memory.store.changes import Change
@@ -93,7 +92,6 @@ class MemoryTools:
     changes: tuple[Change, ...] = field(default=(), init=False)
     questions: tuple[Question, ...] = field(default=(), init=False)
     refused: tuple[Refusal, ...] = field(default=(), init=False)
-    _one_call: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     def switch_off(self) -> None:
         """Stop reading and writing, because the person just asked for it."""
@@ -103,18 +101,17 @@ class MemoryTools:
     async def call(self, name: str, given: Json) -> str:
         """Run one function call of the model; return its output, which may be an error for it.
 
-        `given` are the arguments, as `read_arguments` returns them. Concurrent calls run one after
-        the other. Raises `psycopg.OperationalError` if the database is unreachable, and
-        `InvalidNamespace` should it ever return a row outside `view`.
+        `given` are the arguments, as `read_arguments` returns them. Raises
+        `psycopg.OperationalError` if the database is unreachable, and `InvalidNamespace` should it
+        ever return a row outside `view`.
         """
         if name not in (SEARCH_TOOL, CHANGE_TOOL):
             return _error(f"There is no tool {name[:40]!r}.")
         if self.off:
             return _error("Memory is switched off: nothing is read or stored. Say so.")
-        async with self._one_call:
-            if name == SEARCH_TOOL:
-                return await self._search(given)
-            return await self._change(given)
+        if name == SEARCH_TOOL:
+            return await self._search(given)
+        return await self._change(given)
 
     async def _search(self, given: Json) -> str:
         limit = given.get("limit")
@@ -137,30 +134,27 @@ class MemoryTools:
             output.append(
                 {"more": f"{left_out} not shown: search with narrower words."}
             )
-        return await self._as_shown(output)
+        references = await self._references(texts(output))
+        return _json(references.shown_in(output))
 
     async def _change(self, given: Json) -> str:
         action = given.get("action")
-        identity = given.get("id")
         if action == "create":
-            if identity is not None:
-                return _error(
-                    "A new memory gets its id when it is stored: leave `id` out."
-                )
             return await self._store(given, None)
         if action not in ("update", "delete"):
             return _error("`action` is create, update or delete.")
-        found = await find_in_view(self.former.pool, self.view, [str(identity)])
-        target = found.get(str(identity))
+        key = str(given.get("id"))
+        found = await find_in_view(self.former.pool, self.view, [key])
+        target = found.get(key)
         if target is None:
             return _error(
                 "There is no memory with that id. Search first and use its id."
             )
         if action == "update":
             return await self._store(given, target)
-        if target.key not in self.to_forget:
-            self.to_forget.append(target.key)
-        return _json({"proposed": True, "done": False, "id": target.key})
+        if key not in self.to_forget:
+            self.to_forget.append(key)
+        return _json({"proposed": True, "done": False, "id": key})
 
     async def _store(self, given: Json, target: Memory | None) -> str:
         """Store a new memory, or what changes in `target`."""
@@ -192,17 +186,12 @@ class MemoryTools:
             return _error(_NOT_NOW)
         self.changes += outcome.changes
         self.questions += outcome.questions
-        return await self._report(outcome)
+        return self._report(outcome)
 
     async def _references(self, stored: Iterable[str]) -> References:
         if self.find_references is not None:
             return await self.find_references(stored)
         return await self.former.find_references(self.view.person, stored)
-
-    async def _as_shown(self, output: object) -> str:
-        """Return the output of a call as JSON, with names in place of references."""
-        references = await self._references(texts(output))
-        return _json(references.shown_in(output))
 
     def _value(self, given: Json) -> Json | str:
         """Return the value to write, with its evidence, or an error message."""
@@ -224,20 +213,20 @@ class MemoryTools:
         try:
             valid = schema.model_validate(fields).model_dump(mode="json")
         except ValidationError as problem:
-            return f"`content` is not valid for {kind}: {_faults(problem)}."
-        if not subject(kind, valid).strip():
-            return f"`content` does not say what it is about: fill in the fields of {kind}."
+            faults = problem.json(include_url=False, include_input=False)
+            return f"`content` is not valid for {kind}: {faults[:300]}"
         if level(kind, valid) == 0:
             # Level 0 removes a memory, and only a click by the person may do that.
             return "To forget a memory use the action delete. A dislike is a low score above 0."
         return {"kind": kind, "content": {**valid, "evidence": evidence}}
 
-    async def _report(self, outcome: FormationResult) -> str:
+    def _report(self, outcome: FormationResult) -> str:
         if outcome.changes:
             stored = {change.kind for change in outcome.changes}
             self.refused = tuple(one for one in self.refused if one.kind not in stored)
-            done = await self._done(outcome.changes)
-            return await self._as_shown(done)
+            # Not what changed: others than this conversation may know it.
+            ids = [change.key for change in outcome.changes]
+            return _json({"done": True, "ids": ids})
         if outcome.questions:
             return _json({"done": False, "asked": _ASKED})
         if not outcome.refused:
@@ -247,26 +236,6 @@ class MemoryTools:
         reason = outcome.refused[0].reason
         shown = _SHOWN_FOR.get(reason, _REFUSED)
         return _json({"done": False, "refused": reason, "shown": shown})
-
-    async def _done(self, changes: Iterable[Change]) -> list[Json]:
-        """Return what changed as the conversation knows it; a change is of all audiences.
-
-        Whether it was remembered or updated is not told: the memory may be known elsewhere only.
-        """
-        keys = {change.key for change in changes}
-        known = await find_in_view(self.former.pool, self.view, keys)
-        done: list[Json] = []
-        for change in changes:
-            memory = known.get(change.key)
-            done.append(
-                {
-                    "done": True,
-                    "id": change.key,
-                    "kind": change.kind,
-                    "content": memory.content if memory else None,
-                }
-            )
-        return done
 
 
 def _shown(memory: Memory) -> Json:
@@ -296,11 +265,3 @@ def _json(output: object) -> str:
 
 def _error(sentence: str) -> str:
     return _json({"error": sentence})
-
-
-def _faults(problem: ValidationError) -> str:
-    faults = []
-    for error in problem.errors()[:5]:
-        field = ".".join(map(str, error["loc"]))
-        faults.append(f"{field}: {error['msg']}")
-    return "; ".join(faults)[:300]

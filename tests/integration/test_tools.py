@@ -242,11 +242,11 @@ async def test_what_is_to_be_remembered_is_stored_at_once(
 ) -> None:
     """A request to remember stores its memory, with the message as its source and one vector."""
     tools = case.tools(text)
-    (told,) = await change(tools, content, evidence)
+    told = await change(tools, content, evidence)
     (row,) = case.stored()
     value = json.loads(row["value"])
     assert told["done"] is True
-    assert told["id"] == row["key"]
+    assert told["ids"] == [row["key"]]
     assert row["prefix"] == OWN.prefix
     assert row["vectors"]
     assert value["kind"] == content["kind"]
@@ -352,8 +352,6 @@ async def test_bad_arguments_change_nothing(
         {"action": "create", "content": {**RAMEN, "preference": 0}},
         {"action": "create", "content": {**RAMEN, "kind": "UserBankAccount"}},
         {"action": "create", "content": RAMEN, "evidence": ["I love ramen"]},
-        {"action": "create", "content": RAMEN, "id": "KNOWN"},
-        {"action": "create", "content": RAMEN, "id": "nonsense"},
         {"action": "destroy", "content": RAMEN},
         {"action": ["create"], "content": RAMEN},
         {"action": "update", "content": RAMEN},
@@ -379,7 +377,7 @@ async def test_bad_arguments_change_nothing(
                 )
             assert tools.to_forget == []
     told = await change(tools, RAMEN, action="update", id=key)
-    assert told[0]["done"] is True
+    assert told["done"] is True
 
 
 @pytest.mark.parametrize(
@@ -408,7 +406,7 @@ async def test_without_embeddings_a_memory_is_stored(
         "/_model/faults", {"endpoint": "embeddings", "status": 500, "times": 1}
     )
     told = await change(case.tools("Remember that I love ramen"), RAMEN)
-    assert told[0]["done"] is True
+    assert told["done"] is True
 
 
 async def test_what_a_tool_leaves_open_is_asked(case: ToolTest) -> None:
@@ -443,7 +441,6 @@ async def test_the_model_of_a_channel_is_told_only_what_the_channel_knows(
     }
     put_memory(case.database, OWN, {"kind": RAMEN["kind"], "content": content})
     tools = case.tools("I love ramen. I love soba", own=ALICE.namespace(PUBLIC))
-    [known] = await change(tools, RAMEN, "I love ramen")
-    [unknown] = await change(tools, {**RAMEN, "food_name": "soba"}, "I love soba")
-    told = json.dumps({**known, "id": unknown["id"]})
-    assert told.replace("ramen", "soba") == json.dumps(unknown)
+    known = await change(tools, RAMEN, "I love ramen")
+    unknown = await change(tools, {**RAMEN, "food_name": "soba"}, "I love soba")
+    assert {**known, "ids": unknown["ids"]} == unknown
