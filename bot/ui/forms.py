@@ -369,7 +369,7 @@ def _begun_with(view: Json, field: str) -> str:
 
 def field_error(localizer: Localizer, code: str, rules: FieldRules) -> str:
     """Return why a field cannot be stored; `code` is of `memory.InvalidContent`."""
-    if code in ("number", "range"):
+    if code == "range":
         sentence = _range(localizer, rules)
         if sentence:
             return sentence

@@ -110,8 +110,8 @@ class InvalidSchemas(KiokuMemoryError):
 class InvalidContent(KiokuMemoryError):
     """The content of a memory is invalid.
 
-    `codes` has the reason by field name: ``missing``, ``text``, ``number``, ``range``, ``long``,
-    ``secret``, ``ended``, ``unknown`` or ``invalid``.
+    `codes` has the reason by field name: ``missing``, ``range`` (also for what is no number),
+    ``long``, ``secret`` or ``invalid``.
     """
 
     def __init__(self, codes: Mapping[str, str]) -> None:

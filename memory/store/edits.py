@@ -38,11 +38,11 @@ from memory.store.subjects import read_known
 _CODES = {
     "missing": "missing",
     "string_too_short": "missing",
-    "string_type": "text",
     "string_too_long": "long",
     "greater_than_equal": "range",
     "less_than_equal": "range",
-    "extra_forbidden": "unknown",
+    "int_parsing": "range",
+    "float_parsing": "range",
 }
 
 AfterWrite: TypeAlias = Callable[[Connection, Sequence[Change]], Awaitable[None]]
@@ -55,7 +55,7 @@ def validated(kind: str, content: Content) -> Json:
     """
     schema = schema_of(kind)
     if schema is None:
-        raise InvalidContent({"kind": "unknown"})
+        raise InvalidContent({"kind": "invalid"})
     given = _given(content)
     whole: Json = {}
     codes: dict[str, str] = {}
@@ -70,7 +70,7 @@ def validated(kind: str, content: Content) -> Json:
         elif any(map(find_credentials, written)):
             codes[name] = "secret"
     if not codes and level(kind, whole) == 0:
-        codes[LEVEL_FIELDS[kind]] = "ended"
+        codes[LEVEL_FIELDS[kind]] = "invalid"
     if codes:
         raise InvalidContent(codes)
     return whole
@@ -83,15 +83,8 @@ def _codes_of(problem: ValidationError) -> dict[str, str]:
         name = "kind"
         if error["loc"]:
             name = str(error["loc"][0])
-        codes.setdefault(name, _code_of(error["type"]))
+        codes.setdefault(name, _CODES.get(error["type"], "invalid"))
     return codes
-
-
-def _code_of(error: str) -> str:
-    """Return the code of a type of Pydantic's errors."""
-    if error.startswith(("int_", "float_")):
-        return "number"
-    return _CODES.get(error, "invalid")
 
 
 def _given(content: Content) -> Json:
