@@ -24,9 +24,7 @@ from memory.postgres.database import (
     with_usual_options,
 )
 from memory.postgres.requirements import (
-    LETTERS,
     Surroundings,
-    check_letters,
     check_server,
     look,
     needing,
@@ -271,8 +269,6 @@ async def check_access(conninfo: str) -> bool:
             with_usual_options(conninfo), row_factory=dict_row
         ) as connection:
             check_server(connection.info)
-            [letters] = await fetch_rows(connection, LETTERS)
-            check_letters(letters)
             await begin(connection)
             [row] = await fetch_rows(connection, _SQL["is_bound"])
             return bool(row["bound"])

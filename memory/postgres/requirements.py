@@ -19,9 +19,6 @@ from memory.model.errors import DatabaseNotReady
 # The first with options of a granted role: GRANT … WITH INHERIT FALSE, SET TRUE.
 _OLDEST = 16
 
-# Letters are compared in lower case, and with the locale C a server lowers only A to Z. The
-# statement is ASCII, so that a database of any encoding accepts it.
-LETTERS: LiteralString = "SELECT lower(chr(196)) = chr(228) AS fold"
 _LOOK: LiteralString = """
 SELECT
     current_user AS "user",
@@ -73,20 +70,8 @@ def check_server(info: ConnectionInfo) -> None:
         )
 
 
-def check_letters(row: DictRow) -> None:
-    """Raise `DatabaseNotReady` if the row of `LETTERS` says that only A to Z are lowered."""
-    if not row["fold"]:
-        raise DatabaseNotReady(
-            "The database's LC_CTYPE knows no letters but A to Z, so forgetting would leave texts"
-            " behind: create one with `CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'"
-            " LC_CTYPE 'C.UTF-8'`, and correct DATABASE_URL."
-        )
-
-
 def look(connection: Connection[DictRow]) -> Surroundings:
     """Return where a migration works; changes nothing. Raises `DatabaseNotReady`."""
-    [letters] = connection.execute(LETTERS).fetchall()
-    check_letters(letters)
     [found] = connection.execute(_LOOK).fetchall()
     user = found["user"]
     schema = found["migrated"] or found["current"]
