@@ -22,7 +22,7 @@ from memory.model.errors import (
     WordsUnreadable,
     name_in,
 )
-from memory.model.text import Json, clean_content
+from memory.model.text import clean_content
 from memory.model.thoughts import without_thoughts
 
 _log = logging.getLogger(__name__)
@@ -302,17 +302,11 @@ def _thinks(answer: AIMessage) -> bool:
         return True
     if answer.additional_kwargs.get("reasoning_content"):
         return True
-    if _has_block(answer, "reasoning"):
+    blocks = [one for one in answer.content if isinstance(one, dict)]
+    if any(one.get("type") == "reasoning" for one in blocks):
         return True
     text = str(answer.text)
     return without_thoughts(text) != text
-
-
-def _has_block(answer: AIMessage, kind: str) -> bool:
-    """Return whether an answer has a content block of a type."""
-    return any(
-        isinstance(one, dict) and one.get("type") == kind for one in answer.content
-    )
 
 
 def _failure(fault: Exception, model: str) -> Exception:
@@ -406,21 +400,18 @@ def _reported_code(fault: BaseException | None) -> object:
 
 
 def _resendable(answer: AIMessage) -> AIMessage:
-    """Return the parts of an answer that can be sent back: text, tool calls, whether it refused.
+    """Return the parts of an answer that can be sent back: text and tool calls.
 
-    Chat completions and the Responses API report a refusal in different places. The API rejects a
-    reasoning item that it has not stored. A lone surrogate in an argument could not be encoded.
+    The API rejects a reasoning item that it has not stored. A lone surrogate in an argument could
+    not be encoded.
     """
-    more: Json = {}
-    if _has_block(answer, "refusal") or answer.additional_kwargs.get("refusal"):
-        more["refusal"] = True
     calls = []
     for call in answer.tool_calls:
         arguments = clean_content(call["args"])
         calls.append({**call, "args": arguments})
     update = {
         "content": str(answer.text),
-        "additional_kwargs": more,
+        "additional_kwargs": {},
         "tool_calls": calls,
     }
     return answer.model_copy(update=update)

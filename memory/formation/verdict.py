@@ -92,9 +92,9 @@ async def judge(
 ) -> list[Proposal]:
     """Return the proposals, whose evidence is in `messages`, with the verdicts of `model`.
 
-    None has a verdict if the model declined, or if both of its answers were malformed. No database
-    connection is held. Raises `WordsUnreadable`, or `FormationUnavailable` if the model does not
-    answer.
+    None has a verdict if the model declined twice, or if both of its answers were malformed. No
+    database connection is held. Raises `WordsUnreadable`, or `FormationUnavailable` if the model
+    does not answer.
     """
     instructions = VERDICT_INSTRUCTIONS
     if any(one.kind == KEPT_KIND for one in proposals):
@@ -113,13 +113,10 @@ async def _ask_for_verdicts(
     """Return the valid verdicts by the proposal's index; none after two malformed answers."""
     for _ in range(2):
         answer = await model.ask(prompt, [tool_definition(MemoryVerdicts)])
-        if answer.additional_kwargs.get("refusal"):
-            _log.warning("the memory model declined to give verdicts")
-            return {}
         verdicts = _verdicts_in(answer)
         if verdicts:
             return verdicts
-    _log.warning("the memory model's verdicts were malformed twice")
+    _log.warning("the memory model gave no verdicts, twice")
     return {}
 
 
