@@ -17,14 +17,12 @@ from memory.model.errors import EmbeddingsUnavailable, name_in
 # tokenizer adds one at either end.
 MAX_BYTES = 8_190
 # The statuses of a server that takes fewer or shorter texts. llama.cpp's answers a 500 instead:
-# "input (601 tokens) is too large to process. increase the physical batch size".
+# "input (601 tokens) is too large to process. increase the physical batch size". So does Ollama's,
+# with "NaN", for a text for which its model computes that; others send it as null.
 _REFUSALS = (400, 413, 422)
-_TOO_LARGE = re.compile(
-    r"too (?:large|long)|batch size|context (?:size|length)", re.IGNORECASE
+_ABOUT_TEXTS = re.compile(
+    r"too (?:large|long)|batch size|context (?:size|length)|\bNaN\b", re.IGNORECASE
 )
-_SHORT_BYTES = 256  # a text of this size fits any context
-# Ollama's answer, with a 500, for a text for which its model computes NaN. Others send it as null.
-_NOT_A_NUMBER = re.compile(r"\bNaN\b")
 # The client raises a plain ValueError for a response without vectors, and the others for one of
 # another form, which it does not check.
 _NO_ANSWER = (openai.OpenAIError, ValueError, TypeError, AttributeError)
@@ -77,28 +75,20 @@ class Embedder:
     async def _vectors(self, texts: list[str]) -> list[list[float]]:
         """Return the vectors of texts; a refused request is made again in halves.
 
-        If a single text is refused, or the model computes NaN for it, its first half is embedded.
+        If a single text is refused, its first half is embedded.
         """
+        size = len(texts[0].encode())
         try:
             return await self._request(texts)
         except EmbeddingsUnavailable as fault:
-            cause = fault.__cause__
-            is_nan = _is_nan(cause)
-            if not (is_nan or _refuses_texts(cause)):
+            is_smallest = len(texts) == 1 and size == 1
+            if is_smallest or not _is_about_texts(fault.__cause__):
                 raise
-            if len(texts) > 1:
-                half = len(texts) // 2
-                return await self._vectors(texts[:half]) + await self._vectors(
-                    texts[half:]
-                )
-            size = len(texts[0].encode())
-            least = 1 if is_nan else _SHORT_BYTES
-            if size <= least:
-                why = "NaN" if is_nan else f"HTTP {getattr(cause, 'status_code', None)}"
-                raise EmbeddingsUnavailable(
-                    f"The embedding model refuses a text of {size} bytes ({why})."
-                ) from cause
-        return await self._vectors([beginning(texts[0], size // 2)])
+        if len(texts) == 1:
+            return await self._vectors([beginning(texts[0], size // 2)])
+        half = len(texts) // 2
+        vectors = await self._vectors(texts[:half])
+        return vectors + await self._vectors(texts[half:])
 
     @step("embed")
     async def _request(self, texts: list[str]) -> list[list[float]]:
@@ -137,20 +127,16 @@ def _numbers(vector: object) -> list[float]:
     return numbers.tolist()
 
 
-def _is_nan(fault: BaseException | None) -> bool:
-    """Return whether a model computed NaN, which it does for some texts and not for others."""
-    if isinstance(fault, openai.APIStatusError):
-        return fault.status_code == 500 and bool(_NOT_A_NUMBER.search(fault.message))
-    return isinstance(fault, _NotFinite)
+def _is_about_texts(fault: BaseException | None) -> bool:
+    """Return whether a request failed because of its texts, so that fewer or shorter ones may do.
 
-
-def _refuses_texts(fault: BaseException | None) -> bool:
-    """Return whether a server failed because there are too many texts or they are too long."""
+    They are too many or too long, or the model computed NaN, which it does for some texts.
+    """
     if not isinstance(fault, openai.APIStatusError):
-        return False
-    return fault.status_code in _REFUSALS or (
-        fault.status_code == 500 and bool(_TOO_LARGE.search(fault.message))
-    )
+        return isinstance(fault, _NotFinite)
+    if fault.status_code == 500:
+        return bool(_ABOUT_TEXTS.search(fault.message))
+    return fault.status_code in _REFUSALS
 
 
 def _named(fault: Exception) -> str:

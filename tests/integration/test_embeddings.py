@@ -239,14 +239,12 @@ async def test_what_is_refused_at_any_size_is_told() -> None:
     """A server that refuses every text is asked a few times, and its status is named."""
     async with small_server(texts=0) as (client, came):
         embedder = Embedder(client, EmbeddingSpace("own", 1))
-        with pytest.raises(
-            EmbeddingsUnavailable, match=r"refuses a text of 5 bytes \(HTTP 400\)"
-        ):
+        with pytest.raises(EmbeddingsUnavailable, match="HTTP 400"):
             await embedder.embed(["short"])
-        assert len(came) == 1
+        assert len(came) == 3
         with pytest.raises(EmbeddingsUnavailable, match="HTTP 400"):
             await embedder.embed(["word " * 1_000, *map(str, range(99))])
-        assert len(came) < 20
+        assert len(came) < 30
 
 
 @pytest.mark.parametrize(
