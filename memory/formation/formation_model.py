@@ -54,9 +54,10 @@ _SERVER_ERROR = 500
 # Statuses that may be due to the request itself, such as too many tokens, or its tools, or to a
 # server without /responses.
 _MAY_BE_THE_REQUEST = frozenset({400, 404, 405, 413, 422, _NOT_IMPLEMENTED})
-# How a call failed. `broken`: an answer that is not of the API, or a 500, which may be temporary,
-# or llama.cpp's for output that it cannot parse. `endless`: cut off at its limit.
-_How: TypeAlias = Literal["away", "setup", "refused", "broken", "slow", "endless"]
+# How a call failed. `always`: every request would fail now. `broken`: an answer that is not of the
+# API, or a 500, which may be temporary, or llama.cpp's for output that it cannot parse. `endless`:
+# cut off at its limit.
+_How: TypeAlias = Literal["always", "refused", "broken", "slow", "endless"]
 # What the packages raise while they read an answer of another form.
 _UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)
 
@@ -88,16 +89,15 @@ _PROBE_SECONDS = 15.0
 class _CallFailed(Exception):
     """A request failed: `how`, and the `error` for callers if other requests fail, too."""
 
-    def __init__(self, how: _How, why: str, error: FormationUnavailable) -> None:
+    def __init__(
+        self, how: _How, why: str, error: FormationUnavailable | None = None
+    ) -> None:
         super().__init__(why)
         self.how = how
         self.why = why
-        self.error = error
-
-    @property
-    def is_of_setup(self) -> bool:
-        """Whether every request would fail now."""
-        return self.how in ("away", "setup")
+        self.error = error or FormationUnavailable(
+            f"The memory model did not answer ({why})."
+        )
 
     @property
     def unreadable(self) -> WordsUnreadable:
@@ -160,7 +160,7 @@ class FormationModel:
         tools: Sequence[ToolDefinition],
     ) -> AIMessage:
         """Return the answer to a second request, after a failure. Raises as `ask` does."""
-        if failure.is_of_setup:
+        if failure.how == "always":
             raise self._logged(failure) from failure
         found = await self._find_way()
         if found is None:
@@ -183,7 +183,7 @@ class FormationModel:
         try:
             return await self._whole_answer(way, messages, tools)
         except _CallFailed as failed:
-            if failed.is_of_setup:
+            if failed.how == "always":
                 raise self._logged(failed) from failed
             raise failed.unreadable from None
 
@@ -219,12 +219,10 @@ class FormationModel:
             self._limit = _MAX_THINKING_TOKENS
             answer = await self._answer(way, messages, tools)
         if self._is_cut_off(answer):
-            error = FormationUnavailable("The memory model's answer had no end.")
-            raise _CallFailed("endless", "its answer had no end", error)
+            raise _CallFailed("endless", "its answer had no end")
         if answer.invalid_tool_calls:
             # Without it the answer would say that there is nothing, or less, to remember.
-            error = FormationUnavailable("The memory model's call was not JSON.")
-            raise _CallFailed("broken", "its call was not JSON", error)
+            raise _CallFailed("broken", "its call was not JSON")
         return _resendable(answer)
 
     async def _answer(
@@ -290,8 +288,7 @@ def _with_calls(answer: AIMessage, tools: Sequence[ToolDefinition]) -> AIMessage
     try:
         calls = read_calls(str(answer.text), tools)
     except (ValueError, RecursionError):
-        error = FormationUnavailable("The memory model's answer was not of the schema.")
-        raise _CallFailed("broken", "its answer was not of the schema", error) from None
+        raise _CallFailed("broken", "its answer was not of the schema") from None
     return answer.model_copy(update={"content": "", "tool_calls": calls})
 
 
@@ -299,8 +296,6 @@ def _thinks(answer: AIMessage) -> bool:
     """Return whether the model thought before it answered."""
     used = answer.usage_metadata
     if used and used.get("output_token_details", {}).get("reasoning"):
-        return True
-    if answer.additional_kwargs.get("reasoning_content"):
         return True
     blocks = [one for one in answer.content if isinstance(one, dict)]
     if any(one.get("type") == "reasoning" for one in blocks):
@@ -318,8 +313,7 @@ def _failure(fault: Exception, model: str) -> Exception:
     code = _code(fault)
     if code in _FINAL or (status is None and code and code not in _PASSING_CODES):
         return WordsUnreadable(code, refused=True)
-    name = type(fault).__name__
-    why = name
+    why = type(fault).__name__
     if status:
         why += f", HTTP {status}"
     if code:
@@ -327,10 +321,9 @@ def _failure(fault: Exception, model: str) -> Exception:
     if status is not None and _is_refusal(status, code):
         param = name_in(getattr(fault, "param", None))
         refused = MemoryModelRefused(model, status=status, code=code, param=param)
-        how: _How = "refused" if status in _MAY_BE_THE_REQUEST else "setup"
+        how: _How = "refused" if status in _MAY_BE_THE_REQUEST else "always"
         return _CallFailed(how, why, refused)
-    no_answer = FormationUnavailable(f"The memory model did not answer ({name}).")
-    return _CallFailed(_how_unanswered(fault, status, code), why, no_answer)
+    return _CallFailed(_how_unanswered(fault, status, code), why)
 
 
 def _how_unanswered(fault: Exception, status: int | None, code: str) -> _How:
@@ -341,7 +334,7 @@ def _how_unanswered(fault: Exception, status: int | None, code: str) -> _How:
     is_timeout = "timeout" in type(fault).__name__.lower()
     if is_timeout and not has_not_arrived(fault):
         return "slow"
-    return "away"
+    return "always"
 
 
 def _is_refusal(status: int, code: str) -> bool:

@@ -65,7 +65,6 @@ class MemoryModelRefused(FormationUnavailable):
     ) -> None:
         self.status = status
         self.code = code
-        self.param = param
         why = ", ".join(filter(None, (f"HTTP {status}", code, param)))
         super().__init__(
             f"The memory model {model} refuses requests ({why}): the words stay waiting until the"
