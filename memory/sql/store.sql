@@ -3,7 +3,8 @@
 -- name: read_by_keys
 -- The rows of these memories, in all audiences.
 SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
-WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s AND key = ANY(%(keys)s);
+WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s AND key = ANY(%(keys)s)
+    AND (expires_at IS NULL OR expires_at > now());
 
 -- name: write
 -- Make the rows of these memories those of a JSON array: the others are deleted, and a trigger

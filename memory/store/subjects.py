@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from itertools import chain
 
 from memory.model.namespace import DM, MemoryView, Person
 from memory.model.schemas import Subject, kind_and_subject
@@ -37,22 +37,13 @@ class Known:
     @property
     def remembered(self) -> set[str]:
         """The keys of the remembered ones: those that direct messages know."""
-        return {
-            row.key for row in self._rows_in_force() if row.namespace.audience == DM
-        }
+        rows = chain.from_iterable(self.rows.values())
+        return {row.key for row in rows if row.namespace.audience == DM}
 
     def in_view(self, view: MemoryView) -> dict[str, Memory]:
         """Return the memories as a conversation knows them, by key."""
-        seen = [row for row in self._rows_in_force() if view.allows(row.namespace)]
-        return merged(seen, view)
-
-    def _rows_in_force(self) -> Iterator[Memory]:
-        """Yield the rows that have not expired; an expired one stays until the next refresh."""
-        now = datetime.now(UTC)
-        for rows in self.rows.values():
-            for row in rows:
-                if row.expires_at is None or row.expires_at > now:
-                    yield row
+        rows = chain.from_iterable(self.rows.values())
+        return merged([row for row in rows if view.allows(row.namespace)], view)
 
 
 async def read_known(

@@ -129,11 +129,6 @@ class MemoryTools:
         for memory in kept:
             self.shown[memory.key] = memory
             output.append(_shown(memory))
-        left_out = len(found) - len(kept)
-        if left_out:
-            output.append(
-                {"more": f"{left_out} not shown: search with narrower words."}
-            )
         references = await self._references(texts(output))
         return _json(references.shown_in(output))
 
