@@ -14,6 +14,7 @@ from openai.types.responses import EasyInputMessageParam
 from bot.conversation.turns import Exchange
 from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.links import links_in
+from bot.slack.files import FileTrouble
 from bot.slack.messages import Message, slack_user
 from bot.slack.names import UNKNOWN_ASKER
 from memory import Memory
@@ -26,7 +27,7 @@ from memory.model import (
     estimated_tokens,
     framed,
 )
-from memory.recall import Recalled, dated_lines, memories_within
+from memory.recall import Recalled, dated_lines
 from memory.store import KeptMemory
 
 HISTORY_TOKENS = 3_000
@@ -36,7 +37,6 @@ QUESTION_TOKENS = 12_000
 FORWARDED_TOKENS = 8_000
 KEPT_TOKENS = 1_500
 FILE_TOKENS = 8_000  # of the text files of a message, together
-_FEW_MEMORIES_TOKENS = 500
 _LEFT_OUT_TOKENS = 20  # of the line that `cut_middle` puts in place of the middle
 
 REPLY_INSTRUCTIONS = """\
@@ -266,37 +266,27 @@ class Prompt:
         """Whether it holds files other than as text, which a model may refuse."""
         return any(file.content for file in self.files)
 
-    def without_files(self) -> Prompt:
-        """Return the same prompt without files other than text, which it names as not readable."""
-        files: list[AttachedFile] = []
-        for file in self.files:
-            if file.content:
-                file = replace(file, content=None, trouble="files_model")
-            files.append(file)
-        return replace(self, files=files)
+    def without_files(self, *, too_long: bool = False) -> Prompt | None:
+        """Return the same prompt without files that the model does not read, which it names so.
 
-    def without_file_texts(self) -> Prompt:
-        """Return the same prompt without the texts of files, which it names as too long."""
-        files: list[AttachedFile] = []
-        for file in self.files:
-            if file.text:
-                file = replace(file, text="", trouble="files_long")
-            files.append(file)
-        return replace(self, files=files)
-
-    def with_fewer_memories(self) -> Prompt | None:
-        """Return the same prompt with only the newest memories and those that are always shown.
-
-        Returns None if it has no others.
+        They are those other than text or, in a prompt that is `too_long`, all that are shown.
+        Returns None if there are none.
         """
-        memories = self.recalled.always
-        newest = memories_within(reversed(memories), _FEW_MEMORIES_TOKENS)
-        shown = {one.key for one in newest}
-        kept = [one for one in memories if one.is_always_shown or one.key in shown]
-        if len(kept) == len(memories) and not self.recalled.nearest:
+        trouble: FileTrouble = "files_long" if too_long else "files_model"
+        files: list[AttachedFile] = []
+        for file in self.files:
+            if file.content or (too_long and file.text):
+                file = replace(file, content=None, text="", trouble=trouble)
+            files.append(file)
+        if files == list(self.files):
             return None
-        fewer = replace(self.recalled, always=tuple(kept), nearest=())
-        return replace(self, recalled=fewer)
+        return replace(self, files=files)
+
+    def without_earlier(self) -> Prompt | None:
+        """Return the same prompt without earlier messages, or None if it has none."""
+        if not (self.thread or self.exchanges or self.recent_words):
+            return None
+        return replace(self, thread=(), exchanges=(), recent_words=())
 
 
 def lines_within(lines: Iterable[str], budget: int) -> list[str]:

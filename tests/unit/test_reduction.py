@@ -46,7 +46,7 @@ def parts(request: Reduction) -> set[str]:
 
 ALL = {"image", "text", "thread", "history", "tools"}
 STEPS: list[tuple[Cause, list[set[str]]]] = [
-    ("model_too_long", [{"image"}, {"text"}, {"thread"}, {"history"}]),
+    ("model_too_long", [{"image", "text"}, {"thread", "history"}]),
     ("model_images", [{"image"}]),
     ("model_failed", [{"image"}, {"tools"}]),
     ("model_this_message", [{"image"}, {"tools"}]),
@@ -57,7 +57,7 @@ STEPS: list[tuple[Cause, list[set[str]]]] = [
 ]
 
 
-@pytest.mark.parametrize(("cause", "steps"), STEPS, ids=str)
+@pytest.mark.parametrize(("cause", "steps"), STEPS, ids=[cause for cause, _ in STEPS])
 def test_each_failure_takes_one_thing_away(cause: Cause, steps: list[set[str]]) -> None:
     """In the order of its cause, until nothing of it is left."""
     request = Reduction(WHOLE, LookTool(), may_search=True)
