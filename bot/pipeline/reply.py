@@ -61,7 +61,7 @@ from bot.types import (
 )
 from memory import Person
 from memory.metrics import count_tokens, step, step_ended
-from memory.model import Json, ThoughtFilter, estimated_tokens
+from memory.model import Json, ThoughtFilter
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +162,8 @@ async def _whose(failures: Sequence[tuple[ModelRequests, ReplyFailed]]) -> Reply
     for model, failed in failures:
         if not failed.passes:
             continue
-        answers_others = failed.may_be_request and await model.breaker.admit()
+        may_be_request = failed.cause == "model_down"
+        answers_others = may_be_request and await model.breaker.admit()
         if not answers_others:
             return failed
         own = own or failed
@@ -260,7 +261,8 @@ class _Attempt:
         finally:
             if first_event is not None:
                 self.seconds_left -= time.perf_counter() - first_event
-            self._count_tokens(conversation, written.characters - before)
+            tokens = tokens_of(written.response or {}, self.model.model)
+            count_tokens(self.person.team_id, tokens)
 
     async def _called(self, call: Json) -> str:
         """Run a tool call of the model and return its output."""
@@ -299,18 +301,6 @@ class _Attempt:
         written.cite(found.citations)
         return found.output
 
-    def _count_tokens(self, conversation: Sequence[Any], characters: int) -> None:
-        """Count the tokens of a response; estimate them if it was abandoned before its end."""
-        model = self.model.model
-        tokens = tokens_of(self.written.response or {}, model)
-        if not tokens and characters:
-            for item in conversation:
-                text = item.get("content")
-                if isinstance(text, str):
-                    tokens[model, "input"] += estimated_tokens(text)
-            tokens[model, "output"] = characters // 4
-        count_tokens(self.person.team_id, tokens)
-
 
 def _pseudonym(person: Person) -> str:
     """Return the identifier of a person for the model's provider: a hash."""
@@ -343,7 +333,6 @@ class StreamedAnswer:
         self._thoughts = ThoughtFilter()
         self._loops = LoopDetector()
         self._is_loop = False
-        self._half = ""
         self._citations: dict[str, Citation] = {}
         self._comments = 0
         self._begins_paragraph = True
@@ -434,7 +423,6 @@ class StreamedAnswer:
 
     async def flush(self) -> None:
         """Show the text that was held back; a piece of text has ended."""
-        self._half = ""
         held = self._thoughts.flush()
         self._thoughts = ThoughtFilter()
         text = self.links.feed(self._spaced(held))
@@ -523,11 +511,7 @@ class StreamedAnswer:
         if len(piece) > room:
             end_of_word = piece.rfind(" ", 0, room) + 1
             piece = piece[: end_of_word or room]
-        piece = self._half + piece
-        # JSON can cut a character outside the basic plane into two escapes, one in each piece.
-        last = piece[-1:]
-        self._half = last if "\ud800" <= last < "\udc00" else ""
-        text = self._thoughts.feed(printable(piece.removesuffix(self._half)))
+        text = self._thoughts.feed(printable(piece))
         if self._thoughts.restarts:
             await self._restart()
         await self._show(self.links.feed(self._spaced(text)))

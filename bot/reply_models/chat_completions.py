@@ -150,7 +150,8 @@ class _Completion:
     def _add_call(self, call: Json, position: int) -> None:
         """Add a piece of a call, or a whole one, to the newest call of its index.
 
-        Some servers send whole calls without an index or an id, or several with the same index.
+        Some servers send whole calls without an index or an id, or several with the same index: a
+        name after arguments begins another call.
         """
         index = call.get("index")
         if not isinstance(index, int):
@@ -158,14 +159,13 @@ class _Completion:
         function = call.get("function")
         if not isinstance(function, dict):
             raise ReplyFailed("model_malformed")
-        identity = _string(call, "id")
         name = _string(function, "name")
         kept = self._newest.get(index)
-        if kept is None or _is_another(kept, identity, name):
+        if kept is None or (name and kept["arguments"]):
             kept = {"id": "", "name": "", "arguments": ""}
             self._newest[index] = kept
             self._calls.append(kept)
-        kept["id"] = kept["id"] or identity
+        kept["id"] = kept["id"] or _string(call, "id")
         kept["name"] += name
         kept["arguments"] += _string(function, "arguments")
 
@@ -198,15 +198,6 @@ class _Completion:
             }
             items.append(item)
         return items
-
-
-def _is_another(kept: Json, identity: str, name: str) -> bool:
-    """Return whether a piece with this id and name, either perhaps "", begins another call."""
-    if not (name and kept["name"]):
-        return False
-    if identity and kept["id"]:
-        return bool(identity != kept["id"])
-    return bool(kept["arguments"])
 
 
 def _string(given: Json, name: str) -> str:

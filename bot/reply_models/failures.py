@@ -135,11 +135,6 @@ class ReplyFailed(Exception):
         return self.cause in ("model_down", "model_busy", "model_loading")
 
     @property
-    def may_be_request(self) -> bool:
-        """Whether the request itself may be at fault, and not the server."""
-        return self.cause == "model_down"
-
-    @property
     def needs_operator(self) -> bool:
         """Whether every request fails until the operator changes the key, model or quota."""
         return self.cause in ("model_quota", "model_refused")
