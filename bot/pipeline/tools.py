@@ -414,9 +414,6 @@ class Toolbox:
         return {"done": True, "memory": f"off in {where}", "off": off}
 
     async def _pause(self, given: Arguments) -> Output:
-        off = self._turn.memory_state.off
-        if off is not None and not off.scope and off.until is None:
-            return _error("Memory is off already.")
         moment: datetime | None = None
         if given.get("until"):
             moment = _moment(given["until"], self._localizer.zone, at=time(MORNING))
@@ -501,10 +498,6 @@ class Toolbox:
         now = datetime.now(UTC)
         since = moments.get("since")
         before = moments.get("until")
-        if since is not None and since > now:
-            return (
-                "`since` is later than now: write when what is to be forgotten began."
-            )
         if since is not None and before is not None and before <= since:
             return "`until` is not after `since`: for one whole day write the next day's date."
         # A period that lasts until now ends with the question; what is said later stays.
