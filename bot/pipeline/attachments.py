@@ -69,8 +69,6 @@ _CODE = re.compile(
     r"|tsx?|txt|xml|ya?ml"
 )
 
-_NOT_NOW = "could not be read just now; it is not gone, and may be read in a minute"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachedFile:
@@ -92,8 +90,6 @@ class AttachedFile:
     @property
     def line(self) -> dict[str, Any]:
         """The description that the model gets besides the content, with the text of a text file."""
-        if self.trouble == "files_not_now":
-            return {"name": self.name, "not_shown": _NOT_NOW}
         if self.trouble:
             return {"name": self.name, "not_shown": self.trouble.removeprefix("files_")}
         line: dict[str, Any] = {
@@ -144,7 +140,9 @@ async def read_brought(
         yield Brought()
         return
     bot_user_id = await app.slack.bot_user_id(message.team_id)
-    lines = await asyncio.to_thread(_readable, forwarded, bot_user_id)
+    lines = await asyncio.to_thread(
+        excerpts, forwarded, bot_user_id, FORWARDED_CHARACTERS
+    )
     team_id = message.team_id
     held: list[int] = []
     try:
@@ -197,15 +195,15 @@ async def _read_earlier(app: App, message: Message, ts: str) -> Content:
     return read_content(found or {})
 
 
-def _readable(
-    forwarded: Sequence[Mapping[str, str]], bot_user_id: str
+def excerpts(
+    forwarded: Sequence[Mapping[str, str]], bot_user_id: str, most: int
 ) -> list[dict[str, str]]:
-    """Return forwarded texts without credentials, at most `FORWARDED_CHARACTERS` together."""
+    """Return forwarded texts without credentials, at most `most` characters together."""
     lines: list[dict[str, str]] = []
-    left = FORWARDED_CHARACTERS
     for one in forwarded:
-        lines.append({**one, "text": excerpt(one["text"], bot_user_id, left)})
-        left -= len(lines[-1]["text"])
+        text = excerpt(one["text"], bot_user_id, most)
+        lines.append({**one, "text": text})
+        most -= len(text)
     return lines
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.pipeline.attachments import file_name
+from bot.pipeline.attachments import excerpts, file_name
 from bot.slack.client import (
     NOTICE_EVENT,
     SLACK_FAULTS,
@@ -123,15 +123,10 @@ def _line(content: Content, bot_user_id: str) -> dict[str, Any]:
     texts = "\n".join(filter(None, [content.text, *own]))
     words = excerpt(texts, bot_user_id, _CHARACTERS)
     line: dict[str, Any] = {"text": words}
-    left = _CHARACTERS - len(words)
-    attached: list[dict[str, str]] = []
-    for part in content.parts:
-        if "from" in part and left > 0:
-            text = excerpt(part["text"], bot_user_id, left)
-            attached.append({**part, "text": text})
-            left -= len(text)
-    if attached:
-        line["attached"] = attached
+    others = [part for part in content.parts if "from" in part]
+    if others:
+        left = _CHARACTERS - len(words)
+        line["attached"] = excerpts(others, bot_user_id, left)
     not_shown: list[str | int] = [file_name(file) or "a file" for file in content.files]
     if content.unread:
         not_shown.append(content.unread)

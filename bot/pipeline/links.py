@@ -54,6 +54,7 @@ _ADDRESS = regex.compile(
     r"(?:([a-z][a-z0-9+.\-]*+)://|mailto:(?=[^/?#@]*+@))?([^/?#\\\s]++)([/?#][^\\\s]*+)?",
     regex.I,
 )
+_WEB_HOST = regex.compile(r"https?://[^/?#@]++(?!@)", regex.I)
 _PUNCTUATION = "(*_~'.,;:!?"
 # Without Japanese before and after it.
 _GLUED = regex.compile(rf"[!-~{_DOTS}](?:.*[!-~{_DOTS}])?")
@@ -260,12 +261,9 @@ def links_in(texts: Iterable[str]) -> set[str]:
 
 def is_web_address(url: str) -> bool:
     """Return whether a text is one address of the web and nothing else."""
-    if not (_WORD.fullmatch(url) and normal(url)):
-        return False
-    match = _ADDRESS.fullmatch(url)
-    if match is None or not match[1]:
-        return False
-    return match[1].lower() in ("http", "https") and "@" not in match[2]
+    is_address = _WORD.fullmatch(url) and normal(url)
+    match = _WEB_HOST.match(url)
+    return bool(is_address and match)
 
 
 def normal(address: str) -> str:

@@ -87,15 +87,11 @@ async def search_web(
         response = {}
     tokens = tokens_of(response, model.model)
     items = objects(response.get("output"))
-    if not any(map(_is_search_done, items)):
-        # The model answered without a search: what it says and cites is no result of one.
-        return _failed(
-            "No web search took place. Answer without it, and say so.", tokens
-        )
     messages = list(filter(_is_result, items))
     texts = filter(None, map(text_of, messages))
     text = printable("\n\n".join(texts))
-    if not text:
+    # Where the model answered without a search, what it says and cites is no result of one.
+    if not (text and any(map(_is_search_done, items))):
         return _failed(
             "The web search found nothing. Answer without it, and say so.", tokens
         )
