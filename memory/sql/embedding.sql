@@ -3,7 +3,7 @@
 -- name: missing
 -- Those whose prefix is in a range: a person's, or all people's.
 SELECT prefix, key, value, updated_at, count(*) OVER () AS total FROM store
-WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s AND jsonb_typeof(value->'content') = 'object'
+WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s
     AND (SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)
     AND NOT EXISTS (
         SELECT FROM store_vectors AS made

@@ -1,11 +1,11 @@
 -- Everything about a person's memories, as JSON objects.
 
 -- name: memories
--- As direct messages know them. Rows that other tools wrote may have no kind, or a text as content.
+-- As direct messages know them.
 SELECT jsonb_build_object('key', key, 'created_at', created_at, 'updated_at', updated_at,
     'expires_at', expires_at) || value AS row
 FROM store
-WHERE prefix = %(prefix)s AND value ? 'kind' AND jsonb_typeof(value->'content') = 'object'
+WHERE prefix = %(prefix)s
 ORDER BY created_at, key;
 
 -- name: statements

@@ -57,10 +57,6 @@ WHERE team_id = %(team)s AND user_id = %(user)s
         OR (at >= %(since)s AND at < %(until)s))
 RETURNING batch;
 
--- name: keys_in_store
--- All memories of the person, including those that other tools wrote.
-SELECT DISTINCT key FROM store WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s;
-
 -- name: record
 -- Keep the ids of what is forgotten: its messages are never read or formed again. If a memory keeps
 -- some of its statements, the ids of the hidden ones are recorded in place of its key.

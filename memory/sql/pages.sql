@@ -11,7 +11,7 @@ WITH wanted AS (
     FROM regexp_split_to_table(btrim(plain_text(%(words)s)), ' ') AS word
 ), mine AS (
     SELECT prefix, key, value, created_at, updated_at, expires_at,
-        COALESCE(value->>'kind', 'Memory') AS kind,
+        value->>'kind' AS kind,
         (SELECT string_agg(one #>> '{}', ' ')
             FROM jsonb_path_query(value, '$.content.*') AS one) AS content_text,
         (SELECT string_agg(one #>> '{}', ' ')

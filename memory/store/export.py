@@ -17,8 +17,7 @@ async def export_memories(pool: Pool, person: Person) -> Json:
 
     Besides its `format` and `version` it has `memories` (oldest first), `statements` (what was said
     about them), `proposals` (questions, and what was not remembered), and `forgotten`: ids of
-    messages whose memories were forgotten. Rows without a kind, or with a text as content, as
-    LangMem's own tools write them, are left out.
+    messages whose memories were forgotten.
     """
     values = {**person.ids, "prefix": person.dm_prefix}
     document: Json = {"format": FORMAT, "version": VERSION}

@@ -37,7 +37,7 @@ from memory.postgres.database import (
     person_transaction,
 )
 from memory.postgres.statements import column_parameters, load_statements
-from memory.store.memories import Memory, person_range, reread
+from memory.store.memories import Memory, reread
 from memory.store.projection import write_rows
 from memory.store.proposals import ask
 from memory.store.statements import (
@@ -250,10 +250,6 @@ async def _selected_keys(
     """Return the keys of the memories that a selection is about."""
     values = {**person.ids, **selection.parameters()}
     rows = await fetch_rows(connection, _SQL["choose"], values)
-    if selection.everything:
-        rows += await fetch_rows(
-            connection, _SQL["keys_in_store"], person_range(person)
-        )
     return keys_of(rows) | set(selection.keys)
 
 

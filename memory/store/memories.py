@@ -63,13 +63,12 @@ class Memory:
     @property
     def kind(self) -> str:
         """The name of its schema."""
-        return str(self.value.get("kind", "Memory"))
+        return str(self.value["kind"])
 
     @property
     def content(self) -> Json:
-        """The schema's fields; content of another shape, as other tools store it, is one field."""
-        content = self.value.get("content")
-        return dict(content) if isinstance(content, dict) else {"content": content}
+        """The schema's fields."""
+        return dict(self.value["content"])
 
     @cached_property
     def text(self) -> str:

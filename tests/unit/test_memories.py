@@ -31,16 +31,6 @@ def test_a_row_is_read_whole() -> None:
     assert (found.said_on, found.audiences) == ("2026-11-19", (PUBLIC,))
 
 
-def test_rows_of_other_tools_are_read_too() -> None:
-    """A row without a kind, or with a plain text as content, is a memory all the same."""
-    found = read({**row(), "value": {"content": "likes sushi"}})
-    assert (found.kind, found.content, found.sources) == (
-        "Memory",
-        {"content": "likes sushi"},
-        (),
-    )
-
-
 def test_another_persons_row_shows_nothing_at_all() -> None:
     """One foreign row among the person's own makes the whole read fail."""
     rows = [row(), row("chat.T1.U12.dm", "k2")]
