@@ -187,8 +187,9 @@ class Former:
         """Return what the memory model proposes and judges, and what is refused."""
         if not typed:
             return [], []
-        kinds = list(self.kinds)
-        known = await known_memories(self.pool, self.embedder, view, typed, kinds)
+        known = await known_memories(
+            self.pool, self.embedder, view, typed, self.kinds.keys()
+        )
         stored: list[str] = []
         for message in typed:
             stored += _stored_texts(message.original)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from memory.embeddings.embedder import Embedder
 from memory.formation.evidence import TypedMessage
@@ -41,7 +41,7 @@ async def known_memories(
     embedder: Embedder,
     view: MemoryView,
     messages: Sequence[TypedMessage],
-    kinds: Sequence[str],
+    kinds: Collection[str],
 ) -> dict[str, Memory]:
     """Return the memories of `kinds`, by key: all, or the nearest to what was typed.
 
@@ -49,16 +49,14 @@ async def known_memories(
     no connection held. Raises `EmbeddingsUnavailable`, also if the stored vectors are now of
     another model.
     """
-    shown = await newest(pool, view, kinds, MOST_KNOWN + 1)
+    shown = await newest(pool, view, MOST_KNOWN + 1)
     if not _fit(shown):
         sentences: dict[str, None] = {}
         for message in messages:
             sentences |= dict.fromkeys(message.sentence_texts)
         texts = list(sentences)[:_SENTENCES]
-        shown = await nearest_memories(
-            pool, embedder, view, texts, NEIGHBOURS, kinds=kinds
-        )
-    return {row.key: row for row in reversed(shown)}
+        shown = await nearest_memories(pool, embedder, view, texts, NEIGHBOURS)
+    return {row.key: row for row in reversed(shown) if row.kind in kinds}
 
 
 def _fit(memories: Sequence[Memory]) -> bool:

@@ -146,7 +146,7 @@ async def nearest_or_newest(
         _log.warning("memories were recalled without a search: %s", logged(error))
     if found:
         return Recalled(nearest=tuple(found))
-    found = await newest(pool, view, None, limit)
+    found = await newest(pool, view, limit)
     return Recalled(nearest=tuple(found), newest_only=True)
 
 
@@ -158,7 +158,7 @@ async def search_memories(
     A set of at most `limit` memories is returned whole, without an embedding call. If embeddings
     are unavailable, the newest memories are returned.
     """
-    found = await newest(pool, view, None, limit + 1)
+    found = await newest(pool, view, limit + 1)
     if len(found) <= limit:
         return found
     nearest = await nearest_or_newest(pool, embedder, view, query, limit)
@@ -188,14 +188,11 @@ async def nearest_memories(
     view: MemoryView,
     texts: Sequence[str],
     limit: int,
-    *,
-    kinds: Sequence[str] | None = None,
 ) -> list[Memory]:
     """Return at most `limit` memories in `view`, the nearest to each of `texts` in turn.
 
-    The distance is exact. If `kinds` are given, only those are returned. Makes one embedding call,
-    with no connection held. Raises `EmbeddingsUnavailable`, also if the stored vectors are of
-    another model.
+    The distance is exact. Makes one embedding call, with no connection held. Raises
+    `EmbeddingsUnavailable`, also if the stored vectors are of another model.
     """
     vectors = await embedder.embed(texts)
     values = {
@@ -210,10 +207,7 @@ async def nearest_memories(
         rows = []
     if not rows and not await _is_comparable(pool, view, embedder.space):
         raise EmbeddingsUnavailable("The memories are embedded with another model now.")
-    found = list(read_in_view(rows, view).values())
-    if kinds is not None:
-        found = [memory for memory in found if memory.kind in kinds]
-    return found[:limit]
+    return list(read_in_view(rows, view).values())[:limit]
 
 
 async def _is_comparable(pool: Pool, view: MemoryView, space: EmbeddingSpace) -> bool:

@@ -17,11 +17,10 @@ WHERE prefix = %(prefix)s AND (expires_at IS NULL OR expires_at > now())
 ORDER BY created_at, key LIMIT %(most)s;
 
 -- name: newest
--- All rows of the newest memories of these kinds.
+-- All rows of the newest memories.
 WITH newest AS (
     SELECT key, max(updated_at) AS updated_at FROM store
     WHERE prefix = ANY(%(prefixes)s) AND (expires_at IS NULL OR expires_at > now())
-        AND (%(kinds)s::text[] IS NULL OR value->>'kind' = ANY(%(kinds)s))
     GROUP BY key
     ORDER BY updated_at DESC, key LIMIT %(limit)s
 )

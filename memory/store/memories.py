@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -244,16 +244,10 @@ async def read_card(
     return read_own(rows, owner)
 
 
-async def newest(
-    pool: Pool, view: MemoryView, kinds: Sequence[str] | None, limit: int
-) -> list[Memory]:
-    """Return at most `limit` memories in `view`, of `kinds` if given, newest first."""
-    found = await person_statement(
-        pool,
-        view.person,
-        _SQL["newest"],
-        {"prefixes": view.prefixes, "kinds": kinds and list(kinds), "limit": limit},
-    )
+async def newest(pool: Pool, view: MemoryView, limit: int) -> list[Memory]:
+    """Return at most `limit` memories in `view`, newest first."""
+    values = {"prefixes": view.prefixes, "limit": limit}
+    found = await person_statement(pool, view.person, _SQL["newest"], values)
     return list(read_in_view(found, view).values())
 
 
