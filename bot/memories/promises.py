@@ -29,8 +29,7 @@ from bot.slack.messages import API_TEAM
 from bot.slack.posting import find_posted, post_once
 from bot.ui.blocks import Payload
 from bot.ui.promise_payloads import reminder_payload
-from bot.ui.promises import Reminder
-from memory import DM, Person, Pool
+from memory import DM, Memory, Person, Pool
 from memory.postgres import (
     execute_statement,
     fetch_rows,
@@ -84,16 +83,16 @@ async def remind(app: App, team: str, user: str) -> None:
     if person.team_id == API_TEAM:
         return
     await _settle_interrupted(app, person)
-    reminders = await _reminders_to_post(app, person)
-    if reminders is None:
+    promises = await _reminders_to_post(app, person)
+    if promises is None:
         return
-    keys = [one.memory.key for one in reminders]
+    keys = [promise.key for promise in promises]
     # What is not posted now is due again if the promise is opened again, or memory switched on.
     await person_statement(app.pool, person, _SQL["release"], {"keys": keys})
-    if not reminders:
+    if not promises:
         return
     localizer = await app.people.localizer(person)
-    payload = reminder_payload(localizer, reminders)
+    payload = reminder_payload(localizer, promises)
     message = uuid4()
     values = {"dm": DM, "message": message, "keys": keys}
     [begun] = await person_statement(app.pool, person, _SQL["begin_post"], values)
@@ -108,8 +107,8 @@ async def remind(app: App, team: str, user: str) -> None:
     await person_statement(app.pool, person, _SQL["note_posted"], posted)
 
 
-async def _reminders_to_post(app: App, person: Person) -> list[Reminder] | None:
-    """Return the newest stored reminder of each promise; none while memory is off.
+async def _reminders_to_post(app: App, person: Person) -> list[Memory] | None:
+    """Return the promises with a stored reminder; none while memory is off.
 
     None if the operator allows no reminders to the person, or they have not agreed to memory.
     """
@@ -120,13 +119,9 @@ async def _reminders_to_post(app: App, person: Person) -> list[Reminder] | None:
         if settings.off(app.settings.consent) or person_refusal(app.settings, person):
             return None
         rows = await fetch_rows(connection, _SQL["to_post"], person.ids)
-        newest = {row["key"]: row for row in rows}
-        memories = await reread(connection, person, newest)
-    reminders = []
-    for key, row in newest.items():
-        if key in memories:
-            reminders.append(Reminder(memories[key], row["due_time"]))
-    return reminders
+        keys = [row["key"] for row in rows]
+        promises = await reread(connection, person, keys)
+    return [promises[key] for key in keys if key in promises]
 
 
 async def _settle_interrupted(app: App, person: Person) -> None:

@@ -21,10 +21,11 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND message_id IS NOT NULL AND t
 GROUP BY reminders.message_id;
 
 -- name: to_post
--- The stored reminders of promises that are open and due at that time, the earliest first.
-SELECT key, due_time FROM promise_reminders
+-- The open promises with a stored reminder that is still due then, the earliest first.
+SELECT key FROM promise_reminders
 WHERE team_id = %(team)s AND user_id = %(user)s AND is_stored AND ts IS NULL
-ORDER BY at, key;
+GROUP BY key
+ORDER BY min(at), key;
 
 -- name: begin_post
 -- Name the message that is posted next. Returns its conversation, if that is known.

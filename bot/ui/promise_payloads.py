@@ -19,12 +19,11 @@ from bot.ui.blocks import (
     section,
 )
 from bot.ui.lines import content_line, promise_details, promise_line
-from bot.ui.promises import Reminder, due_line, is_on_its_day, is_open, is_past
+from bot.ui.promises import due_line, is_on_its_day, is_open
 from memory import Change, Memory
 
 # Each reminder takes two blocks, and a message has at most fifty.
 _MOST_REMINDERS = 15
-_HEADINGS = ("reminder_now", "reminder_soon", "reminder_today", "reminder_open")
 _ROW = "promise-"
 ROW_BUTTONS = "-buttons"  # after the id of a row: the block of its buttons below it
 
@@ -62,25 +61,19 @@ def promise_told(
     return localizer.say("promise_when", line=line), buttons
 
 
-def reminder_payload(localizer: Localizer, reminders: Sequence[Reminder]) -> Payload:
+def reminder_payload(localizer: Localizer, promises: Sequence[Memory]) -> Payload:
     """Return the message that reminds of promises, one row with its buttons for each.
 
-    Those that were asked for at this time come first, then what somebody waits for soon, then those
-    of the day, then those that are late or were put off. Promises that do not fit are counted.
+    Promises that do not fit are counted.
     """
-    shown = reminders[:_MOST_REMINDERS]
-    lines: list[str] = []
-    blocks: list[Block] = []
-    for heading in _HEADINGS:
-        promises = [one for one in shown if _heading_of(localizer, one) == heading]
-        if promises:
-            title = localizer.say(heading)
-            lines.append(title)
-            blocks.append(section(title))
-        for one in promises:
-            lines.append(promise_line(localizer, one.memory))
-            blocks += _reminder_row(localizer, one)
-    left = len(reminders) - len(shown)
+    title = localizer.say("reminder_title")
+    lines = [title]
+    blocks = [section(title)]
+    shown = promises[:_MOST_REMINDERS]
+    for promise in shown:
+        lines.append(promise_line(localizer, promise))
+        blocks += _reminder_row(localizer, promise)
+    left = len(promises) - len(shown)
     if left:
         more = localizer.say("forget_more", count=left)
         lines.append(more)
@@ -88,24 +81,10 @@ def reminder_payload(localizer: Localizer, reminders: Sequence[Reminder]) -> Pay
     return {"text": fitted("\n".join(lines), FALLBACK_LIMIT), "blocks": blocks}
 
 
-def _heading_of(localizer: Localizer, reminder: Reminder) -> str:
-    """Return the key of the heading above a reminder."""
-    content = reminder.memory.content
-    if reminder.due_time and not content.get("to"):
-        return "reminder_now"
-    if is_past(localizer, content):
-        return "reminder_open"
-    if reminder.due_time:
-        return "reminder_soon"
-    if content.get("due") == localizer.today().isoformat():
-        return "reminder_today"
-    return "reminder_open"
-
-
-def _reminder_row(localizer: Localizer, reminder: Reminder) -> list[Block]:
-    text = promise_details(localizer, reminder.memory)
-    buttons = promise_buttons(localizer, reminder.memory)
-    row = f"{_ROW}{reminder.memory.key}"
+def _reminder_row(localizer: Localizer, promise: Memory) -> list[Block]:
+    text = promise_details(localizer, promise)
+    buttons = promise_buttons(localizer, promise)
+    row = f"{_ROW}{promise.key}"
     return [
         section(text, block_id=row),
         actions(*buttons, block_id=f"{row}{ROW_BUTTONS}"),

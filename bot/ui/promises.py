@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from bot.locale import Localizer
-from memory import Memory
 from memory.model import PROMISE_KIND, Content
-
-
-@dataclass(frozen=True, slots=True)
-class Reminder:
-    """One reminder of a promise: in the morning, or for its `due_time`, ``HH:MM``."""
-
-    memory: Memory
-    due_time: str = ""
 
 
 def is_open(kind: str, content: Content) -> bool:

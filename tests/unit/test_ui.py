@@ -97,7 +97,6 @@ from bot.ui.payloads import (
     with_others,
 )
 from bot.ui.promise_payloads import is_row, reminder_payload, with_row_replaced
-from bot.ui.promises import Reminder
 from bot.ui.shaping import Shaping, shaping_view
 from memory import SCHEMAS, Change, Memory, Question, Selection
 from memory.model import PROMISE_KIND
@@ -581,26 +580,21 @@ PROMISES = st.builds(
     created_at=MOMENTS,
     updated_at=MOMENTS,
 )
-REMINDERS = st.builds(
-    Reminder,
-    PROMISES,
-    st.sampled_from(["", "12:00"]),
-)
 
 
-@given(READERS, st.lists(REMINDERS, min_size=1, max_size=20), done())
+@given(READERS, st.lists(PROMISES, min_size=1, max_size=20), done())
 def test_every_reminder_fits(
-    localizer: Localizer, reminders: list[Reminder], said: Done
+    localizer: Localizer, promises: list[Memory], said: Done
 ) -> None:
     """Each promise that is shown has its row; what was done takes the place of one row alone."""
-    message = reminder_payload(localizer, reminders)
+    message = reminder_payload(localizer, promises)
     message_fits(message)
     rows = [
         block["block_id"]
         for block in message["blocks"]
         if is_row(block.get("block_id", ""))
     ]
-    assert len(rows) == 2 * min(len(reminders), 15)
+    assert len(rows) == 2 * min(len(promises), 15)
     for clicked in rows[:2]:
         answered = with_row_replaced(message, clicked, done_payload(localizer, said))
         message_fits(answered)
