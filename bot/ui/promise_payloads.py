@@ -19,7 +19,7 @@ from bot.ui.blocks import (
     section,
 )
 from bot.ui.lines import content_line, promise_details, promise_line
-from bot.ui.promises import due_line, is_on_its_day, is_open
+from bot.ui.promises import is_open
 from memory import Change, Memory
 
 # Each reminder takes two blocks, and a message has at most fifty.
@@ -34,24 +34,17 @@ def promise_told(
     """Return the line and the buttons of a change that made or changed an open promise.
 
     Returns None for any other change. `reminder` is when the person is reminded next; if it is
-    None, they are asked for a day. What nobody waits for is due when the person is reminded: its
-    line says one time, that which the person named if they named one.
+    None, they are asked for a day.
     """
     if change.after is None or change.undone_at is not None:
         return None
     if not is_open(change.kind, change.after):
         return None
-    content = change.after
+    line = content_line(localizer, change.kind, change.after)
     if reminder is not None:
         when = localizer.plain_minute(reminder)
-        if not content.get("to") and is_on_its_day(localizer, content, reminder):
-            if content.get("due_time"):
-                when = due_line(localizer, content)
-            content = {**content, "due": None, "due_time": None}
-        line = content_line(localizer, change.kind, content)
         told = localizer.say("promise_remind", line=line, when=when)
         return told, [button(localizer.say("menu_edit"), Edit(key=change.key))]
-    line = content_line(localizer, change.kind, content)
     tomorrow = Snooze(key=change.key)
     pick = Edit(key=change.key, picks_day=True)
     buttons = [
