@@ -72,13 +72,11 @@ from bot.ui.lines import (
     changes_line,
     ends_promise,
     memory_line,
-    promise_details,
-    promise_line,
     refusal_line,
     sentence_of,
 )
 from bot.ui.panel import Click, Done, undo_of
-from bot.ui.promise_payloads import promise_buttons
+from bot.ui.promise_payloads import promise_answers
 from bot.ui.promises import is_due_after, is_open
 from bot.ui.shaping import shaping_view
 from memory import (
@@ -287,7 +285,7 @@ async def _snooze(app: App, click: Click, act: Snooze) -> Done:
         raise ChangedSince("The promise is due on a later day now.")
     await snooze(app.pool, click.person, act.key, tomorrow)
     await _update_notices_of(app, click, {act.key})
-    line = click.localizer.say("snoozed", what=promise_line(click.localizer, memory))
+    line = click.localizer.say("snoozed", what=memory_line(click.localizer, memory))
     return Done(line=line, undo=UndoSnooze(key=act.key, day=tomorrow))
 
 
@@ -305,8 +303,10 @@ async def _undo_snooze(app: App, click: Click, act: UndoSnooze) -> Result:
 
 def _promise_again(click: Click, memory: Memory) -> Done:
     """Return a promise as a reminder shows it."""
-    text = promise_details(click.localizer, memory)
-    return Done(line=text, buttons=promise_buttons(click.localizer, memory))
+    return Done(
+        line=memory_line(click.localizer, memory),
+        buttons=promise_answers(click.localizer, memory),
+    )
 
 
 async def _undo(app: App, click: Click, act: Undo) -> Done:

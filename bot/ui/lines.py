@@ -149,22 +149,6 @@ def _promise_details(localizer: Localizer, content: Content) -> list[str]:
     return details
 
 
-def promise_line(localizer: Localizer, memory: Memory) -> str:
-    """Return what was promised, to whom and by when, as one line of mrkdwn."""
-    what = subject(memory.kind, memory.content)
-    line = _with_details(localizer, what, _promise_details(localizer, memory.content))
-    return as_mrkdwn(one_line(line))
-
-
-def promise_details(localizer: Localizer, memory: Memory) -> str:
-    """Return a promise as a row of a reminder: what, and, below it, to whom and by when."""
-    what = as_mrkdwn(one_line(subject(memory.kind, memory.content)))
-    details = _promise_details(localizer, memory.content)
-    if not details:
-        return f"*{what}*"
-    return f"*{what}*\n{as_mrkdwn(' · '.join(details))}"
-
-
 def sentence_of(memory: Memory) -> str:
     """Return the sentence of a memory's newest source, which was judged; "" if it is gone."""
     if not memory.sources:

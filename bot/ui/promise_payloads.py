@@ -18,7 +18,7 @@ from bot.ui.blocks import (
     fitted,
     section,
 )
-from bot.ui.lines import content_line, promise_details, promise_line
+from bot.ui.lines import content_line, memory_line
 from bot.ui.promises import is_open
 from memory import Change, Memory
 
@@ -64,8 +64,12 @@ def reminder_payload(localizer: Localizer, promises: Sequence[Memory]) -> Payloa
     blocks = [section(title)]
     shown = promises[:_MOST_REMINDERS]
     for promise in shown:
-        lines.append(promise_line(localizer, promise))
-        blocks += _reminder_row(localizer, promise)
+        line = memory_line(localizer, promise)
+        lines.append(line)
+        row = f"{_ROW}{promise.key}"
+        blocks.append(section(line, block_id=row))
+        answers = promise_answers(localizer, promise)
+        blocks.append(actions(*answers, block_id=f"{row}{ROW_BUTTONS}"))
     left = len(promises) - len(shown)
     if left:
         more = localizer.say("forget_more", count=left)
@@ -74,26 +78,9 @@ def reminder_payload(localizer: Localizer, promises: Sequence[Memory]) -> Payloa
     return {"text": fitted("\n".join(lines), FALLBACK_LIMIT), "blocks": blocks}
 
 
-def _reminder_row(localizer: Localizer, promise: Memory) -> list[Block]:
-    text = promise_details(localizer, promise)
-    buttons = promise_buttons(localizer, promise)
-    row = f"{_ROW}{promise.key}"
-    return [
-        section(text, block_id=row),
-        actions(*buttons, block_id=f"{row}{ROW_BUTTONS}"),
-    ]
-
-
-def promise_buttons(localizer: Localizer, memory: Memory) -> list[Block]:
-    """Return the buttons with which a person answers a reminder."""
-    buttons = promise_answers(localizer, memory)
-    buttons[0]["style"] = "primary"
-    return buttons
-
-
 def promise_answers(localizer: Localizer, memory: Memory) -> list[Block]:
     """Return a button for each thing that can become of a promise which is due."""
-    what = promise_line(localizer, memory)
+    what = memory_line(localizer, memory)
     answers: dict[str, ButtonAct] = {
         "promise_done": ChangePromise(key=memory.key, to="done"),
         "promise_tomorrow": Snooze(key=memory.key),

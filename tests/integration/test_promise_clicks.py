@@ -204,8 +204,8 @@ async def test_an_answer_to_a_reminder_changes_the_promise(
     await ann.press(reminder, "promise", key=key, to=state)
     await becomes(ann, (before, None, state))
     answered = {**await ann.changed(reminder), "channel": "dm"}
-    assert "*the minutes*" in shown(answered)
-    assert "*the Q3 figures*" not in shown(answered)
+    assert "the minutes" in shown(answered)
+    assert [one for one in elements(answered) if key in one["value"]] == []
     assert ann.sentence(f"promise_line_{state}", what="").strip("：") in shown(answered)
     notice = await update_notice(ann, notice)
     assert ann.sentence(f"promise_line_{state}", what="").strip("：") in shown(notice)

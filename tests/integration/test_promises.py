@@ -274,10 +274,10 @@ async def test_the_promises_of_a_day_come_in_one_message(app: App) -> None:
     text = shown(reminder)
     assert say("en", "reminder_title") in text
     for what in ("a review", "the minutes", "the slides"):
-        assert text.count(what) == 1
+        assert what in text
     assert "the plan" not in text
     for due in (TODAY, YESTERDAY, evening):
-        assert f"to Mia · by {due_line(Localizer('en'), due)}" in text
+        assert f"(to Mia, by {due_line(Localizer('en'), due)})" in text
 
 
 async def test_many_promises_of_one_person_hide_nobodys(app: App) -> None:
