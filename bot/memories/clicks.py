@@ -195,10 +195,7 @@ async def _open_edit(app: App, click: Click, act: Edit) -> Done | SlackView:
     schema = _schema_of(app, memory.kind)
     if schema is None:
         return click.say("edit_no_form")
-    localizer = click.localizer
-    return forms.edit_form(
-        localizer, schema, memory, click.place, picks_day=act.picks_day
-    )
+    return forms.edit_form(click.localizer, schema, memory, click.place)
 
 
 async def _open_share(app: App, click: Click, act: Share) -> Done | SlackView:

@@ -111,11 +111,10 @@ class Answer(_Act):
 
 
 class Edit(_Act):
-    """Open the form of a memory; `picks_day`: of a promise, to give it a day."""
+    """Open the form of a memory."""
 
     act: Literal["edit"] = "edit"
     key: str
-    picks_day: bool = False
 
 
 class Forget(_Act):

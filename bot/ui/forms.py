@@ -154,25 +154,16 @@ def edit_form(
     schema: type[BaseModel],
     memory: Memory,
     place: Place,
-    *,
-    picks_day: bool = False,
 ) -> SlackView:
-    """Return the form of a memory with what it says now; `schema` is that of its kind.
-
-    With `picks_day` the day of a promise is required.
-    """
-    title = "promise_pick" if picks_day else "menu_edit"
+    """Return the form of a memory with what it says now; `schema` is that of its kind."""
     blocks: list[Block] = []
-    fields = fields_of(schema, memory.content)
-    if picks_day and "due" in fields:
-        fields["due"] = {**fields["due"], "required": True}
-    for name, rules in fields.items():
+    for name, rules in fields_of(schema, memory.content).items():
         blocks.append(_field_input(localizer, schema, memory, name, rules))
     blocks.append(_audience_input(localizer, audience_of(memory)))
     act = SaveMemory(
         place=place, key=memory.key, kind=memory.kind, seen=memory.updated_at
     )
-    return _form(localizer, act, title, "form_save", blocks)
+    return _form(localizer, act, "menu_edit", "form_save", blocks)
 
 
 def _field_input(

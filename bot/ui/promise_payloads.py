@@ -46,7 +46,7 @@ def promise_told(
         told = localizer.say("promise_remind", line=line, when=when)
         return told, [button(localizer.say("menu_edit"), Edit(key=change.key))]
     tomorrow = Snooze(key=change.key)
-    pick = Edit(key=change.key, picks_day=True)
+    pick = Edit(key=change.key)
     buttons = [
         button(localizer.say("promise_tomorrow"), tomorrow),
         button(localizer.say("promise_pick"), pick),

@@ -47,16 +47,6 @@ def form(
     return edit_form(Localizer(language), schema, one, Place())
 
 
-def test_the_form_that_picks_a_day_does_not_go_without_one() -> None:
-    """Slack itself keeps it open; in the form of *Edit* the day may be removed."""
-    promise = memory(kind="Promise", promise="the minutes", state="open")
-    for picks_day in (True, False):
-        view = edit_form(EN, Promise, promise, Place(), picks_day=picks_day)
-        [due] = [one for one in view["blocks"] if one["block_id"] == "field.due"]
-        assert due.get("optional", False) is not picks_day
-        assert (view["title"]["text"] == say("en", "promise_pick")) is picks_day
-
-
 @pytest.mark.parametrize(("to", "key"), [("Mia", "field"), (None, "reminder")])
 def test_a_form_asks_for_a_reminder_otherwise_than_for_a_promise(
     to: str | None, key: str
