@@ -175,7 +175,7 @@ def _field_input(
 ) -> Block:
     """Return the input of a field with its value in `memory`."""
     if schema in SCHEMAS:
-        label = _label(localizer, memory, name)
+        label = localizer.say(f"field_{name}")
     else:
         # An operator's kind has titles instead of labels in each language.
         label = str(rules.get("title", name))[:100]
@@ -187,13 +187,6 @@ def _field_input(
         hint = _range(localizer, rules)
     optional = not rules["required"]
     return input_block(_block_id(name), label, element, optional=optional, hint=hint)
-
-
-def _label(localizer: Localizer, memory: Memory, name: str) -> str:
-    """Return the label of a field of a built-in kind; a promise to nobody is a reminder."""
-    if memory.kind == PROMISE_KIND and not text_of(memory.content, "to"):
-        return localizer.say(f"reminder_{name}")
-    return localizer.say(f"field_{name}")
 
 
 def add_form(localizer: Localizer, place: Place) -> SlackView:

@@ -47,17 +47,6 @@ def form(
     return edit_form(Localizer(language), schema, one, Place())
 
 
-@pytest.mark.parametrize(("to", "key"), [("Mia", "field"), (None, "reminder")])
-def test_a_form_asks_for_a_reminder_otherwise_than_for_a_promise(
-    to: str | None, key: str
-) -> None:
-    """Nobody promised to water the plants, and the reminder comes at its time, not before it."""
-    view = form(Promise, {"promise": "water the plants", "to": to, "state": "open"})
-    labels = {block["block_id"]: block["label"]["text"] for block in view["blocks"]}
-    for name in ("promise", "due", "due_time"):
-        assert labels[f"field.{name}"] == say("en", f"{key}_{name}")
-
-
 def state(**values: Any) -> Answers:
     """Return ``view.state.values``: a text, or the value of an option."""
     return {
