@@ -29,18 +29,15 @@ from bot.ui.acts import Remember, Undo
 from bot.ui.blocks import Block, as_mrkdwn
 from bot.ui.forms import field_error
 from bot.ui.lines import (
-    changes_line,
     notable_changes,
     off_line,
     question_line,
     refusal_line,
 )
 from bot.ui.panel import Click, Done, answer_buttons
-from bot.ui.payloads import on_button, refusal_done
-from bot.ui.promise_payloads import promise_told
+from bot.ui.payloads import lines_told, on_button, open_promises, refusal_done
 from memory import (
     DM,
-    Change,
     ChangedSince,
     ChangeGone,
     EmbeddingsUnavailable,
@@ -406,38 +403,25 @@ class _Request:
         if not (stored or questions or left) and len(refused) == 1:
             return refusal_done(localizer, refused[0], facts=self.app.stores_facts)
         lines: list[str] = []
-        buttons: Sequence[Block] = ()
+        buttons: list[Block] = []
         undo: Undo | None = None
         if stored:
-            line, buttons = await self._stored_line(stored)
-            lines.append(line)
+            keys = [change.key for change in stored]
+            reminders = await next_reminders(pool, person, keys)
+            promises = open_promises(localizer, stored, reminders)
+            lines, buttons = lines_told(localizer, stored, promises)
             undo = Undo(what="notice", ids=(self.batch,))
         if questions:
             lines.append(question_line(localizer, questions[0]))
             buttons = answer_buttons(localizer, questions[0])
-        reasons = dict(left)
         for one in refused:
-            reasons[one.sentence] = refusal_line(localizer, one.reason, one.sentence)
-        for sentence, reason in reasons.items():
-            lines.append(_left_line(localizer, sentence, reason))
+            lines.append(refusal_line(localizer, one.reason, one.sentence))
+        for line, why in left.items():
+            said = localizer.say("row_said", what=as_mrkdwn(line))
+            lines.append(localizer.say("explained", what=said, more=why))
         if not lines:
             lines.append(localizer.say("add_known"))
         return Done(line="\n".join(lines), undo=undo, buttons=buttons)
-
-    async def _stored_line(
-        self, stored: Sequence[Change]
-    ) -> tuple[str, Sequence[Block]]:
-        """Return what was stored as one line, and the buttons of a single promise."""
-        localizer = self.click.localizer
-        if len(stored) == 1:
-            [change] = stored
-            reminders = await next_reminders(
-                self.app.pool, self.click.person, [change.key]
-            )
-            promised = promise_told(localizer, change, reminders.get(change.key))
-            if promised is not None:
-                return promised
-        return changes_line(localizer, stored), ()
 
 
 def _refused_by_verdict(formed: FormationResult) -> dict[PersonMessage, Refusal]:
@@ -455,12 +439,3 @@ def _refused_by_verdict(formed: FormationResult) -> dict[PersonMessage, Refusal]
         if message not in formed.accepted:
             refused.setdefault(message, one)
     return refused
-
-
-def _left_line(localizer: Localizer, line: str, reason: str) -> str:
-    shown = as_mrkdwn(redact(line).text)
-    if shown in reason:
-        return reason
-    return localizer.say(
-        "explained", what=localizer.say("row_said", what=shown), more=reason
-    )

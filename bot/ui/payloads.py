@@ -85,7 +85,7 @@ def notice_payload(
     `thread` is the key of the notice's thread: a button switches memory off there, because Slack
     accepts no commands in a thread.
     """
-    promises = _open_promises(localizer, newest, reminders)
+    promises = open_promises(localizer, newest, reminders)
     ended = _ended_since(batch, newest)
     lines, buttons = _told(localizer, batch, changes, promises, ended, thread)
     blocks = [note(line) for line in lines]
@@ -122,7 +122,7 @@ def _told(
         line = change_line(localizer, ended)
         undo = Undo(what="changes", ids=(ended.id,))
         return [line], [explained_button(localizer, "undo_button", undo, line)]
-    lines, buttons = _lines_told(localizer, told, promises)
+    lines, buttons = lines_told(localizer, told, promises)
     if all(one.undone_at for one in changes):
         return lines, buttons
     undo = Undo(what="notice", ids=(batch,))
@@ -132,7 +132,7 @@ def _told(
     return lines, buttons
 
 
-def _lines_told(
+def lines_told(
     localizer: Localizer,
     told: Sequence[Change],
     promises: Sequence[tuple[str, list[Block]]],
@@ -165,7 +165,7 @@ def _ended_since(batch: UUID, newest: Sequence[Change]) -> Change | None:
     return None
 
 
-def _open_promises(
+def open_promises(
     localizer: Localizer, newest: Sequence[Change], reminders: Mapping[str, datetime]
 ) -> list[tuple[str, list[Block]]]:
     """Return the line and the buttons of each promise that is still open."""
