@@ -277,7 +277,8 @@ async def test_the_promises_of_a_day_come_in_one_message(app: App) -> None:
         assert what in text
     assert "the plan" not in text
     for due in (TODAY, YESTERDAY, evening):
-        assert f"(to Mia, by {due_line(Localizer('en'), due)})" in text
+        day = due_line(Localizer("en"), due).replace("\u202f", " ")
+        assert f"(to Mia, by {day})" in text
 
 
 async def test_many_promises_of_one_person_hide_nobodys(app: App) -> None:
