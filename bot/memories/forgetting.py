@@ -71,9 +71,10 @@ async def nothing_to_forget(
 async def forget_question_about(
     app: App, person: Person, localizer: Localizer, selection: Selection
 ) -> Done | None:
-    """Return the question whether to forget a selection; None if its memories do not exist.
+    """Return the question whether to forget everything, memories, a message or a period.
 
-    Messages, or what was said in a period, may be stored even if there is no memory of them.
+    Returns None if the memories do not exist. Of a message, or of what was said in a period, texts
+    may be stored even if there is no memory of them.
     """
     if selection.everything:
         return forget_everything_question(localizer)
@@ -83,11 +84,7 @@ async def forget_question_about(
             return None
         return forget_question(localizer, memories)
     found = await selected(app.pool, person, selection)
-    if not (found or selection.messages or selection.until):
-        return None
-    lines: list[str] = []
-    if selection.messages or selection.until:
-        lines.append(await _texts_of(app, person, localizer, selection))
+    lines = [await _texts_of(app, person, localizer, selection)]
     lines += [memory_line(localizer, memory) for memory in found[:_NAMED]]
     more = len(found) - _NAMED
     if more > 0:
@@ -265,20 +262,14 @@ async def _restored(app: App, click: Click, restored: Sequence[Memory]) -> Done:
     keys = {memory.key for memory in restored}
     questions = await open_questions(app.pool, click.person)
     asked = [question for question in questions if question.said.key in keys]
-    if not asked:
-        return Done(line=_restored_line(localizer, restored))
-    if click.place.position is not None:
-        what = localizer.say("counted_memories", count=len(restored))
-        return Done(line=localizer.say("restored", what=what))
     contradicted = {question.said.key for question in asked}
     others = [memory for memory in restored if memory.key not in contradicted]
-    lines: list[str] = []
-    if others:
-        lines.append(_restored_line(localizer, others))
-    lines.append(question_line(localizer, asked[0]))
-    if len(asked) > 1:
-        lines.append(localizer.say("notice_questions", count=len(asked) - 1))
-    return Done(line="\n".join(lines), buttons=answer_buttons(localizer, asked[0]))
+    line = _restored_line(localizer, others)
+    if not asked or click.place.position is not None:
+        return Done(line=line)
+    question = question_line(localizer, asked[0])
+    buttons = answer_buttons(localizer, asked[0])
+    return Done(line=f"{line}\n{question}", buttons=buttons)
 
 
 def _restored_line(localizer: Localizer, restored: Sequence[Memory]) -> str:
