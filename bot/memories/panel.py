@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -19,12 +18,11 @@ from bot.people import (
     refusal_in,
 )
 from bot.ui.acts import Position
-from bot.ui.blocks import as_mrkdwn, escaped
+from bot.ui.blocks import as_mrkdwn, bulleted, button, escaped
 from bot.ui.cards import MOST_LINES
 from bot.ui.lines import change_line, kept_for, memory_line
 from bot.ui.panel import PAGE_SIZE, Content, Done
-from bot.ui.payloads import list_done
-from memory import Person, list_changes, list_memories, open_questions
+from memory import Person, list_changes, open_questions
 from memory.model import MessageKey, provider_and_name
 from memory.postgres import Connection, fetch_rows, load_statements, person_transaction
 from memory.store import (
@@ -37,7 +35,7 @@ from memory.store import (
 
 _SQL = load_statements("bot", "panel")
 
-_NEWEST = 5  # memories or changes that are listed in a message
+_FIRST = 5  # memories or changes that are listed in a message
 
 
 async def read_panel(
@@ -163,48 +161,33 @@ async def _with_kept(app: App, person: Person, content: Content) -> Content:
     return replace(content, kept=lines, viewer=person, found=found)
 
 
-async def newest_done(
+async def short_list(
     app: App, person: Person, localizer: Localizer, position: Position
 ) -> Done:
-    """Return the newest memories, those with some words, or changes, with *Show All*.
+    """Return the first lines of the panel's list at a position, with *Show All*.
 
-    Messages of the person that are not read yet are counted below the list, and their formation is
+    Messages of the person that are not read yet are counted below it, and their formation is
     scheduled.
     """
     async with person_transaction(app.pool, person) as connection:
         settings = await read_settings(connection, person)
         unformed = await _schedule_unformed(app, connection, person, settings)
-    notes = []
-    if unformed:
-        notes.append(localizer.say("messages_unformed", count=unformed))
     if position.list == "changes":
-        return await _newest_changes(app, person, localizer, position, notes)
-    if position.of:
-        page = await memory_page(app.pool, person, position.of, size=_NEWEST)
-        found = page.memories
-        none = localizer.say("panel_no_match", words=as_mrkdwn(position.of))
+        title = localizer.say("changes_title")
+        none = localizer.say("changes_none")
+        changes = await list_changes(app.pool, person, limit=_FIRST)
+        lines = [change_line(localizer, one) for one in changes]
     else:
-        memories = await list_memories(app.pool, person)
-        found = memories[:_NEWEST]
+        title = localizer.say("panel_title")
         none = localizer.say("panel_none")
-    if not found:
-        return Done(line="\n".join([none, *notes]))
-    lines = [memory_line(localizer, memory) for memory in found]
-    return list_done(localizer, localizer.say("panel_title"), lines, notes, position)
-
-
-async def _newest_changes(
-    app: App,
-    person: Person,
-    localizer: Localizer,
-    position: Position,
-    notes: Sequence[str],
-) -> Done:
-    changes = await list_changes(app.pool, person, limit=_NEWEST)
-    if not changes:
-        return Done(line="\n".join([localizer.say("changes_none"), *notes]))
-    lines = [change_line(localizer, one) for one in changes]
-    return list_done(localizer, localizer.say("changes_title"), lines, notes, position)
+        if position.of:
+            none = localizer.say("panel_no_match", words=as_mrkdwn(position.of))
+        page = await memory_page(app.pool, person, position.of, size=_FIRST)
+        lines = [memory_line(localizer, memory) for memory in page.memories]
+    text = f"*{title}*\n{bulleted(lines)}" if lines else none
+    if unformed:
+        text += "\n" + localizer.say("messages_unformed", count=unformed)
+    return Done(line=text, buttons=[button(localizer.say("show_all"), position)])
 
 
 def data_handling(

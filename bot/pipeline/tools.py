@@ -29,7 +29,7 @@ from bot.memories.forgetting import (
     receipt_of_message,
 )
 from bot.memories.kept_lines_acts import keep_words
-from bot.memories.panel import newest_done
+from bot.memories.panel import short_list
 from bot.memories.switches import EVERYWHERE, MORNING, turn_off, turn_on
 from bot.notices import add_notice
 from bot.people import read_memory_state
@@ -75,7 +75,7 @@ KEEP_TOOL = "keep_for_channel"
 
 _SETTINGS = """\
 Show or change how this person is remembered, only when they ask. Actions:
-open: shows the newest memories, and a button for all; `words` search it; \
+open: shows the first memories, and a button for all; `words` search it; \
 list changes: recent changes with Undo; list settings: settings, export, deleting. Do not repeat it.
 pause: nothing is read or remembered until `until`, without it until resume.
 incognito: the same in this thread only; `where` is whole_conversation if they say that.
@@ -282,7 +282,7 @@ class Toolbox:
             question = await self._forget_question(Selection(keys=keys))
             self._shown["forget memories"] = question
         if self._shown_list is not None:
-            self._shown["open"] = await self._newest(self._shown_list)
+            self._shown["open"] = await self._short_list(self._shown_list)
 
     def _redacted(self, text: str) -> str:
         return redact(text, self._turn.removed).text
@@ -321,7 +321,7 @@ class Toolbox:
         return _error(f"`action` is one of {', '.join(ACTIONS)}.")
 
     async def _open(self, given: Arguments) -> Output:
-        """Show the newest of a list in a direct message, or else the button that opens it."""
+        """Show the beginning of a list in a direct message, or else the button that opens it."""
         typed = str(given.get("words") or "").split()
         words = await self._stored(" ".join(typed))
         opens: Position | Open = Position(of=words)
@@ -331,14 +331,14 @@ class Toolbox:
             opens = Open(form="settings")
         if self._message.audience == DM and isinstance(opens, Position):
             self._shown_list = opens
-            self._shown["open"] = await self._newest(opens)
+            self._shown["open"] = await self._short_list(opens)
         else:
             self._shown_list = None
             self._shown["open"] = open_done(self._localizer, opens)
         return {"shown_privately": True}
 
-    async def _newest(self, position: Position) -> Done:
-        return await newest_done(
+    async def _short_list(self, position: Position) -> Done:
+        return await short_list(
             self._app, self._message.person, self._localizer, position
         )
 

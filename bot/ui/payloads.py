@@ -24,7 +24,6 @@ from bot.ui.blocks import (
     Payload,
     actions,
     as_mrkdwn,
-    bulleted,
     button,
     explained_button,
     note,
@@ -253,19 +252,6 @@ def _forget_rows(localizer: Localizer, memories: Sequence[Memory]) -> list[Block
         forget = explained_button(localizer, "menu_forget", act, line, style="danger")
         rows.append(section(text, forget))
     return rows
-
-
-def list_done(
-    localizer: Localizer,
-    title: str,
-    lines: Sequence[str],
-    notes: Sequence[str],
-    position: Position,
-) -> Done:
-    """Return the newest lines of a list, notes, and the button that opens the panel there."""
-    text = "\n".join([f"*{title}*", bulleted(lines), *notes])
-    show_all = button(localizer.say("show_all"), position)
-    return Done(line=text, buttons=[show_all])
 
 
 def open_done(localizer: Localizer, opens: Position | Open) -> Done:

@@ -57,7 +57,15 @@ from bot.ui.acts import (
     panel_position,
     read_act,
 )
-from bot.ui.blocks import Block, Payload, SlackView, escaped, fitted
+from bot.ui.blocks import (
+    Block,
+    Payload,
+    SlackView,
+    bulleted,
+    button,
+    escaped,
+    fitted,
+)
 from bot.ui.export_page import export_page
 from bot.ui.forms import (
     COMMENT_LIMIT,
@@ -87,7 +95,6 @@ from bot.ui.payloads import (
     done_payload,
     forget_button,
     forget_question,
-    list_done,
     notice_payload,
     off_done,
     on_button,
@@ -620,12 +627,9 @@ def test_every_other_message_fits(
         question,
         forget_question(localizer, [memory]),
         with_others(localizer, gone, _many([memory])[:9]),
-        list_done(
-            localizer,
-            localizer.say("changes_title"),
-            [memory_line(localizer, memory)] * 5,
-            [localizer.say("messages_unformed", count=100)],
-            Position(of=text),
+        Done(
+            line=bulleted([memory_line(localizer, memory)] * 5),
+            buttons=[button(localizer.say("show_all"), Position(of=text))],
         ),
         open_done(localizer, Position(list="changes")),
     ):
