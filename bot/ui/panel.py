@@ -6,7 +6,6 @@ metadata of the view, which Slack returns with each click in it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import get_args
@@ -337,14 +336,12 @@ def _state(localizer: Localizer, content: Content) -> list[Block]:
         ]
     off = content.off
     chosen = _chosen_switch(content)
+    text = on_line(localizer, content.eagerness)
     # Slack keeps a choice as long as the id of its block stays the same.
     block_id = f"state-{chosen}"
-    if off is None:
-        text = on_line(localizer, content.eagerness)
-    else:
+    if off is not None:
         text = off_sentences(localizer, off)
-        if off.until is not None:
-            block_id = f"state-{off.until.timestamp():.0f}"
+        block_id = f"state-off-{off.until}"
     blocks = [section(text, _switch_menu(localizer, chosen), block_id)]
     if lines := _state_notes(localizer, content):
         blocks.append(note(*lines))
@@ -369,7 +366,7 @@ def _state_notes(localizer: Localizer, content: Content) -> list[str]:
     lines: list[str] = []
     if content.off is not None:
         lines.append(localizer.say("off_means"))
-    if content.memories and not content.position.of:
+    if content.memories:
         lines.append(localizer.say("counted_memories", count=content.found))
     if content.unformed:
         lines.append(localizer.say("messages_unformed", count=content.unformed))
@@ -627,29 +624,20 @@ def undo_of(changes: Sequence[Change]) -> Undo | Redo:
 
 
 def _pages(localizer: Localizer, content: Content) -> list[Block]:
-    """Return how much of a list is shown, and buttons for the rest of it."""
+    """Return the buttons for the rest of a list."""
     position = content.position
-    pages = math.ceil(content.found / PAGE_SIZE)
-    blocks: list[Block] = []
-    if content.memories and pages > 1:
-        before = (position.page - 1) * PAGE_SIZE
-        last = min(before + PAGE_SIZE, content.found)
-        shown = localizer.say(
-            "panel_shown", first=before + 1, last=last, count=content.found
-        )
-        blocks.append(note(shown))
     buttons: list[Block] = []
     if position.page > 1:
         newer = position.on_page(position.page - 1)
         buttons.append(button(localizer.say("newer"), newer))
-    if position.page < pages:
+    if position.page * PAGE_SIZE < content.found:
         older = position.on_page(position.page + 1)
         buttons.append(button(localizer.say("older"), older))
     if position.of or position.list != "memories":
         buttons.append(button(localizer.say("all_memories"), Position()))
-    if buttons:
-        blocks.append(actions(*buttons, block_id="pages"))
-    return blocks
+    if not buttons:
+        return []
+    return [actions(*buttons, block_id="pages")]
 
 
 def _controls(localizer: Localizer, content: Content) -> Block:
