@@ -30,7 +30,7 @@ from bot.memories.forgetting import (
 from bot.memories.kept_lines import update_lines
 from bot.memories.kept_lines_acts import keep_as_author, replace_older, take_back
 from bot.memories.promises import snooze, undo_snooze
-from bot.memories.shaping import read_shaping
+from bot.memories.shaping import find_shaping
 from bot.memories.switches import change_settings, switch
 from bot.notices import update_notices
 from bot.people import read_settings
@@ -78,7 +78,6 @@ from bot.ui.lines import (
 from bot.ui.panel import Click, Done, undo_of
 from bot.ui.promise_payloads import promise_answers
 from bot.ui.promises import is_due_after, is_open
-from bot.ui.shaping import shaping_view
 from memory import (
     Change,
     ChangedSince,
@@ -166,10 +165,8 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
 
 
 async def _show_shaping(app: App, click: Click, act: ShowShaping) -> Done | SlackView:
-    shaping = await read_shaping(app, click.person, act.turn)
-    if shaping is None:
-        return click.say("others_answer", beside=True)
-    return shaping_view(click.localizer, shaping)
+    view = await find_shaping(app, click.person, click.localizer, act.turn)
+    return view or click.say("others_answer", beside=True)
 
 
 async def _open(app: App, click: Click, act: Open) -> Done | SlackView:

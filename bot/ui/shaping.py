@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
 
 from bot.locale import Localizer
 from bot.ui.blocks import SlackView
@@ -12,27 +11,21 @@ from bot.ui.lines import memory_line, said_line
 from memory import Memory
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shaping:
-    """The memories that may have shaped an answer, nearest first; `in_answer` are keys."""
-
-    memories: Sequence[Memory] = ()
-    in_answer: frozenset[str] = frozenset()
-
-
-def shaping_view(localizer: Localizer, shaping: Shaping) -> SlackView:
-    """Return the memories near an answer; those with words in it are marked."""
-    if not shaping.memories:
+def shaping_view(
+    localizer: Localizer, memories: Sequence[Memory], in_answer: Set[str]
+) -> SlackView:
+    """Return the memories near an answer; those with words in it, by their keys, are marked."""
+    if not memories:
         return final_view(localizer, "shaping_title", localizer.say("shaping_none"))
-    rows = [_row(localizer, one, shaping) for one in shaping.memories]
+    rows = [_row(localizer, one, is_marked=one.key in in_answer) for one in memories]
     return final_view(localizer, "shaping_title", localizer.say("shaping_note"), *rows)
 
 
-def _row(localizer: Localizer, memory: Memory, shaping: Shaping) -> str:
+def _row(localizer: Localizer, memory: Memory, *, is_marked: bool) -> str:
     """Return a memory, its mark, and its source sentence if that says more."""
     line = memory_line(localizer, memory)
     details: list[str] = []
-    if memory.key in shaping.in_answer:
+    if is_marked:
         details.append(f"*{localizer.say('shaping_in_answer')}*")
     if said := said_line(localizer, memory, line):
         details.append(said)

@@ -104,7 +104,7 @@ from bot.ui.payloads import (
     with_others,
 )
 from bot.ui.promise_payloads import is_row, reminder_payload, with_row_replaced
-from bot.ui.shaping import Shaping, shaping_view
+from bot.ui.shaping import shaping_view
 from memory import SCHEMAS, Change, Memory, Question, Selection
 from memory.model import PROMISE_KIND
 from memory.model.text import MAX_TEXT
@@ -725,9 +725,7 @@ def test_every_form_fits(
         comment_form(localizer, TURN, text[:COMMENT_LIMIT], place),
         share_form(localizer, memory.key, text[:MAX_TEXT], place),
         receipt_view(localizer, erased),
-        shaping_view(
-            localizer, Shaping(memories=[memory], in_answer=frozenset({memory.key}))
-        ),
+        shaping_view(localizer, [memory], {memory.key}),
         final_view(localizer, "feedback_bad", localizer.say("others_answer")),
     ]
     for view in forms:
