@@ -33,7 +33,6 @@ from bot.ui.blocks import (
 )
 from bot.ui.kept_lines import described
 from bot.ui.lines import (
-    change_line,
     changes_line,
     memory_line,
     notable_changes,
@@ -51,7 +50,6 @@ from bot.ui.panel import (
     forget_all_button,
 )
 from bot.ui.promise_payloads import promise_told
-from bot.ui.promises import is_open
 from memory import Change, Memory, Question, Reason, Refusal
 from memory.store import KeptMemory
 
@@ -79,14 +77,13 @@ def notice_payload(
 ) -> Payload:
     """Return a notice: the changes of a batch in one line, and the first open question.
 
-    `newest` are the newest changes of its promises, so that a promise is shown as it is now; one
-    that was kept or dropped since has the *Undo* of that. Their next `reminders` are by key.
+    `newest` are the newest changes of its promises, so that an open promise is shown as it is now.
+    Their next `reminders` are by key.
     `thread` is the key of the notice's thread: a button switches memory off there, because Slack
     accepts no commands in a thread.
     """
     promises = open_promises(localizer, newest, reminders)
-    ended = _ended_since(batch, newest)
-    lines, buttons = _told(localizer, batch, changes, promises, ended, thread)
+    lines, buttons = _told(localizer, batch, changes, promises, thread)
     blocks = [note(line) for line in lines]
     if buttons:
         blocks.append(actions(*buttons))
@@ -107,20 +104,12 @@ def _told(
     batch: UUID,
     changes: Sequence[Change],
     promises: Sequence[tuple[str, list[Block]]],
-    ended: Change | None,
     thread: str,
 ) -> tuple[list[str], list[Block]]:
-    """Return the lines of a notice's changes, and their buttons, with *Undo* unless all are undone.
-
-    `ended` is the change by which one of its promises was kept or dropped since.
-    """
+    """Return the lines of a notice's changes, and their buttons, unless all are undone."""
     told = notable_changes(changes)
     if not told:
         return [], []
-    if len(told) == 1 and ended is not None:
-        line = change_line(localizer, ended)
-        undo = Undo(what="changes", ids=(ended.id,))
-        return [line], [explained_button(localizer, "undo_button", undo, line)]
     lines, buttons = lines_told(localizer, told, promises)
     if all(one.undone_at for one in changes):
         return lines, buttons
@@ -153,15 +142,6 @@ def _notice_buttons(localizer: Localizer, batch: UUID, thread: str) -> list[Bloc
         button(localizer.say("show_button"), show),
         button(localizer.say("off_thread_button"), off_here),
     ]
-
-
-def _ended_since(batch: UUID, newest: Sequence[Change]) -> Change | None:
-    """Return the change by which a promise of a notice was kept or dropped after the notice."""
-    for change in newest:
-        is_ended = change.after is not None and not is_open(change.kind, change.after)
-        if is_ended and change.batch != batch:
-            return change
-    return None
 
 
 def open_promises(

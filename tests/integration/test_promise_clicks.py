@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 
 from bot.notices import SHOW_NOTICE, add_notice, show_notice
-from bot.ui.acts import ChangePromise, Hide, PromiseTo, Share, Snooze, clicked_act
+from bot.ui.acts import ChangePromise, PromiseTo, Snooze, clicked_act
 from memory import (
     DM,
     Change,
@@ -18,8 +18,6 @@ from memory import (
     PersonMessage,
     add_memories,
     list_changes,
-    redo_changes,
-    undo_changes,
 )
 from memory.model import PROMISE_KIND
 from memory.postgres import person_transaction
@@ -186,10 +184,10 @@ async def test_an_answer_to_a_reminder_changes_the_promise(
 ) -> None:
     """The result takes the place of the promise's row, with *Undo*; the other row stays.
 
-    *Undo* shows the row again. The notice of the promise says the same, and has that *Undo*.
+    *Undo* shows the row again.
     """
     before = days_ago(2)
-    notice = await told(ann, due=before)
+    await told(ann, due=before)
     content = {"promise": "the minutes", "due": before}
     source = PersonMessage(actor="command", text="I promised the minutes")
     await add_memories(
@@ -207,24 +205,11 @@ async def test_an_answer_to_a_reminder_changes_the_promise(
     assert "the minutes" in shown(answered)
     assert [one for one in elements(answered) if key in one["value"]] == []
     assert ann.sentence(f"promise_line_{state}", what="").strip("：") in shown(answered)
-    notice = await update_notice(ann, notice)
-    assert ann.sentence(f"promise_line_{state}", what="").strip("：") in shown(notice)
     await ann.press(answered, "undo", what="changes")
     await becomes(ann, (before, None, "open"))
     again = {**await ann.changed(answered), "channel": "dm"}
     acts = [clicked_act(one) for one in elements(again) if key in one["value"]]
     assert [type(act) for act in acts] == [ChangePromise, Snooze, ChangePromise]
-    notice = await update_notice(ann, notice)
-    await ann.press(again, "promise", key=key, to=state)
-    await ann.changed(again)
-    notice = await update_notice(ann, notice)
-    app, person = ann.app, ann.person
-    [*_, first] = await list_changes(app.pool, person, key=key)
-    await undo_changes(app.pool, app.embedder, person, ids=[first.id])
-    assert all(one.after for one in await list_changes(app.pool, person, key=key))
-    await redo_changes(app.pool, app.embedder, person, [first.id])
-    await ann.press(notice, "undo", what="changes")
-    await becomes(ann, (before, None, "open"))
 
 
 async def test_tomorrow_says_when_the_reminder_comes_and_undo_shows_the_promise_again(
@@ -293,28 +278,3 @@ async def test_a_promise_takes_no_day_that_has_passed(ann: SlackPerson) -> None:
         return str((await ann.memory("Q3")).content["promise"]) == "the Q3 numbers"
 
     await until(is_edited)
-
-
-async def test_the_notice_of_a_kept_promise_follows_what_colleagues_see(
-    ann: SlackPerson,
-) -> None:
-    """Shown to colleagues it says that; once it is hidden, again that the promise was kept."""
-    notice = await told(ann)
-    app, who = ann.app, ann.person
-    key = (await ann.memory("Q3")).key
-
-    async def text() -> str:
-        for job in app.take_jobs(SHOW_NOTICE):
-            await show_notice(app.core, **job)
-        seen = await ann.control(
-            f"channels/dm/messages?as={ann.user}&thread_ts={notice['thread_ts']}"
-        )
-        [found] = [one for one in seen["messages"] if one["ts"] == notice["ts"]]
-        return str(found["text"])
-
-    await app.click(who, ChangePromise(key=key, to="done"))
-    kept = await text()
-    await app.submit(who, await app.click(who, Share(key=key)))
-    assert await text() != kept
-    await app.click(who, Hide(key=key))
-    assert await text() == kept
