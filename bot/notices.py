@@ -11,7 +11,7 @@ says so, and *Changes* lists them. The SQL is in bot/sql/notices.sql.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -26,10 +26,12 @@ from bot.slack.posting import show_privately
 from bot.ui.blocks import Payload, payload
 from bot.ui.lines import notable_changes
 from bot.ui.payloads import notice_payload
+from bot.ui.promises import is_open
 from memory import (
     DM,
     Change,
     FormationResult,
+    Memory,
     Person,
     Pool,
     list_changes,
@@ -44,6 +46,7 @@ from memory.postgres import (
     person_statement,
     person_transaction,
 )
+from memory.store import reread
 
 SHOW_NOTICE = "show_notice"
 TELL_UNREAD = "tell_unread"
@@ -266,35 +269,34 @@ async def _payload(app: App, notice: _Notice) -> Payload | None:
     notable = notable_changes(told)
     if not (notable or questions):
         return None
-    promises: list[str] = []
-    newest: list[Change] = []
-    for change in notable:
-        if change.kind == PROMISE_KIND and change.undone_at is None:
-            promises.append(change.key)
-            latest = await _latest_change(app.pool, person, change.key)
-            if latest is not None:
-                newest.append(latest)
-    reminders = await next_reminders(app.pool, person, promises)
+    promises = await open_promises(app.pool, person, notable)
     localizer = notice.settings.localizer(notice.reply or "")
     return notice_payload(
-        localizer, notice.turn, told, questions, newest, reminders, thread=notice.thread
+        localizer, notice.turn, told, questions, promises, thread=notice.thread
     )
 
 
-async def _latest_change(pool: Pool, person: Person, key: str) -> Change | None:
-    """Return the newest change of a memory that was not undone."""
-    for change in await list_changes(pool, person, key=key):
-        if change.undone_at is None:
-            return change
-    return None
+async def open_promises(
+    pool: Pool, person: Person, changes: Sequence[Change]
+) -> list[tuple[Memory, datetime | None]]:
+    """Return the open promises among changed memories, each with when it is reminded of next."""
+    keys = [change.key for change in changes if change.kind == PROMISE_KIND]
+    if not keys:
+        return []
+    reminders = await next_reminders(pool, person, keys)
+    async with person_transaction(pool, person) as connection:
+        found = await reread(connection, person, keys)
+    return [
+        (promise, reminders.get(promise.key))
+        for promise in found.values()
+        if is_open(promise.kind, promise.content)
+    ]
 
 
 async def next_reminders(
     pool: Pool, person: Person, keys: Collection[str]
 ) -> dict[str, datetime]:
     """Return when the person will next be reminded of each of these promises, by key."""
-    if not keys:
-        return {}
     values = {"keys": list(keys)}
     found = await person_statement(pool, person, _REMINDERS["next"], values)
     return {row["key"]: row["at"] for row in found}

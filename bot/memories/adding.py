@@ -22,7 +22,7 @@ from bot.app import App
 from bot.conversation.audiences import view_at
 from bot.conversation.turns import read_turn
 from bot.locale import Localizer
-from bot.notices import next_reminders
+from bot.notices import open_promises
 from bot.people import person_refusal, read_memory_state
 from bot.slack.messages import author_key, thread_key, typed
 from bot.ui.acts import Remember, Undo
@@ -35,7 +35,7 @@ from bot.ui.lines import (
     refusal_line,
 )
 from bot.ui.panel import Click, Done, answer_buttons
-from bot.ui.payloads import lines_told, on_button, open_promises, refusal_done
+from bot.ui.payloads import lines_told, on_button, refusal_done
 from memory import (
     DM,
     ChangedSince,
@@ -406,9 +406,7 @@ class _Request:
         buttons: list[Block] = []
         undo: Undo | None = None
         if stored:
-            keys = [change.key for change in stored]
-            reminders = await next_reminders(pool, person, keys)
-            promises = open_promises(localizer, stored, reminders)
+            promises = await open_promises(pool, person, stored)
             lines, buttons = lines_told(localizer, stored, promises)
             undo = Undo(what="notice", ids=(self.batch,))
         if questions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -70,19 +70,16 @@ def notice_payload(
     batch: UUID,
     changes: Sequence[Change],
     questions: Sequence[Question],
-    newest: Sequence[Change],
-    reminders: Mapping[str, datetime],
+    promises: Sequence[tuple[Memory, datetime | None]],
     *,
     thread: str,
 ) -> Payload:
     """Return a notice: the changes of a batch in one line, and the first open question.
 
-    `newest` are the newest changes of its promises, so that an open promise is shown as it is now.
-    Their next `reminders` are by key.
-    `thread` is the key of the notice's thread: a button switches memory off there, because Slack
-    accepts no commands in a thread.
+    Its open `promises`, each with when the person is reminded of it next, are shown as they are
+    now. `thread` is the key of the notice's thread: a button switches memory off there, because
+    Slack accepts no commands in a thread.
     """
-    promises = open_promises(localizer, newest, reminders)
     lines, buttons = _told(localizer, batch, changes, promises, thread)
     blocks = [note(line) for line in lines]
     if buttons:
@@ -103,7 +100,7 @@ def _told(
     localizer: Localizer,
     batch: UUID,
     changes: Sequence[Change],
-    promises: Sequence[tuple[str, list[Block]]],
+    promises: Sequence[tuple[Memory, datetime | None]],
     thread: str,
 ) -> tuple[list[str], list[Block]]:
     """Return the lines of a notice's changes, and their buttons, unless all are undone."""
@@ -123,12 +120,13 @@ def _told(
 def lines_told(
     localizer: Localizer,
     told: Sequence[Change],
-    promises: Sequence[tuple[str, list[Block]]],
+    promises: Sequence[tuple[Memory, datetime | None]],
 ) -> tuple[list[str], list[Block]]:
-    """Return the lines of changes, and the buttons of a promise if it is the only one."""
+    """Return the lines of changes, and the buttons of an open promise if it is the only one."""
     if len(promises) != 1:
         return [changes_line(localizer, told)], []
-    [(line, buttons)] = promises
+    [(promise, reminder)] = promises
+    line, buttons = promise_told(localizer, promise, reminder)
     if len(told) == 1:
         return [line], buttons
     return [changes_line(localizer, told), line], buttons
@@ -142,18 +140,6 @@ def _notice_buttons(localizer: Localizer, batch: UUID, thread: str) -> list[Bloc
         button(localizer.say("show_button"), show),
         button(localizer.say("off_thread_button"), off_here),
     ]
-
-
-def open_promises(
-    localizer: Localizer, newest: Sequence[Change], reminders: Mapping[str, datetime]
-) -> list[tuple[str, list[Block]]]:
-    """Return the line and the buttons of each promise that is still open."""
-    promises: list[tuple[str, list[Block]]] = []
-    for change in newest:
-        told = promise_told(localizer, change, reminders.get(change.key))
-        if told is not None:
-            promises.append(told)
-    return promises
 
 
 def consent_question(localizer: Localizer) -> Done:

@@ -18,9 +18,8 @@ from bot.ui.blocks import (
     fitted,
     section,
 )
-from bot.ui.lines import content_line, memory_line
-from bot.ui.promises import is_open
-from memory import Change, Memory
+from bot.ui.lines import memory_line
+from memory import Memory
 
 # Each reminder takes two blocks, and a message has at most fifty.
 _MOST_REMINDERS = 15
@@ -29,27 +28,21 @@ ROW_BUTTONS = "-buttons"  # after the id of a row: the block of its buttons belo
 
 
 def promise_told(
-    localizer: Localizer, change: Change, reminder: datetime | None
-) -> tuple[str, list[Block]] | None:
-    """Return the line and the buttons of a change that made or changed an open promise.
+    localizer: Localizer, promise: Memory, reminder: datetime | None
+) -> tuple[str, list[Block]]:
+    """Return the line and the buttons of an open promise.
 
-    Returns None for any other change. `reminder` is when the person is reminded next; if it is
-    None, they are asked for a day.
+    `reminder` is when the person is reminded next; if it is None, they are asked for a day.
     """
-    if change.after is None or change.undone_at is not None:
-        return None
-    if not is_open(change.kind, change.after):
-        return None
-    line = content_line(localizer, change.kind, change.after)
+    line = memory_line(localizer, promise)
+    edit = Edit(key=promise.key)
     if reminder is not None:
         when = localizer.plain_minute(reminder)
         told = localizer.say("promise_remind", line=line, when=when)
-        return told, [button(localizer.say("menu_edit"), Edit(key=change.key))]
-    tomorrow = Snooze(key=change.key)
-    pick = Edit(key=change.key)
+        return told, [button(localizer.say("menu_edit"), edit)]
     buttons = [
-        button(localizer.say("promise_tomorrow"), tomorrow),
-        button(localizer.say("promise_pick"), pick),
+        button(localizer.say("promise_tomorrow"), Snooze(key=promise.key)),
+        button(localizer.say("promise_pick"), edit),
     ]
     return localizer.say("promise_when", line=line), buttons
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -208,7 +207,7 @@ def test_only_news_is_told_and_of_each_memory_the_last() -> None:
 def test_a_notice_is_one_line(changes: list[Change], line: str) -> None:
     """A single change is told in its words, several by their number, with Undo until undone."""
     batch = changes[0].id
-    payload = notice_payload(EN, batch, changes, [], [], {}, thread=THREAD)
+    payload = notice_payload(EN, batch, changes, [], [], thread=THREAD)
     assert payload["text"] == line
     said, *rows = payload["blocks"]
     assert (said["type"], [one["text"] for one in said["elements"]]) == (
@@ -239,16 +238,14 @@ def test_a_notice_is_one_line(changes: list[Change], line: str) -> None:
     ],
 )
 def test_a_promise_says_when_the_person_is_reminded(
-    content: dict[str, str], line: str
+    content: dict[str, Any], line: str
 ) -> None:
     """The line has the day and time that the person named, and the moment of the reminder."""
-    told = change("remembered", None, {"promise": "notes", "state": "open", **content})
-    told = replace(told, kind=PROMISE_KIND)
+    promised = memory(kind=PROMISE_KIND, promise="notes", state="open", **content)
     at_nine = datetime(2020, 11, 27, 9, tzinfo=UTC)
-    said = promise_told(EN, told, at_nine)
-    assert said is not None
+    said, _ = promise_told(EN, promised, at_nine)
     when = "Fri, Nov 27, 2020 at 9:00 AM"
-    assert said[0].replace("\u202f", " ") == f"{line} I’ll remind you on {when}."
+    assert said.replace("\u202f", " ") == f"{line} I’ll remind you on {when}."
 
 
 @pytest.mark.parametrize(
@@ -279,7 +276,7 @@ def test_of_several_questions_the_first_is_asked(
 ) -> None:
     """It has a button for each answer that can be; how many others there are is said."""
     asked = [first, question("remove"), question("store")]
-    payload = notice_payload(EN, first.id, [], asked, [], {}, thread=THREAD)
+    payload = notice_payload(EN, first.id, [], asked, [], thread=THREAD)
     said, row, more = payload["blocks"]
     assert said["text"]["text"].replace(", 2026,", ",") == line
     assert [one["text"]["text"] for one in row["elements"]] == answers

@@ -564,19 +564,6 @@ def test_everything_is_one_line(
         holds_no_markup(line)
 
 
-@given(READERS, st.lists(CHANGES, max_size=4), st.lists(QUESTIONS, max_size=3))
-def test_every_notice_fits(
-    localizer: Localizer, changes: list[Change], questions: list[Question]
-) -> None:
-    """Whatever was remembered and is asked."""
-    told = {one.key: one.at for one in changes[::2]}
-    payload = notice_payload(
-        localizer, TURN, changes, questions, changes, told, thread="T1.D1.1.0"
-    )
-    if payload["blocks"]:
-        message_fits(payload)
-
-
 PROMISES = st.builds(
     Memory,
     namespace=st.just(PERSON.namespace("dm")),
@@ -587,6 +574,26 @@ PROMISES = st.builds(
     created_at=MOMENTS,
     updated_at=MOMENTS,
 )
+
+
+@given(
+    READERS,
+    st.lists(CHANGES, max_size=4),
+    st.lists(QUESTIONS, max_size=3),
+    st.lists(st.tuples(PROMISES, st.none() | MOMENTS), max_size=2),
+)
+def test_every_notice_fits(
+    localizer: Localizer,
+    changes: list[Change],
+    questions: list[Question],
+    promises: list[tuple[Memory, datetime | None]],
+) -> None:
+    """Whatever was remembered and is asked."""
+    payload = notice_payload(
+        localizer, TURN, changes, questions, promises, thread="T1.D1.1.0"
+    )
+    if payload["blocks"]:
+        message_fits(payload)
 
 
 @given(READERS, st.lists(PROMISES, min_size=1, max_size=20), done())
