@@ -26,7 +26,7 @@ from bot.notices import open_promises
 from bot.people import person_refusal, read_memory_state
 from bot.slack.messages import author_key, thread_key, typed
 from bot.ui.acts import Remember, Undo
-from bot.ui.blocks import Block, as_mrkdwn
+from bot.ui.blocks import Block
 from bot.ui.forms import field_error
 from bot.ui.lines import (
     notable_changes,
@@ -192,7 +192,7 @@ async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
         return click.say("changed_meanwhile")
     await request.store(request.lines, await request.begin())
     log.info("a person stored a sentence as it was typed")
-    return await request.done({}, [])
+    return await request.done([])
 
 
 async def _still_says(app: App, person: Person, act: Remember) -> bool:
@@ -271,11 +271,11 @@ class _Request:
         await self.check()
         try:
             await admit(self.app.pool, self.app.settings, self.click.person)
-            left, refused = await self._form()
-            return await self.done(left, refused)
+            refused = await self._form()
         except EXPECTED as problem:
             why = explain(self.click.localizer, problem).line
-            return await self.done(dict.fromkeys(self.lines, why), [])
+            return await self.done([], why)
+        return await self.done(refused)
 
     async def check(self) -> None:
         """Raise `NotKept` if this may not be stored."""
@@ -289,11 +289,10 @@ class _Request:
             self.app.pool, self.click.person, channel=self.channel, ts=self.ts
         )
 
-    async def _form(self) -> tuple[dict[str, str], list[Refusal]]:
+    async def _form(self) -> list[Refusal]:
         """Store what is formed from the lines, or else the lines as facts.
 
-        Returns, by line, why some were not stored, and what the verdict refused. Raises one of
-        `EXPECTED`.
+        Returns what the verdict refused. Raises one of `EXPECTED`.
         """
         request = await self.begin()
         messages = [self._message(line) for line in dict.fromkeys(self.lines)]
@@ -305,12 +304,11 @@ class _Request:
             judged = {*formed.accepted, *refused}
             left_over = [one.text for one in messages if one not in judged]
             others = await self._unknown(left_over)
-        left: dict[str, str] = {}
-        if others and self.app.stores_facts:
+        if others and not self.app.stores_facts:
+            raise NotKept(self.click.localizer.say("form_invalid"))
+        if others:
             await self.store(others, request)
-        elif others:
-            left = dict.fromkeys(others, self.click.localizer.say("form_invalid"))
-        return left, [*refused.values()]
+        return [*refused.values()]
 
     def _message(self, line: str) -> PersonMessage:
         return PersonMessage(
@@ -393,14 +391,14 @@ class _Request:
         # This comes last: an edit locks the turn first, and then the requests about its message.
         await check_request(connection, person, request)
 
-    async def done(self, left: dict[str, str], refused: Sequence[Refusal]) -> Done:
-        """Return what was stored and asked, and what was not stored and why."""
+    async def done(self, refused: Sequence[Refusal], problem: str = "") -> Done:
+        """Return what was stored and asked, what was refused, and the problem that ended it."""
         pool = self.app.pool
         person = self.click.person
         localizer = self.click.localizer
         stored = notable_changes(await list_changes(pool, person, batch=self.batch))
         questions = await open_questions(pool, person, batch=self.batch)
-        if not (stored or questions or left) and len(refused) == 1:
+        if not (stored or questions) and len(refused) == 1:
             return refusal_done(localizer, refused[0], facts=self.app.stores_facts)
         lines: list[str] = []
         buttons: list[Block] = []
@@ -414,9 +412,8 @@ class _Request:
             buttons = answer_buttons(localizer, questions[0])
         for one in refused:
             lines.append(refusal_line(localizer, one.reason, one.sentence))
-        for line, why in left.items():
-            said = localizer.say("row_said", what=as_mrkdwn(line))
-            lines.append(localizer.say("explained", what=said, more=why))
+        if problem:
+            lines.append(problem)
         if not lines:
             lines.append(localizer.say("add_known"))
         return Done(line="\n".join(lines), undo=undo, buttons=buttons)

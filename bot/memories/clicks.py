@@ -280,13 +280,13 @@ async def _snooze(app: App, click: Click, act: Snooze) -> Done:
     await snooze(app.pool, click.person, act.key, tomorrow)
     await _update_notices_of(app, click, {act.key})
     line = click.localizer.say("snoozed", what=memory_line(click.localizer, memory))
-    return Done(line=line, undo=UndoSnooze(key=act.key, day=tomorrow))
+    return Done(line=line, undo=UndoSnooze(key=act.key))
 
 
 async def _undo_snooze(app: App, click: Click, act: UndoSnooze) -> Result:
     """Remind the person as if they had not put it off, and show the promise as it was shown."""
     memory = await _memory(app, click, act.key)
-    if not await undo_snooze(app.pool, click.person, act.key, act.day):
+    if not await undo_snooze(app.pool, click.person, act.key):
         return click.say("undo_gone", beside=True)
     await _update_notices_of(app, click, {act.key})
     if click.place.position is not None:

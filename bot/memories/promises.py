@@ -209,7 +209,6 @@ async def snooze(pool: Pool, person: Person, key: str, day: date) -> None:
     await person_statement(pool, person, _SQL["snooze"], {"key": key, "day": day})
 
 
-async def undo_snooze(pool: Pool, person: Person, key: str, day: date) -> bool:
-    """Undo that the reminders of a promise were put off to `day`; return whether they were."""
-    values = {"key": key, "day": day}
-    return bool(await person_statement(pool, person, _SQL["undo_snooze"], values))
+async def undo_snooze(pool: Pool, person: Person, key: str) -> bool:
+    """Undo that the reminders of a promise were put off; return whether they were."""
+    return bool(await person_statement(pool, person, _SQL["undo_snooze"], {"key": key}))

@@ -71,4 +71,4 @@ ON CONFLICT (team_id, user_id, key, day) DO UPDATE SET asked_at = now();
 
 -- name: undo_snooze
 DELETE FROM snoozes
-WHERE team_id = %(team)s AND user_id = %(user)s AND key = %(key)s AND day = %(day)s RETURNING key;
+WHERE team_id = %(team)s AND user_id = %(user)s AND key = %(key)s RETURNING key;

@@ -7,7 +7,7 @@ value that comes back is safe to read.
 from __future__ import annotations
 
 import json
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
 from uuid import UUID
 
@@ -207,11 +207,10 @@ class Snooze(_Act):
 
 
 class UndoSnooze(_Act):
-    """Undo that the reminders of a promise were put off to `day`."""
+    """Undo that the reminders of a promise were put off."""
 
     act: Literal["undo_snooze"] = "undo_snooze"
     key: str
-    day: date
 
 
 class Remember(_Act):

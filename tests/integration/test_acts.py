@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import date
 from typing import TypeAlias, get_args
 from uuid import uuid4
 
@@ -604,7 +603,7 @@ async def acts_of(ann: SlackPerson) -> list[ButtonAct]:
         Hide(key=memory.key),
         ChangePromise(key=memory.key, to="done"),
         Snooze(key=memory.key),
-        UndoSnooze(key=memory.key, day=date(2026, 11, 27)),
+        UndoSnooze(key=memory.key),
         Position(list="changes", of=memory.key),
         Position(list="notice", of=str(change.batch)),
         ShowShaping(turn=turn),

@@ -404,7 +404,7 @@ async def test_tomorrow_puts_the_reminder_off_and_leaves_the_promise(app: App) -
     day = today + timedelta(days=1)
     await snooze(app.pool, person, memory.key, day)
     assert await next_day() == day
-    assert await undo_snooze(app.pool, person, memory.key, day)
+    assert await undo_snooze(app.pool, person, memory.key)
     assert await next_day() == today + timedelta(days=3)
     await snooze(app.pool, person, memory.key, day)
     origin = PersonMessage(actor="command")
