@@ -36,7 +36,7 @@ from memory import (
     Refusal,
     Selection,
 )
-from memory.model import KEPT_KIND, Json, kept_channel
+from memory.model import Json, kept_channel
 from memory.postgres import Connection, load_statements, person_transaction
 from memory.store import (
     KeptMemory,
@@ -336,7 +336,7 @@ async def replace_older(app: App, click: Click, act: Replace) -> Done:
 async def take_back(app: App, click: Click, act: TakeBack) -> Done:
     """Stop keeping one of the person's lines: it disappears for everybody, with *Undo* for them."""
     memory = await find_memory(app.pool, click.person, act.key)
-    if memory is None or memory.kind != KEPT_KIND:
+    if memory is None:
         return click.say("kept_not_yours", beside=True)
     selection = Selection(keys=[act.key])
     publish = not click.place.is_home

@@ -8,9 +8,7 @@ from datetime import UTC, datetime
 
 from bot.locale import Localizer
 from bot.types import KEPT_ANSWER
-from bot.ui.blocks import LINE_LIMIT, truncate
-from bot.ui.lines import describe, says_more
-from memory import subject
+from bot.ui.lines import describe
 from memory.model import Json
 
 _STYLE = (
@@ -57,11 +55,8 @@ def _memory_items(localizer: Localizer, memories: Sequence[Json]) -> list[str]:
         if day := memory.get("said_on"):
             details.append(localizer.stored_day(day))
         sources = memory.get("sources") or [{}]
-        sentence = str(sources[-1].get("evidence") or "")
-        if says_more(subject(kind, content), sentence, line):
-            details.append(
-                localizer.say("row_said", what=truncate(sentence, LINE_LIMIT))
-            )
+        if sentence := sources[-1].get("evidence"):
+            details.append(localizer.say("row_said", what=sentence))
         items.append(_item(line, " · ".join(details)))
     return items
 

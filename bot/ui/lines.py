@@ -157,19 +157,12 @@ def sentence_of(memory: Memory) -> str:
     return " ".join(said.split())
 
 
-def said_line(localizer: Localizer, memory: Memory, line: str) -> str:
-    """Return the quoted sentence of a memory; empty if it says no more than its `line`."""
-    sentence = truncate(sentence_of(memory), _SAID_LIMIT)
-    if not says_more(subject(memory.kind, memory.content), sentence, line):
-        return ""
-    return localizer.say("row_said", what=as_mrkdwn(sentence))
-
-
 def with_sentence(localizer: Localizer, memory: Memory, line: str, text: str) -> str:
     """Return `text`, and below it the quoted sentence of a memory if that says more than `line`."""
-    said = said_line(localizer, memory, line)
-    if not said:
+    sentence = truncate(sentence_of(memory), _SAID_LIMIT)
+    if not says_more(subject(memory.kind, memory.content), sentence, line):
         return text
+    said = localizer.say("row_said", what=as_mrkdwn(sentence))
     return f"{text}\n{said}"
 
 

@@ -106,8 +106,8 @@ _VIEW_FIELDS = ("type", "title", "submit", "close", "private_metadata")
 class Done:
     """What a click did, as one line; `undo` is what its *Undo* does, `buttons` are the others.
 
-    Raises `ValueError` without a line: Slack refuses an empty message. `beside`: the clicked
-    message stays, and the line is shown separately. `below` are the other rows of the message.
+    `beside`: the clicked message stays, and the line is shown separately. `below` are the other
+    rows of the message.
     """
 
     line: str
@@ -115,10 +115,6 @@ class Done:
     buttons: Sequence[Block] = ()
     beside: bool = False
     below: Sequence[Block] = ()
-
-    def __post_init__(self) -> None:
-        if not self.line.strip():
-            raise ValueError("What a click did has no words.")
 
     def shown_buttons(self, localizer: Localizer) -> list[Block]:
         """Return its buttons, *Undo* first."""
@@ -519,17 +515,14 @@ def memory_row(localizer: Localizer, memory: Memory, link: str | None) -> Block:
         details.append(localizer.say("row_where", where=used_where(localizer, memory)))
     text = with_sentence(localizer, memory, line, " · ".join(details))
     options: list[Block] = []
-    for name, act in _row_acts(localizer, memory).items():
+    for name, act in _row_acts(memory).items():
         options.append(option(localizer.say(name), act.value))
     menu = {"type": "overflow", "action_id": ACT, "options": options}
     return section(text, menu, f"{_MEMORY_ROW}{memory.key[:40]}")
 
 
-def _row_acts(localizer: Localizer, memory: Memory) -> dict[str, ButtonAct]:
-    """Return the menu of a memory: its acts by the key of the option's text.
-
-    What can become of a promise that is due is below its row.
-    """
+def _row_acts(memory: Memory) -> dict[str, ButtonAct]:
+    """Return the menu of a memory: its acts by the key of the option's text."""
     key = memory.key
     forget = Forget(keys=(key,))
     history = Position(list="changes", of=key)
@@ -538,24 +531,22 @@ def _row_acts(localizer: Localizer, memory: Memory) -> dict[str, ButtonAct]:
         return {"menu_forget": forget, "menu_history": history}
     # Slack allows five options.
     acts: dict[str, ButtonAct] = {}
-    is_shown = COLLEAGUES in memory.audiences
-    is_open_promise = is_open(memory.kind, memory.content)
-    has_answers = _is_due(localizer, memory)
-    if is_open_promise and not has_answers:
+    is_promise = is_open(memory.kind, memory.content)
+    if is_promise:
         acts["promise_done"] = ChangePromise(key=key, to="done")
-    elif not is_open_promise and audience_of(memory) == DM:
+    elif audience_of(memory) == DM:
         acts["menu_everywhere"] = Move(key=key, to="public")
-    elif not is_open_promise:
+    else:
         acts["menu_dm_only"] = Move(key=key, to="dm")
     acts["menu_edit"] = Edit(key=key)
     acts["menu_forget"] = forget
     acts["menu_history"] = history
-    if is_shown:
+    if COLLEAGUES in memory.audiences:
         acts["card_hide"] = Hide(key=key)
-    elif not is_open_promise:
-        acts["card_show"] = Share(key=key)
-    elif not has_answers:
+    elif is_promise:
         acts["promise_drop"] = ChangePromise(key=key, to="dropped")
+    else:
+        acts["card_show"] = Share(key=key)
     return acts
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence, Set
 from bot.locale import Localizer
 from bot.ui.blocks import SlackView
 from bot.ui.forms import final_view
-from bot.ui.lines import memory_line, said_line
+from bot.ui.lines import memory_line, with_sentence
 from memory import Memory
 
 
@@ -24,11 +24,7 @@ def shaping_view(
 def _row(localizer: Localizer, memory: Memory, *, is_marked: bool) -> str:
     """Return a memory, its mark, and its source sentence if that says more."""
     line = memory_line(localizer, memory)
-    details: list[str] = []
+    text = line
     if is_marked:
-        details.append(f"*{localizer.say('shaping_in_answer')}*")
-    if said := said_line(localizer, memory, line):
-        details.append(said)
-    if not details:
-        return line
-    return f"{line}\n{' · '.join(details)}"
+        text = f"{line}\n*{localizer.say('shaping_in_answer')}*"
+    return with_sentence(localizer, memory, line, text)

@@ -643,13 +643,6 @@ def test_every_other_message_fits(
         message_fits(done_payload(localizer, shown))
 
 
-@pytest.mark.parametrize("line", ["", " \n"])
-def test_what_a_click_did_without_words_is_refused(line: str) -> None:
-    """Slack would refuse the message, and the message that was clicked would be lost."""
-    with pytest.raises(ValueError, match="no words"):
-        Done(line=line)
-
-
 @given(READERS, st.sampled_from(REASONS), TEXTS)
 def test_every_refusal_fits(localizer: Localizer, reason: Any, text: str) -> None:
     """Its button holds the sentence and the message it was said in, if it has room for them."""
@@ -876,17 +869,14 @@ def test_the_panel_has_a_heading_for_each_group() -> None:
 @pytest.mark.parametrize(
     ("due", "options"),
     [
-        ("", "edit forget show done snooze dropped"),
-        ("2020-11-27", "edit forget show done snooze dropped"),
+        ("", "done edit forget show dropped done snooze dropped"),
+        ("2020-11-27", "done edit forget show dropped done snooze dropped"),
         ("2099-11-27", "done edit forget show dropped"),
     ],
     ids=["no day", "due", "later"],
 )
 def test_a_promise_can_be_put_off_once_it_is_due(due: str, options: str) -> None:
-    """Before its day *Tomorrow* would remind of it too early; then its buttons are below its row.
-
-    Slack's menu has five options, which are too few for these and the history.
-    """
+    """Before its day *Tomorrow* would remind too early; then its buttons are below its row."""
     known = memory(kind=PROMISE_KIND, **promise(due=due))
     view = home_view(Localizer("en"), Content(memories=[known], found=1))
     shown: list[Any] = []
