@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,6 @@ from bench.evals.report import Report, Result
 from bench.evals.scoring import Outcome, Stored, score
 from bot.config import STAND_IN_MODEL, Settings
 from bot.queue.queue import migrations
-from bot.runtime.migration import progress
 from bot.runtime.problems import Problem
 from bot.runtime.wiring import (
     ModelClients,
@@ -99,13 +99,13 @@ class _Runner:
 
     async def run(self, cases: Sequence[Case]) -> list[Result]:
         """Run all cases, a few at a time; the results are in the order of `cases`."""
-        show = progress("cases")
         places = asyncio.Semaphore(self._options.concurrency)
 
         async def one(case: Case) -> Result:
             async with places:
                 result = await self._result(case)
-                show(self._answered + self._unanswered, len(cases))
+                done = self._answered + self._unanswered
+                print(f"{done} of {len(cases)} cases", file=sys.stderr, flush=True)
                 return result
 
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Callable
 from functools import partial
 
 from psycopg import OperationalError
@@ -38,10 +37,7 @@ async def migrate(settings: Settings, *, yes: bool) -> None:
         done = await migrated(settings, addresses, embed_again=yes)
         if settings.database_owner_url is not None:
             await _check_login(addresses.login)
-    if done:
-        print(f"Applied {len(done)} step(s).")
-    else:
-        print("The database is up to date.")
+    print(f"The database is up to date ({len(done)} step(s) applied).")
 
 
 async def _check_login(login: str) -> None:
@@ -76,7 +72,6 @@ async def migrated(
             apply, addresses.owner, space, migrations(), login=addresses.login
         )
         embedder = Embedder(client, space)
-        shown = progress("memories")
         try:
             done = await asyncio.to_thread(step)
         except EmbeddingSpaceMismatch as mismatch:
@@ -84,22 +79,13 @@ async def migrated(
             stand_in = mismatch.stored.model == STAND_IN_EMBEDDING_MODEL
             if not (mismatch.empty or stand_in or embed_again):
                 raise
-            await reembed(addresses.owner, embedder, progress=shown)
+            await reembed(addresses.owner, embedder, progress=_print_progress)
             done = await asyncio.to_thread(step)
         # What an interrupted run left.
-        await reembed(addresses.owner, embedder, progress=shown)
+        await reembed(addresses.owner, embedder, progress=_print_progress)
         return done
 
 
-def progress(what: str) -> Callable[[int, int], None]:
-    """Return a function that prints how many of how many are done, once for each tenth."""
-    told = 0
-
-    def show(done: int, total: int) -> None:
-        nonlocal told
-        tenths = done * 10 // max(total, 1)
-        if tenths > told:
-            told = tenths
-            print(f"{done} of {total} {what}", file=sys.stderr, flush=True)
-
-    return show
+def _print_progress(done: int, total: int) -> None:
+    """Print how many memories have a new vector."""
+    print(f"{done} of {total} memories", file=sys.stderr, flush=True)

@@ -264,4 +264,7 @@ async def test_the_command(
     assert done.code == 0, done.err
     assert f"{COUNT} of {COUNT} memories" in done.err
     again = await asyncio.to_thread(ended, tmp_path, "migrate", **settings)
-    assert (again.out, again.err) == ("The database is up to date.\n", "")
+    assert (again.out, again.err) == (
+        "The database is up to date (0 step(s) applied).\n",
+        "",
+    )
