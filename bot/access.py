@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -41,14 +40,12 @@ class QuotaExceeded(Exception):
         super().__init__("A person's messages of an hour are used up.")
         self.limit = limit
         self.seconds = seconds
-        self.minutes = max(1, math.ceil(seconds / 60))
 
     def refusal(self, localizer: Localizer) -> str:
         """Return the sentence for a request that was not carried out."""
         return localizer.say(
             "limit_reached",
             limit=self.limit,
-            count=self.minutes,
             until=self.until(localizer),
         )
 

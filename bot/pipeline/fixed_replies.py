@@ -137,7 +137,6 @@ async def refuse_quota(
         "limit_reached",
         outcome="skipped",
         limit=used_up.limit,
-        count=used_up.minutes,
         until=used_up.until(localizer),
     )
 
