@@ -27,7 +27,7 @@ from memory.model import (
     estimated_tokens,
     framed,
 )
-from memory.recall import Recalled, dated_lines
+from memory.recall import Recalled, dated_lines, memories_within
 from memory.store import KeptMemory
 
 HISTORY_TOKENS = 3_000
@@ -37,6 +37,7 @@ QUESTION_TOKENS = 12_000
 FORWARDED_TOKENS = 8_000
 KEPT_TOKENS = 1_500
 FILE_TOKENS = 8_000  # of the text files of a message, together
+_FEW_MEMORIES_TOKENS = 500
 _LEFT_OUT_TOKENS = 20  # of the line that `cut_middle` puts in place of the middle
 
 REPLY_INSTRUCTIONS = """\
@@ -287,6 +288,20 @@ class Prompt:
         if not (self.thread or self.exchanges or self.recent_words):
             return None
         return replace(self, thread=(), exchanges=(), recent_words=())
+
+    def with_fewer_memories(self) -> Prompt | None:
+        """Return the same prompt with only the newest memories and those that are always shown.
+
+        Returns None if it has no others.
+        """
+        memories = self.recalled.always
+        newest = memories_within(reversed(memories), _FEW_MEMORIES_TOKENS)
+        shown = {one.key for one in newest}
+        kept = [one for one in memories if one.is_always_shown or one.key in shown]
+        if len(kept) == len(memories) and not self.recalled.nearest:
+            return None
+        fewer = replace(self.recalled, always=tuple(kept), nearest=())
+        return replace(self, recalled=fewer)
 
 
 def lines_within(lines: Iterable[str], budget: int) -> list[str]:

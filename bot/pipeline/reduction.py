@@ -9,10 +9,10 @@ from bot.pipeline.prompt import Prompt
 from bot.pipeline.tools import Toolbox
 from bot.reply_models.failures import Cause, ReplyFailed
 
-Step: TypeAlias = Literal["files", "earlier", "tools"]
+Step: TypeAlias = Literal["files", "earlier", "memories", "tools"]
 
 _STEPS: Final[Mapping[Cause, tuple[Step, ...]]] = {
-    "model_too_long": ("files", "earlier"),
+    "model_too_long": ("files", "earlier", "memories"),
     "model_images": ("files",),
     "model_failed": ("files", "tools"),
     "model_this_message": ("files", "tools"),
@@ -25,7 +25,7 @@ class Reduction:
     ::
 
         whole ─┬─ too long ───────────────▶ without files ─▶ without thread and history
-               │                              ─▶ given up
+               │                              ─▶ with few memories ─▶ given up
                ├─ an image is refused ────▶ without files ─▶ given up
                ├─ refused, or failed as the
                │  only one of several ────▶ without files ─▶ tools ─▶ given up
@@ -68,9 +68,11 @@ class Reduction:
             self.tools = None
             self.may_search = False
             return had_tools
-        if step == "earlier":
+        if step == "files":
+            reduced = self.prompt.without_files(too_long=cause == "model_too_long")
+        elif step == "earlier":
             reduced = self.prompt.without_earlier()
         else:
-            reduced = self.prompt.without_files(too_long=cause == "model_too_long")
+            reduced = self.prompt.with_fewer_memories()
         self.prompt = reduced or self.prompt
         return reduced is not None

@@ -387,6 +387,23 @@ def test_how_to_answer_comes_first_and_by_itself() -> None:
     )
 
 
+def test_few_memories_are_the_newest_and_what_is_always_shown() -> None:
+    """A context that is too small for all keeps wishes and what may harm, however old."""
+    wish = kept("UserInstruction", "instruction", "be brief", "w")
+    allergy = memory("peanuts", "a")
+    allergy.value["may_harm"] = True
+    many = [memory(f"food number {i} " + "x" * 200, str(i)) for i in range(100)]
+    made = prompt_of(
+        recalled=Recalled(always=(wish, allergy, *many), nearest=(memory("n", "n"),))
+    )
+    fewer = made.with_fewer_memories()
+    assert fewer is not None
+    kept_keys = [one.key for one in fewer.recalled.memories]
+    assert kept_keys[:2] == ["w", "a"]
+    assert kept_keys[2:] == [str(i) for i in range(102 - len(kept_keys), 100)]
+    assert fewer.with_fewer_memories() is None
+
+
 IMAGE = {
     "type": "input_image",
     "image_url": "data:image/png;base64,AA==",
