@@ -66,8 +66,8 @@ from memory.model import Json, ThoughtFilter
 log = logging.getLogger(__name__)
 
 MAX_ROUNDS = 5  # requests to the model for one answer
-MAX_SEARCHES = 5  # web searches for one answer
-# In which the model writes one answer, from the first event of a response.
+MAX_CALLS = 20  # tool calls for one answer, web searches among them
+# In which the model writes one response, from its first event.
 ANSWER_SECONDS = 300.0
 MAX_ANSWER = 40_000  # characters of an answer: four messages in Slack
 MAX_ITEMS = 64  # output items of one response
@@ -94,8 +94,8 @@ async def ask_models(
     """Return the answer of the first of `models` that answers; its pieces are written to `sink`.
 
     The next model is asked only while nothing of an answer was written and no tool was called.
-    `may_search`: the model may search the web. After `ANSWER_SECONDS`, or `MAX_ANSWER` characters,
-    an answer is cut off.
+    `may_search`: the model may search the web. After a response that takes `ANSWER_SECONDS`, or
+    `MAX_ANSWER` characters, an answer is cut off.
 
     Links in it are the person's own or citations of a web search: see `bot.pipeline.links`. An
     exception that the sink raises ends the request. One answer takes at most `MAX_ROUNDS`
@@ -123,7 +123,6 @@ async def ask_models(
             tools=tools,
             toolbox=toolbox,
             written=StreamedAnswer(LinkFilter(prompt.links), names, sink),
-            seconds_left=ANSWER_SECONDS,
         )
         try:
             reply = await attempt.answer()
@@ -171,17 +170,15 @@ async def _whose(failures: Sequence[tuple[ModelRequests, ReplyFailed]]) -> Reply
         _, first = failures[0]
         return first
     log.warning("a request fails while the model answers others")
-    if own.silent:
-        return ReplyFailed("model_slow", silent=True)
-    return ReplyFailed("model_this_message", own.code, kind=own.kind, status=own.status)
+    own.cause = "model_slow" if own.silent else "model_this_message"
+    return own
 
 
 @dataclass(slots=True, kw_only=True)
 class _Attempt:
     """One model's attempt at an answer, over all responses that it takes.
 
-    `seconds_left`: how long the model may still write; waiting for its first event does not count.
-    `calls` counts the tool calls that were carried out, `searches` the web searches among them.
+    `calls` counts the tool calls of the model.
     """
 
     model: ModelRequests
@@ -190,9 +187,7 @@ class _Attempt:
     tools: Sequence[dict[str, Any]]
     toolbox: Toolbox | None
     written: StreamedAnswer
-    seconds_left: float
     calls: int = 0
-    searches: int = 0
 
     async def answer(self) -> Reply:
         """Return the answer. Raises `openai.OpenAIError` and `ReplyFailed`."""
@@ -238,19 +233,16 @@ class _Attempt:
         written = self.written
         before = written.characters
         began = time.perf_counter()
-        first_event: float | None = None
         written.begin_response()
         events = self.model.events(
             conversation,
             tools,
             identifier=_pseudonym(self.person),
-            seconds=self.seconds_left,
+            seconds=ANSWER_SECONDS,
         )
         try:
             async with aclosing(events):
                 async for event in events:
-                    if first_event is None:
-                        first_event = time.perf_counter()
                     is_silent = written.characters == before
                     await written.read(event)
                     if is_silent and written.characters > before:
@@ -259,8 +251,6 @@ class _Attempt:
                         break
             await written.end_response(self.model.output_limit)
         finally:
-            if first_event is not None:
-                self.seconds_left -= time.perf_counter() - first_event
             tokens = tokens_of(written.response or {}, self.model.model)
             count_tokens(self.person.team_id, tokens)
 
@@ -270,11 +260,10 @@ class _Attempt:
         name = call["name"]
         arguments = call["arguments"]
         self.calls += 1
+        if self.calls > MAX_CALLS:
+            error = "Too many tool calls for one answer. Answer now."
+            return json.dumps({"error": error})
         if name == SEARCH_TOOL and SEARCH_DEFINITION in self.tools:
-            if self.searches == MAX_SEARCHES:
-                error = "Too many searches for one answer. Answer now."
-                return json.dumps({"error": error})
-            self.searches += 1
             return await self._searched(identity, arguments)
         if self.toolbox is None:
             return json.dumps({"error": f"There is no tool {name[:40]!r}."})

@@ -8,7 +8,7 @@ the person's click decides. It also decides where memory needs their consent.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, time, tzinfo
 from typing import Any, TypeAlias
 
@@ -67,7 +67,6 @@ Arguments: TypeAlias = Mapping[str, Any]
 Output: TypeAlias = Json
 """What a call returns to the model."""
 
-MAX_CALLS = 20
 _REFUSALS_SHOWN = 3
 SETTINGS_TOOL = "memory_settings"
 COLLEAGUE_TOOL = "ask_about_colleague"
@@ -132,9 +131,8 @@ _KEEP_DEFINITION = function_tool(KEEP_TOOL, _KEEP, _KEPT_PARAMETERS, ["quote"])
 class Toolbox:
     """The tools that the model may call while it answers one message.
 
-    `definitions` are the tools as the Responses API takes them. `localizer` is the person's as far
-    as it is known; for a call `find_localizer` returns it, which may ask Slack. `switched_on`: a
-    call has switched memory on.
+    `definitions` are the tools as the Responses API takes them. `localizer` is the person's.
+    `switched_on`: a call has switched memory on.
     """
 
     def __init__(
@@ -143,7 +141,6 @@ class Toolbox:
         turn: Turn,
         names: MessageNames,
         localizer: Localizer,
-        find_localizer: Callable[[], Awaitable[Localizer]],
     ) -> None:
         message = turn.message
         state = turn.memory_state
@@ -153,7 +150,6 @@ class Toolbox:
         self._message = message
         self._names = names
         self._localizer = localizer
-        self._find_localizer = find_localizer
         in_channel = message.audience != DM and PUBLIC in turn.view.audiences
         formed_later = (
             app.settings.formation != "off" and state.settings.eagerness != "asked"
@@ -182,7 +178,6 @@ class Toolbox:
         # Keyed by what they show, so that a repeated request is shown only once.
         self._shown: dict[str, Done] = {}
         self._shown_list: Position | None = None
-        self._calls = 0
         self._switched_off = False
         self._kept = False
         self.switched_on = False
@@ -249,13 +244,9 @@ class Toolbox:
 
         Raises `psycopg.OperationalError` when the database is unavailable.
         """
-        self._calls += 1
-        if self._calls > MAX_CALLS:
-            return _json(_error("Too many tool calls for one message. Answer now."))
         given = read_arguments(arguments)
         if given is None:
             return _json(_error("The arguments are not a JSON object."))
-        self._localizer = await self._find_localizer()
         if self._turn.removed:
             # The model sees the message as it was typed; what tools store and send is redacted.
             given = with_texts(given, self._redacted)
@@ -498,9 +489,9 @@ class Toolbox:
         now = datetime.now(UTC)
         since = moments.get("since")
         before = moments.get("until")
-        if since is not None and before is not None and before <= since:
-            return "`until` is not after `since`: for one whole day write the next day's date."
         # A period that lasts until now ends with the question; what is said later stays.
+        if since is not None and (before or now) <= since:
+            return "The time ends before it begins: for one day write the next day as `until`."
         return Selection(since=until(since), until=until(before) or now)
 
     async def _do_not_remember(self, given: Arguments) -> Output:

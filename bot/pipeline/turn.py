@@ -161,7 +161,11 @@ async def _deliver(
     if told is not None:
         return await sink.tell(told)
     localizer = await sink.localizer()
-    text = answer or localizer.say(_unsaid(result.tools))
+    text = answer
+    if not text and result.tools.shows_something:
+        text = localizer.say("answered_privately")
+    elif not text:
+        text = localizer.say("nothing_said")
     await sink.finish(
         with_notes(localizer, text, _notes(turn, result)),
         is_shaped=result.is_shaped,
@@ -169,15 +173,6 @@ async def _deliver(
         says_off=not result.tools.switched_on,
     )
     return text
-
-
-def _unsaid(tools: Toolbox) -> str:
-    """Return the key of the sentence in place of an empty answer."""
-    if tools.shows_card:
-        return "card_follows"
-    if tools.shows_something:
-        return "answered_privately"
-    return "nothing_said"
 
 
 def _notes(turn: Turn, result: _Result) -> list[str]:
@@ -280,7 +275,7 @@ async def _ask_model(
         channel_id=message.channel_id,
     )
     localizer = await _localizer(turn, sink)
-    tools = Toolbox(app, turn, names, localizer, sink.localizer)
+    tools = Toolbox(app, turn, names, localizer)
     if not (question or brought.asks):
         nothing = Prompt(
             question="",

@@ -79,7 +79,7 @@ async def search_web(
     }
     try:
         async with asyncio.timeout(_SEARCH_SECONDS):
-            response = await model.whole(body, seconds=_SEARCH_SECONDS)
+            response = await model.whole(body)
     except (openai.OpenAIError, TimeoutError, ValueError, RecursionError) as error:
         log.warning("a web search failed: %s", fault(error))
         return _failed("The web search failed. Answer without it, and say so.")

@@ -271,15 +271,13 @@ class ModelRequests:
                     return True
         return False
 
-    async def whole(self, body: Json, *, seconds: float) -> Any:
+    async def whole(self, body: Json) -> Any:
         """Return the response to `body` without a stream, as parsed JSON; it is requested once.
 
-        `seconds` is the timeout. Raises `openai.APIError`, and ValueError or RecursionError for a
-        body that cannot be parsed.
+        Raises `openai.APIError`, and ValueError or RecursionError for a body that cannot be parsed.
         """
-        client = self.client.with_options(timeout=seconds)
         sent = _without(body, self._left_out)
-        return await client.post("/responses", body=sent, cast_to=_PLAIN)
+        return await self.client.post("/responses", body=sent, cast_to=_PLAIN)
 
     def _body(
         self,

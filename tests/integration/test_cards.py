@@ -11,7 +11,7 @@ from bot.access import QUESTIONS_AN_HOUR
 from bot.locale import say
 from bot.memories.data import erase_person
 from bot.memories.switches import turn_off
-from bot.pipeline.tools import MAX_CALLS
+from bot.pipeline.reply import MAX_CALLS
 from bot.slack.messages import Message
 from bot.ui.acts import Hide, Share
 from memory import (

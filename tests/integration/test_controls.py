@@ -498,11 +498,7 @@ async def begun(app: App, said: Message) -> Toolbox:
     turn = await begin_turn(app.core, waiting, question=said.text, words=said.text)
     names = MessageNames(app.core.names, said.team_id)
     localizer = Localizer("en")
-
-    async def find_localizer() -> Localizer:
-        return localizer
-
-    return Toolbox(app.core, turn, names, localizer, find_localizer)
+    return Toolbox(app.core, turn, names, localizer)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import pytest
 import memory
 from bot.config import STAND_IN_MODEL
 from bot.pipeline.prompt import Prompt
-from bot.pipeline.reply import MAX_SEARCHES
+from bot.pipeline.reply import MAX_CALLS
 from bot.pipeline.web_search import SEARCH_DEFINITION, SEARCH_TOOL
 from bot.reply_models.failures import ReplyFailed
 from tests.conftest import Server
@@ -166,8 +166,8 @@ async def test_a_model_that_asks_for_too_many_searches_is_told_to_answer(
 ) -> None:
     """After the last search of an answer no other request is made for one."""
     call = {"name": SEARCH_TOOL, "arguments": {"query": "news of the day"}}
-    script(stand_in, function_calls=[call] * (MAX_SEARCHES + 1))
-    for _ in range(MAX_SEARCHES):
+    script(stand_in, function_calls=[call] * (MAX_CALLS + 1))
+    for _ in range(MAX_CALLS):
         script(stand_in, text="Nothing new.", web_search=True)
     script(stand_in, text="There is no news.")
     reply = await replier.reply(ALICE, PROMPT, Shown())
@@ -175,9 +175,9 @@ async def test_a_model_that_asks_for_too_many_searches_is_told_to_answer(
     sent = requests(stand_in)[-1]["input"]
     outputs = [one for one in sent if one["type"] == "function_call_output"]
     *found, refused = outputs
-    assert len(found) == MAX_SEARCHES
+    assert len(found) == MAX_CALLS
     assert all("Nothing new." in one["output"] for one in found)
-    assert "Too many searches" in refused["output"]
+    assert "Too many tool calls" in refused["output"]
 
 
 async def test_a_tool_that_was_not_offered_is_not_run(
