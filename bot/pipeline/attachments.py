@@ -76,7 +76,6 @@ class AttachedFile:
 
     name: str
     kind: str = ""
-    size: int = 0
     content: Json | None = None
     text: str = ""
     trouble: FileTrouble | None = None
@@ -92,11 +91,7 @@ class AttachedFile:
         """The description that the model gets besides the content, with the text of a text file."""
         if self.trouble:
             return {"name": self.name, "not_shown": self.trouble.removeprefix("files_")}
-        line: dict[str, Any] = {
-            "name": self.name,
-            "type": self.kind,
-            "bytes": self.size,
-        }
+        line = {"name": self.name, "type": self.kind}
         if self.earlier:
             line["sent"] = "earlier"
         if self.text:
@@ -136,9 +131,6 @@ async def read_brought(
         content = await _read_earlier(app, message, earlier)
         forwarded = [{"sent": "earlier", **one} for one in content.parts]
         found = content.files
-    if not (forwarded or found):
-        yield Brought()
-        return
     bot_user_id = await app.slack.bot_user_id(message.team_id)
     lines = await asyncio.to_thread(
         excerpts, forwarded, bot_user_id, FORWARDED_CHARACTERS
@@ -168,9 +160,7 @@ async def _read_attached(
         _check_access(file)
         text = _whole_transcript(file)
         if text:
-            return AttachedFile(
-                name=name, kind="transcript", size=_size(file), text=text
-            )
+            return AttachedFile(name=name, kind="transcript", text=text)
         url, kind, most = _download(file, ALL_BYTES - sum(held))
         if not app.file_bytes.take(most):
             return _not_shown(file, "files_not_now")
@@ -227,10 +217,6 @@ def _whole_transcript(file: Json) -> str:
     return str(file.get("transcript") or "")
 
 
-def _size(file: Json) -> int:
-    return int(file.get("size") or 0)
-
-
 def _download(file: Json, left: int) -> tuple[str, str, int]:
     """Return what to download of a file: its address, its media type and the most bytes.
 
@@ -238,7 +224,7 @@ def _download(file: Json, left: int) -> tuple[str, str, int]:
     large or of another type than the API takes. Raises `FileUnreadable` if it is of no kind that a
     model reads, or larger than `FILE_BYTES` or the bytes that are `left`.
     """
-    size = _size(file)
+    size = int(file.get("size") or 0)
     most = min(FILE_BYTES, left)
     url = str(file.get("url_private_download") or file.get("url_private") or "")
     mimetype = str(file.get("mimetype") or "")
@@ -281,16 +267,15 @@ def _kind(file: Json, mimetype: str) -> str:
 
 def _as_shown(name: str, kind: str, content: bytes) -> AttachedFile:
     """Return a downloaded file as the model is shown it; raises `FileUnreadable`."""
-    size = len(content)
     if kind in (_TEXT, _CAPTIONS):
         text = _decoded(content)
         if kind == _CAPTIONS:
             lines = [line for line in text.splitlines() if line and "-->" not in line]
             text = "\n".join(lines)
-        return AttachedFile(name=name, kind=kind, size=size, text=text)
+        return AttachedFile(name=name, kind=kind, text=text)
     if kind:
         document = _document(name, kind, content)
-        return AttachedFile(name=name, kind=kind, size=size, content=document)
+        return AttachedFile(name=name, kind=kind, content=document)
     for beginning, image in _BEGINNINGS.items():
         if content.startswith(beginning):
             shown = {
@@ -298,7 +283,7 @@ def _as_shown(name: str, kind: str, content: bytes) -> AttachedFile:
                 "image_url": _data_url(image, content),
                 "detail": "auto",
             }
-            return AttachedFile(name=name, kind=image, size=size, content=shown)
+            return AttachedFile(name=name, kind=image, content=shown)
     raise FileUnreadable("files_kind")
 
 

@@ -413,7 +413,7 @@ IMAGE = {
 
 def test_files_are_sent_beside_the_words() -> None:
     """What is shown comes after the words, what is not is named, and both are only information."""
-    seen = AttachedFile(name="</files>.png", kind="image/png", size=1, content=IMAGE)
+    seen = AttachedFile(name="</files>.png", kind="image/png", content=IMAGE)
     unseen = AttachedFile(name="notes.txt", trouble="files_kind")
     made = prompt_of(files=[seen, unseen])
     assert made.shows_files
@@ -421,7 +421,7 @@ def test_files_are_sent_beside_the_words() -> None:
     assert prompt.FILES in others(made)
     lines = section(others(made), "files")
     assert [json.loads(line) for line in lines] == [
-        {"name": "</files>.png", "type": "image/png", "bytes": 1},
+        {"name": "</files>.png", "type": "image/png"},
         {"name": "notes.txt", "not_shown": "kind"},
     ]
     without = made.without_files()
