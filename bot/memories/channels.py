@@ -13,7 +13,6 @@ from bot.conversation.audiences import invalidate_kind
 from bot.queue.queue import BACKGROUND
 from memory import Person
 from memory.postgres import (
-    Connection,
     execute_statement,
     load_statements,
     person_transaction,
@@ -43,13 +42,9 @@ async def change_channel(app: App, team: str, old: str, new: str) -> None:
     for row in people:
         person = Person(team, row["user_id"])
         async with person_transaction(app.pool, person, locked=True) as connection:
-            await _change(connection, person, old, new)
+            await change_channel_of_memories(connection, person, old, new)
+            values = {**person.ids, "old": old, "new": new}
+            await connection.execute(_SQL["change_messages"], values)
+            await connection.execute(_SQL["change_lines"], values)
+            await connection.execute(_SQL["change_off"], values)
     log.info("a conversation has another id: changed for %d people", len(people))
-
-
-async def _change(connection: Connection, person: Person, old: str, new: str) -> None:
-    await change_channel_of_memories(connection, person, old, new)
-    values = {**person.ids, "old": old, "new": new}
-    await connection.execute(_SQL["change_messages"], values)
-    await connection.execute(_SQL["change_lines"], values)
-    await connection.execute(_SQL["change_off"], values)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from bot.app import App
 from bot.config import Settings
@@ -71,7 +70,7 @@ async def read_panel(
             card = await read_card(app.pool, person, person, most=MOST_LINES)
             content = replace(content, card=card)
     match position.list:
-        case "changes" | "notice":
+        case "changes":
             content = await _with_changes(app, person, content)
         case "kept":
             content = await _with_kept(app, person, content)
@@ -130,18 +129,12 @@ async def _with_memories(app: App, person: Person, content: Content) -> Content:
 
 async def _with_changes(app: App, person: Person, content: Content) -> Content:
     position = content.position
-    if position.list == "notice":
-        found = await list_changes(app.pool, person, batch=UUID(position.of))
-    else:
-        limit = position.page * PAGE_SIZE + 1
-        found = await list_changes(
-            app.pool, person, key=position.of or None, limit=limit
-        )
+    end = position.page * PAGE_SIZE
+    found = await list_changes(app.pool, person, key=position.of or None, limit=end + 1)
     if position == Position(list="changes"):
         content = replace(
             content, not_remembered=await read_not_remembered(app.pool, person)
         )
-    end = position.page * PAGE_SIZE
     page = found[end - PAGE_SIZE : end]
     return replace(content, changes=page, found=len(found))
 

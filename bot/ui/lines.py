@@ -160,18 +160,12 @@ def sentence_of(memory: Memory) -> str:
 def with_sentence(localizer: Localizer, memory: Memory, line: str, text: str) -> str:
     """Return `text`, and below it the quoted sentence of a memory if that says more than `line`."""
     sentence = truncate(sentence_of(memory), _SAID_LIMIT)
-    if not says_more(subject(memory.kind, memory.content), sentence, line):
+    bare = as_mrkdwn(sentence).strip(_FINAL_MARKS).casefold()
+    what = subject(memory.kind, memory.content)
+    if bare in line.casefold() or _only_names(what, sentence):
         return text
     said = localizer.say("row_said", what=as_mrkdwn(sentence))
     return f"{text}\n{said}"
-
-
-def says_more(what: str, sentence: str, line: str) -> bool:
-    """Return whether the sentence of a memory says more than its line; `what` is its subject."""
-    bare = as_mrkdwn(sentence).strip(_FINAL_MARKS).casefold()
-    if bare in line.casefold():
-        return False
-    return not _only_names(what, sentence)
 
 
 def _only_names(what: str, text: str) -> bool:

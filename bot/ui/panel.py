@@ -287,7 +287,7 @@ def _list_rows(localizer: Localizer, content: Content) -> list[Block]:
     match content.position.list:
         case "memories":
             return _memory_rows(localizer, content)
-        case "changes" | "notice":
+        case "changes":
             return _change_rows(localizer, content)
         case "kept":
             return _kept_rows(localizer, content)

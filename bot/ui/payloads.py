@@ -113,7 +113,7 @@ def _told(
     undo = Undo(what="notice", ids=(batch,))
     buttons = [*buttons, explained_button(localizer, "undo_button", undo, lines[0])]
     if len(promises) != 1:
-        buttons += _notice_buttons(localizer, batch, thread)
+        buttons += _notice_buttons(localizer, thread)
     return lines, buttons
 
 
@@ -132,9 +132,9 @@ def lines_told(
     return [changes_line(localizer, told), line], buttons
 
 
-def _notice_buttons(localizer: Localizer, batch: UUID, thread: str) -> list[Block]:
-    """Return the buttons that show the changes of a notice, and switch memory off in its thread."""
-    show = Position(list="notice", of=str(batch))
+def _notice_buttons(localizer: Localizer, thread: str) -> list[Block]:
+    """Return the buttons that show the changes, and switch memory off in a notice's thread."""
+    show = Position(list="changes")
     off_here = Switch(to="off", scope=thread)
     return [
         button(localizer.say("show_button"), show),

@@ -605,7 +605,6 @@ async def acts_of(ann: SlackPerson) -> list[ButtonAct]:
         Snooze(key=memory.key),
         UndoSnooze(key=memory.key),
         Position(list="changes", of=memory.key),
-        Position(list="notice", of=str(change.batch)),
         ShowShaping(turn=turn),
         Rate(turn=turn, rating="good"),
         Answer(question=change.id, answer="yes"),

@@ -215,7 +215,7 @@ def test_a_notice_is_one_line(changes: list[Change], line: str) -> None:
         [line],
     )
     undo = Undo(what="notice", ids=(batch,))
-    show = Position(list="notice", of=str(batch))
+    show = Position(list="changes")
     off = Switch(to="off", scope=THREAD)
     undone = all(one.undone_at for one in changes)
     acts = [clicked_act(button) for row in rows for button in row["elements"]]
