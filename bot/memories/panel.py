@@ -6,7 +6,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from bot.app import App
-from bot.config import Settings
+from bot.config import ModelServer, Settings
 from bot.conversation.turns import form_after
 from bot.locale import Localizer
 from bot.people import (
@@ -57,7 +57,6 @@ async def read_panel(
     content = Content(
         position=position,
         off=settings.off(app.settings.consent),
-        eagerness=settings.eagerness,
         asks=settings.asks(app.settings.consent),
         off_in=off_in,
         refusal=person_refusal(app.settings, person),
@@ -213,15 +212,19 @@ def data_flows(settings: Settings) -> dict[str, str]:
     The fallback model gets what the reply model gets, while that one does not answer. A model that
     is not called through OpenAI's API has its provider's name as the host.
     """
-    host = urlsplit(settings.reply_server.base_url).hostname or ""
-    flows = {"replies": f"{settings.reply_model} ({host})"}
+    replies = settings.reply_server
+    flows = {"replies": _receiver(settings.reply_model, replies)}
     if settings.fallback_model is not None:
-        flows["fallback"] = f"{settings.fallback_model} ({host})"
+        flows["fallback"] = _receiver(settings.fallback_model, replies)
     provider, model = provider_and_name(settings.memory_model_name)
     flows["memories"] = f"{model} ({provider})"
     if provider == "openai":
-        own_host = urlsplit(settings.memory_server.base_url).hostname or ""
-        flows["memories"] = f"{model} ({own_host})"
-    search_host = urlsplit(settings.embedding_server.base_url).hostname or ""
-    flows["search"] = f"{settings.embedding_model} ({search_host})"
+        flows["memories"] = _receiver(model, settings.memory_server)
+    search = settings.embedding_model
+    flows["search"] = _receiver(search, settings.embedding_server)
     return flows
+
+
+def _receiver(model: str, server: ModelServer) -> str:
+    host = urlsplit(server.base_url).hostname or ""
+    return f"{model} ({host})"

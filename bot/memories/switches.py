@@ -74,7 +74,7 @@ async def switch(app: App, click: Click, act: Switch) -> Done:
                 return Done(
                     line=off_line(localizer, still_off), buttons=[on_button(localizer)]
                 )
-            return on_done(localizer, act.scope, settings.eagerness)
+            return on_done(localizer, act.scope)
         case "hour":
             end = datetime.now(UTC) + timedelta(hours=1)
         case "tomorrow":

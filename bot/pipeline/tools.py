@@ -432,8 +432,7 @@ class Toolbox:
             # A model may be misled, so its call is no consent.
             await turn_on(self._app, self._message.person, one, agrees=False)
         self.switched_on = True
-        eagerness = state.settings.eagerness
-        self._shown["resume"] = on_done(self._localizer, scope, eagerness)
+        self._shown["resume"] = on_done(self._localizer, scope)
         return {"done": True, "memory": "on"}
 
     async def _forget(self, given: Arguments) -> Output:

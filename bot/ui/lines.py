@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from bot.locale import Localizer
-from bot.people import Eagerness, Off
+from bot.people import Off
 from bot.slack.messages import is_direct
 from bot.ui.blocks import LINE_LIMIT, as_mrkdwn, one_line, spoken, truncate
 from bot.ui.promises import due_line, is_open
@@ -375,13 +375,6 @@ def refusal_line(localizer: Localizer, reason: str, sentence: str) -> str:
     return localizer.say(f"refused_{key}", what=what, limit=MAX_MEMORIES)
 
 
-def on_line(localizer: Localizer, eagerness: Eagerness) -> str:
-    """Return that memory is on, and what is remembered then."""
-    if eagerness == "asked":
-        return localizer.say("panel_on_asked")
-    return localizer.say("panel_on")
-
-
 def off_line(localizer: Localizer, off: Off) -> str:
     """Return that memory is off, where and until when."""
     if off.scope:
@@ -393,7 +386,7 @@ def off_line(localizer: Localizer, off: Off) -> str:
 
 def off_sentences(localizer: Localizer, off: Off) -> str:
     """Return that memory is off, and what that means."""
-    return localizer.joined(off_line(localizer, off), localizer.say("off_effect"))
+    return localizer.joined(off_line(localizer, off), localizer.say("off_means"))
 
 
 def place_name(localizer: Localizer, scope: str) -> str:

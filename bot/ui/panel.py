@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from bot.locale import LANGUAGES, Localizer, say
-from bot.people import Eagerness, Off, PolicyRefusal
+from bot.people import Off, PolicyRefusal
 from bot.ui.acts import (
     ACT,
     QUERY_LIMIT,
@@ -63,7 +63,6 @@ from bot.ui.lines import (
     history_title,
     memory_line,
     off_sentences,
-    on_line,
     place_name,
     question_line,
     refusal_line,
@@ -153,7 +152,6 @@ class Content:
 
     position: Position = field(default_factory=Position)
     off: Off | None = None
-    eagerness: Eagerness = "balanced"
     asks: bool = False
     off_in: Sequence[str] = ()
     refusal: PolicyRefusal | None = None
@@ -332,7 +330,7 @@ def _state(localizer: Localizer, content: Content) -> list[Block]:
         ]
     off = content.off
     chosen = _chosen_switch(content)
-    text = on_line(localizer, content.eagerness)
+    text = localizer.say("panel_on")
     # Slack keeps a choice as long as the id of its block stays the same.
     block_id = f"state-{chosen}"
     if off is not None:
@@ -358,10 +356,8 @@ def _switch_menu(localizer: Localizer, chosen: SwitchTo | None) -> Block:
 
 
 def _state_notes(localizer: Localizer, content: Content) -> list[str]:
-    """Return what off means, how much is remembered or not read yet, and where memory is off."""
+    """Return how much is remembered or not read yet, and where memory is off."""
     lines: list[str] = []
-    if content.off is not None:
-        lines.append(localizer.say("off_means"))
     if content.memories:
         lines.append(localizer.say("counted_memories", count=content.found))
     if content.unformed:

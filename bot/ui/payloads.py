@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from bot.locale import Localizer
-from bot.people import Eagerness, Off
+from bot.people import Off
 from bot.ui.acts import (
     Forget,
     Open,
@@ -37,7 +37,6 @@ from bot.ui.lines import (
     memory_line,
     notable_changes,
     off_sentences,
-    on_line,
     place_name,
     question_line,
     refusal_line,
@@ -149,16 +148,15 @@ def consent_question(localizer: Localizer) -> Done:
 
 def off_done(localizer: Localizer, off: Off) -> Done:
     """Return that memory was switched off, with the button that switches it on."""
-    line = localizer.joined(off_sentences(localizer, off), localizer.say("off_means"))
-    return Done(line=line, buttons=[on_button(localizer, off.scope)])
+    buttons = [on_button(localizer, off.scope)]
+    return Done(line=off_sentences(localizer, off), buttons=buttons)
 
 
-def on_done(localizer: Localizer, scope: str, eagerness: Eagerness) -> Done:
+def on_done(localizer: Localizer, scope: str) -> Done:
     """Return that memory was switched on, with the button that switches it off."""
+    line = localizer.say("panel_on")
     if scope:
         line = localizer.say("switched_on_here", where=place_name(localizer, scope))
-    else:
-        line = on_line(localizer, eagerness)
     off = button(localizer.say("off_button"), Switch(to="off", scope=scope))
     return Done(line=localizer.joined(line, localizer.say("on_means")), buttons=[off])
 

@@ -257,7 +257,7 @@ async def choose_settings(ann: SlackPerson, panel: Place) -> None:
     )
     panel = await ann.changed(panel)
     assert "保存しました" in shown(panel)
-    assert say("ja", "panel_on_asked") in shown(panel)
+    assert say("ja", "panel_on") in shown(panel)
     settings = await ann.app.core.people.settings(ann.person)
     assert (settings.language, settings.notices) == ("ja", False)
     assert (settings.retention_days, settings.eagerness) == (30, "asked")

@@ -629,7 +629,7 @@ def test_every_other_message_fits(
         said,
         consent_question(localizer),
         off_done(localizer, off),
-        on_done(localizer, off.scope, "asked"),
+        on_done(localizer, off.scope),
         Done(line=localizer.say("forget_everything_ask"), buttons=[everything]),
         question,
         forget_question(localizer, [memory]),
