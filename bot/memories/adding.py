@@ -102,26 +102,23 @@ EXPECTED = (
 
 def explain(localizer: Localizer, problem: Exception) -> Done:
     """Return what explains one of the `EXPECTED` exceptions."""
-    if isinstance(problem, NotKept):
-        return problem.done
-    return Done(line=_sentence(localizer, problem), beside=True)
-
-
-def _sentence(localizer: Localizer, problem: Exception) -> str:
+    line = localizer.say("command_failed")
     match problem:
+        case NotKept():
+            return problem.done
         case InvalidContent():
-            return field_error(localizer, next(iter(problem.codes.values())), {})
+            line = field_error(localizer, next(iter(problem.codes.values())), {})
         case MemoryFull():
-            return refusal_line(localizer, "full", "")
+            line = refusal_line(localizer, "full", "")
         case ChangeGone():
-            return localizer.say("memory_gone")
+            line = localizer.say("memory_gone")
         case ChangedSince() | Overtaken():
-            return localizer.say("changed_meanwhile")
+            line = localizer.say("changed_meanwhile")
         case QuotaExceeded():
-            return problem.refusal(localizer)
+            line = problem.refusal(localizer)
         case AlreadyUnderWay():
-            return localizer.say("under_way")
-    return localizer.say("command_failed")
+            line = localizer.say("under_way")
+    return Done(line=line, beside=True)
 
 
 async def add_lines(

@@ -88,14 +88,8 @@ def _named(
         # The person did not mention this id: the model put it in place of a name.
         who = known.get(user, "")
     wanted = _words(who)
-    same: list[str] = []
-    fitting: list[str] = []
-    for user, name in known.items():
-        words = _words(name)
-        if words == wanted:
-            same.append(user)
-        if _fits(wanted, words):
-            fitting.append(user)
+    fitting = [user for user, name in known.items() if _fits(wanted, _words(name))]
+    same = [user for user in fitting if _words(known[user]) == wanted]
     mentioned_same = [user for user in same if user in mentioned]
     if len(mentioned_same) == 1:
         return mentioned_same[0]

@@ -44,9 +44,8 @@ FALLBACK_LIMIT = 3_900
 DETAIL_LIMIT = 200
 # An address that was turned into text.
 _UNLINKED = re.compile(r"\w\[\.\]\w")
-# A reference to a person, channel or group, escaped; and one whose end was cut off.
+# A reference to a person, channel or group, escaped.
 _REFERENCE = re.compile(r"&lt;((?:@[UW]|#[CG]|!subteam\^S)[A-Z0-9]{7,20})&gt;")
-_CUT_REFERENCE = re.compile(r"&lt;(?:@|#|!subteam\^)[A-Z0-9]*…\Z")
 # A person, channel or group by its id, which means nothing when it is read aloud.
 _ID = re.compile(r"<(?:@|#|!subteam\^)[A-Z0-9]+>")
 # A mention, link or date of mrkdwn: what it is, and the words that are shown for it.
@@ -268,8 +267,7 @@ def as_mrkdwn(text: str, limit: int = LINE_LIMIT) -> str:
 
     Slack sends no notification for a mention in an ephemeral message, a view or an update.
     """
-    shown = _CUT_REFERENCE.sub("…", escaped(text, limit))
-    return _REFERENCE.sub(r"<\1>", shown)
+    return _REFERENCE.sub(r"<\1>", escaped(text, limit))
 
 
 def source_link(localizer: Localizer, url: str) -> str:

@@ -115,18 +115,14 @@ def fields_of(schema: type[BaseModel], content: Content) -> dict[str, FieldRules
     An optional text field is included only if it has a value. What no input can hold, such as a
     list or a long text, is left out and keeps its value.
     """
-    required: dict[str, FieldRules] = {}
-    optional: dict[str, FieldRules] = {}
+    asked: dict[str, FieldRules] = {}
     for name, rules in _fields(schema).items():
         value = text_of(content, name)
-        if len(value) > _length(rules):
-            continue
-        if rules["required"]:
-            required[name] = rules
-        elif value or not _is_text(rules):
-            optional[name] = rules
-    asked = [*required.items(), *optional.items()]
-    return dict(asked[:_MAX_FIELDS])
+        is_asked = rules["required"] or value or not _is_text(rules)
+        if is_asked and len(value) <= _length(rules):
+            asked[name] = rules
+    required_first = sorted(asked, key=lambda name: not asked[name]["required"])
+    return {name: asked[name] for name in required_first[:_MAX_FIELDS]}
 
 
 def _fields(schema: type[BaseModel]) -> dict[str, FieldRules]:
@@ -241,9 +237,7 @@ def _level_input(localizer: Localizer, kind: str, content: Content) -> Block:
     The option of the current level has the stored score, so that saving it changes nothing.
     """
     score = content.get(LEVEL_FIELDS[kind])
-    stored = None
-    if isinstance(score, int) and 0 < score <= 100:
-        stored = level_of(kind, score)
+    stored = level_of(kind, score)
     what = subject(kind, content)
     options: list[Block] = []
     chosen = ""
