@@ -25,7 +25,6 @@ from memory import Person, list_changes, open_questions
 from memory.model import MessageKey, provider_and_name
 from memory.postgres import Connection, fetch_rows, load_statements, person_transaction
 from memory.store import (
-    count_kept,
     memory_page,
     read_card,
     read_kept,
@@ -145,12 +144,10 @@ async def _with_kept(app: App, person: Person, content: Content) -> Content:
         return content
     if channel not in await app.members.conversations(person):
         return content
-    skipped = (content.position.page - 1) * PAGE_SIZE
-    lines = await read_kept(
-        app.pool, person, [channel], most=PAGE_SIZE, skipped=skipped
-    )
-    found = await count_kept(app.pool, person, channel)
-    return replace(content, kept=lines, viewer=person, found=found)
+    end = content.position.page * PAGE_SIZE
+    found = await read_kept(app.pool, person, [channel], most=end + 1)
+    page = found[end - PAGE_SIZE : end]
+    return replace(content, kept=page, viewer=person, found=len(found))
 
 
 async def short_list(

@@ -15,7 +15,7 @@ WHERE team_id = %(team)s AND kept_in = ANY(%(channels)s)
     AND (expires_at IS NULL OR expires_at > now())
     AND (NOT %(public)s OR (value->'content'->>'public')::boolean)
 ORDER BY created_at DESC, key
-LIMIT %(most)s OFFSET %(skipped)s;
+LIMIT %(most)s;
 
 -- name: nearest
 -- The lines nearest to a vector, by exact distance; with `decisions`, only decisions that none has
@@ -37,11 +37,6 @@ WHERE (expires_at IS NULL OR expires_at > now())
     AND (NOT %(decisions)s OR (value->'content'->>'decision')::boolean AND NOT is_replaced)
 ORDER BY distance, key
 LIMIT %(most)s;
-
--- name: count
--- How many lines are kept for a conversation.
-SELECT count(*) AS count FROM store
-WHERE team_id = %(team)s AND kept_in = %(channel)s AND (expires_at IS NULL OR expires_at > now());
 
 -- name: author
 -- Who keeps what a message says.

@@ -18,7 +18,6 @@ from memory.store.forgetting import (
 from memory.store.kept import (
     KeptMemory as KeptMemory,
     channels_with_kept as channels_with_kept,
-    count_kept as count_kept,
     keep as keep,
     kept_author as kept_author,
     keys_of_kept as keys_of_kept,

@@ -95,7 +95,6 @@ async def read_kept(
     channels: Collection[str],
     *,
     most: int,
-    skipped: int = 0,
     public: bool = False,
 ) -> list[KeptMemory]:
     """Return the newest lines that are kept for these conversations, newest first.
@@ -110,7 +109,6 @@ async def read_kept(
         "channels": list(channels),
         "public": public,
         "most": most,
-        "skipped": skipped,
     }
     scope = _settings(reader, channels)
     rows = await execute_statement(pool, _SQL["newest"], values, scope=scope)
@@ -153,14 +151,6 @@ async def nearest_kept(
     except DataError:  # the vectors were just replaced by those of another model
         return []
     return [_line(row) for row in rows]
-
-
-async def count_kept(pool: Pool, reader: Person, channel: str) -> int:
-    """Return how many lines are kept for a conversation that `reader` is in."""
-    values = {"team": reader.team_id, "channel": channel}
-    scope = _settings(reader, [channel])
-    [row] = await execute_statement(pool, _SQL["count"], values, scope=scope)
-    return int(row["count"])
 
 
 async def kept_author(pool: Pool, team_id: str, channel: str, ts: str) -> str:
