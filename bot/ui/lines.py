@@ -212,8 +212,8 @@ def memory_line(localizer: Localizer, memory: Memory) -> str:
     A memory without words, such as one of another version of its kind, is “…”.
     """
     text = as_mrkdwn(describe(localizer, memory.kind, memory.content)) or "…"
-    if memory.ends_at is not None:
-        text += f" {_last_day(localizer, memory.ends_at)}"
+    if memory.expires_at is not None:
+        text += f" {_last_day(localizer, memory.expires_at)}"
     return text
 
 

@@ -7,9 +7,9 @@ adds them up once for each audience.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -135,8 +135,8 @@ class View:
     """A memory as one audience knows it: a row of `store`.
 
     `sources` are the statements that it comes from, oldest first; `said_on` is the day from which
-    what it says counts. At `expires_at` a statement ends, and the view changes; at `ends_at` what
-    is left is no memory. `audiences` names, in the view of direct messages, the other audiences
+    what it says counts. At `expires_at` so many statements have ended that the others are no
+    memory. `audiences` names, in the view of direct messages, the other audiences
     that know the memory. `may_harm`: one of the statements says so.
     """
 
@@ -148,7 +148,6 @@ class View:
     said_on: str
     created_at: datetime
     expires_at: datetime | None
-    ends_at: datetime | None = None
     may_harm: bool = False
     audiences: Sequence[str] = ()
 
@@ -161,8 +160,6 @@ class View:
             "sources": list(self.sources),
             "said_on": self.said_on,
         }
-        if self.ends_at is not None:
-            value["ends_at"] = self.ends_at.astimezone(UTC).isoformat()
         if self.may_harm:
             value["may_harm"] = True
         if self.audiences:
@@ -316,8 +313,7 @@ def _view(audience: str, statements: Collection[Statement]) -> View | None:
         sources=named_sources(said),
         said_on=_said_on(said),
         created_at=said[0].said_at,
-        expires_at=_next_change(said, content),
-        ends_at=_end(said),
+        expires_at=_end(said),
         may_harm=any(one.may_harm for one in said),
     )
 
@@ -365,26 +361,11 @@ def named_sources(said: Sequence[Statement]) -> list[Json]:
     return [sources[0], *sources[1 - MAX_SOURCES :]]
 
 
-def _next_change(said: Sequence[Statement], content: Content) -> datetime | None:
-    """Return when the end of a statement next changes what these statements add up to."""
-    for end, left in _left_at_ends(said):
-        if fold(left) != content:
-            return end
-    return None
-
-
 def _end(said: Sequence[Statement]) -> datetime | None:
     """Return when so many of these statements have ended that the others are no memory."""
-    for end, left in _left_at_ends(said):
+    ends = {one.until for one in said if one.until is not None}
+    for end in sorted(ends):
+        left = [one for one in said if counts(one, end)]
         if fold(left) is None:
             return end
     return None
-
-
-def _left_at_ends(
-    said: Sequence[Statement],
-) -> Iterator[tuple[datetime, list[Statement]]]:
-    """Yield the times at which statements end, with those that then still count."""
-    ends = {one.until for one in said if one.until is not None}
-    for end in sorted(ends):
-        yield end, [one for one in said if counts(one, end)]

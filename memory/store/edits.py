@@ -224,7 +224,7 @@ def kept_end(memory: Memory, content: Content) -> datetime | None:
     """Return when all of the memory ends, if `content` is still about the same subject."""
     if subject(memory.kind, content) != subject(memory.kind, memory.content):
         return None
-    return memory.ends_at
+    return memory.expires_at
 
 
 async def move_memory(

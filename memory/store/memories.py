@@ -49,8 +49,8 @@ _WITHOUT_KIND = frozenset({"UserFact", INSTRUCTION_KIND, EPISODE_KIND})
 class Memory:
     """One memory; `value` is the stored JSON.
 
-    `key` is its id, which editing and moving keep. At `expires_at` something of it ends, and the
-    row changes; None if nothing does.
+    `key` is its id, which editing and moving keep. At `expires_at` all of it has ended; None if
+    something stays.
     """
 
     namespace: Namespace
@@ -96,12 +96,6 @@ class Memory:
         """The day on which it was said last, where the person was, such as ``2026-11-26``."""
         said_on: str | None = self.value.get("said_on")
         return said_on or self.updated_at.date().isoformat()
-
-    @property
-    def ends_at(self) -> datetime | None:
-        """When all of it has ended; None if something stays."""
-        ends_at: str | None = self.value.get("ends_at")
-        return datetime.fromisoformat(ends_at) if ends_at else None
 
     @property
     def may_harm(self) -> bool:

@@ -132,11 +132,6 @@ class Thing:
                 known |= one.fields.keys()
         return known
 
-    def changes(self) -> bool:
-        """Return whether what is known changes when the statements that end have ended."""
-        heard = self.heard()
-        return summed([one for one in heard if not one[1].ends]) != summed(heard)
-
     def ends(self, audience: str = DM) -> bool:
         """Return whether nothing of what an audience knows is left then."""
         there = [
@@ -750,14 +745,12 @@ class Sequences(RuleBasedStateMachine):
                     row.content,
                     {*row.audiences},
                     row.expires_at is not None,
-                    row.ends_at is not None,
                 )
                 for row in rows
             } == {
                 thing.word: (
                     thing.known(DM),
                     {*self.others(thing)},
-                    thing.changes(),
                     thing.ends(),
                 )
                 for thing in model.remembered()
