@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -162,16 +162,12 @@ def _lock_migrations(connection: Connection[DictRow]) -> None:
         time.sleep(_MIGRATION_POLL_SECONDS)
 
 
-def _refuse_other_schema(applied: Collection[str], wanted: Collection[str]) -> None:
+def _refuse_other_schema(applied: Set[str], wanted: Set[str]) -> None:
     """Raise `DatabaseNotReady` if a schema was applied whose digest is not the wanted one."""
-    schemas: dict[str, str] = {}
-    for name in wanted:
-        package, at, digest = name.partition("@")
-        if at:
-            schemas[package] = digest
-    for name in applied:
-        package, at, digest = name.partition("@")
-        if at and schemas.get(package, digest) != digest:
+    packages = {name.partition("@")[0] for name in wanted}
+    for name in applied - wanted:
+        package, at, _ = name.partition("@")
+        if at and package in packages:
             raise DatabaseNotReady(
                 f"The database has another version of {package}.sql, which this version of Kioku"
                 " does not read: use the version that created it, or begin anew with another"
