@@ -98,10 +98,7 @@ class Embedder:
             )
             vectors = [_numbers(item.embedding) for item in answer.data]
         except _NO_ANSWER as fault:
-            raise EmbeddingsUnavailable(
-                f"The embedding model {self.space.model} did not answer ({_named(fault)}):"
-                " check KIOKU_EMBEDDING_MODEL, and its server's address and key."
-            ) from fault
+            raise _no_answer(self.space.model, fault) from fault
         sizes = {len(vector) for vector in vectors}
         if len(vectors) != len(texts) or sizes != {self.space.dimensions}:
             raise EmbeddingsUnavailable(
@@ -139,12 +136,17 @@ def _is_about_texts(fault: BaseException | None) -> bool:
     return fault.status_code in _REFUSALS
 
 
-def _named(fault: Exception) -> str:
-    """Return the HTTP status and code with which a server failed, or the type of the error."""
-    if not isinstance(fault, openai.APIStatusError):
-        return type(fault).__name__
-    status = f"HTTP {fault.status_code}"
-    return ", ".join(filter(None, (status, name_in(fault.code))))
+def _no_answer(model: str, fault: Exception) -> EmbeddingsUnavailable:
+    """Return the error for a failed call, with its HTTP status and code, or the fault's type."""
+    why = type(fault).__name__
+    if isinstance(fault, openai.APIStatusError):
+        why = ", ".join(
+            filter(None, (f"HTTP {fault.status_code}", name_in(fault.code)))
+        )
+    return EmbeddingsUnavailable(
+        f"The embedding model {model} did not answer ({why}): check KIOKU_EMBEDDING_MODEL, and its"
+        " server's address and key."
+    )
 
 
 async def embedding_space(client: openai.AsyncOpenAI, model: str) -> EmbeddingSpace:
@@ -158,10 +160,7 @@ async def embedding_space(client: openai.AsyncOpenAI, model: str) -> EmbeddingSp
         answer = await client.embeddings.create(model=model, input="dimensions")
         vector = _numbers(answer.data[0].embedding)
     except _NO_ANSWER as fault:
-        raise EmbeddingsUnavailable(
-            f"The embedding model {model} did not answer ({_named(fault)}), so its size is not"
-            " known: check KIOKU_EMBEDDING_MODEL, and its server's address and key."
-        ) from fault
+        raise _no_answer(model, fault) from fault
     return EmbeddingSpace(model, len(vector))
 
 

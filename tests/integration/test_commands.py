@@ -117,7 +117,7 @@ def test_run_says_that_it_cannot_know_the_size_of_vectors(
     }
     told = refused(ended(tmp_path, "run", **settings))
     assert told.startswith(
-        "The embedding model own-embedding did not answer (APITimeoutError), so its size is not"
+        "The embedding model own-embedding did not answer (APITimeoutError): check"
     )
 
 
