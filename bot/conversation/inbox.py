@@ -91,9 +91,8 @@ async def store_message(app: App, message: Message) -> bool:
         "queue": REPLIES,
         "task": ANSWER,
     }
-    scope = {THREAD_SETTING: message.thread, **message.person.settings}
     stored = await execute_statement(
-        app.pool, _SQL["store"], values, scope=scope, prepare=True
+        app.pool, _SQL["store"], values, scope=message.scope, prepare=True
     )
     return bool(stored)
 

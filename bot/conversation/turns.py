@@ -22,7 +22,7 @@ from bot.conversation.run import Stopped, Superseded
 from bot.notices import repeat_notice
 from bot.people import MemoryState, memory_state, memory_state_queries
 from bot.queue.queue import BACKGROUND
-from bot.slack.messages import API_TEAM, THREAD_SETTING, Message
+from bot.slack.messages import API_TEAM, Message
 from memory import DM, MemoryView, Namespace, Person, Pool
 from memory.credentials import Credential, redact_texts
 from memory.metrics import count, step
@@ -174,7 +174,7 @@ async def read_start(
     ]
     if limited:
         queries += quota_queries(app.settings, message.person, claimed.id)
-    found = await execute_queries(app.pool, queries, scope=_scope(message))
+    found = await execute_queries(app.pool, queries, scope=message.scope)
     [person_rows, message_rows, [forgotten], [memories], *quota] = found
     check_quota(app.settings, quota)
     return Turn(
@@ -207,7 +207,7 @@ async def store_begin(app: App, start: Turn, *, question: str, words: str) -> Tu
     if start.memory_state.off is None:
         queries += _context_queries(start)
     [begun, *context] = await execute_queries(
-        app.pool, queries, scope=_scope(start.message)
+        app.pool, queries, scope=start.message.scope
     )
     if not begun:
         raise Superseded
@@ -264,7 +264,7 @@ async def end_turn(
         kept_reply = redacted.text
     lock = message.person.prefix
     async with transaction(
-        app.pool, _scope(message), lock=lock, shared=True
+        app.pool, message.scope, lock=lock, shared=True
     ) as connection:
         await finish(connection, turn.claimed, outcome)
         # A fixed sentence in place of an answer does not show that a model answers again.
@@ -347,10 +347,6 @@ def _with_context(
         exchanges=tuple(reversed(exchanges)),
         recent_words=tuple(reversed(recent_words)),
     )
-
-
-def _scope(message: Message) -> dict[str, str]:
-    return {THREAD_SETTING: message.thread, **message.person.settings}
 
 
 def stored_words(words: str) -> str:

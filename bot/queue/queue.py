@@ -77,9 +77,17 @@ class Queue:
         self.pool = pool
         self.pulse = Pulse()
         connector = procrastinate.PsycopgConnector()
-        self.app = procrastinate.App(connector=connector)
         self._stopping = asyncio.Event()
         self._manager = PatientJobManager(connector, self.pulse, self._stopping)
+        self.app = procrastinate.App(
+            connector=connector,
+            worker_defaults={
+                "stalled_worker_timeout": _PRUNE_SECONDS,
+                "install_signal_handlers": False,
+                "delete_jobs": "successful",
+                "worker_middleware": [self._manager.run_job],
+            },
+        )
         self.app.job_manager = self._manager
         self._workers: list[asyncio.Task[None]] = []
         self._upkeep: list[asyncio.Task[None]] = []
@@ -242,10 +250,6 @@ class Queue:
             listen_notify=False,
             shutdown_graceful_timeout=_BACKGROUND_PATIENCE_SECONDS,
             update_heartbeat_interval=_UPKEEP_SECONDS,
-            stalled_worker_timeout=_PRUNE_SECONDS,
-            install_signal_handlers=False,
-            delete_jobs="successful",
-            worker_middleware=[self._manager.run_job],
         )
 
     async def _work(
@@ -267,10 +271,6 @@ class Queue:
                     shutdown_graceful_timeout=patience,
                     # `start` lets `beat_for_all` send them.
                     update_heartbeat_interval=_PRUNE_SECONDS,
-                    stalled_worker_timeout=_PRUNE_SECONDS,
-                    install_signal_handlers=False,
-                    delete_jobs="successful",
-                    worker_middleware=[self._manager.run_job],
                 )
             except Exception as error:  # noqa: BLE001 - whatever it was, work goes on
                 log.warning(

@@ -229,9 +229,7 @@ def _forwarded_text(one: Json) -> str:
     """Return the text of a forwarded message, from the first of the places where Slack puts it."""
     if text := _text(one, "text"):
         return text
-    blocks = [_blocks_of(part) for part in objects(one.get("message_blocks"))]
-    blocks.append(objects(one.get("blocks")))
-    if words := _words(blocks):
+    if words := _words([one.get("message_blocks"), one.get("blocks")]):
         return words
     attachments = [_attachment_words(part) for part in objects(one.get("attachments"))]
     return "\n".join(attachments).strip() or _text(one, "fallback")
@@ -259,13 +257,6 @@ def _own_blocks(message: Json, text: str) -> list[dict[str, Any]]:
     if is_of_app or not text:
         return blocks
     return [block for block in blocks if block.get("type") != "rich_text"]
-
-
-def _blocks_of(part: Json) -> list[dict[str, Any]]:
-    message = part.get("message")
-    if not isinstance(message, dict):
-        return []
-    return objects(message.get("blocks"))
 
 
 def _attachment_words(one: Json) -> str:

@@ -157,6 +157,11 @@ class Message:
         return thread_key(self.team_id, self.channel_id, self.thread_ts)
 
     @property
+    def scope(self) -> dict[str, str]:
+        """The settings of a transaction that may reach the rows of its thread and its author."""
+        return {THREAD_SETTING: self.thread, **self.person.settings}
+
+    @property
     def opens_thread(self) -> bool:
         """Say whether the message is the first of its thread."""
         return self.ts == self.thread_ts
