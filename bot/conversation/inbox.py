@@ -19,6 +19,7 @@ from bot.logs import fault
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import THREAD_SETTING, Message
 from bot.slack.sessions import WAIT_SECONDS, Progress
+from memory import Pool
 from memory.metrics import step
 from memory.postgres import (
     Connection,
@@ -191,14 +192,14 @@ async def answer_at_once(connection: Connection, queue: Queue, thread: str) -> N
     await queue.defer(connection, ANSWER, jobs, queue=REPLIES, priority=_AT_ONCE)
 
 
-async def read_progress(app: App, message: Message) -> Progress:
+async def read_progress(pool: Pool, message: Message) -> Progress:
     """Return how far a message is; while PostgreSQL is away, it counts as waiting."""
     scope = {THREAD_SETTING: message.thread}
     statement = _SQL["progress"]
     try:
         with transaction_timeout(WAIT_SECONDS):
             found = await execute_statement(
-                app.pool, statement, values_of(message), scope=scope
+                pool, statement, values_of(message), scope=scope
             )
     except OperationalError as error:
         log.info("whether a message waits could not be read: %s", fault(error))

@@ -6,11 +6,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from functools import partial
 from typing import Self
 
 from bot.app import App
-from bot.conversation.inbox import read_progress
 from bot.conversation.run import Superseded
 from bot.conversation.turns import Turn
 from bot.delivery.reply_in_slack import ReplyInSlack, State
@@ -59,8 +57,7 @@ class ReplyStream:
         sessions = self._app.sessions
         thread = self._message.thread
         if isinstance(kind, type) and issubclass(kind, Superseded):
-            progress = partial(read_progress, self._app)
-            sessions.hand_over(self._message, progress, after=self._processing)
+            sessions.hand_over(self._message, after=self._processing)
         elif kind is None and not self._is_active:
             await sessions.end(thread)
         elif not self._is_active:

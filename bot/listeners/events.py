@@ -11,7 +11,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TypeAlias
 
 from psycopg import OperationalError
@@ -20,7 +19,6 @@ from bot.app import App
 from bot.conversation.audiences import invalidate_kind
 from bot.conversation.edits import MessageChange, root_of
 from bot.conversation.inbox import (
-    read_progress,
     stop_thread,
     store_message,
     store_withdrawn,
@@ -204,7 +202,7 @@ def _show_wait(app: App, message: Message, *, after: float) -> None:
         app.settings, message.person, message.channel_id, message.audience
     )
     if refusal is None:
-        app.sessions.show_wait(message, partial(read_progress, app), after=after)
+        app.sessions.show_wait(message, after=after)
 
 
 # --- changed messages --------------------------------------------------------------------------

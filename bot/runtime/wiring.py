@@ -18,6 +18,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.app import App
 from bot.config import ModelServer, Settings
+from bot.conversation.inbox import read_progress
 from bot.logs import fault
 from bot.network import proxy_for
 from bot.people import People
@@ -96,7 +97,7 @@ def create_app(
         slack=slack,
         installation=installation,
         workspaces=Workspaces(pool, slack, grace_hours=settings.uninstall_grace_hours),
-        sessions=Sessions(slack),
+        sessions=Sessions(slack, partial(read_progress, pool)),
         models=create_reply_models(settings, clients.replies),
         embedder=embedder,
         former=former,

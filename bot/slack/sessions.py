@@ -11,7 +11,6 @@ import math
 import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
 from typing import Any, Literal, TypeAlias
 from weakref import WeakValueDictionary
 
@@ -63,11 +62,14 @@ class Sessions:
     without agent sessions have neither. Source: https://docs.slack.dev/ai/agent-sessions
     """
 
-    def __init__(self, slack: Installations) -> None:
+    def __init__(self, slack: Installations, read_progress: ReadProgress) -> None:
         self._slack = slack
+        self._read_progress = read_progress
         self._tasks: set[asyncio.Task[None]] = set()
         # The tasks that show that a message waits, by its thread.
-        self._waits: dict[str, asyncio.Task[None]] = {}
+        self._waits: WeakValueDictionary[str, asyncio.Task[None]] = (
+            WeakValueDictionary()
+        )
         # The calls for a thread are made one after the other, so that the last one counts, however
         # late Slack carries out those before.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -100,38 +102,24 @@ class Sessions:
         """
         await asyncio.wait({self.activate(thread)}, timeout=SESSION_SECONDS)
 
-    def hand_over(
-        self,
-        message: Message,
-        read_progress: ReadProgress,
-        *,
-        after: asyncio.Task[None],
-    ) -> None:
+    def hand_over(self, message: Message, *, after: asyncio.Task[None]) -> None:
         """Leave the session to the process that took over a message, `after` the call of `begin`.
 
         Slack may carry out that call when the other process has ended the session already: then it
         is set to `active` again.
         """
-        self._start(self._hand_over(message, read_progress, after))
+        self._start(self._hand_over(message, after))
 
-    def show_wait(
-        self,
-        message: Message,
-        read_progress: ReadProgress,
-        *,
-        after: float,
-    ) -> None:
+    def show_wait(self, message: Message, *, after: float) -> None:
         """Set the session to `processing` if the message still waits `after` this many seconds.
 
         A turn that this process begins in the thread ends that. While PostgreSQL is away, the
         message counts as waiting.
         """
-        thread = message.thread
-        if thread in self._waits:
-            return
-        waits = asyncio.create_task(self._show_wait(message, read_progress, after))
-        self._waits[thread] = waits
-        waits.add_done_callback(partial(_forget, self._waits, thread))
+        earlier = self._waits.get(message.thread)
+        if earlier is None or earlier.done():
+            waits = self._start(self._show_wait(message, after))
+            self._waits[message.thread] = waits
 
     def _end_wait(self, thread: str) -> None:
         """Show a wait no longer."""
@@ -139,34 +127,28 @@ class Sessions:
         if waits is not None:
             waits.cancel()
 
-    async def _show_wait(
-        self, message: Message, read_progress: ReadProgress, after: float
-    ) -> None:
+    async def _show_wait(self, message: Message, after: float) -> None:
         """Show that a message waits, until its turn has begun, which will end the status."""
         await asyncio.sleep(after)
-        progress = await read_progress(message)
+        progress = await self._read_progress(message)
         if progress in ("begun", "ended"):
             return
         # The end of the wait does not cancel a call, which Slack may have received.
         await asyncio.shield(self._start(self._begin(message.thread)))
-        await self._activate_once_ended(message, read_progress)
+        await self._activate_once_ended(message)
 
-    async def _hand_over(
-        self, message: Message, read_progress: ReadProgress, after: asyncio.Task[None]
-    ) -> None:
+    async def _hand_over(self, message: Message, after: asyncio.Task[None]) -> None:
         await asyncio.wait({after})
-        await self._activate_once_ended(message, read_progress)
+        await self._activate_once_ended(message)
 
-    async def _activate_once_ended(
-        self, message: Message, read_progress: ReadProgress
-    ) -> None:
+    async def _activate_once_ended(self, message: Message) -> None:
         """Set the session to `active` once the message has ended, unless its turn begins first.
 
         A message that is not stored comes within seven minutes, or never.
         """
         began = time.monotonic()
         while True:
-            progress = await read_progress(message)
+            progress = await self._read_progress(message)
             if progress == "begun":
                 return
             is_late = time.monotonic() - began > _DELIVERY_SECONDS
@@ -232,14 +214,6 @@ class Sessions:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _forget(
-    tasks: dict[str, asyncio.Task[None]], thread: str, ended: asyncio.Task[None]
-) -> None:
-    """Remove the task of a thread that has ended, unless another one has taken its place."""
-    if tasks.get(thread) is ended:
-        del tasks[thread]
 
 
 def title_of(text: str) -> str:

@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from bot.app import App
 from bot.config import STAND_IN_MODEL, Settings
-from bot.conversation.inbox import ClaimedMessage
+from bot.conversation.inbox import ClaimedMessage, read_progress
 from bot.conversation.run import Run, Stopped
 from bot.conversation.turns import Turn, begin_turn
 from bot.delivery.reply_stream import ReplyStream
@@ -41,7 +42,7 @@ async def open_sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Se
         app = replace(
             without_limits(pool),
             slack=installations,
-            sessions=Sessions(installations),
+            sessions=Sessions(installations, partial(read_progress, pool)),
             people=People(pool, installations, Names(installations)),
         )
         yield Sender(slack, database, app)

@@ -11,6 +11,7 @@ import pytest
 from bot.conversation.inbox import MAX_FAILURES, MAX_FAILURES_WITH_APOLOGY, take_message
 from bot.conversation.run import Superseded
 from bot.slack.messages import Message
+from bot.slack.sessions import Sessions
 from tests.integration.app import App
 from tests.integration.deliveries import Sender, Thread
 from tests.integration.messages import LATER
@@ -105,9 +106,9 @@ async def test_who_was_taken_over_waits_for_postgresql(thread: Thread) -> None:
         return next(found)
 
     turn = await thread.turn()
-    sessions = thread.sender.app.sessions
+    sessions = Sessions(thread.sender.app.slack, read_progress)
     processing = sessions.begin(turn.message, "")
-    sessions.hand_over(turn.message, read_progress, after=processing)
+    sessions.hand_over(turn.message, after=processing)
     await until(lambda: statuses(thread.slack) == ["processing", "active"])
 
 
