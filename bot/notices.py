@@ -310,10 +310,9 @@ async def _delete(app: App, notice: _Notice, ts: str) -> None:
 
 async def _post(app: App, notice: _Notice, said: Payload) -> str | None:
     """Show `said` to the person below the turn; return the ts if it can be changed later."""
-    in_dm = notice.audience == DM
     thread_ts: str | None = split_thread_key(notice.thread)[2]
     opens_thread = notice.question_ts == thread_ts
-    if opens_thread and not (in_dm or notice.replied):
+    if opens_thread and not (notice.audience == DM or notice.replied):
         thread_ts = None
     return await show_privately(
         app.slack.client(notice.person.team_id),
@@ -321,5 +320,4 @@ async def _post(app: App, notice: _Notice, said: Payload) -> str | None:
         channel=notice.channel,
         user=notice.person.user_id,
         thread_ts=thread_ts,
-        in_dm=in_dm,
     )

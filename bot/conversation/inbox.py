@@ -43,7 +43,8 @@ _FOLLOWED_SECONDS = 30 * 60
 # Stops, edits, deletions and lost messages are handled before anything else that waits.
 _AT_ONCE = 1
 
-Status: TypeAlias = Literal["answered", "failed", "stopped", "skipped"]
+Outcome: TypeAlias = Literal["answered", "failed", "stopped", "skipped"]
+"""How a message ends; ``skipped``: no model was asked, and it counts for no quota."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +210,7 @@ async def read_progress(pool: Pool, message: Message) -> Progress:
 
 
 async def finish(
-    connection: Connection, claimed: ClaimedMessage, status: Status
+    connection: Connection, claimed: ClaimedMessage, status: Outcome
 ) -> None:
     """Mark a message as handled and delete its body, in the transaction that ends its turn.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
 from uuid import UUID
 
 from psycopg.rows import DictRow
@@ -17,7 +16,7 @@ from psycopg.rows import DictRow
 from bot.access import check_quota, end_interim_period, quota_queries
 from bot.app import App
 from bot.conversation.audiences import view_of_message
-from bot.conversation.inbox import ClaimedMessage, finish, values_of
+from bot.conversation.inbox import ClaimedMessage, Outcome, finish, values_of
 from bot.conversation.run import Stopped, Superseded
 from bot.notices import repeat_notice
 from bot.people import MemoryState, memory_state, memory_state_queries
@@ -44,9 +43,6 @@ _SQL = load_statements("bot", "turns")
 _UNFORMED_WORDS = 100
 _MAX_QUESTION = 300  # characters
 _SENTENCES = re.compile(r"(?<=[.!?؟])\s+|(?<=[。！？])\s*|\n+")
-
-Outcome: TypeAlias = Literal["answered", "failed", "stopped", "skipped"]
-"""How a turn ends; ``skipped``: no model was asked, and the message counts for no quota."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -142,7 +142,6 @@ class ReplyStream:
 
     async def show(self, messages: Sequence[Done]) -> None:
         """Send messages below the reply; in a channel only the person sees them."""
-        in_dm = self._turn.view.own.audience == DM
         localizer = await self.localizer()
         client = self._app.slack.client(
             self._message.team_id, patience=PATIENCE_SECONDS
@@ -155,7 +154,6 @@ class ReplyStream:
                     channel=self._message.channel_id,
                     user=self._message.user_id,
                     thread_ts=self._message.thread_ts,
-                    in_dm=in_dm,
                 )
             except SLACK_FAULTS as error:
                 log.warning("a private message was not shown: %s", slack_fault(error))

@@ -12,9 +12,14 @@ from typing import Literal
 
 from bot.access import MODEL_AWAY, QuotaExceeded, claim_telling
 from bot.app import App
-from bot.conversation.inbox import ClaimedMessage, finish_without_turn, release_message
+from bot.conversation.inbox import (
+    ClaimedMessage,
+    Outcome,
+    finish_without_turn,
+    release_message,
+)
 from bot.conversation.run import Interrupted
-from bot.conversation.turns import Outcome, begin_turn, end_turn
+from bot.conversation.turns import begin_turn, end_turn
 from bot.people import PolicyRefusal
 from bot.pipeline.sink import open_sink
 from bot.queue.retries import RunLater
@@ -101,8 +106,7 @@ async def refuse_access(
 async def _show_refusal(app: App, message: Message, refusal: PolicyRefusal) -> None:
     """Show the author, and nobody else, why there is no answer."""
     localizer = await app.people.localizer(message.person, message.text)
-    in_dm = message.audience == DM
-    in_thread = in_dm or not message.opens_thread
+    in_thread = message.audience == DM or not message.opens_thread
     with unless_refused("show why there is no answer"):
         await show_privately(
             app.slack.client(message.team_id, patience=PATIENCE_SECONDS),
@@ -110,7 +114,6 @@ async def _show_refusal(app: App, message: Message, refusal: PolicyRefusal) -> N
             channel=message.channel_id,
             user=message.user_id,
             thread_ts=message.thread_ts if in_thread else None,
-            in_dm=in_dm,
         )
 
 

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from bot.app import App
 from bot.cancellation import cancel_until_done
-from bot.conversation.inbox import ClaimedMessage
+from bot.conversation.inbox import ClaimedMessage, Outcome
 from bot.conversation.run import Stopped
-from bot.conversation.turns import Outcome, Turn, end_turn, read_start, store_begin
+from bot.conversation.turns import Turn, end_turn, read_start, store_begin
 from bot.locale import Localizer
 from bot.memories.kept_lines import MOST_QUOTED, lines_for_answer, quoted_in
 from bot.memories.shaping import in_answer

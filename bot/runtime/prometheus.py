@@ -24,7 +24,7 @@ from prometheus_client import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from psycopg import OperationalError
 
-from bot.conversation.turns import Outcome
+from bot.conversation.inbox import Outcome
 from bot.pipeline.formation import FormationOutcome
 from bot.queue.queue import read_queue_state
 from bot.reply_models.failures import Cause

@@ -22,6 +22,7 @@ from bot.slack.client import (
     notice_metadata,
     unless_refused,
 )
+from bot.slack.messages import is_direct
 from memory.model import Json
 
 log = logging.getLogger(__name__)
@@ -90,7 +91,6 @@ async def show_privately(
     channel: str,
     user: str,
     thread_ts: str | None,
-    in_dm: bool,
 ) -> str | None:
     """Show `payload` to one person, in a thread of theirs; return the ts of the message.
 
@@ -100,7 +100,7 @@ async def show_privately(
 
     Source: https://docs.slack.dev/reference/methods/chat.postEphemeral
     """
-    if not in_dm:
+    if not is_direct(channel):
         await client.chat_postEphemeral(
             channel=channel, user=user, thread_ts=thread_ts, **payload
         )
