@@ -406,11 +406,9 @@ class Interactions:
         self, body: Body, click: Click, done: Done | None, error: Exception
     ) -> SlackView:
         """Return the panel as it was, with a line about what was done or about the failure."""
+        line = _sentence(click.localizer, error)
         if done:
-            log.warning("a panel could not be shown: %s", fault(error))
             line = done.line
-        else:
-            line = _sentence(click.localizer, error)
         view = body.get("view") or {}
         if panel_position(view):
             return view_with_line(click.localizer, view, Done(line=line))

@@ -249,7 +249,7 @@ class Installations:
     ) -> None:
         self._find = find
         self.base_url = base_url
-        self._session = session
+        self.session = session
         self._known: dict[str, tuple[float, Installation]] = {}
         # The workspaces of the organisation that an installation belongs to.
         self._organisations: KeptAnswers[str, frozenset[str]] = KeptAnswers()
@@ -326,7 +326,7 @@ class Installations:
         Its methods raise `NotInstalled` if there is none; no other token is ever used. A call is
         repeated as `SlackRetries` decides, for `patience` seconds.
         """
-        return TeamClient(self, self._session, team_id, patience)
+        return TeamClient(self, team_id, patience)
 
     def note_clock(self, answer: AsyncSlackResponse) -> None:
         """Compare this machine's clock with Slack's, as an answer shows it."""
@@ -337,7 +337,7 @@ class Installations:
 
     def tokenless(self) -> AsyncWebClient:
         """Return a client for calls that carry a token of their own."""
-        return SlackClient(base_url=self.base_url, session=self._session)
+        return SlackClient(base_url=self.base_url, session=self.session)
 
     async def permalinks(
         self, team_id: str, messages: Mapping[str, MessageKey]
@@ -382,15 +382,11 @@ class TeamClient(SlackClient):
     """Sends Slack's own id of a person in place of the key under which their rows are kept."""
 
     def __init__(
-        self,
-        installations: Installations,
-        session: aiohttp.ClientSession | None,
-        team_id: str,
-        patience: float,
+        self, installations: Installations, team_id: str, patience: float
     ) -> None:
         super().__init__(
             base_url=installations.base_url,
-            session=session,
+            session=installations.session,
             limits=installations.limits,
             team_id=team_id,
             patience=patience,
