@@ -19,7 +19,7 @@ from uuid import UUID
 from bot.access import claim_telling
 from bot.app import App
 from bot.people import PersonSettings, read_settings
-from bot.queue.queue import REPLIES, Queue
+from bot.queue.queue import REPLIES
 from bot.slack.client import unless_refused
 from bot.slack.messages import API_TEAM, split_thread_key
 from bot.slack.posting import show_privately
@@ -91,7 +91,7 @@ async def add_notice(
 ) -> None:
     """Add the notice of a turn's batch, with a job that shows it, in the caller's transaction.
 
-    `in_turn`: the turn has not ended, and will show its notice below its answer by `repeat_notice`;
+    `in_turn`: the turn has not ended, and will show its notice below its answer by `show_later`;
     the job waits a minute for that. Earlier notices of promises that were changed are updated.
     There is no notice if only confirmations were `formed`, or for callers of POST /ask, who are in
     no Slack conversation.
@@ -105,10 +105,10 @@ async def add_notice(
         return
     await connection.execute(_SQL["add"], {**person.ids, "turn": turn})
     if not in_turn:
-        await _show_later(app.queue, connection, person, [turn])
+        await show_later(app, connection, person, [turn])
         return
     jobs = {_lock(turn): {**person.ids, "turn": str(turn), "unless_shown": "yes"}}
-    # The job of `repeat_notice`, which has a higher priority, does not wait for this one.
+    # The job of `show_later`, which has a higher priority, does not wait for this one.
     await app.queue.defer(
         connection, SHOW_NOTICE, jobs, queue=REPLIES, priority=-1, delay=_TURN_SECONDS
     )
@@ -177,26 +177,23 @@ async def update_notices(
     arguments = {"if_posted": "yes"}
     if message_deleted:
         arguments["message_deleted"] = "yes"
-    await _show_later(app.queue, connection, person, turns, **arguments)
+    await show_later(app, connection, person, turns, **arguments)
 
 
-async def repeat_notice(
-    app: App, connection: Connection, person: Person, turn: UUID
-) -> None:
-    """Show the notice of a turn, if it has one, once the caller's transaction is committed."""
-    await _show_later(app.queue, connection, person, [turn])
-
-
-async def _show_later(
-    queue: Queue,
+async def show_later(
+    app: App,
     connection: Connection,
     person: Person,
     turns: Iterable[UUID],
     **how: str,
 ) -> None:
+    """Show the notices of turns that have one, once the caller's transaction is committed.
+
+    `how` are arguments of `show_notice`.
+    """
     arguments = {**person.ids, **how}
     jobs = {_lock(turn): {**arguments, "turn": str(turn)} for turn in turns}
-    await queue.defer(connection, SHOW_NOTICE, jobs, queue=REPLIES)
+    await app.queue.defer(connection, SHOW_NOTICE, jobs, queue=REPLIES)
 
 
 async def show_notice(

@@ -44,8 +44,8 @@ _REFUSED = {
 def installation_from(answer: AsyncSlackResponse, bot_token: str) -> Installation:
     """Return the installation of a bot token that ``auth.test`` was called with."""
     return Installation(
-        team_id=str(answer.get("team_id") or ""),
-        bot_user_id=str(answer.get("user_id") or ""),
+        team_id=answer["team_id"],
+        bot_user_id=answer["user_id"],
         bot_token=bot_token,
         enterprise_id=answer.get("enterprise_id"),
     )

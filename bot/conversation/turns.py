@@ -18,7 +18,7 @@ from bot.app import App
 from bot.conversation.audiences import view_of_message
 from bot.conversation.inbox import ClaimedMessage, Outcome, finish, values_of
 from bot.conversation.run import Stopped, Superseded
-from bot.notices import repeat_notice
+from bot.notices import show_later
 from bot.people import MemoryState, memory_state, memory_state_queries
 from bot.queue.queue import BACKGROUND
 from bot.slack.messages import API_TEAM, Message
@@ -283,7 +283,7 @@ async def end_turn(
             namespace = person.namespace(row["audience"])
             await schedule_formation(app, connection, namespace)
         if noticed or turn.again:
-            await repeat_notice(app, connection, person, turn.id)
+            await show_later(app, connection, person, [turn.id])
     count("turns", outcome=outcome)
 
 
