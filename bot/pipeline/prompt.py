@@ -31,6 +31,9 @@ from memory.recall import Recalled, dated_lines, memories_within
 from memory.store import KeptMemory
 
 HISTORY_TOKENS = 3_000
+# Of one exchange: the newest always fits, so that "go on" can refer to it.
+_EARLIER_QUESTION_TOKENS = 750
+_EARLIER_REPLY_TOKENS = 1_500
 RECENT_TOKENS = 1_000
 THREAD_TOKENS = 2_000
 QUESTION_TOKENS = 12_000
@@ -38,7 +41,6 @@ FORWARDED_TOKENS = 8_000
 KEPT_TOKENS = 1_500
 FILE_TOKENS = 8_000  # of the text files of a message, together
 _FEW_MEMORIES_TOKENS = 500
-_LEFT_OUT_TOKENS = 20  # of the line that `cut_middle` puts in place of the middle
 
 REPLY_INSTRUCTIONS = """\
 You are Kioku, an assistant in Slack that remembers what each person tells it, and reminds them.
@@ -451,8 +453,6 @@ def _newest_exchanges(
         if exchange.user_id != user_id:
             texts = _quoted(exchange, references)
         else:
-            if not kept:
-                exchange = _fitted(exchange, budget)
             texts = [exchange.question, exchange.reply or ""]
         budget -= sum(map(estimated_tokens, texts))
         if budget < 0:
@@ -484,23 +484,13 @@ def _history(
     return items
 
 
-def _fitted(exchange: Exchange, budget: int) -> Exchange:
-    """Return the newest exchange, shortened to `budget` tokens so that "go on" can refer to it."""
-    reply = exchange.reply or ""
-    if estimated_tokens(exchange.question) + estimated_tokens(reply) <= budget:
-        return exchange
-    left = budget - 2 * _LEFT_OUT_TOKENS
-    question = cut_middle(exchange.question, left // 3)
-    reply = cut_middle(reply, left - estimated_tokens(question))
-    return replace(exchange, question=question, reply=reply or None)
-
-
 def _as_shown(exchange: Exchange, references: References) -> Exchange:
-    """Return an exchange with names in its texts."""
+    """Return an exchange with names in its texts, of which long ones are shortened."""
+    question = cut_middle(references.shown(exchange.question), _EARLIER_QUESTION_TOKENS)
     reply = exchange.reply
     if reply is not None:
-        reply = references.shown(reply)
-    return replace(exchange, question=references.shown(exchange.question), reply=reply)
+        reply = cut_middle(references.shown(reply), _EARLIER_REPLY_TOKENS)
+    return replace(exchange, question=question, reply=reply)
 
 
 def _quoted(exchange: Exchange, references: References) -> list[str]:
