@@ -66,13 +66,12 @@ from bot.ui.acts import (
     Undo,
     UndoSnooze,
 )
-from bot.ui.blocks import SlackView, bulleted, explained_button
+from bot.ui.blocks import SlackView, explained_button
 from bot.ui.lines import (
     audience_of,
     changes_line,
     ends_promise,
     memory_line,
-    refusal_line,
     sentence_of,
 )
 from bot.ui.panel import Click, Done, undo_of
@@ -96,14 +95,12 @@ from memory.postgres import person_transaction, transaction_timeout
 from memory.store import (
     find_memory,
     hide_from_colleagues,
-    read_not_remembered,
     show_to_colleagues,
 )
 
 log = logging.getLogger(__name__)
 
 _ERASING_SECONDS = 30.0
-_REFUSALS_SHOWN = 10
 
 # A line about what was done, a form to open, or a position of the panel to show.
 Result: TypeAlias = Done | SlackView | Position
@@ -476,16 +473,19 @@ _COMMANDS: Mapping[str, tuple[str, ...]] = {
     "resume": ("resume", "on", "再開", "オン"),
     "incognito": ("incognito", "シークレット"),
     "settings": ("settings", "設定"),
-    "why": ("why", "理由"),
 }
 _CHANNEL_WORDS = frozenset({"channel", "チャンネル"})
+_WHY_WORDS = frozenset({"why", "理由"})
 _EVERYTHING = frozenset({"everything", "all", "すべて", "全て", "全部", "ぜんぶ"})
 
 
 def memories_searched(words: str, channel: str) -> Position | None:
     """Return what ``/memories`` with these words shows in the panel; None if they are a command."""
-    if words.casefold() in _CHANNEL_WORDS:
+    given = words.casefold()
+    if given in _CHANNEL_WORDS:
         return Position(list="kept", of=channel)
+    if given in _WHY_WORDS:
+        return Position(list="changes")
     if _command(words) is not None:
         return None
     return Position(of=words)
@@ -522,18 +522,7 @@ async def memories_typed(app: App, click: Click, words: str) -> Result:
             return await switch(app, click, Switch(to="off", scope=click.place.channel))
         case "settings":
             return await _open_settings(app, click)
-        case "why":
-            return await _why(app, click)
     return click.say("help")
-
-
-async def _why(app: App, click: Click) -> Done:
-    """Say what was not remembered within the last day, and why."""
-    refused = await read_not_remembered(app.pool, click.person, limit=_REFUSALS_SHOWN)
-    if not refused:
-        return click.say("not_remembered_none")
-    lines = [refusal_line(click.localizer, one.reason, one.sentence) for one in refused]
-    return Done(line=bulleted(lines))
 
 
 async def forget_typed(app: App, click: Click, words: str) -> Done:

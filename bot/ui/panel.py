@@ -274,9 +274,9 @@ def _panel(
     if position.list == "memories":
         blocks += _memories(localizer, content, rows)
     else:
+        blocks += _not_remembered(localizer, content)
         blocks.append(header(_changes_title(localizer, content)))
         blocks += rows
-        blocks += _not_remembered(localizer, content)
     return [*blocks, *_pages(localizer, content)]
 
 

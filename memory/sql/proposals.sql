@@ -40,7 +40,7 @@ ORDER BY proposals.at, proposals.id;
 SELECT evidence AS sentence, reason, max(proposals.at) AS at FROM proposals
 WHERE team_id = %(team)s AND user_id = %(user)s AND reason IS NOT NULL AND expires_at > now()
 GROUP BY evidence, reason
-ORDER BY max(proposals.at) DESC, evidence LIMIT %(limit)s;
+ORDER BY max(proposals.at) DESC, evidence LIMIT 20;
 
 -- name: delete
 DELETE FROM proposals

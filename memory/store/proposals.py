@@ -121,11 +121,9 @@ async def read_questions(
     return [_question(row) for row in rows]
 
 
-async def read_not_remembered(
-    pool: Pool, person: Person, *, limit: int = 20
-) -> list[NotRemembered]:
-    """Return what was not remembered within the last day, newest first."""
-    rows = await person_statement(pool, person, _SQL["refused"], {"limit": limit})
+async def read_not_remembered(pool: Pool, person: Person) -> list[NotRemembered]:
+    """Return what was not remembered within the last day, newest first, at most twenty."""
+    rows = await person_statement(pool, person, _SQL["refused"])
     return [NotRemembered(**row) for row in rows]
 
 
