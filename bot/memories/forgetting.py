@@ -90,7 +90,12 @@ async def forget_question_about(
     if more > 0:
         lines.append(localizer.say("forget_more", count=more))
     line = f"{localizer.say('forget_these')}\n{bulleted(lines)}"
-    return Done(line=line, buttons=[forget_button(localizer, Forget.of(selection))])
+    act = Forget(
+        messages=tuple(selection.messages),
+        since=selection.since,
+        until=selection.until,
+    )
+    return Done(line=line, buttons=[forget_button(localizer, act)])
 
 
 async def _memories(app: App, person: Person, keys: Iterable[str]) -> list[Memory]:

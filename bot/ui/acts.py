@@ -130,17 +130,6 @@ class Forget(_Act):
     until: datetime | None = None
     everything: bool = False
 
-    @classmethod
-    def of(cls, selection: Selection) -> Forget:
-        """Return the act that forgets a selection of a person's words."""
-        return cls(
-            keys=tuple(selection.keys),
-            messages=tuple(selection.messages),
-            since=selection.since,
-            until=selection.until,
-            everything=selection.everything,
-        )
-
     @property
     def selection(self) -> Selection:
         """What is to be forgotten."""

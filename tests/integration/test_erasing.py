@@ -184,7 +184,9 @@ async def test_an_export_has_nothing_that_is_forgotten(
     await app.ask(place, "Where is ramen from?")
     settings = load_settings({}, dotenv=None)
     selection = Selection(messages=[(message.channel_id, message.ts)])
-    forgotten = await app.click(message.person, Forget.of(selection))
+    forgotten = await app.click(
+        message.person, Forget(messages=tuple(selection.messages))
+    )
     kept = await export_person(app.pool, message.person, settings)
     assert "ramen" not in json.dumps(kept)
     await app.click(message.person, forgotten.undo)

@@ -11,7 +11,7 @@ from bot.conversation.turns import FORM_MEMORIES
 from bot.locale import say
 from bot.pipeline.formation import form_memories
 from bot.ui.acts import Forget
-from memory import Person, Selection, open_questions
+from memory import Person, open_questions
 from tests.databases import naming
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import pressable
@@ -113,16 +113,16 @@ async def test_questions_go_with_what_they_quote(app: App, by: str) -> None:
     asked = await app.ask(place, "I live in Tokyo")
     await app.form(asked)
     [question] = await open_questions(app.pool, said.person)
-    other = Selection(since=began - timedelta(days=2), until=began - timedelta(days=1))
-    await app.click(said.person, Forget.of(other))
+    other = Forget(since=began - timedelta(days=2), until=began - timedelta(days=1))
+    await app.click(said.person, other)
     assert [one.id for one in await open_questions(app.pool, said.person)] == [
         question.id
     ]
-    meant = Selection(messages=[(asked.channel_id, asked.ts)])
+    meant = Forget(messages=((asked.channel_id, asked.ts),))
     if by == "period":
         since = datetime.fromtimestamp(float(asked.ts), UTC)
-        meant = Selection(since=since, until=datetime.now(UTC))
-    await app.click(said.person, Forget.of(meant))
+        meant = Forget(since=since, until=datetime.now(UTC))
+    await app.click(said.person, meant)
     assert await open_questions(app.pool, said.person) == []
     facts = [one.content["fact"] for one in await app.memories(said.person)]
     assert facts == ["I live in Osaka"]

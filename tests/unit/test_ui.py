@@ -105,7 +105,7 @@ from bot.ui.payloads import (
 )
 from bot.ui.promise_payloads import is_row, reminder_payload, with_row_replaced
 from bot.ui.shaping import shaping_view
-from memory import SCHEMAS, Change, Memory, Question, Selection
+from memory import SCHEMAS, Change, Memory, Question
 from memory.model import PROMISE_KIND
 from memory.model.text import MAX_TEXT
 from slack_playground.block_kit import LIMITS, limit
@@ -656,20 +656,18 @@ def test_every_refusal_fits(localizer: Localizer, reason: Any, text: str) -> Non
 
 @given(
     st.one_of(
-        st.just(Selection(everything=True)),
+        st.just(Forget(everything=True)),
         st.lists(KEYS, min_size=1, max_size=MAX_KEYS).map(
-            lambda keys: Selection(keys=tuple(keys))
+            lambda keys: Forget(keys=tuple(keys))
         ),
-        st.builds(Selection, since=MOMENTS, until=MOMENTS),
-        st.just(Selection(messages=(("C0123456789", "1795737600.000100"),))),
+        st.builds(Forget, since=MOMENTS, until=MOMENTS),
+        st.just(Forget(messages=(("C0123456789", "1795737600.000100"),))),
     )
 )
-def test_a_button_holds_what_it_forgets(selection: Selection) -> None:
+def test_a_button_holds_what_it_forgets(forget: Forget) -> None:
     """What a button selects is read from its value again."""
-    value = Forget.of(selection).value
-    act = read_act(value)
-    assert isinstance(act, Forget)
-    assert act.selection == selection
+    value = forget.value
+    assert read_act(value) == forget
     assert len(value) <= limit("interactive", "button", "value")
 
 
