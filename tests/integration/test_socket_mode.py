@@ -218,6 +218,7 @@ async def test_only_what_slack_is_to_send_again_is_not_acknowledged(
 async def test_a_form_of_another_version_says_so(double: Slack, app: App) -> None:
     """What it would do cannot be read: it becomes one sentence, and does nothing."""
     view = {
+        "id": "V1",
         "type": "modal",
         "callback_id": "memory",
         "private_metadata": '{"key": "a-key"}',

@@ -514,7 +514,7 @@ ACTS: st.SearchStrategy[ButtonAct | FormAct] = st.one_of(
     st.builds(Answer, question=st.uuids()),
     st.builds(Undo, ids=st.lists(st.uuids(), min_size=1, max_size=9).map(tuple)),
     st.builds(ChangePromise, key=KEYS),
-    st.builds(UndoSnooze, key=KEYS, day=st.dates()),
+    st.builds(UndoSnooze, key=KEYS),
     st.builds(Remember, text=TEXTS),
     *(st.builds(act, turn=st.uuids()) for act in (Rate, ShowShaping)),
     st.builds(SaveMemory, place=PLACES, key=KEYS, kind=TEXTS, seen=MOMENTS),
