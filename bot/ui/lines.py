@@ -21,7 +21,6 @@ from memory import (
     subject,
 )
 from memory.model import (
-    EPISODE_KIND,
     KEPT_KIND,
     LEVEL_FIELDS,
     PROMISE_KIND,
@@ -64,6 +63,7 @@ _DETAILS: Mapping[str, tuple[str, ...]] = {
     "UserFoodPreference": ("cuisine",),
     "UserTechInterest": ("category",),
     "UserFact": (),
+    "Episode": ("action", "result"),
 }
 _SAID_LIMIT = 120  # characters of the sentence of a memory in its row
 _ENDED = ("done", "dropped")
@@ -79,10 +79,7 @@ _SHOWN = frozenset({"remembered", "updated", "removed", "moved"})
 def describe(localizer: Localizer, kind: str, content: Content) -> str:
     """Return one memory as a plain line, cut at `LINE_LIMIT`."""
     what = subject(kind, content)
-    if kind == EPISODE_KIND:
-        parts = [what, content.get("action"), content.get("result")]
-        text = " → ".join(str(part) for part in parts if part)
-    elif kind == PROMISE_KIND:
+    if kind == PROMISE_KIND:
         text = _promise(localizer, what, content)
     elif kind == KEPT_KIND:
         text = str(content.get("text", ""))

@@ -74,7 +74,7 @@ STORY = {
             {"name": "Rewrite", "client": "Acme", "done_by": None, "people_on_it": 3},
             "Rewrite (client: Acme, people on it: 3)",
         ),
-        ("en", "Episode", STORY, "builds were slow → a cache → twice as fast"),
+        ("en", "Episode", STORY, "builds were slow (a cache, twice as fast)"),
         (
             "en",
             "Promise",
