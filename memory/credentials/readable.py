@@ -29,13 +29,10 @@ _HIDDEN = regex.compile(
 
 @dataclass(frozen=True, slots=True)
 class Readable:
-    """A text without hidden characters, with the offset of each character in the text as typed.
-
-    `offsets` is None if no character was left out: both texts then have the same offsets.
-    """
+    """A text without hidden characters, with the offset of each character in the text as typed."""
 
     text: str
-    offsets: list[int] | None = None
+    offsets: list[int]
 
     @classmethod
     def of(cls, typed: str) -> Self:
@@ -49,14 +46,10 @@ class Readable:
             kept.append(plain[end : hidden.start()])
             offsets.extend(range(end, hidden.start()))
             end = hidden.end()
-        if end == 0:
-            return cls(plain)
         kept.append(plain[end:])
         offsets.extend(range(end, len(plain)))
         return cls("".join(kept), offsets)
 
     def as_typed(self, start: int, end: int) -> tuple[int, int]:
         """Return the start and end of a non-empty part in the text as typed."""
-        if self.offsets is None:
-            return start, end
         return self.offsets[start], self.offsets[end - 1] + 1
