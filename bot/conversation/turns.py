@@ -388,17 +388,13 @@ async def form_after(
     connection: Connection,
     namespace: Namespace,
     delay: float,
-    *,
-    priority: int = 0,
 ) -> None:
     """Add a job that forms memories of a person and audience after `delay` seconds.
 
-    None is added if one waits already, of this `priority` or a higher one.
-
-    Jobs of one person and audience run in order; one of lower `priority` holds up no other.
+    None is added if one waits already. Jobs of one person and audience run in order.
     """
     lock = f"{BACKGROUND}:{namespace.prefix}"
-    if await app.queue.hold_waiting(connection, FORM_MEMORIES, lock, priority=priority):
+    if await app.queue.hold_waiting(connection, FORM_MEMORIES, lock):
         return
     arguments = {
         "team": namespace.person.team_id,
@@ -410,6 +406,5 @@ async def form_after(
         FORM_MEMORIES,
         {lock: arguments},
         queue=BACKGROUND,
-        priority=priority,
         delay=delay,
     )

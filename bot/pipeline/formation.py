@@ -42,8 +42,6 @@ log = logging.getLogger(__name__)
 _SQL = load_statements("bot", "formation")
 MAX_DELAY_FACTOR = 15
 """The longest wait for a pause, as a multiple of the seconds of quiet."""
-MODEL_REFUSED_RETRY_SECONDS = 3_600.0
-"""Seconds until the next attempt if the model refuses requests and the person does not write."""
 # A wait that is not worth another run of the job.
 _SOON_SECONDS = 0.5
 MAX_CHARACTERS = 12_000  # of the words that are formed at once
@@ -82,10 +80,9 @@ async def form_memories(app: App, team: str, user: str, audience: str) -> None:
     while the person has memory switched off, if they want to be remembered only when they ask, or
     with KIOKU_FORMATION=off.
     Words that the model cannot read, although it answers others, are skipped, and the person is
-    told. If the model refuses every request, which only the operator can change, the words stay
-    until the next attempt, in an hour. Raises `memory.FormationUnavailable` or
-    `memory.EmbeddingsUnavailable` while a model is unavailable: the words, or memories without
-    vectors, stay, and the job is tried again.
+    told. Raises `memory.FormationUnavailable` or `memory.EmbeddingsUnavailable` while a model is
+    unavailable, or refuses every request: the words, or memories without vectors, stay, and the
+    job is tried again.
     """
     namespace = Person(team, user).namespace(audience)
     wait = await _seconds_to_wait(app, namespace)
@@ -152,25 +149,13 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
             return True
         except MemoryModelRefused:
             _count("model_refused")
-            await _try_later(app, view.own)
-            return False
+            raise
         except FormationUnavailable:
             _count("unavailable")
             raise
         _report(formed, len(unformed.words))
     # What was said since has a job of its own.
     return unformed.has_more
-
-
-async def _try_later(app: App, namespace: Namespace) -> None:
-    """Schedule an attempt for when the setup may be changed, which the log has asked for already.
-
-    The person's next message brings it forward.
-    """
-    async with person_transaction(app.pool, namespace.person) as connection:
-        await form_after(
-            app, connection, namespace, MODEL_REFUSED_RETRY_SECONDS, priority=-1
-        )
 
 
 async def read_unformed(pool: Pool, namespace: Namespace) -> Unformed:

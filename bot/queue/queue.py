@@ -173,15 +173,13 @@ class Queue:
         connection: Connection,
         name: str,
         lock: str,
-        *,
-        priority: int = 0,
     ) -> bool:
-        """Return whether a job `name` with this lock waits, of this `priority` or a higher one.
+        """Return whether a job `name` with this lock waits.
 
         It then begins only after the caller's transaction has ended, and sees what that stores:
         another job need not be added.
         """
-        values = {"task": name, "lock": lock, "priority": priority}
+        values = {"task": name, "lock": lock}
         found = await connection.execute(_SQL["hold_waiting"], values, prepare=True)
         return await found.fetchone() is not None
 

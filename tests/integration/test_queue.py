@@ -221,17 +221,16 @@ async def test_a_job_that_is_held_begins_after_the_transaction(
     pool: Pool, queue: Queue, work: Work
 ) -> None:
     """It need not be added again; there is none to hold once it has begun, or of another lock."""
-    await put(pool, queue, "one", "a", priority=-1)
+    await put(pool, queue, "one", "a")
     async with transaction(pool) as connection:
-        assert not await queue.hold_waiting(connection, "work", "two", priority=-1)
-        assert not await queue.hold_waiting(connection, "work", "one")
-        assert await queue.hold_waiting(connection, "work", "one", priority=-1)
+        assert not await queue.hold_waiting(connection, "work", "two")
+        assert await queue.hold_waiting(connection, "work", "one")
         await queue.run_until_empty()
         assert work.done == []
     await queue.run_until_empty()
     assert work.done == ["a"]
     async with transaction(pool) as connection:
-        assert not await queue.hold_waiting(connection, "work", "one", priority=-1)
+        assert not await queue.hold_waiting(connection, "work", "one")
 
 
 async def test_a_job_that_puts_itself_off_holds_its_lock(

@@ -65,5 +65,5 @@ FROM procrastinate_jobs;
 -- Lock a job that waits, so that no worker takes it before this transaction has ended: workers skip
 -- jobs that are locked, and so does this statement for one that a worker is just taking.
 SELECT id FROM procrastinate_jobs
-WHERE lock = %(lock)s AND status = 'todo' AND task_name = %(task)s AND priority >= %(priority)s
+WHERE lock = %(lock)s AND status = 'todo' AND task_name = %(task)s
 LIMIT 1 FOR SHARE SKIP LOCKED;
