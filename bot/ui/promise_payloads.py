@@ -18,7 +18,8 @@ from bot.ui.blocks import (
     fitted,
     section,
 )
-from bot.ui.lines import memory_line
+from bot.ui.lines import content_line, memory_line
+from bot.ui.promises import due_line, is_on_its_day
 from memory import Memory
 
 # Each reminder takes two blocks, and a message has at most fifty.
@@ -32,14 +33,22 @@ def promise_told(
 ) -> tuple[str, list[Block]]:
     """Return the line and the buttons of an open promise.
 
-    `reminder` is when the person is reminded next; if it is None, they are asked for a day.
+    `reminder` is when the person is reminded next; if it is None, they are asked for a day. What
+    nobody waits for is due when the person is reminded: its line says one time, that which the
+    person named if they named one.
     """
-    line = memory_line(localizer, promise)
     edit = Edit(key=promise.key)
+    content = promise.content
     if reminder is not None:
         when = localizer.plain_minute(reminder)
+        if not content.get("to") and is_on_its_day(localizer, content, reminder):
+            if content.get("due_time"):
+                when = due_line(localizer, content)
+            content = {**content, "due": None, "due_time": None}
+        line = content_line(localizer, promise.kind, content)
         told = localizer.say("promise_remind", line=line, when=when)
         return told, [button(localizer.say("menu_edit"), edit)]
+    line = content_line(localizer, promise.kind, content)
     buttons = [
         button(localizer.say("promise_tomorrow"), Snooze(key=promise.key)),
         button(localizer.say("promise_pick"), edit),

@@ -48,6 +48,16 @@ def is_due_after(content: Content, day: date) -> bool:
     return due > day
 
 
+def is_on_its_day(localizer: Localizer, content: Content, moment: datetime) -> bool:
+    """Return whether a moment is on the day of a promise, and not after its time if it has one."""
+    try:
+        day, at = _due(content)
+    except ValueError:
+        return False
+    there = moment.astimezone(localizer.zone)
+    return day == there.date() and (at is None or there.time() <= at)
+
+
 def _due(content: Content) -> tuple[date, time | None]:
     """Return the day of a promise, and its time if it has one. Raises `ValueError`."""
     day = date.fromisoformat(str(content.get("due") or ""))
