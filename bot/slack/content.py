@@ -214,6 +214,7 @@ class _Found:
 
     def _read_alert(self, one: dict[str, Any]) -> None:
         blocks = objects(one.get("blocks"))
+        blocks = [block for block in blocks if block.get("type") not in _CONTROLS]
         words = _attachment_words(one)
         if not (words or blocks):
             words = _text(one, "fallback")

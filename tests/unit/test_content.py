@@ -120,6 +120,20 @@ SHAPES: dict[str, tuple[dict[str, Any], list[dict[str, str]], int]] = {
         [{"text": "[FIRING:1]"}],
         0,
     ),
+    "an alert of buttons, with its fallback": (
+        {
+            **APP,
+            "text": "",
+            "attachments": [
+                {
+                    "fallback": "[FIRING:1]",
+                    "blocks": [{"type": "actions", "elements": []}],
+                }
+            ],
+        },
+        [{"text": "[FIRING:1]"}],
+        0,
+    ),
     "an alert with blocks in an attachment": (
         {
             **APP,
