@@ -22,6 +22,7 @@ from bot.conversation.run import Superseded
 from bot.conversation.turns import FORM_MEMORIES, begin_turn, end_turn
 from bot.locale import say
 from bot.slack.messages import Message
+from memory import MemoryModelRefused
 from tests.integration.app import App, MakeApp
 from tests.integration.deliveries import record
 from tests.integration.messages import LATER, changed
@@ -398,19 +399,16 @@ async def test_a_message_waits_for_a_slack_that_is_away(
 
 
 async def test_words_stay_while_the_model_refuses_requests(app: App) -> None:
-    """A model that refuses every request is asked again in an hour, or after the next message."""
+    """A model that refuses every request is asked again for the same words."""
     place = app.slack.place()
     asked = await app.ask(place, "I like ramen")
     for endpoint in ("responses", "chat"):
         app.fault(endpoint=endpoint, kind=None, status=400, times=-1)
-    await app.form_words(asked.team_id, asked.user_id, "dm")
+    with pytest.raises(MemoryModelRefused):
+        await app.form_words(asked.team_id, asked.user_id, "dm")
     assert app.turn(asked)["formed_at"] is None
-    [job] = app.formations(asked.person)
-    assert 3_500 < job["due_in"] <= 3_600
     app.stand_in.call("/_model/faults", method="DELETE")
     await app.ask(place, "I like sushi")
-    [_, job] = app.formations(asked.person)
-    assert job["due_in"] < 3_500
     await app.form_words(asked.team_id, asked.user_id, "dm")
     assert len(await app.memories(asked.person)) == 2
 
