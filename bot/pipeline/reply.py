@@ -322,6 +322,7 @@ class StreamedAnswer:
         self._thoughts = ThoughtFilter()
         self._loops = LoopDetector()
         self._is_loop = False
+        self._half = ""
         self._citations: dict[str, Citation] = {}
         self._comments = 0
         self._begins_paragraph = True
@@ -412,6 +413,7 @@ class StreamedAnswer:
 
     async def flush(self) -> None:
         """Show the text that was held back; a piece of text has ended."""
+        self._half = ""
         held = self._thoughts.flush()
         self._thoughts = ThoughtFilter()
         text = self.links.feed(self._spaced(held))
@@ -500,7 +502,11 @@ class StreamedAnswer:
         if len(piece) > room:
             end_of_word = piece.rfind(" ", 0, room) + 1
             piece = piece[: end_of_word or room]
-        text = self._thoughts.feed(printable(piece))
+        piece = self._half + piece
+        # JSON can cut a character outside the basic plane into two escapes, one in each piece.
+        last = piece[-1:]
+        self._half = last if "\ud800" <= last < "\udc00" else ""
+        text = self._thoughts.feed(printable(piece.removesuffix(self._half)))
         if self._thoughts.restarts:
             await self._restart()
         await self._show(self.links.feed(self._spaced(text)))

@@ -270,10 +270,10 @@ async def test_tokens_that_are_not_counted_do_not_end_an_answer(usage: Any) -> N
 
 
 async def test_characters_that_cannot_be_stored_are_left_out() -> None:
-    """NULs and escapes go, halves of a character are replaced."""
+    """NULs and escapes go, halves of a character are joined across pieces or replaced."""
 
     async def answer(send: Send, number: int) -> None:
-        for piece in ("a\x00b\x1b[1m ", "🍜 ", "lone \ud800", " c"):
+        for piece in ("a\x00b\x1b[1m ", "\ud83c", "\udf5c ", "lone \ud800", " c"):
             await send(delta(piece))
         await send(
             {"type": "response.completed", "response": {"usage": {"total_tokens": "5"}}}
