@@ -246,8 +246,8 @@ BROKEN: list[tuple[str, Mapping[str, str], str]] = [
     (
         "Database",
         {"KIOKU_EMBEDDING_MODEL": "nobodys-embedding"},
-        "✗ The embedding model nobodys-embedding did not answer (HTTP 404, model_not_found), so its"
-        " size is not known: check KIOKU_EMBEDDING_MODEL, and its server's address and key.",
+        "✗ The embedding model nobodys-embedding did not answer (HTTP 404, model_not_found): check"
+        " KIOKU_EMBEDDING_MODEL, and its server's address and key.",
     ),
     (
         "Model",
