@@ -275,10 +275,12 @@ class ModelRequests:
     async def whole(self, body: Json) -> Any:
         """Return the response to `body` without a stream, as parsed JSON; it is requested once.
 
-        Raises `openai.APIError`, and ValueError or RecursionError for a body that cannot be parsed.
+        The caller limits the time: nothing comes before the response is whole. Raises
+        `openai.APIError`, and ValueError or RecursionError for a body that cannot be parsed.
         """
         sent = _without(body, self._left_out)
-        return await self.client.post("/responses", body=sent, cast_to=_PLAIN)
+        client = self.client.with_options(timeout=None)
+        return await client.post("/responses", body=sent, cast_to=_PLAIN)
 
     def _body(
         self,

@@ -8,13 +8,15 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import httpx
+import openai
 import pytest
 from langchain_core.messages.ai import UsageMetadata
 
 from bot.locale import Localizer
 from bot.pipeline.loops import LOOP_CHARACTERS
 from bot.pipeline.reply import MAX_ANSWER, MAX_ITEMS
-from bot.pipeline.web_search import SEARCH_TOOL
+from bot.pipeline.web_search import SEARCH_TOOL, search_web
 from bot.reply_models.failures import ReplyFailed
 from bot.ui.blocks import reply_text
 from memory.formation.chat_model import tokens_used
@@ -30,6 +32,7 @@ from tests.integration.responses_server import (
     Shown,
     call,
     counted_tokens,
+    create_replier,
     delta,
 )
 
@@ -355,6 +358,23 @@ async def test_only_addresses_that_were_searched_for_are_citations() -> None:
         assert reply.text == shown
         output = model.requests[-1]["input"][-1]["output"]
         assert ("It rains." in output) is (cited != [])
+
+
+async def test_a_search_may_take_longer_than_an_answer_to_begin() -> None:
+    """Nothing of it comes before it is whole, so KIOKU_MODEL_TIMEOUT does not end it."""
+    seconds: list[float | None] = []
+
+    async def found(request: httpx.Request) -> httpx.Response:
+        seconds.append(request.extensions["timeout"]["read"])
+        return httpx.Response(200, json=FOUND)
+
+    http_client = httpx.AsyncClient(transport=httpx.MockTransport(found))
+    async with openai.AsyncOpenAI(
+        api_key="k", timeout=1.0, http_client=http_client
+    ) as client:
+        [model] = create_replier(client).models
+        await search_web(model, "weather", identifier="a", zone="")
+    assert seconds == [None]
 
 
 async def test_tokens_are_counted_once_by_kind() -> None:
