@@ -405,8 +405,11 @@ class Toolbox:
         return {"done": True, "memory": f"off in {where}", "off": off}
 
     async def _pause(self, given: Arguments) -> Output:
+        off = self._turn.memory_state.off
         moment: datetime | None = None
         if given.get("until"):
+            if off is not None and not off.scope and off.until is None:
+                return _error("Memory is off already, and stays off until resume.")
             moment = _moment(given["until"], self._localizer.zone, at=time(MORNING))
             if moment is None or moment <= datetime.now(UTC):
                 return _error(

@@ -241,11 +241,11 @@ def kept(app: App, user: str, *, without: str = "") -> dict[str, list[dict[str, 
 _TIMES = ("profile_at", "told_at", "seen_at", "changed_at")
 _SOON = str(date.today() + timedelta(days=30))  # noqa: DTZ011 - any day that is to come
 _HOSTILE: list[dict[str, Any]] = [
+    {},
+    {"everything": True},
+    {"which": "previous_message", "words": "ramen", "list": "changes"},
     {"until": "2999-01-01T00:00", "since": "2000-01-01"},
     {"until": _SOON, "which": "this_message", "everything": True},
-    {"which": "previous_message", "words": "ramen", "list": "changes"},
-    {"everything": True},
-    {},
 ]
 
 
