@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import httpx
+import httpx2
 import openai
 import pytest
 from langchain_core.messages.ai import UsageMetadata
@@ -364,11 +364,11 @@ async def test_a_search_may_take_longer_than_an_answer_to_begin() -> None:
     """Nothing of it comes before it is whole, so KIOKU_MODEL_TIMEOUT does not end it."""
     seconds: list[float | None] = []
 
-    async def found(request: httpx.Request) -> httpx.Response:
+    async def found(request: httpx2.Request) -> httpx2.Response:
         seconds.append(request.extensions["timeout"]["read"])
-        return httpx.Response(200, json=FOUND)
+        return httpx2.Response(200, json=FOUND)
 
-    http_client = httpx.AsyncClient(transport=httpx.MockTransport(found))
+    http_client = httpx2.AsyncClient(transport=httpx2.MockTransport(found))
     async with openai.AsyncOpenAI(
         api_key="k", timeout=1.0, http_client=http_client
     ) as client:
