@@ -34,6 +34,7 @@ from memory.postgres import (
     transaction,
 )
 from memory.recall import large_set_query
+from memory.store import channels_with_kept
 
 FORM_MEMORIES = "form_memories"
 WORDS_LIMIT = 8_000  # characters of a message that memories are formed from
@@ -79,7 +80,8 @@ class Turn:
 
     `exchanges` are earlier turns of the thread, in a direct message also those of the last day, in
     order; `recent_words` the person's words that are not formed yet. Both are later than
-    `history_from`. Where memory is off these are empty.
+    `history_from`. `channels_with_kept` are the conversations of the workspace for which something
+    is kept. Where memory is off these are empty.
     """
 
     claimed: ClaimedMessage
@@ -96,6 +98,7 @@ class Turn:
     asked: float | None = None
     exchanges: tuple[Exchange, ...] = ()
     recent_words: tuple[str, ...] = ()
+    channels_with_kept: frozenset[str] = frozenset()
 
     @property
     def id(self) -> UUID:
@@ -311,7 +314,7 @@ def _begin_query(start: Turn, question: str, words: str) -> Query:
     return Query(_SQL["begin"], values, prepare=True)
 
 
-def _context_queries(start: Turn) -> tuple[Query, Query]:
+def _context_queries(start: Turn) -> tuple[Query, Query, Query]:
     """Return the queries for what `_with_context` reads."""
     message = start.message
     in_dm = start.view.own.audience == DM
@@ -326,6 +329,7 @@ def _context_queries(start: Turn) -> tuple[Query, Query]:
     return (
         Query(history, values, prepare=True),
         Query(_SQL["unformed_words"], values, prepare=True),
+        channels_with_kept(message.team_id),
     )
 
 
@@ -333,6 +337,7 @@ def _with_context(
     turn: Turn,
     exchange_rows: Sequence[DictRow],
     words_rows: Sequence[DictRow],
+    channel_rows: Sequence[DictRow],
 ) -> Turn:
     """Return the turn with what the queries of `_context_queries` have found."""
     exchanges = [Exchange(**row) for row in exchange_rows]
@@ -342,6 +347,7 @@ def _with_context(
         turn,
         exchanges=tuple(reversed(exchanges)),
         recent_words=tuple(reversed(recent_words)),
+        channels_with_kept=frozenset([row["channel_id"] for row in channel_rows]),
     )
 
 

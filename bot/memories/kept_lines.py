@@ -26,13 +26,7 @@ from memory.postgres import (
     person_statement,
     person_transaction,
 )
-from memory.store import (
-    KeptMemory,
-    channels_with_kept,
-    find_memory,
-    nearest_kept,
-    read_kept,
-)
+from memory.store import KeptMemory, find_memory, nearest_kept, read_kept
 
 SHOW_LINE = "show_kept_line"
 WHOLE = 40
@@ -52,19 +46,21 @@ async def lines_for_answer(
     view: MemoryView,
     channel: str,
     question: str,
+    with_kept: frozenset[str],
 ) -> list[KeptMemory]:
     """Return what is kept for the conversation in which a person asks; anybody there gets it.
 
     In a direct message it is what was said in the public channels that the person is in now.
     Nothing is returned for guests and people of other workspaces, in a conversation that is shared
     with other workspaces or of unknown kind, or while Slack does not say who the person is.
+    `with_kept` are the conversations of the workspace for which something is kept.
     """
     if person.team_id == API_TEAM:
         return []
     in_dm = view.own.audience == DM
     channels: set[str] = set()
     if in_dm:
-        channels = await _public_channels(app, person)
+        channels = await _public_channels(app, person, with_kept)
     elif PUBLIC in view.audiences:
         channels = {channel}
     lines = await read_kept(app.pool, person, channels, most=WHOLE + 1, public=in_dm)
@@ -78,9 +74,9 @@ async def lines_for_answer(
     return nearest or lines[:WHOLE]
 
 
-async def _public_channels(app: App, person: Person) -> set[str]:
-    """Return the public channels that a person is in, as far as something is kept for them."""
-    with_kept = await channels_with_kept(app.pool, person)
+async def _public_channels(
+    app: App, person: Person, with_kept: frozenset[str]
+) -> set[str]:
     if allowed := app.settings.allowed_channels:
         with_kept &= allowed
     if not with_kept:

@@ -450,6 +450,7 @@ async def _kept(app: App, turn: Turn, question: str) -> list[KeptMemory]:
         turn.view,
         message.channel_id,
         question,
+        turn.channels_with_kept,
     )
 
 

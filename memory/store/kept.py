@@ -30,6 +30,7 @@ from memory.model.statement import Statement
 from memory.postgres.database import (
     Connection,
     Pool,
+    Query,
     execute_statement,
     person_statement,
 )
@@ -161,10 +162,9 @@ async def kept_author(pool: Pool, team_id: str, channel: str, ts: str) -> str:
     return str(rows[0]["user_id"]) if rows else ""
 
 
-async def channels_with_kept(pool: Pool, person: Person) -> set[str]:
-    """Return the conversations of a person's workspace for which something is kept."""
-    rows = await person_statement(pool, person, _SQL["channels"])
-    return {row["channel_id"] for row in rows}
+def channels_with_kept(team_id: str) -> Query:
+    """Return the query for the `channel_id` of conversations for which something is kept."""
+    return Query(_SQL["channels"], {"team": team_id}, prepare=True)
 
 
 async def keys_of_kept(pool: Pool, person: Person) -> list[str]:
