@@ -210,5 +210,5 @@ async def snooze(pool: Pool, person: Person, key: str, day: date) -> None:
 
 
 async def undo_snooze(pool: Pool, person: Person, key: str) -> bool:
-    """Undo that the reminders of a promise were put off; return whether they were."""
+    """Undo that the reminders of a promise were put off last; return whether they were."""
     return bool(await person_statement(pool, person, _SQL["undo_snooze"], {"key": key}))

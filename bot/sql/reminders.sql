@@ -70,5 +70,10 @@ INSERT INTO snoozes (team_id, user_id, key, day) VALUES (%(team)s, %(user)s, %(k
 ON CONFLICT (team_id, user_id, key, day) DO UPDATE SET asked_at = now();
 
 -- name: undo_snooze
+-- Undo the last postponement only: an earlier one says when the promise comes once more.
 DELETE FROM snoozes
-WHERE team_id = %(team)s AND user_id = %(user)s AND key = %(key)s RETURNING key;
+WHERE team_id = %(team)s AND user_id = %(user)s AND key = %(key)s
+    AND day = (SELECT last.day FROM snoozes AS last
+        WHERE last.team_id = %(team)s AND last.user_id = %(user)s AND last.key = %(key)s
+        ORDER BY last.asked_at DESC LIMIT 1)
+RETURNING key;

@@ -195,7 +195,7 @@ class Snooze(_Act):
 
 
 class UndoSnooze(_Act):
-    """Undo that the reminders of a promise were put off."""
+    """Undo that the reminders of a promise were put off last."""
 
     act: Literal["undo_snooze"] = "undo_snooze"
     key: str

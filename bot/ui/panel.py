@@ -356,7 +356,7 @@ def _switch_menu(localizer: Localizer, chosen: SwitchTo | None) -> Block:
 
 
 def _state_notes(localizer: Localizer, content: Content) -> list[str]:
-    """Return how much is remembered or not read yet, and where memory is off."""
+    """Return how many memories the list has, what is not read yet, and where memory is off."""
     lines: list[str] = []
     if content.memories:
         lines.append(localizer.say("counted_memories", count=content.found))

@@ -404,8 +404,12 @@ async def test_tomorrow_puts_the_reminder_off_and_leaves_the_promise(app: App) -
     day = today + timedelta(days=1)
     await snooze(app.pool, person, memory.key, day)
     assert await next_day() == day
+    await snooze(app.pool, person, memory.key, day + timedelta(days=1))
+    assert await undo_snooze(app.pool, person, memory.key)
+    assert await next_day() == day
     assert await undo_snooze(app.pool, person, memory.key)
     assert await next_day() == today + timedelta(days=3)
+    assert not await undo_snooze(app.pool, person, memory.key)
     await snooze(app.pool, person, memory.key, day)
     origin = PersonMessage(actor="command")
     given = [({**memory.content, **in_days(2)}, origin)]
