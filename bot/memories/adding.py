@@ -268,11 +268,10 @@ class _Request:
         await self.check()
         try:
             await admit(self.app.pool, self.app.settings, self.click.person)
-            refused = await self._form()
+            return await self.done(*await self._form())
         except EXPECTED as problem:
             why = explain(self.click.localizer, problem).line
             return await self.done([], why)
-        return await self.done(refused)
 
     async def check(self) -> None:
         """Raise `NotKept` if this may not be stored."""
@@ -286,10 +285,11 @@ class _Request:
             self.app.pool, self.click.person, channel=self.channel, ts=self.ts
         )
 
-    async def _form(self) -> list[Refusal]:
+    async def _form(self) -> tuple[list[Refusal], str]:
         """Store what is formed from the lines, or else the lines as facts.
 
-        Returns what the verdict refused. Raises one of `EXPECTED`.
+        Returns what the verdict refused, and why other lines were not stored, or "". Raises one of
+        `EXPECTED`.
         """
         request = await self.begin()
         messages = [self._message(line) for line in dict.fromkeys(self.lines)]
@@ -301,11 +301,12 @@ class _Request:
             judged = {*formed.accepted, *refused}
             left_over = [one.text for one in messages if one not in judged]
             others = await self._unknown(left_over)
-        if others and not self.app.stores_facts:
-            raise NotKept(self.click.localizer.say("form_invalid"))
-        if others:
+        problem = ""
+        if others and self.app.stores_facts:
             await self.store(others, request)
-        return [*refused.values()]
+        elif others:
+            problem = self.click.localizer.say("form_invalid")
+        return [*refused.values()], problem
 
     def _message(self, line: str) -> PersonMessage:
         return PersonMessage(
@@ -395,7 +396,7 @@ class _Request:
         localizer = self.click.localizer
         stored = notable_changes(await list_changes(pool, person, batch=self.batch))
         questions = await open_questions(pool, person, batch=self.batch)
-        if not (stored or questions) and len(refused) == 1:
+        if not (stored or questions or problem) and len(refused) == 1:
             return refusal_done(localizer, refused[0], facts=self.app.stores_facts)
         lines: list[str] = []
         buttons: list[Block] = []

@@ -172,6 +172,27 @@ async def test_many_lines_are_one_notice(verified: Verified) -> None:
     assert await app.memories(who) == []
 
 
+async def test_a_refusal_is_said_beside_a_line_that_no_kind_fits(
+    verified: Verified,
+) -> None:
+    """Without the kind of facts a line cannot be stored as typed; the others have their reasons."""
+    app = await verified.app(schemas="UserFoodPreference")
+    who = app.person(app.slack.place())
+    lines = ["I love ramen", "Bob hates ramen", "It is late"]
+    foods = [
+        ("UserFoodPreference", {"food_name": name, "preference": 90, "evidence": one})
+        for name, one in zip(["ramen", "noodles"], lines, strict=False)
+    ]
+    verified.model.answer(foods)
+    verified.model.verdicts.append({1: {"about": "other"}})
+    done = await app.add(who, *lines)
+    assert done.line.splitlines() == [
+        "Remembered: Likes ramen very much",
+        say("en", "refused_other_person", what=lines[1]),
+        say("en", "form_invalid"),
+    ]
+
+
 @pytest.mark.parametrize(
     "proposal",
     [
