@@ -267,14 +267,16 @@ async def _restored(app: App, click: Click, restored: Sequence[Memory]) -> Done:
     keys = {memory.key for memory in restored}
     questions = await open_questions(app.pool, click.person)
     asked = [question for question in questions if question.said.key in keys]
+    if not asked:
+        return Done(line=_restored_line(localizer, restored))
+    if click.place.position is not None:
+        what = localizer.say("counted_memories", count=len(restored))
+        return Done(line=localizer.say("restored", what=what))
     contradicted = {question.said.key for question in asked}
     others = [memory for memory in restored if memory.key not in contradicted]
-    line = _restored_line(localizer, others)
-    if not asked or click.place.position is not None:
-        return Done(line=line)
-    question = question_line(localizer, asked[0])
-    buttons = answer_buttons(localizer, asked[0])
-    return Done(line=f"{line}\n{question}", buttons=buttons)
+    lines = [_restored_line(localizer, others)] if others else []
+    lines.append(question_line(localizer, asked[0]))
+    return Done(line="\n".join(lines), buttons=answer_buttons(localizer, asked[0]))
 
 
 def _restored_line(localizer: Localizer, restored: Sequence[Memory]) -> str:

@@ -102,7 +102,7 @@ def _told(
     promises: Sequence[tuple[Memory, datetime | None]],
     thread: str,
 ) -> tuple[list[str], list[Block]]:
-    """Return the lines of a notice's changes, and their buttons, unless all are undone."""
+    """Return the lines of a notice's changes and their buttons; no *Undo* if all are undone."""
     told = notable_changes(changes)
     if not told:
         return [], []

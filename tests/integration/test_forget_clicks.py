@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from bot.conversation.turns import FORM_MEMORIES
-from bot.locale import say
+from bot.locale import Localizer, say
 from bot.pipeline.formation import form_memories
 from bot.ui.acts import Forget
+from bot.ui.lines import question_line
 from memory import Person, open_questions
 from tests.databases import naming
 from tests.integration.app import App, MakeApp
@@ -149,6 +150,17 @@ async def test_an_undo_asks_about_what_was_said_differently_since(app: App) -> N
         one for one in await app.memories(said.person) if "ramen" in str(one.content)
     ]
     assert ramen.content["preference"] > 50
+
+
+async def test_an_undo_names_no_conversation_where_there_was_none(app: App) -> None:
+    """Of a memory that was added in a form and contradicts a newer one there is only a question."""
+    who = app.person(app.slack.place())
+    await app.add(who, "I love ramen")
+    done = await app.click(who, Forget(everything=True))
+    await app.add(who, "I dislike ramen")
+    back = await app.click(who, done.undo)
+    [question] = await open_questions(app.pool, who)
+    assert back.line == question_line(Localizer("en"), question)
 
 
 async def test_what_an_undo_brings_back_is_embedded_where_nothing_is_formed(
