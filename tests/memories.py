@@ -69,29 +69,25 @@ def put_memory(
 
     It is known in `namespace` and in direct messages, and rests on a statement for each of its
     `sources`, or on one without a message. `at` is when it was said, as PostgreSQL reads a moment.
-    A value of another shape, as other tools write them, rests on nothing.
     """
     key = key or str(uuid4())
     person = namespace.person
-    content = value.get("content")
-    kind = value.get("kind")
-    if kind is not None and isinstance(content, dict):
-        owner_rows(
-            database,
-            _STATEMENTS,
-            {
-                **person.ids,
-                "key": key,
-                "audience": namespace.audience,
-                "kind": kind,
-                "content": Jsonb(content),
-                "subject": subject_key(str(kind), content),
-                "sources": Jsonb(
-                    value.get("sources") or [{"evidence": "typed in a form"}]
-                ),
-                "at": at,
-            },
-        )
+    content = value["content"]
+    kind = value["kind"]
+    owner_rows(
+        database,
+        _STATEMENTS,
+        {
+            **person.ids,
+            "key": key,
+            "audience": namespace.audience,
+            "kind": kind,
+            "content": Jsonb(content),
+            "subject": subject_key(str(kind), content),
+            "sources": Jsonb(value.get("sources") or [{"evidence": "typed in a form"}]),
+            "at": at,
+        },
+    )
     audiences = [] if namespace.audience == DM else [namespace.audience]
     prefixes = [person.namespace(one).prefix for one in (DM, *audiences)]
     stored = Jsonb({**value, "audiences": audiences})
