@@ -50,7 +50,7 @@ async def known_memories(
     another model.
     """
     shown = await newest(pool, view, MOST_KNOWN + 1)
-    if not _fit(shown):
+    if not _fit(shown, kinds):
         sentences: dict[str, None] = {}
         for message in messages:
             sentences |= dict.fromkeys(message.sentence_texts)
@@ -59,11 +59,15 @@ async def known_memories(
     return {row.key: row for row in reversed(shown) if row.kind in kinds}
 
 
-def _fit(memories: Sequence[Memory]) -> bool:
-    """Return whether the lines of these memories fit into a request."""
+def _fit(memories: Sequence[Memory], kinds: Collection[str]) -> bool:
+    """Return whether these are all memories, and the lines of those of `kinds` fit into a request.
+
+    The others, such as what is kept for a channel, are not shown.
+    """
     if len(memories) > MOST_KNOWN:
         return False
     tokens = 0
     for memory in memories:
-        tokens += estimated_tokens(known_line(memory.content)) + _NUMBER_TOKENS
+        if memory.kind in kinds:
+            tokens += estimated_tokens(known_line(memory.content)) + _NUMBER_TOKENS
     return tokens <= KNOWN_TOKENS

@@ -23,6 +23,7 @@ from memory.model.errors import FormationUnavailable
 from memory.model.namespace import DM, MemoryView, Namespace, Person, memory_view
 from memory.model.person_message import PersonMessage
 from memory.postgres.database import Pool
+from memory.store import keep
 from tests.databases import owner_rows
 from tests.integration.scripted_model import (
     Call,
@@ -144,11 +145,20 @@ async def test_two_patches_of_one_memory_both_count(
     assert [one["evidence"] for one in row["value"]["sources"][1:]] == [said[1]]
 
 
-@pytest.mark.parametrize(("stored", "shown"), [(12, 12), (80, 80), (260, 60)])
+@pytest.mark.parametrize(
+    ("stored", "kept", "shown"), [(12, 0, 12), (80, 0, 80), (80, 5, 80), (260, 0, 60)]
+)
 async def test_the_memory_model_sees_all_of_a_small_set_and_the_nearest_of_a_large_one(
-    former: Former, model: ScriptedModel, stored: int, shown: int
+    former: Former, model: ScriptedModel, stored: int, kept: int, shown: int
 ) -> None:
-    """A small set is shown whole, a larger one by nearness, the replaced memory among them."""
+    """A small set is shown whole, a larger one by nearness, the replaced memory among them.
+
+    What the person keeps for a channel, which is not shown, takes no place.
+    """
+    for line in words(*["決定" * 500] * kept):
+        await keep(
+            former.pool, former.embedder, ALICE, "C1", line, decision=True, public=True
+        )
     for start in range(0, stored, 40):
         calls = [
             food(
