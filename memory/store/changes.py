@@ -22,6 +22,7 @@ from memory.store.statements import (
     withdraw,
     writing,
 )
+from memory.store.subjects import Known
 
 _SQL = load_statements("memory", "statements")
 
@@ -215,6 +216,7 @@ async def add_changes(
     connection: Connection,
     person: Person,
     statements: Sequence[Statement],
+    known: Known | None = None,
 ) -> list[Change]:
     """Store the statements of one notice, as `add_statements` does; return what they changed.
 
@@ -223,7 +225,7 @@ async def add_changes(
     if not statements:
         return []
     batch = statements[0].batch
-    by_key = await add_statements(connection, person, statements)
+    by_key = await add_statements(connection, person, statements, known)
     own: list[Statement] = []
     for said in by_key.values():
         own += [one for one in said if one.batch == batch]

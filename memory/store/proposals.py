@@ -156,7 +156,7 @@ async def answer_question(
             said = replace(said, key=known.first_keys.get(said.about, str(uuid4())))
         if question.before is None:
             await check_capacity(connection, person, 1)
-        return await add_changes(connection, person, [said])
+        return await add_changes(connection, person, [said], known)
 
 
 async def delete_proposals_of_message(
