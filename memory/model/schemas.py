@@ -261,6 +261,25 @@ def level(kind: str, content: Content) -> Any:
     return content.get(LEVEL_FIELDS.get(kind, ""))
 
 
+class _ExtractedKind(BaseModel):
+    """The base of the kinds as the memory model sees them.
+
+    trustcall asks each of them for its JSON schema in every run, and building one takes 0.6 ms.
+    """
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return the JSON schema; a call without arguments returns the cached one."""
+        if args or kwargs:
+            return super().model_json_schema(*args, **kwargs)
+        return _default_json_schema(cls)
+
+
+@cache
+def _default_json_schema(kind: type[_ExtractedKind]) -> dict[str, Any]:
+    return super(_ExtractedKind, kind).model_json_schema()
+
+
 @cache
 def with_evidence(schema: type[BaseModel]) -> type[BaseModel]:
     """Return `schema` as the memory model sees it: with `evidence`, and without due dates."""
@@ -268,8 +287,9 @@ def with_evidence(schema: type[BaseModel]) -> type[BaseModel]:
     if schema is Promise:
         unseen = Annotated[str | None, SkipJsonSchema()]
         fields |= dict.fromkeys(DUE_FIELDS, (unseen, None))
+    bases = (schema, _ExtractedKind)
     return create_model(
-        schema.__name__, __base__=schema, __doc__=schema.__doc__, **fields
+        schema.__name__, __base__=bases, __doc__=schema.__doc__, **fields
     )
 
 
