@@ -16,6 +16,7 @@ from memory.model.thoughts import without_thoughts
 Json: TypeAlias = dict[str, Any]
 """A JSON object."""
 MAX_TEXT = 2_000  # characters of a stored text
+MAX_DEPTH = 16  # nesting of objects and lists, in JSON that others have written
 _CLUSTER = regex.compile(r"\X")
 # Thirty characters in a row that may be marks: all but the letters, syllables and symbols of these
 # ranges. Unicode's Stream-Safe Text Format (UAX #15, 13) allows no more marks than that.
@@ -126,6 +127,22 @@ def framed(value: object) -> str:
     """Return a value as one line of JSON that cannot close the frame around it in a prompt."""
     line = _JSON.encode(value)
     return line.replace("<", "\\u003c").replace(">", "\\u003e").replace("\u2028", " ")
+
+
+def depth(value: Any) -> int:
+    """Return how deeply objects and lists are nested in a JSON value; not recursive."""
+    levels = 0
+    level = [value]
+    while level:
+        levels += 1
+        inner: list[Any] = []
+        for one in level:
+            if isinstance(one, dict):
+                inner += one.values()
+            elif isinstance(one, list):
+                inner += one
+        level = inner
+    return levels - 1
 
 
 def normalized(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from memory.model.text import MAX_DEPTH
 from memory.tools import read_arguments
 from memory.tools.arguments import MAX_ARGUMENTS
 
@@ -40,6 +41,7 @@ def test_an_object_is_read(arguments: str, read: dict[str, Any] | None) -> None:
         "{",
         "[" * 100_000,
         '{"a":' * 900 + "1" + "}" * 900,
+        '{"a":' * (MAX_DEPTH + 1) + "1" + "}" * (MAX_DEPTH + 1),
         '{"a": NaN}',
         '{"a": -Infinity}',
         '{"a": 1e999}',
