@@ -70,8 +70,7 @@ _OPTIONAL: Final[Mapping[str, re.Pattern[str]]] = {
         re.IGNORECASE,
     ),
 }
-# What a refusal can look like; the error of a chat template has any status, even 500.
-_REFUSALS = (400, 404, 422, 429)
+# What a refusal can look like. The error of a chat template may come as HTTP 500.
 _REFUSED_CAUSES = ("model_failed", "model_refused", "model_too_long", "model_down")
 
 
@@ -350,9 +349,6 @@ class ModelRequests:
             names.add(_SAME_ROLE)
         if cause == "model_too_long":
             names &= {"max_output_tokens"}
-        if error.status_code not in _REFUSALS:
-            # It may ask to "include the request ID" in a message to the support.
-            names &= {_SAME_ROLE}
         told = words_of_error(error)
         for name, refusal in _OPTIONAL.items():
             if name in names - sent and refusal.search(told):

@@ -59,13 +59,6 @@ class Dialect:
     path: str = "/v1"
 
 
-# OpenAI says the same with HTTP 500.
-_SORRY = (
-    "The server had an error processing your request. Sorry about that! You can retry your request,"
-    " or contact us if you keep seeing this error. (Please include the request ID in your message.)"
-)
-
-
 def _azure_error(status: int, error: Body) -> Body:
     names = {
         404: "DeploymentNotFound",
@@ -74,8 +67,7 @@ def _azure_error(status: int, error: Body) -> Body:
         500: "InternalServerError",
     }
     code = names.get(status, error.get("code"))
-    message = _SORRY if status == 500 else error["message"]
-    return {"error": {"code": code, "message": message}}
+    return {"error": {"code": code, "message": error["message"]}}
 
 
 def _azure_event(event: Body) -> Iterable[Body]:

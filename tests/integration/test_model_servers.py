@@ -22,7 +22,6 @@ from memory import Pool
 from tests.conftest import Server
 from tests.integration.app import App, open_app
 from tests.integration.model_servers import (
-    AZURE,
     DIALECTS,
     LLAMA,
     MINISTRAL,
@@ -158,18 +157,6 @@ async def test_a_refused_parameter_is_left_out_from_then_on(
     assert ("max_output_tokens" in sent) is (dialect not in (VLLM, STRICT))
     refused = {VLLM: 1, OLLAMA: 1, STRICT: 4}.get(dialect, 0)
     assert len(server.requests) == refused + 2
-
-
-@pytest.mark.parametrize("dialect", [AZURE], indirect=True, ids=["azure"])
-async def test_a_failure_of_the_server_refuses_no_parameter(
-    client: openai.AsyncOpenAI, stand_in: Server
-) -> None:
-    """Also where it asks to "include the request ID" in a message to its support."""
-    fault(stand_in, status=500)
-    replier = create_replier(client)
-    with pytest.raises(ReplyFailed):
-        await replier.reply(ALICE, PROMPT, Shown(), LookTool())
-    assert not replier.models[0].left_out
 
 
 @pytest.mark.parametrize(
