@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from bot.reply_models.failures import ReplyFailed
@@ -15,6 +15,7 @@ Item: TypeAlias = Json
 """An output item or another object of the Responses API, as JSON."""
 
 _PHASES = (COMMENTARY, "final_answer")
+_CALL = ("type", "call_id", "name", "arguments")
 
 
 def printable(text: str) -> str:
@@ -24,26 +25,17 @@ def printable(text: str) -> str:
 
 
 def checked_item(item: object) -> Item:
-    """Return an output item, or only the fields of a call to send back. Raises `ReplyFailed`.
-
-    The id of a call becomes nine letters and digits: templates of Mistral's models take no other.
-    """
+    """Return an output item, or only the fields of a call to send back. Raises `ReplyFailed`."""
     if not isinstance(item, dict):
         raise ReplyFailed("model_malformed")
     match item:
         case {
             "type": "function_call",
-            "call_id": str(identity),
-            "name": str(name),
-            "arguments": str(arguments),
+            "call_id": str(),
+            "name": str(),
+            "arguments": str(),
         }:
-            digest = hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest()
-            return {
-                "type": "function_call",
-                "call_id": digest[:9],
-                "name": storable(name),
-                "arguments": storable(arguments),
-            }
+            return {name: storable(item[name]) for name in _CALL}
         case {"type": str(kind)} if kind != "function_call":
             return item
     raise ReplyFailed("model_malformed")
@@ -70,9 +62,9 @@ def _texts(content: object, kind: str) -> list[str]:
     return found
 
 
-def is_call(item: Item) -> bool:
-    """Return whether an item is a call of a function."""
-    return bool(item["type"] == "function_call")
+def calls_in(output: Sequence[Item]) -> list[Item]:
+    """Return the function calls of a response."""
+    return [item for item in output if item["type"] == "function_call"]
 
 
 def output_of(call: Item, output: str) -> Item:
@@ -84,8 +76,8 @@ def output_of(call: Item, output: str) -> Item:
     }
 
 
-def sent_back(item: Item) -> Item | None:
-    """Return an item of a response as input for the next one; None if it is not sent back.
+def sent_back(output: Sequence[Item]) -> list[Item]:
+    """Return the reasoning, messages and calls of a response as input for the next one, in order.
 
     Messages have their ``type``, without which llama.cpp refuses those of the assistant, and keep
     their ``phase``. A reasoning item is sent back with its encrypted content, or with its content
@@ -95,19 +87,23 @@ def sent_back(item: Item) -> Item | None:
     Source: https://platform.openai.com/docs/guides/reasoning, and the schema ``MessagePhase`` of
     https://github.com/openai/openai-openapi
     """
-    if is_call(item):
-        return item
-    if item["type"] == "reasoning":
-        return _reasoning(item)
-    if item["type"] != "message":
-        return None
-    text = text_of(item)
-    if not text:
-        return None
-    message = {"type": "message", "role": "assistant", "content": storable(text)}
-    if item.get("phase") in _PHASES:
-        message["phase"] = item["phase"]
-    return message
+    items: list[Item] = []
+    for item in output:
+        kind = item["type"]
+        if kind == "function_call":
+            items.append(item)
+        elif kind == "reasoning" and (reasoning := _reasoning(item)):
+            items.append(reasoning)
+        elif kind == "message" and (text := text_of(item)):
+            message = {
+                "type": "message",
+                "role": "assistant",
+                "content": storable(text),
+            }
+            if item.get("phase") in _PHASES:
+                message["phase"] = item["phase"]
+            items.append(message)
+    return items
 
 
 def _reasoning(item: Item) -> Item | None:

@@ -23,8 +23,8 @@ from bot.pipeline.loops import LoopDetector, without_repetitions
 from bot.pipeline.mentions import AnswerNames
 from bot.pipeline.output_items import (
     Item,
+    calls_in,
     checked_item,
-    is_call,
     output_of,
     printable,
     raw_text_of,
@@ -198,16 +198,13 @@ class _Attempt:
                 # No tools in the last round, so that the model has to answer.
                 is_last = number == MAX_ROUNDS - 1
                 await self._round(conversation, [] if is_last else self.tools)
-                has_calls = any(map(is_call, written.output))
-                if written.is_over or not (self.tools and has_calls):
+                calls = calls_in(written.output)
+                if written.is_over or not (self.tools and calls):
                     return self._whole()
-                for item in written.output:
-                    sent = sent_back(item)
-                    if sent is not None:
-                        conversation.append(sent)
-                    # Each call is followed by its output: templates of Llama 3 take no other order.
-                    if is_call(item):
-                        conversation.append(output_of(item, await self._called(item)))
+                conversation += sent_back(written.output)
+                for call in calls:
+                    output = await self._called(call)
+                    conversation.append(output_of(call, output))
         except TimeoutError:
             log.warning("an answer was ended at its deadline")
             written.cut = "cut_short"

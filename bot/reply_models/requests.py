@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias, TypeVar
 
 import openai
@@ -22,7 +23,7 @@ from bot.reply_models.failures import (
     is_lost_connection,
     words_of_error,
 )
-from bot.reply_models.roles import with_alternating_roles
+from bot.reply_models.message_shapes import SHAPES, Shape
 from memory.formation import TokenUse
 from memory.metrics import step
 from memory.model import Json
@@ -48,14 +49,9 @@ _NO_ANSWER = (*_ERRORS, "response.created", "response.in_progress", "response.qu
 # A RuntimeError is raised for too deep nesting.
 _UNREADABLE = (ValueError, RuntimeError)
 _PLAIN: Any = object  # makes the SDK return the parsed JSON unchanged
-_SAME_ROLE = "two messages of one role in a row"
-# What a server may refuse, and what its error then says, in the order in which it is tried: besides
-# parameters `_SAME_ROLE`. Sources: the errors of OpenAI, Azure OpenAI, vLLM, Ollama and llama.cpp,
-# the chat templates of Mistral's models and Gemma 2.
+# The parameters that a server may refuse, and what its error then says, in the order in which they
+# are tried. Sources: the errors of OpenAI, Azure OpenAI, vLLM, Ollama and llama.cpp.
 _OPTIONAL: Final[Mapping[str, re.Pattern[str]]] = {
-    _SAME_ROLE: re.compile(
-        r"roles? must alternate|alternate between user|consecutive .{0,20}messages?"
-    ),
     "max_output_tokens": re.compile(
         r"max_output_tokens|max_tokens|max_completion_tokens"
         r"|requested [1-9]\d* output tokens|output tokens must be reduced"
@@ -70,8 +66,26 @@ _OPTIONAL: Final[Mapping[str, re.Pattern[str]]] = {
         re.IGNORECASE,
     ),
 }
-# What a refusal can look like. The error of a chat template may come as HTTP 500.
-_REFUSED_CAUSES = ("model_failed", "model_refused", "model_too_long", "model_down")
+_REFUSALS = (400, 404, 422, 429)
+# What a refused parameter can look like.
+_REFUSED_CAUSES = ("model_failed", "model_refused", "model_too_long")
+
+
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    """What a server accepts, as far as it is known: the parameters that it refuses are `left_out`.
+
+    The conversation gets the `shapes`, in this order.
+    """
+
+    left_out: frozenset[str] = frozenset()
+    shapes: tuple[Shape, ...] = ()
+
+    def of(self, body: Json) -> Json:
+        """Return a body without the parameters that are left out."""
+        return {
+            name: value for name, value in body.items() if name not in self.left_out
+        }
 
 
 class ModelRequests:
@@ -80,8 +94,8 @@ class ModelRequests:
     ``include`` asks for encrypted reasoning items, which are sent back between the tool rounds of
     an answer: nothing is stored at the model's host. ``max_output_tokens`` is left out for a host
     that has no such parameter or a lower limit, ``safety_identifier`` and ``reasoning`` (with
-    `effort`) for one that does not know them, and two messages of one role in a row for a chat
-    template in which the roles alternate. Each is left out after its first refusal. `breaker`
+    `effort`) for one that does not know them. Each is left out after its first refusal, and each of
+    `bot.reply_models.message_shapes` is used after the first refusal for its lack. `breaker`
     records whether the model answers.
 
     `api` names the endpoint: ``/responses``, or ``/chat/completions``, for which requests and
@@ -109,19 +123,22 @@ class ModelRequests:
         self.api: ReplyApi = api
         self._max_output_tokens = max_output_tokens
         self._first_event_seconds = first_event_seconds
-        self._left_out: frozenset[str] = frozenset()
+        self._accepted = _Accepted()
 
     @property
     def output_limit(self) -> int | None:
         """The limit of output tokens that is sent, if one is."""
-        if "max_output_tokens" in self._left_out:
+        if "max_output_tokens" in self._accepted.left_out:
             return None
         return self._max_output_tokens
 
     @property
-    def left_out(self) -> list[str]:
-        """What is left out of requests so far, because its server refuses it."""
-        return sorted(self._left_out)
+    def learned(self) -> list[str]:
+        """What its server has asked for so far: shapes, and parameters that are left out."""
+        shapes = [shape.name for shape in self._accepted.shapes]
+        names = sorted(self._accepted.left_out)
+        left_out = [f"requests without {name}" for name in names]
+        return shapes + left_out
 
     async def events(
         self,
@@ -190,12 +207,12 @@ class ModelRequests:
         """Return the events of a new response; one temporary failure is repeated."""
         retries = self._retries
         while True:
-            left_out = self._left_out
-            body = self._body(left_out, conversation, tools, identifier)
+            accepted = self._accepted
+            body = self._body(accepted, conversation, tools, identifier)
             try:
-                return await self._post_stream(left_out, body)
+                return await self._post_stream(accepted, body)
             except openai.APIError as error:
-                if self._adapted(left_out, body, error):
+                if self._adapted(accepted, body, error):
                     continue
                 failed = failure_of(error)
                 may_be_repeated = failed.cause == "model_down" and not failed.silent
@@ -209,25 +226,25 @@ class ModelRequests:
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _post_stream(
-        self, left_out: frozenset[str], body: Json
+        self, accepted: _Accepted, body: Json
     ) -> openai.AsyncStream[object]:
         """Return the stream of a new response; if the connection is lost, ask once more."""
         try:
-            return await self._post(left_out, body)
+            return await self._post(accepted, body)
         except openai.APIConnectionError as error:
             if not is_lost_connection(error):
                 raise
-        return await self._post(left_out, body)
+        return await self._post(accepted, body)
 
     async def _post(
-        self, left_out: frozenset[str], body: Json
+        self, accepted: _Accepted, body: Json
     ) -> openai.AsyncStream[object]:
         path = "/responses"
         sent = body
         if self.api == "chat":
             path = "/chat/completions"
             sent = chat_body(body)
-            if "stream_options" in left_out:
+            if "stream_options" in accepted.left_out:
                 del sent["stream_options"]
         return await self.client.post(
             path,
@@ -263,8 +280,8 @@ class ModelRequests:
 
     async def _comes_to_end(self, body: Json) -> bool:
         """Send a request, and return whether the last event of its response comes."""
-        left_out = self._left_out
-        begun = await self._post_stream(left_out, _without(body, left_out))
+        accepted = self._accepted
+        begun = await self._post_stream(accepted, accepted.of(body))
         async with begun as stream, aclosing(self._translated(stream)) as events:
             async for event in events:
                 if isinstance(event, dict) and event.get("type") in _LAST:
@@ -277,22 +294,22 @@ class ModelRequests:
         The caller limits the time: nothing comes before the response is whole. Raises
         `openai.APIError`, and ValueError or RecursionError for a body that cannot be parsed.
         """
-        sent = _without(body, self._left_out)
         client = self.client.with_options(timeout=None)
+        sent = self._accepted.of(body)
         return await client.post("/responses", body=sent, cast_to=_PLAIN)
 
     def _body(
         self,
-        left_out: frozenset[str],
+        accepted: _Accepted,
         conversation: Items,
         tools: Items,
         identifier: str,
     ) -> Json:
         items = [dict(item) for item in conversation]
-        if "include" in left_out:
+        if "include" in accepted.left_out:
             items = [item for item in items if item.get("type") != "reasoning"]
-        if _SAME_ROLE in left_out:
-            items = with_alternating_roles(items)
+        for shape in accepted.shapes:
+            items = shape.of(items)
         body: Json = {
             "model": self.model,
             "input": items,
@@ -307,28 +324,45 @@ class ModelRequests:
             body["include"] = ["reasoning.encrypted_content"]
         if self._effort:
             body["reasoning"] = {"effort": self._effort}
-        return _without(body, left_out)
+        return accepted.of(body)
 
-    def _adapted(
-        self, sent: frozenset[str], body: Json, error: openai.APIError
-    ) -> bool:
-        """Remember what is refused; return whether another request can then differ.
+    def _adapted(self, sent: _Accepted, body: Json, error: openai.APIError) -> bool:
+        """Remember what a refusal asks for; return whether another request can then differ.
 
-        `sent` is what was left out of the request: another one that was refused meanwhile may have
-        been for the same reason.
+        `sent` is what was known when the request was sent: another one that was refused meanwhile
+        may have been for the same reason.
         """
-        refused = self._refused(sent, body, error)
-        if refused is None:
-            return False
-        if refused not in self._left_out:
-            log.warning("the model's server refuses %s", refused)
-            self._left_out |= {refused}
-        return True
+        known = self._accepted
+        if shape := self._refused_shape(sent, body, error):
+            if shape not in known.shapes:
+                log.warning("the model's server asks for %s", shape.name)
+                self._accepted = replace(known, shapes=(*known.shapes, shape))
+            return True
+        if parameter := self._refused_parameter(sent, body, error):
+            if parameter not in known.left_out:
+                log.warning("the model refuses the parameter %s", parameter)
+                self._accepted = replace(known, left_out=known.left_out | {parameter})
+            return True
+        return False
 
-    def _refused(
-        self, sent: frozenset[str], body: Json, error: openai.APIError
+    def _refused_shape(
+        self, sent: _Accepted, body: Json, error: openai.APIError
+    ) -> Shape | None:
+        """Return the shape for whose lack a request was refused, with any status, or None."""
+        if not isinstance(error, openai.APIStatusError):
+            return None
+        told = words_of_error(error)
+        for shape in SHAPES:
+            if shape in sent.shapes or not shape.refusal.search(told):
+                continue
+            if shape.of(body["input"]) != body["input"]:
+                return shape
+        return None
+
+    def _refused_parameter(
+        self, sent: _Accepted, body: Json, error: openai.APIError
     ) -> str | None:
-        """Return what of a request was refused, or None.
+        """Return the optional parameter for which a request was refused, or None.
 
         The refusal of a reasoning item that is sent back counts as one of ``include``. A request
         that is too long counts only as one of ``max_output_tokens``: vLLM's context and OpenAI's
@@ -336,29 +370,23 @@ class ModelRequests:
         """
         if not isinstance(error, openai.APIStatusError):
             return None
+        if error.status_code not in _REFUSALS:
+            return None
         cause = failure_of(error).cause
         if cause not in _REFUSED_CAUSES:
             return None
-        items = body["input"]
         names = {*body}
         if self.api == "chat":
             names.add("stream_options")
-        if any(item.get("type") == "reasoning" for item in items):
+        if any(item.get("type") == "reasoning" for item in body["input"]):
             names.add("include")
-        if with_alternating_roles(items) != items:
-            names.add(_SAME_ROLE)
         if cause == "model_too_long":
             names &= {"max_output_tokens"}
         told = words_of_error(error)
         for name, refusal in _OPTIONAL.items():
-            if name in names - sent and refusal.search(told):
+            if name in names - sent.left_out and refusal.search(told):
                 return name
         return None
-
-
-def _without(body: Json, left_out: frozenset[str]) -> Json:
-    """Return a body without the parameters that are left out."""
-    return {name: value for name, value in body.items() if name not in left_out}
 
 
 async def _read_to_end(stream: openai.AsyncStream[object]) -> None:

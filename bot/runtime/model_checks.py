@@ -22,7 +22,7 @@ from bot.delivery.collected_reply import CollectedReply
 from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.mentions import AnswerNames
-from bot.pipeline.output_items import Item, is_call, output_of, sent_back
+from bot.pipeline.output_items import Item, calls_in, output_of, sent_back
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import ANSWER_SECONDS, StreamedAnswer
 from bot.pipeline.tools import tool_definitions
@@ -75,7 +75,7 @@ _PICTURE: Final = AttachedFile(
         "detail": "auto",
     },
 )
-_CALL_ID: Final = "000000001"
+_CALL_ID: Final = "call_000000001"
 _RESULT: Final = json.dumps({"done": True})
 _PATHS: Final = {"responses": "Responses API", "chat": "/chat/completions"}
 _OTHER_API: Final = {"responses": "chat", "chat": "responses"}
@@ -114,8 +114,8 @@ class Conversation:
             )
         if not await self._reads_pictures():
             found.append("It reads no pictures: it answers without them, and says so.")
-        if refused := self._model.left_out:
-            found.append(f"Its server refuses {', '.join(refused)}.")
+        if learned := self._model.learned:
+            found.append(f"Its server asks for {', '.join(learned)}.")
         return " ".join(found)
 
     async def _begin(self) -> None:
@@ -153,7 +153,8 @@ class Conversation:
             output = await self._ask(prompt)
         except ReplyFailed:
             output = []
-        made_call = any(map(is_call, output))
+        calls = calls_in(output)
+        made_call = bool(calls)
         if not made_call:
             invented = {
                 "type": "function_call",
@@ -161,15 +162,9 @@ class Conversation:
                 "name": self._tools[0]["name"],
                 "arguments": "{}",
             }
-            output = [invented]
-        more: list[Item] = []
-        for item in output:
-            sent = sent_back(item)
-            if sent is not None:
-                more.append(sent)
-            if is_call(item):
-                more.append(output_of(item, _RESULT))
-        await self._try("the result of a tool", prompt, more)
+            output = calls = [invented]
+        results = [output_of(call, _RESULT) for call in calls]
+        await self._try("the result of a tool", prompt, [*sent_back(output), *results])
         return made_call
 
     async def _reads_pictures(self) -> bool:

@@ -177,7 +177,7 @@ async def test_requests_that_are_refused_together_are_all_sent_again(
         *[replier.reply(ALICE, PROMPT, Shown(), LookTool()) for _ in range(2)]
     )
     assert all(answer.text for answer in answers)
-    assert replier.models[0].left_out == alone.models[0].left_out
+    assert replier.models[0].learned == alone.models[0].learned
 
 
 @pytest.mark.parametrize("dialect", [VLLM], indirect=True, ids=["vllm"])

@@ -189,13 +189,13 @@ class IdleTools(Toolbox):
 
 @dataclass
 class Row:
-    """What became of a template: what it shows, which turns got an answer, and what was refused."""
+    """What became of a template: what it shows, which turns got an answer, and what was learned."""
 
     name: str
     shows_system: bool = False
     shows_tools: bool = False
     answered: list[bool] = field(default_factory=list)
-    refused: Sequence[str] = ()
+    learned: Sequence[str] = ()
     refusal: str = ""
 
     @property
@@ -208,7 +208,7 @@ class Row:
         cells = [self.name, *map(_mark, (self.shows_system, self.shows_tools))]
         cells += [_mark(answered) for answered in self.answered] or ["–"] * len(TURNS)
         why = "; ".join(
-            filter(None, [*self.refused, "" if self.is_whole else self.refusal])
+            filter(None, [*self.learned, "" if self.is_whole else self.refusal])
         )
         return f"| {' | '.join([*cells, why])} |"
 
@@ -273,7 +273,7 @@ async def examine(name: str, text: str) -> Row:
                 if TURNS[number] == "two tool calls":
                     renderer.calls = [tool["name"] for tool in tools.definitions[:2]]
                 row.answered.append(await _answers(model, prompt, tools))
-            row.refused = model.left_out
+            row.learned = model.learned
             row.refusal = renderer.refusals[-1] if renderer.refusals else ""
     return row
 
