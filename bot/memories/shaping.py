@@ -91,6 +91,10 @@ def _says_any(memory: Memory, words: Set[str]) -> bool:
         text = memory.content.get(name)
         if isinstance(text, str):
             said = f"{said}\n{text}"
+    # Splitting a text into words takes ten times as long as searching it for a few.
+    as_compared = folded(said)
+    if not any(word in as_compared for word in words):
+        return False
     return not words.isdisjoint(distinctive_words(said))
 
 
@@ -104,8 +108,12 @@ def in_answer(memories: Sequence[Memory], question: str, answer: str) -> list[Me
 
     An acknowledgement, which repeats what the person has just said, therefore yields none.
     """
-    brought = brought_words(question, answer)
-    return [memory for memory in memories if _says_any(memory, brought)]
+    # Nearly always no memory says any of the words: one search of all texts finds that out.
+    everything = folded("\n".join(memory.text for memory in memories))
+    said = {word for word in brought_words(question, answer) if word in everything}
+    if not said:
+        return []
+    return [memory for memory in memories if _says_any(memory, said)]
 
 
 # --- on the click ------------------------------------------------------------------------------
