@@ -88,8 +88,9 @@ def _named(
         # The person did not mention this id: the model put it in place of a name.
         who = known.get(user, "")
     wanted = _words(who)
-    fitting = [user for user, name in known.items() if _fits(wanted, _words(name))]
-    same = [user for user in fitting if _words(known[user]) == wanted]
+    words_of = {user: _words(name) for user, name in known.items()}
+    fitting = [user for user, words in words_of.items() if _fits(wanted, words)]
+    same = [user for user in fitting if words_of[user] == wanted]
     mentioned_same = [user for user in same if user in mentioned]
     if len(mentioned_same) == 1:
         return mentioned_same[0]

@@ -77,10 +77,10 @@ class Embedder:
 
         If a single text is refused, its first half is embedded.
         """
-        size = len(texts[0].encode())
         try:
             return await self._request(texts)
         except EmbeddingsUnavailable as fault:
+            size = len(texts[0].encode())
             is_smallest = len(texts) == 1 and size == 1
             if is_smallest or not _is_about_texts(fault.__cause__):
                 raise
