@@ -33,7 +33,7 @@ _FORMATS = re.compile(
     r"|(?:bkua_|sgp_(?:[0-9a-f]{16}_)?)[0-9a-f]{40}|oy2[a-z0-9]{43}"
     r"|GOCSPX-[A-Za-z0-9_-]{28}|A3-[A-Z0-9]{6}-[A-Z0-9]{6}(?:-[A-Z0-9]{5}){4}"  # Google, 1Password
     r"|pat[A-Za-z0-9]{14}\.[0-9a-f]{64}"  # Airtable
-    r"|napi_[a-z0-9]{64}|[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}"  # Neon, Mailgun
+    r"|napi_[a-z0-9]{64}|npg_[A-Za-z0-9]{12}|[0-9a-f]{32}(?:-[0-9a-f]{8}){2}"  # Neon, Mailgun
     r"|vc[aikpr]_[A-Za-z0-9]{24,64}"  # Vercel
     r"|access-(?:sandbox|development|production)-[0-9a-f-]{36}|[12]/[0-9/]{16,33}:[0-9a-f]{32}"
     r")(?![A-Za-z0-9])"

@@ -158,6 +158,7 @@ FORMATS += [
         "ASIA" + _draw(16, _UPPER),
         f"https://hooks.slack.com/services/T0{_draw(7, _UPPER)}/B0{_draw(8, _UPPER)}/{_draw(24)}",
         "nap" + "i_" + _draw(64, string.ascii_lowercase + string.digits),
+        "np" + "g_" + _draw(12),
         f"{_draw(32, _HEX)}-{_draw(8, _HEX)}-{_draw(8, _HEX)}",
         "vc" + "p_" + _draw(24),
         "GOC" + "SPX-" + _draw(28, _URLSAFE),
