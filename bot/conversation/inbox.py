@@ -99,6 +99,21 @@ async def store_message(app: App, message: Message) -> bool:
     return bool(stored)
 
 
+async def add_brought(app: App, message: Message) -> None:
+    """Answer a stored message with what it brings, if it was stored without that.
+
+    Slack may leave files and forwarded messages out of ``app_mention``, which may come before the
+    ``message`` event that has them.
+    """
+    scope = {THREAD_SETTING: message.thread}
+    values = {**values_of(message), "message": message_body(message)}
+    async with transaction(app.pool, scope) as connection:
+        added = await connection.execute(_SQL["add_brought"], values)
+        if added.rowcount:
+            await answer_at_once(connection, app.queue, message.thread)
+            await app.queue.abort(connection, [message.thread])
+
+
 async def store_withdrawn(app: App, message: Message) -> None:
     """Record a message that was deleted before its delivery, so that it is never answered."""
     scope = {THREAD_SETTING: message.thread}

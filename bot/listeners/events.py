@@ -19,6 +19,7 @@ from bot.app import App
 from bot.conversation.audiences import invalidate_kind
 from bot.conversation.edits import MessageChange, root_of
 from bot.conversation.inbox import (
+    add_brought,
     stop_thread,
     store_message,
     store_withdrawn,
@@ -188,6 +189,8 @@ async def enqueue(app: App, message: Message, since: str) -> None:
         raise
     if is_new:
         _show_wait(app, message, after=WAIT_SECONDS)
+    elif message.brings:
+        await add_brought(app, message)
     is_mention = message.addressed and message.audience != DM
     seconds_under_way = time.time() - float(since)
     if is_mention and seconds_under_way >= _LATE_DELIVERY_SECONDS:

@@ -30,6 +30,16 @@ SELECT %(team)s, %(user)s, %(channel)s, %(ts)s, %(thread)s, %(audience)s, 'delet
 WHERE %(addressed)s OR is_followed(%(thread)s, %(user)s, %(ts)s, %(since)s)
 ON CONFLICT DO NOTHING;
 
+-- name: add_brought
+-- Let a message wait as it is in an event that holds more than the one it was stored from: a run that
+-- answers it loses it. One to which the app has replied that it holds nothing waits again.
+UPDATE messages
+SET message = %(message)s, status = 'waiting', token = NULL, ended_at = NULL
+WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s AND changed_ts = ''
+    AND (status = 'waiting' AND message->'files' = '[]' AND message->'forwarded' = '[]'
+        OR status = 'answered' AND question = '' AND reply IS NOT NULL)
+RETURNING id;
+
 -- name: take
 -- Take the oldest message of a thread that is still to be answered. If another run had it and did
 -- not release it, the process of that run died.

@@ -6,10 +6,12 @@ import base64
 import json
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from bot.conversation.inbox import store_message
+from bot.conversation.inbox import store_message, take_message
+from bot.conversation.run import Superseded
 from bot.locale import say
 from bot.pipeline.attachments import FILE_BYTES, read_brought
 from bot.slack.files import FileBytes
@@ -299,6 +301,44 @@ async def test_a_forwarded_message_is_answered_and_never_remembered(
     later = await app.ask(place, "And until when?", thread_ts=message.thread_ts)
     assert "natto" in str(app.prompts()[-1][-2]["content"])
     assert app.turn(later)["status"] == "answered"
+
+
+@pytest.mark.parametrize(
+    ("words", "meanwhile"),
+    [("What is in it?", "waits"), ("What is in it?", "is begun"), ("", "is answered")],
+)
+async def test_a_mention_that_came_without_its_file_is_answered_with_it(
+    app: App, words: str, meanwhile: str
+) -> None:
+    """Slack sends a file with ``message`` alone, which may come after ``app_mention`` and again."""
+    place = app.slack.place(channel="public")
+    image = uploaded(app, place, "cat.png", PNG)
+    said = app.slack.say(place.user, place.channel, f"<@BOT> {words}", file_ids=[image])
+    whole = posted(app, place, said["ts"]) | {
+        "channel": place.channel,
+        "channel_type": "channel",
+    }
+    bare = {**whole, "type": "app_mention"}
+    for name in ("files", "subtype", "channel_type"):
+        del bare[name]
+    message = app.slack.message(place, ts=said["ts"], thread_ts=said["ts"])
+    assert await app.deliver(bare) == 200
+    run = None
+    if meanwhile == "is begun":
+        claimed = await take_message(app.core, message.thread, uuid4())
+        assert claimed is not None
+        run = claimed.run
+    elif meanwhile == "is answered":
+        await app.answering.drain(message.thread)
+        assert app.replies(message) == [say("en", "nothing_said")]
+    for _ in range(2):
+        assert await app.deliver(whole) == 200
+        if run is not None:
+            assert isinstance(await run.read_interruption(), Superseded)
+        await app.answering.drain(message.thread)
+    assert shown(app)[-1]["type"] == "input_image"
+    assert len(app.requests()) == 1
+    assert len(app.replies(message)) == 1
 
 
 async def test_files_beyond_the_memory_for_files_are_not_read(app: App) -> None:

@@ -78,8 +78,9 @@ def message(slack: Slack, channel: Channel, body: Json, metadata: Json | None) -
 
 
 def app_mention(slack: Slack, channel: Channel, body: Json) -> None:
-    """An `app_mention` event; it carries no channel_type."""
-    event = {**body, "subtype": None, "event_ts": body["ts"]}
+    """An `app_mention` event; it carries no channel_type, and nothing that the message brings."""
+    left_out = dict.fromkeys(("subtype", "files", "attachments"))
+    event = {**body, **left_out, "event_ts": body["ts"]}
     emit(slack, "app_mention", channel, **event)
 
 
