@@ -99,18 +99,21 @@ async def test_what_came_before_a_mention_that_slack_repeats_is_read(
     """
     now = time.time()
     place = app.slack.place(channel="public")
-    event_ts = f"{now - happened:.6f}"
-    mention = {
+    happened_ts = f"{now - happened:.6f}"
+    ts = f"{now - max(written, happened):.6f}"
+    mention: dict[str, Any] = {
         "type": "app_mention",
         "user": place.user,
         "channel": place.channel,
-        "ts": f"{now - max(written, happened):.6f}",
-        "event_ts": event_ts,
+        "ts": ts,
+        "event_ts": ts,
         "text": f"<@{app.slack.bot_user_id}> Who deploys today?",
     }
+    if written:
+        mention["edited"] = {"user": place.user, "ts": happened_ts}
     assert await app.deliver(mention) == 200
     oldest = [job["args"]["oldest"] for job in Thread(app, place).jobs()]
-    assert oldest == ([event_ts] if is_late else [])
+    assert oldest == ([happened_ts] if is_late else [])
 
 
 async def test_a_direct_message_that_came_late_reads_nothing(thread: Thread) -> None:

@@ -56,11 +56,16 @@ def typed(
         }
     message = _new(slack, channel, body | content, thread_ts)
     add(slack, channel, message)
-    is_mention = own.bot_user_id in said.mentions and user.id != own.bot_user_id
-    if is_mention and channel.kind != "im":
-        posted = copy.deepcopy(message.body)
-        events.app_mention(slack, channel, posted)
+    if user.id != own.bot_user_id:
+        _mention(slack, message, said)
     return message
+
+
+def _mention(slack: Slack, message: Message, said: TypedText) -> None:
+    """Send the event of a mention of the app, if there is one outside direct messages."""
+    channel = slack.workspace.channel(message.channel)
+    if slack.identity.bot_user_id in said.mentions and channel.kind != "im":
+        events.app_mention(slack, channel, copy.deepcopy(message.body))
 
 
 def _new(
@@ -200,10 +205,11 @@ def changed(slack: Slack, message: Message, before: Json) -> None:
 
 
 def edit(slack: Slack, message: Message, text: str) -> None:
-    """Change what a person typed."""
+    """Change what a person typed; a mention of the app is sent again, too."""
     content = as_typed(slack, text)
     changes = {"text": content.text, "blocks": content.blocks or None}
     change(slack, message, changes, editor=str(message.body["user"]))
+    _mention(slack, message, content)
 
 
 def delete(slack: Slack, message: Message) -> None:
