@@ -62,9 +62,17 @@ _CLOCK_SECONDS = 60.0
 _USERS = frozenset(
     {"channel", "initiator_user_id", "recipient_user_id", "user", "user_id"}
 )
-# Errors that leave open whether the call was carried out.
+# Errors that pass, and leave open whether the call was carried out. Two are those of a workspace
+# that is being moved into an Enterprise organisation.
 _PASSING = frozenset(
-    {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}
+    {
+        "fatal_error",
+        "internal_error",
+        "org_login_required",
+        "request_timeout",
+        "service_unavailable",
+        "team_added_to_org",
+    }
 )
 _MAY_STREAM = frozenset({"cant_delete_message", "streaming_state_conflict"})
 

@@ -20,6 +20,8 @@ LIMITED: dict[str, Any] = {"status": 429, "retry_after": "1"}
 LIMITED_BY_NAME: dict[str, Any] = {"error": "ratelimited", "retry_after": "1"}
 TROUBLE: dict[str, Any] = {"status": 503}
 TROUBLE_BY_NAME: dict[str, Any] = {"error": "internal_error"}
+MOVED: dict[str, Any] = {"error": "team_added_to_org"}
+LOCKED: dict[str, Any] = {"error": "org_login_required"}
 PROXY_PAGE: dict[str, Any] = {"status": 502, "text": "<html>Bad gateway</html>"}
 LOST: dict[str, Any] = {"lost": True}
 REFUSED: dict[str, Any] = {"error": "is_archived"}
@@ -105,9 +107,9 @@ async def call(client: AsyncWebClient, method: str) -> str:
         (
             "conversations.replies",
             60,
-            [TROUBLE, TROUBLE_BY_NAME, PROXY_PAGE, LOST],
+            [TROUBLE, TROUBLE_BY_NAME, MOVED, LOCKED, PROXY_PAGE, LOST],
             "",
-            5,
+            7,
         ),
         ("chat.delete", 60, [LOST], "", 2),
         ("agents.sessions.setStatus", 60, [TROUBLE], "", 2),
