@@ -243,14 +243,15 @@ def _download(file: Json, left: int) -> tuple[str, str, int]:
     if size > most:
         raise FileUnreadable("files_large")
     if not url:
-        raise FileUnreadable("files_gone")
+        # Slack can send a message before it has stored the files.
+        raise FileUnreadable("files_not_now")
     return url, kind, size or most
 
 
 def _kind(file: Json, mimetype: str) -> str:
     """Return the media type of a file, or "" for an image, whose first bytes tell it.
 
-    Raises `FileUnreadable`.
+    So may those of a file whose type Slack does not know yet. Raises `FileUnreadable`.
     """
     if file.get("mode") == "snippet" or mimetype == _TEXT:
         return _TEXT
@@ -262,6 +263,8 @@ def _kind(file: Json, mimetype: str) -> str:
             return _DOCUMENTS[one]
     if mimetype.startswith("text/") or _CODE.fullmatch(ending):
         return _TEXT
+    if not mimetype:
+        return ""
     raise FileUnreadable("files_kind")
 
 

@@ -169,6 +169,12 @@ async def test_texts_are_told(
     assert (await told_as(app, file, content))["text"] == text
 
 
+async def test_an_image_whose_type_slack_does_not_know_yet_is_shown(app: App) -> None:
+    """Its first bytes tell it: Slack may send a message before it has looked at the file."""
+    file = {"name": "IMG_1.jpg", "mimetype": "", "url_private": "PLACE"}
+    assert (await told_as(app, file, PNG))["type"] == "image/png"
+
+
 async def test_files_form_no_memories_and_are_not_kept(app: App, database: str) -> None:
     """Nothing in a file is remembered, and no row holds its content or its address."""
     place = app.slack.place()
@@ -215,6 +221,8 @@ async def test_a_follow_up_is_about_the_same_files(app: App) -> None:
         ({"mimetype": "application/zip", "name": "all.zip"}, "files_kind"),
         ({"mimetype": "audio/mp4", "subtype": "slack_audio"}, "files_kind"),
         ({"mimetype": "image/heic", "name": "IMG_1.HEIC"}, "files_kind"),
+        ({"name": "IMG_1.jpg"}, "files_not_now"),
+        ({"mimetype": "image/jpeg", "name": "IMG_1.jpg"}, "files_not_now"),
         ({"mimetype": "image/png", "size": FILE_BYTES + 1}, "files_large"),
         ({"mimetype": "image/png", "is_external": True}, "files_elsewhere"),
         ({"mode": "tombstone"}, "files_gone"),
