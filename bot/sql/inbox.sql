@@ -32,12 +32,13 @@ ON CONFLICT DO NOTHING;
 
 -- name: add_brought
 -- Let a message wait as it is in an event that holds more than the one it was stored from: a run that
--- answers it loses it. One to which the app has replied that it holds nothing waits again.
+-- answers it loses it. One that was answered waits again, unless its question has the mark of what came
+-- with it (`kept_question`).
 UPDATE messages
 SET message = %(message)s, status = 'waiting', token = NULL, ended_at = NULL
 WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s AND changed_ts = ''
     AND (status = 'waiting' AND message->'files' = '[]' AND message->'forwarded' = '[]'
-        OR status = 'answered' AND question = '' AND reply IS NOT NULL)
+        OR status = 'answered' AND reply IS NOT NULL AND question !~ '\[(files|forwarded)\]$')
 RETURNING id;
 
 -- name: take

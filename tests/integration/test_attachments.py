@@ -313,7 +313,12 @@ async def test_a_forwarded_message_is_answered_and_never_remembered(
 
 @pytest.mark.parametrize(
     ("words", "meanwhile"),
-    [("What is in it?", "waits"), ("What is in it?", "is begun"), ("", "is answered")],
+    [
+        ("What is in it?", "waits"),
+        ("What is in it?", "is begun"),
+        ("What is in it?", "is answered"),
+        ("", "is answered"),
+    ],
 )
 async def test_a_mention_that_came_without_its_file_is_answered_with_it(
     app: App, words: str, meanwhile: str
@@ -338,14 +343,15 @@ async def test_a_mention_that_came_without_its_file_is_answered_with_it(
         run = claimed.run
     elif meanwhile == "is answered":
         await app.answering.drain(message.thread)
-        assert app.replies(message) == [say("en", "nothing_said")]
+        assert len(app.replies(message)) == 1
+    asked = len(app.requests())
     for _ in range(2):
         assert await app.deliver(whole) == 200
         if run is not None:
             assert isinstance(await run.read_interruption(), Superseded)
         await app.answering.drain(message.thread)
     assert shown(app)[-1]["type"] == "input_image"
-    assert len(app.requests()) == 1
+    assert len(app.requests()) == asked + 1
     assert len(app.replies(message)) == 1
 
 
