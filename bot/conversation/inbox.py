@@ -103,7 +103,7 @@ async def add_brought(app: App, message: Message) -> None:
     """Answer a stored message with what it brings, if it was stored without that.
 
     Slack may leave files and forwarded messages out of ``app_mention``, which may come before the
-    ``message`` event that has them.
+    ``message`` event that has them. A message that a link leads to is added about a second later.
     """
     scope = {THREAD_SETTING: message.thread}
     values = {**values_of(message), "message": message_body(message)}

@@ -220,8 +220,11 @@ async def follow_edit(app: App, event: Event) -> None:
         await _withdraw(app, event, before or edited)
         return
     text = str(edited.get("text") or "")
-    # Slack also sends this event when it adds a preview to a link.
+    # Slack also sends this event when it adds a preview of what a link leads to.
     if before.get("text") == text:
+        previewed = _message_on_its_way(event, edited)
+        if previewed is not None and previewed.brings:
+            await add_brought(app, previewed)
         return
     on_its_way = _message_on_its_way(event, before)
     if on_its_way is not None:
@@ -255,7 +258,7 @@ async def _withdraw(app: App, event: Event, deleted: Json) -> None:
 
 
 def _message_on_its_way(event: Event, before: Json) -> Message | None:
-    """Return a message as it was `before`, if its own event may still come after this one."""
+    """Return a message as `before` has it, if its own event may still come after this one."""
     message = _read_found(event, before)
     if message is None:
         return None

@@ -17,6 +17,7 @@ from bot.pipeline.attachments import FILE_BYTES, read_brought
 from bot.slack.files import FileBytes
 from bot.slack.messages import Installation, Message, found_message
 from tests.integration.app import App
+from tests.integration.messages import changed
 from tests.integration.playground_slack import PersonThread
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 40
@@ -353,6 +354,30 @@ async def test_a_mention_that_came_without_its_file_is_answered_with_it(
     assert shown(app)[-1]["type"] == "input_image"
     assert len(app.requests()) == asked + 1
     assert len(app.replies(message)) == 1
+
+
+@pytest.mark.parametrize(
+    ("preview", "times_asked"),
+    [
+        ({"is_msg_unfurl": True, "text": "The launch is on Friday"}, 2),
+        ({"title": "The launch is on Friday"}, 1),
+    ],
+    ids=["of a message", "of a page"],
+)
+async def test_the_message_that_a_link_leads_to_is_read_once_slack_adds_it(
+    app: App, preview: dict[str, Any], times_asked: int
+) -> None:
+    """Slack adds it with an event of an edit, perhaps after the answer, and perhaps twice."""
+    link = "https://acme.slack.com/archives/C0AAAAAAA/p1700000000000100"
+    message = await app.ask(app.slack.place(), f"What does <{link}> say?")
+    event = changed(message, message.text)
+    event["event"]["message"]["attachments"] = [{"from_url": link, **preview}]
+    for _ in range(2):
+        await app.note(event)
+        await app.answering.drain(message.thread)
+    assert len(app.requests()) == times_asked
+    assert len(app.replies(message)) == 1
+    assert ("Friday" in app.request_texts()[-1]) is (times_asked == 2)
 
 
 async def test_files_beyond_the_memory_for_files_are_not_read(app: App) -> None:
