@@ -278,11 +278,11 @@ def read_message(body: Json, installation: Installation) -> Message | None:
 def happened_ts(event: Json) -> str:
     """Return the ts at which the event of a message happened.
 
-    Slack sends a mention again with each edit; such an event happened at the time of the edit.
-    Where Slack sends no other time, it is the message's.
+    Slack sends a mention again with each edit; such an event happened at the time of the edit. Any
+    other has the time of its message.
     """
     edited = event.get("edited") or {}
-    ts = str(edited.get("ts") or event.get("event_ts") or "")
+    ts = str(edited.get("ts") or "")
     return ts if _TS.fullmatch(ts) else str(event["ts"])
 
 
