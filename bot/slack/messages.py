@@ -183,13 +183,7 @@ def found_message(
     is_shared: bool,
 ) -> Message | None:
     """Return a message found in a conversation's history, as `read_message` reads an event's."""
-    kind = "im" if is_direct(channel_id) else "channel"
-    event = {
-        "type": "message",
-        **sanitize_payload(found),
-        "channel": channel_id,
-        "channel_type": kind,
-    }
+    event = {"type": "message", **sanitize_payload(found), "channel": channel_id}
     body = {
         "team_id": installation.team_id,
         "is_ext_shared_channel": is_shared,
@@ -300,7 +294,9 @@ def _is_by_person(event: Json, bot_user_id: str) -> bool:
 def _message_of(body: Json, event: Json, installation: Installation) -> Message:
     text = str(event.get("text") or "")
     ts = str(event.get("ts") or "")
-    is_dm = event.get("channel_type") == "im"
+    channel_id = str(event.get("channel") or "")
+    # Slack leaves `channel_type` out of some events.
+    is_dm = is_direct(channel_id)
     shared = bool(body.get("is_ext_shared_channel"))
     # In a shared channel the mention may be of another workspace's bot.
     called = event["type"] == "app_mention" and not shared
@@ -310,7 +306,7 @@ def _message_of(body: Json, event: Json, installation: Installation) -> Message:
         team_id=installation.team_id,
         user_id=author_key(event, installation, shared=shared),
         user_team_id=str(user_team or ""),
-        channel_id=str(event.get("channel") or ""),
+        channel_id=channel_id,
         ts=ts,
         thread_ts=str(event.get("thread_ts") or ts),
         text=text,

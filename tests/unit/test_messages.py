@@ -55,9 +55,10 @@ def read(event: dict[str, Any], **envelope: Any) -> Message:
     return message
 
 
-def test_a_direct_message_is_read_whole() -> None:
-    """A DM is addressed, opens its own thread, and is its author's."""
-    message = read(dm(team="T9"))
+@pytest.mark.parametrize("channel_type", ["im", "app_home", None])
+def test_a_direct_message_is_read_whole(channel_type: str | None) -> None:
+    """A DM is addressed, opens its own thread, and is its author's, whatever Slack calls it."""
+    message = read(dm(team="T9", channel_type=channel_type))
     assert message == Message(
         team_id="T1",
         user_id="U1",
@@ -221,7 +222,7 @@ def test_installation_team(envelope: dict[str, Any], team: str) -> None:
         (dm(user="u_1"), {}, {}),
         (dm(user="U%"), {}, {}),
         (dm(ts=""), {}, {}),
-        (dm(channel=""), {}, {}),
+        (dm(channel="", text=f"<@{BOT}> hello"), {}, {}),
     ],
 )
 def test_missing_ids_are_refused(
