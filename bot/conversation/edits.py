@@ -85,6 +85,8 @@ async def edit_message(
         "changed": change.changed_ts,
         "public": PUBLIC,
         "must_agree": must_agree,
+        "question": question,
+        "words": words,
     }
     row = await fetch_row(connection, _SQL["read"], values)
     if row is None:
@@ -101,9 +103,7 @@ async def edit_message(
         await connection.execute(_SQL["note_change"], values)
     audience = row["audience"]
     on_record = True
-    if row["has_texts"]:
-        values["question"] = question
-        values["words"] = words
+    if row["reworded"]:
         [texts] = await fetch_rows(connection, _SQL["reword"], values)
         audience = texts["audience"]
         on_record = texts["on_record"]
@@ -112,7 +112,7 @@ async def edit_message(
         user_id=row["user_id"],
         audience=audience,
         formed=row["formed"],
-        reworded=row["has_texts"],
+        reworded=row["reworded"],
         on_record=on_record,
         interrupts=says_else and row["is_taken"],
         is_answered_anew=is_answered_anew,

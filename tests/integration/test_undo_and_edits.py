@@ -102,6 +102,21 @@ async def test_an_edit_without_the_previous_message_is_remembered(
     assert await foods(app, message) == ["sushi"]
 
 
+async def test_a_change_that_leaves_the_text_as_it_is_forms_nothing_again(
+    app: App,
+) -> None:
+    """Slack sends one for each reply below a message, perhaps without the message before it."""
+    place = app.slack.place()
+    message = await app.ask(place, "I love ramen")
+    await app.form(message)
+    turn = app.turn(message)
+    same = changed(message, message.text)
+    del same["event"]["previous_message"]
+    await app.note(same)
+    assert app.formations(message.person) == []
+    assert app.turn(message) == {**turn, "changed_ts": same["event"]["ts"]}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [("I love ramen", ["ramen"]), (None, [])],
