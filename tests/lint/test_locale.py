@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from itertools import chain
 from pathlib import Path
 from string import Formatter
 
@@ -75,6 +76,19 @@ def test_both_languages_fill_in_the_same() -> None:
         if not all(forms) or "" in names[0] or any(each != names[0] for each in names):
             wrong.append(key)
     assert wrong == []
+
+
+def test_bold_and_code_are_apart_from_words() -> None:
+    """Slack shows the marks of what a letter touches, as it may in Japanese."""
+    touched: list[str] = []
+    for language in LANGUAGES:
+        for form in chain.from_iterable(TEXTS[language].values()):
+            for marked in re.finditer(r"\*[^*\n]+\*|`[^`\n]+`", form):
+                before = form[: marked.start()][-1:]
+                after = form[marked.end() :][:1]
+                if before.isalnum() or after.isalnum():
+                    touched.append(marked[0])
+    assert touched == []
 
 
 def test_plural_forms_count_something() -> None:
