@@ -413,7 +413,7 @@ class _Request:
         if problem:
             lines.append(problem)
         if not lines:
-            lines.append(localizer.say("add_known"))
+            return self.click.say("add_known", beside=True)
         return Done(line="\n".join(lines), undo=undo, buttons=buttons)
 
 

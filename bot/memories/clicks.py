@@ -230,7 +230,7 @@ async def _answer(app: App, click: Click, act: Answer) -> Done:
             app.pool, app.embedder, click.person, act.question, act.answer
         )
     except ChangeGone:
-        return click.say("ask_gone")
+        return click.say("ask_gone", beside=True)
     log.info("a person answered a question about a memory")
     if not made:
         return click.say("no_changes")
@@ -256,7 +256,7 @@ async def _change_promise(app: App, click: Click, act: ChangePromise) -> Done:
     memory = await _memory(app, click, act.key)
     content = {**memory.content, "state": act.to}
     if content == memory.content:
-        return click.say("no_changes")
+        return Done(line=memory_line(click.localizer, memory), beside=True)
     # Nothing is typed: when the message is deleted, the promise goes with it.
     clicked = PersonMessage(actor="command", zone=click.localizer.zone)
     made = await edit_memory(
@@ -269,7 +269,7 @@ async def _snooze(app: App, click: Click, act: Snooze) -> Done:
     """Remind the person of a promise tomorrow; what they promised stays as it is."""
     memory = await _memory(app, click, act.key)
     if not is_open(memory.kind, memory.content):
-        raise ChangeGone
+        raise ChangedSince("The promise was kept or dropped.")
     tomorrow = click.localizer.today() + timedelta(days=1)
     # The button is below an earlier reminder: to put the promise off would lose the later one.
     if is_due_after(memory.content, tomorrow):

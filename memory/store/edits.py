@@ -296,14 +296,14 @@ async def hide_from_colleagues(
 ) -> list[UUID]:
     """Hide a memory from colleagues; return the statements that showed it, now withdrawn.
 
-    Raises `ChangeGone` if it is not shown to them.
+    Raises `ChangedSince` if it is not shown to them.
     """
     async with writing(pool, embedder, person) as connection:
         by_key = await read_statements(connection, person, [key])
         own = [one for one in by_key[key] if one.audience == COLLEAGUES]
         shown = [one.id for one in own if one.withdrawn_at is None]
         if not shown:
-            raise ChangeGone("The memory is not shown to colleagues.")
+            raise ChangedSince("The memory is not shown to colleagues.")
         await withdraw(connection, person, shown)
     return shown
 

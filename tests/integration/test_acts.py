@@ -36,6 +36,7 @@ from bot.ui.acts import (
     Undo,
     UndoSnooze,
 )
+from bot.ui.lines import sentence_of
 from memory import (
     COLLEAGUES,
     DM,
@@ -45,8 +46,11 @@ from memory import (
     add_memories,
     forget,
     list_changes,
+    open_questions,
 )
+from memory.model import PROMISE_KIND
 from memory.postgres import person_transaction
+from memory.store import show_to_colleagues
 from tests.integration.app import App, receiving
 from tests.integration.person import SlackPerson
 from tests.person import Place, acts_in, elements, sections, shown
@@ -641,7 +645,59 @@ async def test_a_question_that_is_no_longer_there_is_said_to_be_closed(
 ) -> None:
     """Why it is closed is not known: another answer, an edit, a deletion or the time ended it."""
     answer = await ann.app.click(ann.person, Answer(question=uuid4(), answer="yes"))
-    assert answer.line == ann.sentence("ask_gone")
+    assert (answer.line, answer.replaces) == (ann.sentence("ask_gone"), False)
+
+
+async def _clicked_twice(ann: SlackPerson) -> dict[ButtonAct, str]:
+    """Return acts of Ann's, with a sentence that a second click is answered with beside it."""
+    app = ann.app
+    for fact in ("My manager is Sarah", "My manager is Tom"):
+        await app.form(await ann.say(fact))
+    [question] = await open_questions(app.pool, ann.person)
+    namespace = ann.person.namespace(DM)
+    source = PersonMessage(actor="command", text="Remind me to call the dentist")
+    [kept, put_off] = await add_memories(
+        app.pool,
+        app.embedder,
+        namespace,
+        PROMISE_KIND,
+        [({"promise": what}, source) for what in ("the figures", "the minutes")],
+    )
+    memory = await ann.memory("ramen")
+    await show_to_colleagues(
+        app.pool, app.embedder, ann.person, memory.key, sentence_of(memory)
+    )
+    [change] = await list_changes(app.pool, ann.person, key=put_off.key)
+    kept_line = ann.sentence("reminder_line_done", what="the figures")
+    changed = ann.sentence("changed_meanwhile")
+    return {
+        Answer(question=question.id, answer="yes"): ann.sentence("ask_gone"),
+        Remember(text="I love cats"): ann.sentence("add_known"),
+        Hide(key=memory.key): changed,
+        Move(key=memory.key, to="public"): changed,
+        ChangePromise(key=kept.key, to="done"): kept_line,
+        Snooze(key=put_off.key): "",
+        UndoSnooze(key=put_off.key): ann.sentence("undo_gone"),
+        Undo(what="changes", ids=(change.id,)): ann.sentence("undo_gone"),
+        Forget(keys=(memory.key,)): ann.sentence("memory_gone"),
+    }
+
+
+async def test_a_second_click_leaves_the_undo_of_the_first(ann: SlackPerson) -> None:
+    """It does nothing more, and says what is so beside the line of the first, or the same line.
+
+    A reminder of what was kept since cannot be put off, which is not said to be forgotten.
+    """
+    acts = await _clicked_twice(ann)
+    for act, beside in acts.items():
+        first = await ann.app.click(ann.person, act)
+        second = await ann.app.click(ann.person, act)
+        assert (first.line, first.replaces) != (beside, False), act
+        expected = (beside, False) if beside else (first.line, True)
+        assert (second.line, second.replaces) == expected, act
+    [kept] = [act.key for act in acts if isinstance(act, ChangePromise)]
+    late = await ann.app.click(ann.person, Snooze(key=kept))
+    assert (late.line, late.replaces) == (ann.sentence("changed_meanwhile"), False)
 
 
 async def test_click_with_an_act_of_another_person_reads_and_changes_nothing(
