@@ -64,7 +64,8 @@ async def read_panel(
     )
     if home:
         content = replace(content, handling=data_handling(app, localizer, settings))
-        if position == Position() and content.refusal is None and not content.asks:
+        # Colleagues see nothing of a person whose memory is off.
+        if position == Position() and content.refusal is None and content.off is None:
             card = await read_card(app.pool, person, person, most=MOST_LINES)
             content = replace(content, card=card)
     match position.list:

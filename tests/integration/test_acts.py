@@ -270,7 +270,8 @@ async def choose_settings(ann: SlackPerson, panel: Place) -> None:
 async def show_to_colleagues_and_hide(ann: SlackPerson, panel: Place) -> None:
     """A row's menu opens a form with the sentence, which shows it, and takes it from the card.
 
-    So does moving the memory to direct messages. Both have *Undo*. Home has the card.
+    So does moving the memory to direct messages. Both have *Undo*. Home has the card, but not while
+    memory is off, when colleagues see nothing.
     """
     memory = await ann.memory("ramen")
     await ann.press(panel, "share", key=memory.key)
@@ -284,6 +285,9 @@ async def show_to_colleagues_and_hide(ann: SlackPerson, panel: Place) -> None:
     assert (await ann.memory("ramen")).audiences == (COLLEAGUES,)
     if panel["type"] == "home":
         assert ann.sentence("card_title") in shown(panel)
+        panel = await ann.click(panel, "switch", to="off")
+        assert ann.sentence("card_title") not in shown(panel)
+        panel = await ann.click(panel, "switch", to="on")
     panel = await ann.click(panel, "move", key=memory.key, to="dm")
     assert (await ann.memory("ramen")).audiences == ()
     panel = await ann.click(panel, "undo", what="changes")
