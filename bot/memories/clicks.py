@@ -90,7 +90,7 @@ from memory import (
     redo_changes,
     undo_changes,
 )
-from memory.model import Json
+from memory.model import Json, folded
 from memory.postgres import person_transaction, transaction_timeout
 from memory.store import (
     find_memory,
@@ -481,7 +481,7 @@ _EVERYTHING = frozenset({"everything", "all", "すべて", "全て", "全部", "
 
 def memories_searched(words: str, channel: str) -> Position | None:
     """Return what ``/memories`` with these words shows in the panel; None if they are a command."""
-    given = words.casefold()
+    given = folded(words)
     if given in _CHANNEL_WORDS:
         return Position(list="kept", of=channel)
     if given in _WHY_WORDS:
@@ -497,7 +497,7 @@ def _command(words: str) -> str | None:
     With a time, as in ``pause 2 hours``, memory is off until it is turned on: a search would leave
     it on.
     """
-    given = words.casefold()
+    given = folded(words)
     first, _, _ = given.partition(" ")
     if first in _COMMANDS["pause"]:
         return "pause"
@@ -527,7 +527,7 @@ async def memories_typed(app: App, click: Click, words: str) -> Result:
 
 async def forget_typed(app: App, click: Click, words: str) -> Done:
     """Answer ``/forget`` with words: ask whether to forget what contains them, or everything."""
-    if words.casefold() in _EVERYTHING:
+    if folded(words) in _EVERYTHING:
         return forget_everything_question(click.localizer)
     question = await forget_words_question(app, click.person, click.localizer, words)
     if question is not None:

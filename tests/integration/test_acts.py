@@ -368,6 +368,8 @@ TYPED: dict[str, tuple[str, str]] = {
     "/memories pause": ("off", "Turn Memory On"),
     "/memories pause 2 hours": ("off", "Turn Memory On"),
     "/memories 停止": ("off", "Turn Memory On"),
+    "/memories ？": ("help", "/forget everything"),
+    "/memories ｏｆｆ": ("off", "Turn Memory On"),
     "/memories resume": ("panel_on", "Turn Memory Off"),
     "/memories incognito": ("off_here", "Turn Memory On"),
     "/forget everything": ("forget_everything_ask", "Forget"),
