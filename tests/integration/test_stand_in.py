@@ -186,6 +186,7 @@ def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
                     "15:30",
                 ),
                 ("電話するのをリマインドしてください", None, None),
+                ("1時間後に電話するのをリマインドして", None, None),
             )
         ),
         *(
@@ -254,6 +255,13 @@ async def test_a_verdict_says_what_the_sentence_says(
         (
             ["Remind me to call the dentist"],
             {"promise": "call the dentist", "due": None},
+        ),
+        (
+            [
+                "Remind me tomorrow at 8 to call the dentist",
+                "Remind me tomorrow at 9 to call the dentist",
+            ],
+            {"promise": "call the dentist", "due_time": "09:00"},
         ),
         (
             [

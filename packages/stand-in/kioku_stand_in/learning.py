@@ -26,7 +26,7 @@ _NEXT_DAYS: Final = (("today", "tonight", "今日", "今夜"), ("tomorrow", "明
 _LIMIT: Final = r"\b(?:until|by|before) {0}|{0}(?:の正午)?まで"
 _END: Final = r"\buntil {0}|{0}まで(?!に)"
 _TIME: Final = re.compile(
-    r"(?:\b(?:at|by|before) |(?=\d+時)|\b(?=\d{1,2}(?::\d\d)? ?[ap]m\b))"
+    r"(?:\b(?:at|by|before) |(?=\d+時(?!間))|\b(?=\d{1,2}(?::\d\d)? ?[ap]m\b))"
     r"(?P<hour>\d{1,2})[時:]?(?P<minute>\d\d|半)?",
     re.I,
 )
@@ -125,6 +125,9 @@ def formed(prompt: Prompt) -> list[Call]:
             calls.append(call(tool.name, _changes(memory, {}, tool)))
             continue
         changes = _changes(memory, stored[key].content, tool)
+        if not changes and memory.kind == "Promise" and memory.quote:
+            # Its day, which only the verdict reads, may be another one now.
+            changes = _changes(memory, {}, tool)
         if changes:
             calls.append(_patch(key, changes))
     if prompt.tool_choice == "required" and not calls and stored:
