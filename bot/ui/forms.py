@@ -319,17 +319,24 @@ def edit_errors(
                 errors[_block_id(name)] = field_error(localizer, code, rules[name])
         return errors
     if schema.__name__ == PROMISE_KIND:
-        return _past_due(localizer, view, content)
+        return _due_errors(localizer, view, content)
     return errors
 
 
-def _past_due(
+def _due_errors(
     localizer: Localizer, view: Json, content: Mapping[str, str | None]
 ) -> dict[str, str]:
-    """Return an error if a promise was given a past day or time; its earlier one may stay."""
+    """Return an error if a promise was given a time without a day, or a past day or time.
+
+    Its earlier ones may stay.
+    """
     entered = [content.get(name) or "" for name in DUE_FIELDS]
     begun = [_begun_with(view, name) for name in DUE_FIELDS]
-    if entered == begun or not is_past(localizer, content):
+    if entered == begun:
+        return {}
+    if content.get("due_time") and not content.get("due"):
+        return {_block_id("due"): localizer.say("form_missing")}
+    if not is_past(localizer, content):
         return {}
     is_day_past = is_past(localizer, {"due": content["due"]})
     field = "due" if is_day_past else "due_time"

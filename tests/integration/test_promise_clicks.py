@@ -264,12 +264,17 @@ async def test_a_notice_follows_what_later_words_change(ann: SlackPerson) -> Non
 
 
 async def test_a_promise_takes_no_day_that_has_passed(ann: SlackPerson) -> None:
-    """The form says so at its field; an overdue promise whose day is left alone can be edited."""
+    """The form says so at its field, and asks for the day of a time.
+
+    An overdue promise whose day is left alone can be edited.
+    """
     notice = await told(ann, due=days_ago(2))
     await ann.press(notice, "edit")
     form = await ann.form_opens()
     refused = await ann.submit(form, **{"field.due": "2020-01-01"})
     assert refused["ack"]["errors"] == {"field.due": ann.sentence("form_past")}
+    refused = await ann.submit(form, **{"field.due": "", "field.due_time": "17:00"})
+    assert refused["ack"]["errors"] == {"field.due": ann.sentence("form_missing")}
     await ann.submit(
         form, **{"field.due": days_ago(2), "field.promise": "the Q3 numbers"}
     )
