@@ -24,7 +24,7 @@ from memory.store.statements import (
 )
 
 Followed: TypeAlias = Callable[[Connection, Collection[UUID]], Awaitable[object]]
-"""Called with the batches of the notices about memories that have changed."""
+"""Called with the batches of the notices about what has changed or is no longer asked."""
 
 
 async def follow_message(
@@ -43,7 +43,7 @@ async def follow_message(
     stays; clicks go with a memory of which they alone are left. Moves and removals go with the last
     message, if that was deleted; after an edit they count for what the new version says. Questions
     that quote the message are deleted. If anything is gone, `in_commit` is awaited in the
-    transaction with the batches of the notices about the memories.
+    transaction with the batches of the notices about it.
     """
     typed = [TypedMessage(words)] if words else []
     now = datetime.now(UTC)
@@ -53,16 +53,15 @@ async def follow_message(
             gone = [one for one in said if not _is_still_said(one.evidence, typed)]
             keys = {one.key for one in gone}
             ids = {one.id for one in gone}
-            batches: set[UUID] = set()
+            batches = await delete_proposals_of_message(connection, person, message)
             by_key = await read_statements(connection, person, keys)
             for statements in by_key.values():
                 batches |= {one.batch for one in statements}
                 others = [one for one in statements if one.id not in ids]
                 ids |= _left_behind(others, now, is_deleted=words is None)
             await delete_statements(connection, person, ids)
-            await delete_proposals_of_message(connection, person, message)
         await refresh_keys(connection, person, keys)
-        if in_commit is not None and gone:
+        if in_commit is not None and batches:
             await in_commit(connection, batches)
     return keys
 

@@ -48,4 +48,5 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND id = %(id)s;
 
 -- name: delete_of_message
 DELETE FROM proposals
-WHERE team_id = %(team)s AND user_id = %(user)s AND channel = %(channel)s AND ts = %(ts)s;
+WHERE team_id = %(team)s AND user_id = %(user)s AND channel = %(channel)s AND ts = %(ts)s
+RETURNING batch;

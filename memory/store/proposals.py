@@ -161,11 +161,12 @@ async def answer_question(
 
 async def delete_proposals_of_message(
     connection: Connection, person: Person, message: MessageKey
-) -> None:
-    """Delete questions and refusals that quote a message."""
+) -> set[UUID]:
+    """Delete questions and refusals that quote a message; return the batches of their notices."""
     channel, ts = message
     values = {**person.ids, "channel": channel, "ts": ts}
-    await connection.execute(_SQL["delete_of_message"], values)
+    rows = await fetch_rows(connection, _SQL["delete_of_message"], values)
+    return {row["batch"] for row in rows}
 
 
 def _values(

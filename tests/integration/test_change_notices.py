@@ -271,6 +271,27 @@ async def test_a_notice_says_that_its_message_was_deleted(app: App) -> None:
     assert "Thinks ramen is okay" in str(app.shown(second))
 
 
+@pytest.mark.parametrize("edited", [None, "Never mind"])
+async def test_a_question_goes_with_the_words_it_quotes(
+    app: App, edited: str | None
+) -> None:
+    """Nobody is asked any more what their message no longer says."""
+    place = app.slack.place()
+    for fact in ("My manager is Sarah", "My manager is Tom"):
+        message = await app.ask(place, fact)
+        await app.form(message)
+    [asked] = [
+        one
+        for one in app.slack.seen(place.user, place.channel)
+        if len(elements(one)) == 3 and "Tom" in str(one["blocks"])
+    ]
+    await app.change(message, edited)
+    await app.show_notices()
+    seen = app.slack.seen(place.user, place.channel)
+    shown_now = [one["text"] for one in seen if one["ts"] == asked["ts"]]
+    assert shown_now == ([] if edited else [say("en", "notice_deleted")])
+
+
 def _answers(app: App, place: PersonThread) -> list[dict[str, Any]]:
     seen = app.slack.seen(place.user, place.channel)
     return [m for m in seen if m.get("user") == app.slack.bot_user_id]
