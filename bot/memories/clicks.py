@@ -87,6 +87,7 @@ from memory import (
     edit_memory,
     list_changes,
     move_memory,
+    open_questions,
     redo_changes,
     undo_changes,
 )
@@ -225,6 +226,9 @@ async def _switch(app: App, click: Click, act: Switch) -> Result:
 
 
 async def _answer(app: App, click: Click, act: Answer) -> Done:
+    """Answer a question; in a message, which may also say what was remembered, say that again."""
+    questions = await open_questions(app.pool, click.person)
+    batches = [one.said.batch for one in questions if one.id == act.question]
     try:
         made = await answer_question(
             app.pool, app.embedder, click.person, act.question, act.answer
@@ -232,8 +236,8 @@ async def _answer(app: App, click: Click, act: Answer) -> Done:
     except ChangeGone:
         return click.say("ask_gone", beside=True)
     log.info("a person answered a question about a memory")
-    if not made:
-        return click.say("no_changes")
+    if click.place.position is None:
+        made = await list_changes(app.pool, click.person, batch=batches[0])
     return await _changed(app, click, made)
 
 

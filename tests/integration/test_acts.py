@@ -13,6 +13,7 @@ from bot.locale import say
 from bot.people import read_memory_state
 from bot.ui.acts import (
     Answer,
+    AnswerTo,
     ButtonAct,
     ChangePromise,
     DeleteData,
@@ -652,6 +653,30 @@ async def test_a_question_that_is_no_longer_there_is_said_to_be_closed(
     """Why it is closed is not known: another answer, an edit, a deletion or the time ended it."""
     answer = await ann.app.click(ann.person, Answer(question=uuid4(), answer="yes"))
     assert (answer.line, answer.replaces) == (ann.sentence("ask_gone"), False)
+
+
+@pytest.mark.parametrize("answer", ["yes", "no"])
+async def test_an_answer_leaves_what_else_the_message_said_was_remembered(
+    ann: SlackPerson, answer: AnswerTo
+) -> None:
+    """With its *Undo*: both are in one message, which the result of the click replaces."""
+    app = ann.app
+    for said in ("My manager is Sarah", "I have two cats. My manager is Tom"):
+        await app.form(await ann.say(said))
+    [question] = await open_questions(app.pool, ann.person)
+    done = await app.click(ann.person, Answer(question=question.id, answer=answer))
+    told = ann.sentence("change_remembered", what="I have two cats")
+    if answer == "yes":
+        told = "Made 2 changes to your memories"
+    assert (done.line, done.replaces) == (told, True)
+    assert done.undo is not None
+    await app.click(ann.person, done.undo)
+    left = [
+        one.content["fact"]
+        for one in await app.memories(ann.person)
+        if "fact" in one.content
+    ]
+    assert left == ["My manager is Sarah"]
 
 
 async def _clicked_twice(ann: SlackPerson) -> dict[ButtonAct, str]:
