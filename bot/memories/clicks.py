@@ -13,9 +13,11 @@ from datetime import timedelta
 from typing import TypeAlias, assert_never
 
 from pydantic import BaseModel
+from slack_sdk.errors import SlackApiError
 
 from bot.access import admit
 from bot.app import App
+from bot.conversation.audiences import look_up_kind
 from bot.locale import Localizer
 from bot.memories.adding import add_lines, check_may_store, remember_as_typed
 from bot.memories.data import erase_person, send_export
@@ -34,6 +36,8 @@ from bot.memories.shaping import find_shaping
 from bot.memories.switches import change_settings, switch
 from bot.notices import update_notices
 from bot.people import read_settings
+from bot.slack.client import error_code
+from bot.slack.messages import is_direct
 from bot.ui import forms
 from bot.ui.acts import (
     AddLines,
@@ -523,10 +527,26 @@ async def memories_typed(app: App, click: Click, words: str) -> Result:
         case "resume":
             return await switch(app, click, Switch(to="on"))
         case "incognito":
-            return await switch(app, click, Switch(to="off", scope=click.place.channel))
+            return await _turn_off_here(app, click)
         case "settings":
             return await _open_settings(app, click)
     return click.say("help")
+
+
+async def _turn_off_here(app: App, click: Click) -> Done:
+    """Switch memory off in a conversation, but not in somebody else's direct messages.
+
+    There its scope would be read as the person's direct messages with the app.
+    """
+    channel = click.place.channel
+    if is_direct(channel):
+        try:
+            await look_up_kind(app, click.person.team_id, channel)
+        except SlackApiError as error:
+            if error_code(error) != "channel_not_found":
+                raise
+            return click.say("off_not_here")
+    return await switch(app, click, Switch(to="off", scope=channel))
 
 
 async def forget_typed(app: App, click: Click, words: str) -> Done:

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from bot.locale import say
+from bot.memories.clicks import memories_typed
 from bot.people import read_memory_state
 from bot.ui.acts import (
     Answer,
@@ -37,7 +38,11 @@ from bot.ui.acts import (
     Undo,
     UndoSnooze,
 )
+from bot.ui.acts import (
+    Place as CommandPlace,
+)
 from bot.ui.lines import sentence_of
+from bot.ui.panel import Click, Done
 from memory import (
     COLLEAGUES,
     DM,
@@ -408,6 +413,24 @@ async def test_incognito_holds_in_its_conversation_until_it_is_switched_on(
     message = await ann.say("I love curry")
     await ann.app.form(message)
     assert await ann.foods() == ["curry", "ramen", "sushi"]
+
+
+@pytest.mark.failed_calls(
+    "conversations.info: channel_not_found",
+    because="the app is in no direct message between two people",
+)
+async def test_incognito_between_two_people_is_not_said_to_hold_with_the_app(
+    ann: SlackPerson,
+) -> None:
+    """The playground has no such conversation, so the command is given to what answers it."""
+    localizer = await ann.app.core.people.localizer(ann.person)
+    place = CommandPlace(channel="D0123456789")
+    click = Click(person=ann.person, localizer=localizer, place=place)
+    done = await memories_typed(ann.app.core, click, "incognito")
+    assert done == Done(line=ann.sentence("off_not_here"))
+    assert (
+        ann.app.rows("SELECT scope FROM memory_off WHERE user_id = %s", ann.user) == []
+    )
 
 
 @pytest.mark.parametrize("typed", ["/memories ramen", "/memories", "/forget"])
