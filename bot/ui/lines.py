@@ -225,8 +225,11 @@ def audience_of(memory: Memory) -> str:
 
 
 def audience_name(localizer: Localizer, audience: str) -> str:
-    """Return where a memory may be used, as mrkdwn for the end of a sentence."""
-    if audience == DM:
+    """Return where a memory may be used, as mrkdwn for the end of a sentence.
+
+    Between two people, where *Remember This* can be used, the app is not.
+    """
+    if audience == DM or is_direct(audience):
         return localizer.say("audience_dm")
     if audience == PUBLIC:
         return localizer.say("audience_public")

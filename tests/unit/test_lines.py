@@ -143,6 +143,10 @@ def test_a_memory_is_described_in_one_plain_line(
             "Now used in <#C1> and in your direct messages with me: I live in Osaka",
         ),
         (
+            change("moved", OSAKA, OSAKA, audience="D1"),
+            "Now used only in your direct messages with me: I live in Osaka",
+        ),
+        (
             change("updated", OSAKA, TOKYO, undone_at=NOON),
             "Updated: I live in Tokyo (was: I live in Osaka) (undone)",
         ),
