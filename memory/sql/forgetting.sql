@@ -98,13 +98,15 @@ GROUP BY forgotten_id ORDER BY until DESC LIMIT 1;
 -- name: due
 -- What was forgotten more than ten minutes ago: what it was about, and its messages. What colleagues
 -- were shown may be about another memory.
-SELECT forgotten_id, kind, content, channel, ts FROM statements
+SELECT kind, content, channel, ts FROM statements
 WHERE team_id = %(team)s AND user_id = %(user)s AND audience <> 'colleagues'
     AND forgotten_at <= now() - make_interval(mins => %(minutes)s);
 
 -- name: delete_due
 DELETE FROM statements
-WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id = ANY(%(ids)s);
+WHERE team_id = %(team)s AND user_id = %(user)s
+    AND forgotten_at <= now() - make_interval(mins => %(minutes)s)
+RETURNING forgotten_id;
 
 -- name: blank_quotes
 -- Blank the quotes that name what was forgotten, even in statements whose forgetting can be undone.
@@ -127,10 +129,13 @@ SELECT ARRAY(SELECT DISTINCT needle(subject) FROM unnest(%(subjects)s::text[]) A
     WHERE btrim(needle(subject)) <> '') AS needles;
 
 -- name: recorded
--- The messages of these forgettings.
-SELECT channel, ts FROM forgotten_sources
+-- The messages of those of these forgettings of which no statement is left for an Undo.
+SELECT channel, ts FROM forgotten_sources AS recorded
 WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message'
-    AND forgotten_id = ANY(%(ids)s);
+    AND forgotten_id = ANY(%(ids)s)
+    AND NOT EXISTS (SELECT FROM statements AS hidden
+        WHERE hidden.team_id = %(team)s AND hidden.user_id = %(user)s
+            AND hidden.forgotten_id = recorded.forgotten_id);
 
 -- name: are_forgotten
 -- Those of these messages whose memories this person has forgotten.

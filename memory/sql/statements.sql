@@ -95,8 +95,7 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND channel = %(channel)s AND ts
 -- Delete statements. Those that are forgotten become due: no Undo brings them back, and the next purge deletes
 -- them with the texts that name them.
 WITH due AS (
-    UPDATE statements
-    SET forgotten_id = gen_random_uuid(), forgotten_at = forgotten_at - interval '1 day'
+    UPDATE statements SET forgotten_at = forgotten_at - interval '1 day'
     WHERE team_id = %(team)s AND user_id = %(user)s AND id = ANY(%(ids)s)
         AND forgotten_id IS NOT NULL
 )

@@ -364,26 +364,24 @@ async def purge(
     Runs in a transaction that holds the person's lock. Other memories from the same messages lose
     the quotes that name it; questions and refusals that name it are deleted.
     """
+    values: dict[str, Any] = {**person.ids, "minutes": minutes}
     async with seeing_forgotten(connection):
-        due = await fetch_rows(
-            connection, _SQL["due"], {**person.ids, "minutes": minutes}
-        )
-        if not due:
+        due = await fetch_rows(connection, _SQL["due"], values)
+        deleted = await fetch_rows(connection, _SQL["delete_due"], values)
+        if not deleted:
             return
         messages = messages_of(due)
         needles = await _needles(connection, due)
-        values = {
-            **person.ids,
+        values |= {
             **message_parameters(messages),
             "needles": needles,
-            "ids": list({row["forgotten_id"] for row in due}),
+            "ids": list({row["forgotten_id"] for row in deleted}),
         }
-        await connection.execute(_SQL["delete_due"], values)
         blanked = await fetch_rows(connection, _SQL["blank_quotes"], values)
+        recorded = await fetch_rows(connection, _SQL["recorded"], values)
     await refresh_keys(connection, person, keys_of(blanked))
     await connection.execute(_SQL["blank_proposals"], values)
     if delete_texts is not None:
-        recorded = await fetch_rows(connection, _SQL["recorded"], values)
         gone = Gone(messages=messages | messages_of(recorded), needles=needles)
         await delete_texts(connection, person, gone)
 

@@ -85,17 +85,24 @@ async def test_what_was_said_since_a_moment_is_forgotten(app: App) -> None:
     assert (await app.click(who, done.undo)).line == say("en", "undo_gone")
 
 
+@pytest.mark.parametrize("deletes", [False, True])
 async def test_texts_of_what_was_forgotten_go_when_it_cannot_be_undone(
-    app: App,
+    app: App, deletes: bool
 ) -> None:
-    """The messages of a selected time, also what waited; those of another time are kept."""
+    """The messages of a selected time, also what waited; those of another time are kept.
+
+    So it is if the only message that was remembered is deleted in Slack meanwhile.
+    """
     place = app.slack.place()
     who = app.person(place)
-    await app.form(await app.ask(place, "I love sushi"))
+    said = await app.ask(place, "I love sushi")
+    await app.form(said)
     fresh = await app.ask(place, "I love natto")
     proposed = await asked_to_forget(app, place, since=AN_HOUR_AGO)
     later = await app.ask(place, "I love tempura")
     await app.click(who, proposed)
+    if deletes:
+        await app.change(said, None)
     await app.end_undo(who)
     assert (app.turn(fresh)["question"], app.turn(fresh)["words"]) == ("", "")
     assert app.turn(later)["question"] == "I love tempura"
