@@ -10,7 +10,7 @@ import pytest
 from bot.conversation.turns import FORM_MEMORIES
 from bot.locale import Localizer, say
 from bot.pipeline.formation import form_memories
-from bot.ui.acts import Forget
+from bot.ui.acts import Forget, Move
 from bot.ui.lines import question_line
 from memory import Person, open_questions
 from tests.databases import naming
@@ -85,23 +85,26 @@ async def test_what_was_said_since_a_moment_is_forgotten(app: App) -> None:
     assert (await app.click(who, done.undo)).line == say("en", "undo_gone")
 
 
-@pytest.mark.parametrize("deletes", [False, True])
+@pytest.mark.parametrize("also", ["", "moved", "deleted"])
 async def test_texts_of_what_was_forgotten_go_when_it_cannot_be_undone(
-    app: App, deletes: bool
+    app: App, also: str
 ) -> None:
     """The messages of a selected time, also what waited; those of another time are kept.
 
-    So it is if the only message that was remembered is deleted in Slack meanwhile.
+    So it is if the memory was moved, or if its message is deleted in Slack meanwhile.
     """
     place = app.slack.place()
     who = app.person(place)
     said = await app.ask(place, "I love sushi")
     await app.form(said)
+    [sushi] = await app.memories(who)
+    if also == "moved":
+        await app.click(who, Move(key=sushi.key, to="public"))
     fresh = await app.ask(place, "I love natto")
     proposed = await asked_to_forget(app, place, since=AN_HOUR_AGO)
     later = await app.ask(place, "I love tempura")
     await app.click(who, proposed)
-    if deletes:
+    if also == "deleted":
         await app.change(said, None)
     await app.end_undo(who)
     assert (app.turn(fresh)["question"], app.turn(fresh)["words"]) == ("", "")
