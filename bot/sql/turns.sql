@@ -5,7 +5,7 @@
 -- What the person has forgotten: when they last did so, which messages of this channel since the
 -- thread began, and the ids of what was forgotten in the last day. An Undo deletes these rows.
 SELECT
-    COALESCE(extract(epoch FROM max(forgotten_at) FILTER (WHERE what = 'forgetting')), 0)::float8
+    COALESCE(extract(epoch FROM max(forgotten_at) FILTER (WHERE what <> 'message')), 0)::float8
         AS history_from,
     COALESCE(array_agg(ts) FILTER (WHERE channel = %(channel)s AND ts >= %(thread_ts)s), '{}')
         AS messages,

@@ -137,6 +137,18 @@ async def test_messages_just_delivered_lose_their_author_and_are_deleted_soon(
     assert app.rows("SELECT 1 FROM messages WHERE ts = %s", message.ts) == []
 
 
+async def test_a_thread_is_read_without_what_was_said_before_the_erasure(
+    app: App,
+) -> None:
+    """Messages in Slack stay, but the model is shown neither the person's nor the app's."""
+    place = app.slack.place(channel="public")
+    message = await app.ask(place, f"<@{app.slack.bot_user_id}> I love ramen")
+    await erase_person(app.pool, message.person)
+    await app.ask(place, "What do I eat?", thread_ts=message.thread_ts)
+    assert "What do I eat?" in app.request_texts()[-1]
+    assert "ramen" not in app.request_texts()[-1]
+
+
 # Columns of `messages` that stay for a day after their person was erased.
 STAYS = {"id", "team_id", "channel_id", "ts", "thread", "changed_ts"}
 # Columns of `messages` that no export lists: whose it is, how far it is, and `words`, which are a
