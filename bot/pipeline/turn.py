@@ -116,6 +116,8 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
     # Kept lines may be taken back, so no answer that repeats one is stored.
     if quoted_in(result.prompt.kept, result.prompt.question, text):
         text = KEPT_ANSWER
+    if result.prompt.files:
+        text = await asyncio.to_thread(result.prompt.without_credentials, text)
     await end_turn(
         app,
         turn,

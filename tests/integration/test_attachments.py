@@ -16,6 +16,7 @@ from bot.locale import say
 from bot.pipeline.attachments import FILE_BYTES, read_brought
 from bot.slack.files import FileBytes
 from bot.slack.messages import Installation, Message, found_message
+from tests.databases import naming
 from tests.integration.app import App
 from tests.integration.messages import changed
 from tests.integration.playground_slack import PersonThread
@@ -190,6 +191,21 @@ async def test_files_form_no_memories_and_are_not_kept(app: App, database: str) 
     assert "files-pri" not in kept
     assert base64.b64encode(PDF).decode()[:24] not in kept
     assert "hunter2" not in kept
+
+
+async def test_a_credential_in_a_text_file_is_not_kept_with_the_answer(
+    app: App,
+) -> None:
+    """The file names the password, the answer only repeats it; Slack shows the whole answer."""
+    place = app.slack.place()
+    word = "hunt" + "er2024"
+    file = uploaded(app, place, "test.sh", f"DB_PASSWORD={word}\n".encode())
+    app.script(f"It is {word}.")
+    asked = await sent(app, place, "What is needed here?", file_ids=[file])
+    assert word in app.request_texts()[-1]
+    assert word in app.replies(asked)[0]
+    assert reply(app, asked) == "It is [password removed]."
+    assert naming(app.database, word) == {}
 
 
 async def test_a_follow_up_is_about_the_same_files(app: App) -> None:
