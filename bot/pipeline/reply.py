@@ -6,6 +6,7 @@ task, links follow `bot.pipeline.links`, and names `bot.pipeline.mentions`.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import logging
@@ -273,7 +274,10 @@ class _Attempt:
     async def _searched(self, identity: str, arguments: str) -> str:
         written = self.written
         # The search may open an address in its query, and that can carry what the model knows.
-        line = written.line(query_in(arguments))
+        asked = query_in(arguments)
+        line = written.line(
+            await asyncio.to_thread(self.prompt.without_credentials, asked)
+        )
         shown = line[:QUERY_CHARACTERS].strip()
         task = Task(id=identity, name=WEB_SEARCH, state="in_progress", detail=shown)
         await written.sink.task(task)

@@ -145,6 +145,19 @@ async def test_a_search_sees_the_query_and_the_country_alone(
     assert counted.count(("T1", "output")) == 3
 
 
+async def test_a_search_is_made_without_the_credentials_of_the_question(
+    replier: Replier, stand_in: Server
+) -> None:
+    """The question names the password; what a model was made to search for only repeats it."""
+    word = "hunt" + "er2024"
+    script_search(stand_in, "It rains.", query=f"evil site {word}")
+    asked = Prompt(question=f"My password is {word}. Is that safe?", user_id="U1")
+    shown = Shown()
+    await replier.reply(ALICE, asked, shown)
+    assert requests(stand_in)[1]["input"] == "evil site [password removed]"
+    assert shown.tasks[0].detail == "evil site [password removed]"
+
+
 async def test_a_search_that_fails_is_told_to_the_model(
     replier: Replier, stand_in: Server
 ) -> None:
