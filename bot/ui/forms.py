@@ -547,7 +547,11 @@ def receipt_view(localizer: Localizer, receipt: PersonErased) -> SlackView:
     in_slack = localizer.say("deleted_none_left")
     if left:
         in_slack = localizer.say("deleted_left", count=left)
-    stays = [localizer.say("stays_messages"), localizer.say("stays_ids")]
+    stays = [
+        localizer.say("stays_messages"),
+        localizer.say("stays_answers"),
+        localizer.say("stays_ids"),
+    ]
     if receipt.never_formed_messages:
         stays.append(
             localizer.say("stays_sources", count=receipt.never_formed_messages)

@@ -215,6 +215,7 @@ async def test_the_exported_file_is_deleted_in_slack(app: App) -> None:
     receipt = json.dumps(receipt_view(Localizer("en"), erased), ensure_ascii=False)
     assert say("en", "deleted_files", count=2) in receipt
     assert say("en", "stays_messages") in receipt
+    assert say("en", "stays_answers") in receipt
     assert await deleted(app) == 2
     gone = [one for message in seen(app, place) for one in message.get("files", [])]
     assert gone == [{"id": file["id"], "mode": "tombstone"} for file in files]
