@@ -75,6 +75,9 @@ async def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
     print(
         "Messages in Slack stay; the person deletes them there (More actions > Delete message)."
     )
+    print(
+        "Answers to other people stay, with what they quote of the person in a thread."
+    )
     kept = erased.never_formed_messages
     print(
         f"Kept: {kept} message reference(s) (channel and time), which form no memory again."

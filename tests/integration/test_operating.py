@@ -54,6 +54,7 @@ async def test_an_operator_exports_and_erases(
     erased = ended(tmp_path, "erase", *WHO, "--yes", DATABASE_URL=database)
     assert (erased.code, erased.err) == (0, "")
     assert "store                      1 erased       0 left" in erased.out
+    assert "Answers to other people stay" in erased.out
     kept, off = [line for line in erased.out.splitlines() if line.startswith("Kept: ")]
     assert kept.startswith("Kept: 1 message reference(s) (channel and time)")
     assert off == "Kept: 1 place(s) where memory is off, so that it stays off."
