@@ -33,14 +33,16 @@ WHERE feedback.team_id = %(team)s AND feedback.user_id = %(user)s AND feedback.c
         OR says(concat_ws(' ', messages.question, messages.words, messages.reply), %(needles)s));
 
 -- name: delete_texts
--- Delete the texts of these messages, and each text that names what is forgotten.
+-- Delete the texts of these messages and of requests to forget, which say it in words of their own, and
+-- each text that names what is forgotten.
 UPDATE messages
 SET question = CASE WHEN named.whole OR named.question THEN '' ELSE messages.question END,
     words = CASE WHEN named.whole OR named.words THEN '' ELSE messages.words END,
     reply = CASE WHEN named.whole OR named.reply THEN NULL ELSE messages.reply END
 FROM (
     SELECT id, (channel_id, ts) IN
-            (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[])) AS whole,
+            (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
+            OR removal_proposed AND formed_at IS NOT NULL AS whole,
         says(question, %(needles)s) AS question, says(words, %(needles)s) AS words,
         says(COALESCE(reply, ''), %(needles)s) AS reply
     FROM messages

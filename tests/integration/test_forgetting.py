@@ -189,7 +189,10 @@ async def test_the_texts_it_was_said_in_are_gone_when_it_cannot_come_back(
 
 
 async def test_texts_that_name_it_are_gone(data: Data) -> None:
-    """Questions, answers and comments that contain the subject are blank, and no others."""
+    """Questions, answers and comments that contain the subject are blank, and no others.
+
+    So is a request to forget something, which says it in other words.
+    """
     ramen = data.remember("miso ramen", "1.1")
     await data.turn("1.2", "what shall I eat?", "How about Miso-Ramen?")
     await data.turn("1.3", "what shall I drink?", "Tea.")
@@ -197,13 +200,17 @@ async def test_texts_that_name_it_are_gone(data: Data) -> None:
         "1.4", "forget my miso ramen", "Press the button.", removal_proposed=True
     )
     await data.turn("1.5", "what is ramen?", "A soup.")
+    await data.turn(
+        "1.6", "forget that soup", "Press the button.", removal_proposed=True
+    )
     await data.forget(ramen)
     await data.purge()
     assert data.texts() == {
         "1.2": ("what shall I eat?", "what shall I eat?", None),
         "1.3": ("what shall I drink?", "what shall I drink?", "Tea."),
-        "1.4": ("", "", "Press the button."),
+        "1.4": ("", "", None),
         "1.5": ("what is ramen?", "what is ramen?", "A soup."),
+        "1.6": ("", "", None),
     }
 
 
