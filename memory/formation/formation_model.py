@@ -43,9 +43,16 @@ _FINAL = frozenset(
         "invalid_prompt",
     }
 )
-# Codes of a failed response (`ResponseErrorCode` in OpenAI's OpenAPI document) that are temporary.
+# Codes of a failed response that are temporary: three of `ResponseErrorCode` in OpenAI's OpenAPI
+# document, and two that OpenAI sends besides.
 _PASSING_CODES = frozenset(
-    {"server_error", "rate_limit_exceeded", "vector_store_timeout"}
+    {
+        "server_error",
+        "rate_limit_exceeded",
+        "vector_store_timeout",
+        "server_is_overloaded",
+        "slow_down",
+    }
 )
 # Request timeout, conflict, too early, too many requests: the same request can succeed later.
 _PASSING_STATUSES = frozenset({408, 409, 425, 429})

@@ -146,13 +146,14 @@ async def test_words_that_are_refused_are_not_sent_again(
     ("code", "passes"),
     [
         ("server_error", True),
+        ("server_is_overloaded", True),
         ("invalid_prompt", False),
     ],
 )
 async def test_a_failed_response_is_judged_by_its_code(
     former: Former, model: ScriptedModel, code: str, passes: bool
 ) -> None:
-    """A response with status `failed` is an outage only for the three codes that can pass."""
+    """A response with status `failed` is an outage only for the codes that can pass."""
     model.failed_response = code
     if passes:
         with pytest.raises(FormationUnavailable) as failed:
