@@ -46,7 +46,7 @@ from bot.reply_models.failures import (
     Cause,
     ReplyFailed,
     failure_of,
-    failure_of_code,
+    failure_of_event,
     log_failure,
 )
 from bot.reply_models.requests import Event, ModelRequests, tokens_of
@@ -375,9 +375,9 @@ class StreamedAnswer:
                 is_filtered = "content_filter" in reason
                 self.cut = "cut_filtered" if is_filtered else "cut_short"
             case {"type": "error", **error}:
-                raise failure_of_code(error.get("code"))
+                raise failure_of_event(error)
             case {"type": "response.failed", "response": {"error": {**error}}}:
-                raise failure_of_code(error.get("code"))
+                raise failure_of_event(error)
             case {"type": "response.failed"}:
                 raise ReplyFailed("model_failed")
 

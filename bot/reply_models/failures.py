@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import aiohttp
 import openai
@@ -51,7 +51,9 @@ _CODES: Final[Mapping[Cause, str]] = {
     "model_too_long": "context_length_exceeded|exceed_context_size|string_above_max_length"
     "|ContextWindowExceeded",
     "model_down": "server_error|vector_store_timeout",
-    "model_busy": "rate_limit_exceeded",
+    # OpenAI answers with 200 and sends ``server_is_overloaded`` in the stream; Anthropic's type is
+    # ``overloaded_error``.
+    "model_busy": "rate_limit_exceeded|overloaded|slow_down",
     "model_quota": "insufficient_quota|billing_hard_limit_reached|billing_not_active",
     "model_refused": "invalid_api_key|account_deactivated|model_not_found|data_residency_mismatch"
     "|unsupported_country_region_territory",
@@ -61,6 +63,8 @@ _STATUSES: Final[Mapping[Cause, Sequence[int]]] = {
     "model_down": (408, 409, 425, *range(500, 600)),
     "model_busy": (429,),
     "model_too_long": (413,),
+    # OpenRouter, DeepSeek and others: no credit is left.
+    "model_quota": (402,),
     "model_refused": (401, 403, 404),
 }
 # What many servers say only in words, whatever the status, in the order in which it is tried.
@@ -93,6 +97,8 @@ _WORDS: Final[Mapping[Cause, re.Pattern[str]]] = {
     "model_refused": re.compile(
         r"Invalid model name|model \S+ (was )?not found", re.IGNORECASE
     ),
+    # Anthropic, with HTTP 400, behind a gateway.
+    "model_quota": re.compile("credit balance is too low"),
 }
 # The causes, found by HTTP status, that the words may correct.
 _UNDECIDED: Final = ("model_failed", "model_busy", "model_down")
@@ -173,13 +179,16 @@ def failure_of(error: openai.OpenAIError) -> ReplyFailed:
         is_silent = is_timeout and not is_lost_connection(error)
         return ReplyFailed("model_down", silent=is_silent)
     status = error.status_code if isinstance(error, openai.APIStatusError) else None
-    failed = failure_of_code(error.code, error.type, status)
-    cause = failed.cause
-    if cause == "model_failed" and error.param == "model":
-        cause = "model_refused"
-    elif cause in _UNDECIDED:
-        cause = _cause_of_words(words_of_error(error)) or cause
-    return ReplyFailed(cause, error.code, kind=error.type, status=status)
+    told = words_of_error(error)
+    failed = failure_of_code(error.code, error.type, status, told=told)
+    if failed.cause == "model_failed" and error.param == "model":
+        failed.cause = "model_refused"
+    return failed
+
+
+def failure_of_event(error: Mapping[Any, object]) -> ReplyFailed:
+    """Return what the error of an event means, ``error`` or ``response.failed``."""
+    return failure_of_code(error.get("code"), told=str(error.get("message")))
 
 
 def is_lost_connection(error: openai.APIError) -> bool:
@@ -196,11 +205,12 @@ def is_lost_connection(error: openai.APIError) -> bool:
 
 
 def failure_of_code(
-    code: object, kind: object = None, status: int | None = None
+    code: object, kind: object = None, status: int | None = None, *, told: str = ""
 ) -> ReplyFailed:
     """Return what an error code means; if it is unknown, what its type or the status means.
 
-    Some servers put a code into the type, and some the status into the code.
+    Some servers put a code into the type, and some the status into the code. What they have `told`
+    in words may correct it.
     """
     if status is None and _STATUS.fullmatch(str(code)):
         status = int(str(code))
@@ -208,6 +218,8 @@ def failure_of_code(
     if by_type == "model_down" and status is not None:
         by_type = None  # the status says more than ``server_error``
     cause = _cause_of_name(code) or by_type or _cause_of_status(status)
+    if cause in _UNDECIDED:
+        cause = _cause_of_words(told) or cause
     return ReplyFailed(cause, code, kind=kind, status=status)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from bot.reply_models.failures import (
     failure_of,
+    failure_of_event,
     is_lost_connection,
     lacks_endpoint,
     log_failure,
@@ -184,6 +185,16 @@ DOWN = [
     (502, {"detail": "Bad gateway"}),
     (503, named("The server is overloaded", "server_error")),
 ]
+NO_CREDIT = [
+    (402, named("Insufficient credits. Add more credits.", None, 402)),
+    (
+        400,
+        named(
+            "litellm.BadRequestError: Your credit balance is too low to access the Anthropic API.",
+            "invalid_request_error",
+        ),
+    ),
+]
 FAILED = [
     (400, named("Cannot determine type of 'item'", "invalid_request_error", 400)),
     (400, named("registry.ollama.ai/library/gemma2 does not support tools")),
@@ -198,6 +209,7 @@ MEANINGS = {
     "model_loading": LOADING,
     "model_refused": NO_MODEL,
     "model_down": DOWN,
+    "model_quota": NO_CREDIT,
     "model_failed": FAILED,
 }
 
@@ -226,6 +238,9 @@ def test_an_error_means_what_its_server_says(
         (502, "model_down"),
         (413, "model_too_long"),
         (401, "model_refused"),
+        (402, "model_quota"),
+        ("server_is_overloaded", "model_busy"),
+        ("slow_down", "model_busy"),
         (400, "model_failed"),
         (7, "model_failed"),
     ],
@@ -237,6 +252,29 @@ def test_an_error_in_a_stream_can_have_its_status_in_its_code(
     request: Any = httpx.Request("POST", "http://m/v1")
     error = openai.APIError("no", request, body={"message": "no", "code": code})
     assert failure_of(error).cause == cause
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "cause"),
+    [
+        (status, body, cause)
+        for cause, found in MEANINGS.items()
+        for status, body in found
+        if "error" in body
+    ],
+    ids=str,
+)
+def test_an_event_means_what_the_same_error_over_http_does(
+    status: int, body: Any, cause: str
+) -> None:
+    """A server that begins its answer before it reads the request says it in the stream."""
+    given = body["error"]
+    if not isinstance(given, dict):
+        given = {"message": given}
+    error = {"code": status} | {
+        name: value for name, value in given.items() if value is not None
+    }
+    assert failure_of_event(error).cause == cause
 
 
 @pytest.mark.parametrize(
