@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from bot.reply_models.failures import ReplyFailed
@@ -47,17 +47,17 @@ def text_of(item: Json) -> str:
 
 
 def raw_text_of(item: Json) -> str:
-    """Return the text of a message item as the model wrote it."""
-    texts = _texts(item.get("content"), "output_text")
+    """Return the text of a message item as the model wrote it; a refusal is text, too."""
+    texts = _texts(item.get("content"), {"output_text": "text", "refusal": "refusal"})
     return "\n\n".join(texts)
 
 
-def _texts(content: object, kind: str) -> list[str]:
-    """Return the texts of the parts of one type that have any."""
+def _texts(content: object, fields: Mapping[str, str]) -> list[str]:
+    """Return the texts of parts that have any; `fields` names the field of each type."""
     found: list[str] = []
     for part in objects(content):
-        text = part.get("text")
-        if part.get("type") == kind and isinstance(text, str) and text:
+        text = part.get(fields.get(str(part.get("type")), ""))
+        if isinstance(text, str) and text:
             found.append(text)
     return found
 
@@ -116,7 +116,7 @@ def _reasoning(item: Item) -> Item | None:
     if isinstance(encrypted, str) and encrypted:
         whole["encrypted_content"] = storable(encrypted)
         return whole
-    thoughts = _texts(item.get("content"), "reasoning_text")
+    thoughts = _texts(item.get("content"), {"reasoning_text": "text"})
     if not thoughts:
         return None
     parts = [

@@ -307,7 +307,8 @@ class StreamedAnswer:
 
     Messages, and the text parts within one, become paragraphs of the answer. A message that begins
     with the ``phase`` ``commentary`` is shown as a task and is no part of it. Some servers send no
-    events of items: these are then read from the response that the last event contains.
+    events of items: these are then read from the response that the last event contains. Text that
+    comes in no pieces is read from its item.
 
     Source: https://platform.openai.com/docs/api-reference/responses-streaming, and the schema
     ``MessagePhase`` of https://github.com/openai/openai-openapi
@@ -336,6 +337,7 @@ class StreamedAnswer:
         self.response: Item | None = None
         self._part: object = None
         self._is_comment = False
+        self._has_pieces = False
 
     @property
     def is_over(self) -> bool:
@@ -362,18 +364,9 @@ class StreamedAnswer:
                 self._part = None
                 self._is_comment = message.get("phase") == COMMENTARY
             case {"type": "response.output_item.done"}:
-                done = self._add(event.get("item"))
-                if done["type"] == "message":
-                    if self._is_comment:
-                        await self._comment(text_of(done))
-                    self._is_comment = False
-            case {"type": "response.completed"}:
+                await self._read_item(event.get("item"))
+            case {"type": "response.completed" | "response.incomplete"}:
                 await self._read_response(event)
-            case {"type": "response.incomplete"}:
-                response = await self._read_response(event)
-                reason = str(response.get("incomplete_details"))
-                is_filtered = "content_filter" in reason
-                self.cut = "cut_filtered" if is_filtered else "cut_short"
             case {"type": "error", **error}:
                 raise failure_of_event(error)
             case {"type": "response.failed", "response": {"error": {**error}}}:
@@ -442,35 +435,49 @@ class StreamedAnswer:
         piece = event.get("delta")
         if not isinstance(piece, str):
             raise ReplyFailed("model_malformed")
+        self._has_pieces = True
         part = (event.get("output_index"), event.get("content_index"))
         if part != self._part:
             await self._new_paragraph()
             self._part = part
         await self._write(piece)
 
-    async def _read_response(self, event: Event) -> Item:
-        """Read the whole response in a last event, and return it."""
+    async def _read_response(self, event: Event) -> None:
+        """Read the whole response in a last event, and whether it was cut off.
+
+        Some servers write so into the response alone, and call the event ``response.completed``.
+        """
         response = event.get("response")
         if not isinstance(response, dict):
             response = {}
         self.response = response
         await self._read_items(response)
         await self.flush()
-        return response
+        is_cut = event["type"] == "response.incomplete"
+        if is_cut or response.get("status") == "incomplete":
+            reason = str(response.get("incomplete_details"))
+            is_filtered = "content_filter" in reason
+            self.cut = "cut_filtered" if is_filtered else "cut_short"
 
     async def _read_items(self, response: Item) -> None:
         """Read the items of a whole response, if no event has brought any."""
         if self.output:
             return
-        for one in objects(response.get("output")):
-            item = self._add(one)
-            if item["type"] != "message" or self._part is not None:
-                continue
-            if item.get("phase") == COMMENTARY:
-                await self._comment(text_of(item))
-            else:
-                await self._new_paragraph()
-                await self._write(raw_text_of(item))
+        for item in objects(response.get("output")):
+            await self._read_item(item)
+
+    async def _read_item(self, item: object) -> None:
+        """Read a whole item; its text, if the response does not come in pieces."""
+        done = self._add(item)
+        if done["type"] != "message":
+            return
+        is_whole = not self._has_pieces
+        if self._is_comment or (is_whole and done.get("phase") == COMMENTARY):
+            await self._comment(text_of(done))
+        elif is_whole:
+            await self._new_paragraph()
+            await self._write(raw_text_of(done))
+        self._is_comment = False
 
     def _add(self, item: object) -> Item:
         if len(self.output) == MAX_ITEMS:

@@ -272,6 +272,57 @@ async def test_tokens_that_are_not_counted_do_not_end_an_answer(usage: Any) -> N
     assert (reply.text, reply.cut) == ("It rains.", None)
 
 
+def message(*parts: dict[str, str], **more: Any) -> dict[str, Any]:
+    """Return a whole message of the model."""
+    return {"type": "message", "role": "assistant", "content": [*parts], **more}
+
+
+def completed(*items: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Return a last event with the whole response."""
+    return {"type": "response.completed", "response": {"output": [*items], **more}}
+
+
+SAID = message({"type": "output_text", "text": "It rains."})
+REFUSED = message({"type": "refusal", "refusal": "I cannot."})
+COMMENT = message({"type": "output_text", "text": "Looking."}, phase="commentary")
+
+
+def whole(item: dict[str, Any]) -> dict[str, Any]:
+    """Return the event of a whole item."""
+    return {"type": "response.output_item.done", "item": item}
+
+
+@pytest.mark.parametrize(
+    ("events", "text"),
+    [
+        ([whole(SAID), DONE], "It rains."),
+        ([whole(COMMENT), whole(SAID), whole(SAID), DONE], "It rains.\n\nIt rains."),
+        ([whole(REFUSED), DONE], "I cannot."),
+        ([completed(REFUSED)], "I cannot."),
+        ([delta("It rains."), whole(SAID), completed(SAID)], "It rains."),
+        ([delta("It rains."), completed(SAID)], "It rains."),
+    ],
+)
+async def test_an_answer_that_comes_whole_is_shown_once(
+    events: Sequence[dict[str, Any]], text: str
+) -> None:
+    """A server need not send it in pieces, or may send it in both ways."""
+    shown = Shown()
+    reply = await ResponsesServer(events).reply(shown=shown)
+    assert reply.text == shown.text == text
+
+
+@pytest.mark.parametrize(
+    ("reason", "cut"),
+    [("max_output_tokens", "cut_short"), ("content_filter", "cut_filtered")],
+)
+async def test_a_completed_response_can_be_incomplete(reason: str, cut: str) -> None:
+    """Some servers write it into the response, and not into the name of the event."""
+    last = completed(status="incomplete", incomplete_details={"reason": reason})
+    reply = await ResponsesServer([delta("Half of"), last]).reply()
+    assert (reply.text, reply.cut) == ("Half of", cut)
+
+
 async def test_characters_that_cannot_be_stored_are_left_out() -> None:
     """NULs and escapes go, halves of a character are joined across pieces or replaced."""
 
