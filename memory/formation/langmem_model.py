@@ -148,13 +148,23 @@ class Run:
         return answer
 
 
+def _json_patch(patch: Json) -> Json:
+    """Return a patch whose path begins with a slash; without one trustcall drops it silently."""
+    path = str(patch.get("path"))
+    if path[:1] not in ("", "/"):
+        path = f"/{path}"
+    return {**patch, "path": path}
+
+
 def _one_patch_each(answer: AIMessage) -> AIMessage:
     """Return an answer with one patch of each memory: LangMem keeps only the last of several."""
-    patches_of: dict[str, list[Any]] = {}
+    patches_of: dict[str, list[Json]] = {}
     kept: list[ToolCall] = []
     for call in answer.tool_calls:
-        patches = call["args"].get("patches")
-        if call["name"] == PATCH_TOOL and isinstance(patches, list):
+        given = call["args"].get("patches")
+        if call["name"] == PATCH_TOOL and isinstance(given, list):
+            patches = [_json_patch(one) for one in given if isinstance(one, dict)]
+            call["args"]["patches"] = patches
             memory = str(call["args"].get("json_doc_id"))
             earlier = patches_of.setdefault(memory, patches)
             if earlier is not patches:

@@ -145,6 +145,25 @@ async def test_two_patches_of_one_memory_both_count(
     assert [one["evidence"] for one in row["value"]["sources"][1:]] == [said[1]]
 
 
+async def test_a_patch_without_a_slash_counts(trial: Trial) -> None:
+    """Models forget it before the name of a field."""
+    await trial.know(RAMEN)
+    said = "ラーメンは味噌ラーメンが好き"
+
+    def answer(shown: Shown) -> list[Call]:
+        name, arguments = patch(
+            shown.id_of("ラーメン"), description="味噌", evidence=said
+        )
+        arguments["patches"][0]["path"] = "description"
+        return [(name, arguments)]
+
+    trial.model.answer(answer)
+    formed = await trial.form(words(said))
+    assert [one.action for one in formed.changes] == ["updated"]
+    [row] = await trial.rows()
+    assert row["value"]["content"]["description"] == "味噌"
+
+
 @pytest.mark.parametrize(
     ("stored", "kept", "shown"), [(12, 0, 12), (80, 0, 80), (80, 5, 80), (260, 0, 60)]
 )
