@@ -203,7 +203,10 @@ def _verdicts_in(answer: AIMessage) -> dict[int, Verdict]:
         if not given:
             given = [json.loads(json_in(str(answer.text)))]
         for one in given:
-            entries += one["verdicts"]
+            verdicts = one["verdicts"]
+            if isinstance(verdicts, str):  # as some models write a list
+                verdicts = json.loads(verdicts)
+            entries += verdicts
     except (ValueError, TypeError, LookupError, RecursionError):
         return {}
     found: dict[int, Verdict] = {}

@@ -27,6 +27,7 @@ from memory.recall.search import search_memories
 from memory.store.changes import Change
 from memory.store.memories import Memory, find_in_view
 from memory.store.proposals import Question
+from memory.tools.arguments import read_arguments
 from memory.tools.definitions import CHANGE_TOOL, SEARCH_TOOL
 
 JUDGED_WITHIN = 8.0  # seconds to wait for the verdict on a memory that a tool stores
@@ -196,6 +197,8 @@ class MemoryTools:
             return (
                 "`evidence` is empty: quote the person's own words from this message."
             )
+        if isinstance(content, str):
+            content = read_arguments(content)  # some models write it as a text
         if not isinstance(content, dict):
             content = {}
         kinds = self.former.kinds

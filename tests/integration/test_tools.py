@@ -264,6 +264,12 @@ async def test_what_is_to_be_remembered_is_stored_at_once(
     assert len(case.model.verdict_requests) == 1
 
 
+async def test_a_content_that_is_written_as_a_text_is_read(case: ToolTest) -> None:
+    """Claude writes nested arguments so now and then."""
+    told = await change(case.tools("I love ramen"), json.dumps(RAMEN))
+    assert told["done"] is True
+
+
 @pytest.mark.parametrize(
     ("text", "content", "evidence", "reason"),
     [

@@ -517,6 +517,15 @@ async def test_malformed_is_asked_once_more(trial: Trial) -> None:
     assert await facts(trial.database) == ["I play chess"]
 
 
+async def test_a_list_that_is_written_as_a_text_is_read(trial: Trial) -> None:
+    """Claude writes nested arguments so now and then."""
+    trial.model.answer([fact("I play chess", "I play chess")])
+    given = {"verdicts": json.dumps([verdict(0)])}
+    trial.model.verdicts.append(json.dumps(given))
+    formed = await trial.form(typed("I play chess"))
+    assert len(formed.changes) == len(trial.model.verdict_requests) == 1
+
+
 @pytest.mark.parametrize(
     ("api", "answer"),
     [("responses", "refusal"), ("chat", "refusal"), ("responses", 400)],
