@@ -209,20 +209,20 @@ class _Attempt:
         except TimeoutError:
             log.warning("an answer was ended at its deadline")
             written.cut = "cut_short"
-            return written.whole("model_slow")
+            return self._whole("model_slow")
         written.cut = "cut_short"
-        return written.whole()
+        return self._whole()
 
-    def _whole(self) -> Reply:
+    def _whole(self, without_text: Cause = "model_empty") -> Reply:
         """Return the answer, which may be empty if a message of the tools says all of it.
 
-        Raises `ReplyFailed`.
+        Raises `ReplyFailed` with `without_text` if nothing says any of it.
         """
         if self.toolbox is not None and not self.written.characters:
             is_told = self.toolbox.answer is not None or self.toolbox.shows_something
             if is_told:
                 return Reply(text="")
-        return self.written.whole()
+        return self.written.whole(without_text)
 
     async def _round(
         self, conversation: Sequence[Any], tools: Sequence[dict[str, Any]]
@@ -414,7 +414,7 @@ class StreamedAnswer:
         await self._show(text + self.links.flush())
         await self._pass_on(self.names.flush())
 
-    def whole(self, without_text: Cause = "model_empty") -> Reply:
+    def whole(self, without_text: Cause) -> Reply:
         """Return the whole answer; close a code block that was cut off.
 
         Raises `ReplyFailed` with `without_text` for an answer without text.

@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 
 from bot.locale import say
 from bot.memories.data import TABLES
-from bot.pipeline.reply import MAX_CALLS
+from bot.pipeline.reply import MAX_CALLS, MAX_ROUNDS
 from bot.pipeline.tools import ACTIONS, SETTINGS_TOOL
 from bot.ui.acts import Forget, Switch
 from memory.tools.definitions import CHANGE_TOOL
@@ -126,6 +126,20 @@ async def test_what_is_shown_comes_to_the_asker_only(app: App) -> None:
     *_, reply, shown = app.shown(asked)
     assert shown["is_ephemeral"]
     assert not reply.get("is_ephemeral")
+
+
+async def test_a_model_that_calls_without_end_has_not_failed_where_a_message_says_all(
+    app: App,
+) -> None:
+    """A small model calls again what was done: the message of its call is the whole answer."""
+    place = app.slack.place()
+    name, arguments = settings_call("pause")
+    for _ in range(MAX_ROUNDS):
+        app.script(function_calls=[{"name": name, "arguments": arguments}])
+    asked = await app.ask(place, "pause your memory")
+    [message] = app.shown(asked)
+    assert pressable([message], Switch)
+    assert app.turn(asked)["status"] == "answered"
 
 
 async def test_what_is_shown_as_the_answer_is_text_where_its_blocks_are_refused(
