@@ -201,10 +201,15 @@ class _Completion:
 
 
 def _string(given: Json, name: str) -> str:
-    """Return a text field, or "" if it is missing. Raises `ReplyFailed` for another type."""
+    """Return a text field, or "" if it is missing. Raises `ReplyFailed` for another type.
+
+    Mistral's models that think write it in parts.
+    """
     value = given.get(name)
     if value is None:
         return ""
+    if isinstance(value, list):
+        return "".join(_string(part, "text") for part in objects(value))
     if not isinstance(value, str):
         raise ReplyFailed("model_malformed")
     return value

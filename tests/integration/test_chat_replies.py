@@ -234,14 +234,17 @@ async def test_how_a_completion_ended(finish: str, cut: str | None) -> None:
 
 
 async def test_thoughts_in_a_field_of_their_own_are_not_shown() -> None:
-    """DeepSeek, vLLM and llama.cpp name the field differently."""
+    """DeepSeek, vLLM and llama.cpp name the field differently; Mistral makes parts."""
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
     thoughts = [
+        chunk(content=[thought]),
+        chunk(content=[{"type": "text", "text": "Oh: "}]),
         chunk(reasoning_content="hm"),
         chunk(reasoning="hm"),
         chunk(content=None),
     ]
     reply, _ = await answered([*thoughts, chunk(content="Yes."), chunk("stop")])
-    assert reply.text == "Yes."
+    assert reply.text == "Oh: Yes."
 
 
 @pytest.mark.parametrize(
