@@ -218,12 +218,15 @@ def _verdicts_in(answer: AIMessage) -> dict[int, Verdict]:
 
 
 def _verdict(entry: object) -> Verdict | None:
-    """Return a verdict; None if a field that it needs is missing or invalid."""
+    """Return a verdict; None if a field that it needs is missing or invalid.
+
+    The schema asks for `conflict`, but a model may leave it empty where there is nothing old.
+    """
     if not isinstance(entry, dict):
         return None
     given = {name: value for name, value in entry.items() if value not in (None, "")}
     try:
-        return Verdict.model_validate(given)
+        return Verdict.model_validate({"conflict": "none", **given})
     except ValidationError:
         return None
 

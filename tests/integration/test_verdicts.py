@@ -131,8 +131,8 @@ async def test_what_is_not_supported_or_has_no_verdict_is_not_stored(
 ) -> None:
     """An entry that does not fit the schema is no verdict, nor is one for an unknown index.
 
-    A day or time of another form costs that field alone. Optional fields may be left out, null or
-    "", and the answer may be JSON text.
+    A day or time of another form costs that field alone. Optional fields, and a conflict with
+    nothing, may be left out, null or "", and the answer may be JSON text.
     """
     said = [
         "I live in Oslo.",
@@ -145,12 +145,13 @@ async def test_what_is_not_supported_or_has_no_verdict_is_not_stored(
     trial.model.answer([fact(one, one) for one in said])
     short = verdict(3)
     del short["sensitive"]
+    del short["conflict"]
     entries = [
         verdict(0, supported=False),
         verdict(1, modality="sung"),
         verdict(2, valid_until="2099-02-30"),
         short,
-        verdict(4, sensitive=None, valid_until=""),
+        verdict(4, sensitive=None, conflict=None, valid_until=""),
         *(verdict(7), verdict(-1), "nonsense"),
     ]
     trial.model.verdicts.append(
