@@ -154,19 +154,18 @@ class MemoryTools:
 
     async def _store(self, given: Json, target: Memory | None) -> str:
         """Store a new memory, or what changes in `target`."""
-        value = self._value(given)
+        kept = target.content if target else {}
+        references = await self._references([self.message.text, *texts(kept)])
+        value = self._value(given, references.shown_in(kept))
         if isinstance(value, str):
             return _error(value)
-        stored = [self.message.text]
-        if target is not None:
-            stored += texts(target.content)
         try:
             outcome = await self.former.form_proposed(
                 self.view,
                 self.message,
                 value,
                 target=target,
-                references=await self._references(stored),
+                references=references,
                 batch=self.batch_id,
                 in_commit=self.in_commit,
                 deadline=JUDGED_WITHIN,
@@ -189,8 +188,11 @@ class MemoryTools:
             return await self.find_references(stored)
         return await self.former.find_references(self.view.person, stored)
 
-    def _value(self, given: Json) -> Json | str:
-        """Return the value to write, with its evidence, or an error message."""
+    def _value(self, given: Json, kept: Json) -> Json | str:
+        """Return the value to write, with its evidence, or an error message.
+
+        `kept` are the fields of the memory that it changes: those that are left out stay.
+        """
         content = given.get("content")
         evidence = given.get("evidence")
         if not isinstance(evidence, str) or not evidence.strip():
@@ -207,7 +209,7 @@ class MemoryTools:
         if schema is None:
             names = ", ".join(kinds)
             return f"`content` is an object with `kind`, one of {names}, and the fields of it."
-        fields = named_fields(content, schema.model_fields)
+        fields = named_fields({**kept, **content}, schema.model_fields)
         try:
             valid = schema.model_validate(fields).model_dump(mode="json")
         except ValidationError as problem:

@@ -264,6 +264,23 @@ async def test_what_is_to_be_remembered_is_stored_at_once(
     assert len(case.model.verdict_requests) == 1
 
 
+async def test_an_update_keeps_what_it_leaves_out(case: ToolTest) -> None:
+    """A field goes where the model names it as null."""
+    await change(
+        case.tools("I love spicy ramen"), {**RAMEN, "description": "I love spicy ramen"}
+    )
+    key = str(case.stored()[0]["key"])
+    for level, more in ((70, {}), (60, {"description": None})):
+        said = f"Ramen is {level} for me now"
+        content = {**RAMEN, "preference": level, **more}
+        told = await change(case.tools(said), content, action="update", id=key)
+        assert told["done"] is True
+        (row,) = case.stored()
+        stored = json.loads(row["value"])["content"]
+        assert stored["preference"] == level
+        assert stored["description"] == (None if more else "I love spicy ramen")
+
+
 async def test_a_content_that_is_written_as_a_text_is_read(case: ToolTest) -> None:
     """Claude writes nested arguments so now and then."""
     told = await change(case.tools("I love ramen"), json.dumps(RAMEN))
