@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -23,11 +24,18 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def call(url: str, body: Any = None, method: str | None = None) -> Any:
-    """Send JSON to a double, by POST with a body or else GET, and return its JSON answer."""
+    """Send JSON to a double, by POST with a body or else GET, and return its JSON answer.
+
+    Raises `urllib.error.HTTPError` for a mistake, with the double's sentence about it as a note.
+    """
     data = None if body is None else json.dumps(body).encode()
     asked = urllib.request.Request(url, data, method=method)  # noqa: S310 - loopback
-    with _OPENER.open(asked, timeout=30) as answer:
-        return json.load(answer)
+    try:
+        with _OPENER.open(asked, timeout=30) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as mistake:
+        mistake.add_note(mistake.read().decode())
+        raise
 
 
 class Double:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
+from urllib.error import HTTPError
 
 import openai
 import pytest
@@ -39,6 +40,14 @@ def test_program_of_the_readme_passes(tmp_path: Path) -> None:
         command, cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_a_mistake_in_a_script_is_explained(openai_double: Double) -> None:
+    """The sentence of the double is below the error that pytest shows."""
+    with pytest.raises(HTTPError) as raised:
+        openai_double.script({"refusal": "No."})
+    [note] = raised.value.__notes__
+    assert "output.refusal: Extra inputs are not permitted." in note
 
 
 def test_held_request_is_answered_after_its_release(openai_double: Double) -> None:
