@@ -54,6 +54,8 @@ _ADDRESS = regex.compile(
     r"(?:([a-z][a-z0-9+.\-]*+)://|mailto:(?=[^/?#@]*+@))?([^/?#\\\s]++)([/?#][^\\\s]*+)?",
     regex.I,
 )
+# OpenAI adds it to each page that a search cites, and models leave it out again.
+_TRACKING = regex.compile(r"[?&]utm_source=openai\Z")
 _WEB_HOST = regex.compile(r"https?://[^/?#@]++(?!@)", regex.I)
 _PUNCTUATION = "(*_~'.,;:!?"
 # Without Japanese before and after it.
@@ -273,7 +275,7 @@ def normal(address: str) -> str:
     match = _ADDRESS.fullmatch(address)
     if match is None or len(match[2]) > MAX_NAME:
         return ""
-    path = match[3] or ""
+    path = _TRACKING.sub("", match[3] or "")
     host = _folded(match[2]).removesuffix(":443").removesuffix(":80")
     if "@" in host and not (match[1] or path):
         return f"mailto:{host}"

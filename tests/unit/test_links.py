@@ -341,10 +341,13 @@ def test_words_are_shown_as_they_come() -> None:
         ("http://Own.Site/", "https://own.site"),
         ("own.site:443/a", "https://own.site/a"),
         ("mailto:Me@Home.org", "me@home.org"),
+        ("https://own.site/a?utm_source=openai", "https://own.site/a"),
+        ("https://own.site/?utm_source=openai", "https://own.site"),
+        ("https://own.site/a?b=c&utm_source=openai", "https://own.site/a?b=c"),
     ],
 )
 def test_the_same_address_written_otherwise(one: str, other: str) -> None:
-    """Scheme, case of the host and a bare slash make no other address."""
+    """Scheme, case of the host, a bare slash and OpenAI's mark make no other address."""
     assert normal(one) == normal(other)
 
 
