@@ -93,9 +93,10 @@ _WORDS: Final[Mapping[Cause, re.Pattern[str]]] = {
     "model_loading": re.compile(
         r"loading model|model is (still )?(being )?load", re.IGNORECASE
     ),
-    # LiteLLM, and servers that refuse a name with HTTP 400.
+    # LiteLLM, and servers that refuse a name, or Gemini a key, with HTTP 400.
     "model_refused": re.compile(
-        r"Invalid model name|model \S+ (was )?not found", re.IGNORECASE
+        r"Invalid model name|model \S+ (was )?not found|API key not valid",
+        re.IGNORECASE,
     ),
     # Anthropic, with HTTP 400, behind a gateway.
     "model_quota": re.compile("credit balance is too low"),
@@ -258,8 +259,8 @@ def lacks_endpoint(error: Exception) -> bool:
 def words_of_error(error: openai.APIError) -> str:
     """Return all that a server says of an error, without the input that it may echo.
 
-    Besides OpenAI's form there are ``{"error": "…"}``, ``{"detail": "…"}``, and FastAPI's form for
-    invalid input, ``{"detail": [{loc, msg, input}]}``.
+    Besides OpenAI's form there are ``{"error": "…"}``, ``{"detail": "…"}``, FastAPI's form for
+    invalid input, ``{"detail": [{loc, msg, input}]}``, and Gemini's, ``[{"error": {…}}]``.
     """
     told = [error.param, error.code, error.message]
     body = error.body
@@ -267,7 +268,7 @@ def words_of_error(error: openai.APIError) -> str:
     if isinstance(detail, str):
         told.append(detail)
     for one in objects(detail):
-        told += [str(one.get("loc")), str(one.get("msg"))]
+        told += [str(one.get(name)) for name in ("loc", "msg", "error")]
     return " ".join(str(one) for one in told)
 
 

@@ -119,6 +119,15 @@ TOO_LONG = [
             "The input token count (5000) exceeds the maximum number of tokens allowed"
         ),
     ),
+    (
+        400,
+        [
+            named(
+                "The input token count (5000) exceeds the maximum number of tokens allowed",
+                code=400,
+            )
+        ],
+    ),
     (400, named("Input is too long for requested model.")),
     (
         400,
@@ -173,6 +182,7 @@ NO_MODEL = [
             "Invalid model name passed in model=x. Call `/v1/models` to view available."
         ),
     ),
+    (400, [named("API key not valid. Please pass a valid API key.", code=400)]),
 ]
 DOWN = [
     (500, named("Something broke.", "server_error", 500)),
