@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -25,9 +26,14 @@ def printable(text: str) -> str:
 
 
 def checked_item(item: object) -> Item:
-    """Return an output item, or only the fields of a call to send back. Raises `ReplyFailed`."""
+    """Return an output item, or only the fields of a call to send back. Raises `ReplyFailed`.
+
+    Some servers write the arguments of a call as an object.
+    """
     if not isinstance(item, dict):
         raise ReplyFailed("model_malformed")
+    if isinstance(item.get("arguments"), dict):
+        item = {**item, "arguments": json.dumps(item["arguments"])}
     match item:
         case {
             "type": "function_call",

@@ -9,6 +9,7 @@ Source: https://platform.openai.com/docs/api-reference/chat
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -203,11 +204,13 @@ class _Completion:
 def _string(given: Json, name: str) -> str:
     """Return a text field, or "" if it is missing. Raises `ReplyFailed` for another type.
 
-    Mistral's models that think write it in parts.
+    Mistral's models that think write it in parts, and TGI writes arguments as an object.
     """
     value = given.get(name)
     if value is None:
         return ""
+    if isinstance(value, dict):
+        return json.dumps(value)
     if isinstance(value, list):
         return "".join(_string(part, "text") for part in objects(value))
     if not isinstance(value, str):

@@ -182,8 +182,13 @@ async def answered(chunks: Sequence[Any], **how: Any) -> tuple[Any, LookTool]:
         ],
         [tool_call(id="c1", function={"name": "look", "arguments": '{"at": 1}'})],
         [tool_call(function={"name": "look", "arguments": '{"at": 1}'})],
+        [
+            tool_call(
+                index=0, id="c1", function={"name": "look", "arguments": {"at": 1}}
+            )
+        ],
     ],
-    ids=["pieces", "without index", "without id"],
+    ids=["pieces", "without index", "without id", "object"],
 )
 async def test_a_call_is_put_together(calls: Sequence[Any]) -> None:
     """It is carried out once, with all of its arguments."""

@@ -312,6 +312,21 @@ async def test_an_answer_that_comes_whole_is_shown_once(
     assert reply.text == shown.text == text
 
 
+async def test_arguments_that_are_an_object_are_those_of_the_call() -> None:
+    """llama.cpp wrote them so for a while: the call is carried out."""
+
+    async def answer(send: Send, number: int) -> None:
+        called = call("look", "")
+        called["item"]["arguments"] = {"at": 1}
+        await send(called if number == 1 else delta("Done."))
+        await send(DONE)
+
+    look = LookTool()
+    reply = await ResponsesServer(answer).reply(tools=look)
+    assert reply.text == "Done."
+    assert look.calls == ['{"at": 1}']
+
+
 @pytest.mark.parametrize(
     ("reason", "cut"),
     [("max_output_tokens", "cut_short"), ("content_filter", "cut_filtered")],
