@@ -96,7 +96,8 @@ class Embedder:
             answer = await self.client.embeddings.create(
                 model=self.space.model, input=texts
             )
-            vectors = [_numbers(item.embedding) for item in answer.data]
+            in_order = sorted(answer.data, key=_index)
+            vectors = [_numbers(item.embedding) for item in in_order]
         except _NO_ANSWER as fault:
             raise _no_answer(self.space.model, fault) from fault
         sizes = {len(vector) for vector in vectors}
@@ -105,6 +106,11 @@ class Embedder:
                 f"{self.space.model} did not return vectors of {self.space.dimensions} dimensions."
             )
         return vectors
+
+
+def _index(item: object) -> int:
+    """Return the place of a vector; some servers leave it out, and keep the order."""
+    return getattr(item, "index", None) or 0
 
 
 class _NotFinite(ValueError):

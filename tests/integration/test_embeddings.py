@@ -291,6 +291,18 @@ async def test_what_is_no_list_is_no_vector(vector: object) -> None:
             await embedding_space(client, "unknown")
 
 
+@pytest.mark.parametrize("places", [[1, 0], [None, None], [0, 0]], ids=str)
+async def test_each_vector_has_its_place(places: list[int | None]) -> None:
+    """A server need not keep the order of the texts: the index says it, if there is one."""
+    data = [
+        {"object": "embedding", "index": place, "embedding": [float(number)]}
+        for number, place in enumerate(places, start=1)
+    ]
+    async with answering({"data": data}) as client:
+        vectors = await Embedder(client, EmbeddingSpace("own", 1)).embed(["a", "b"])
+    assert vectors == ([[2.0], [1.0]] if places == [1, 0] else [[1.0], [2.0]])
+
+
 async def test_a_wrong_model_name_is_told(model_client: openai.AsyncOpenAI) -> None:
     """A model the server does not have stops with one sentence that says so, and what to check."""
     with pytest.raises(
