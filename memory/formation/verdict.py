@@ -193,7 +193,8 @@ def end_of(day: date, zone: tzinfo) -> Until | None:
 def _verdicts_in(answer: AIMessage) -> dict[int, Verdict]:
     """Return the valid verdicts of an answer, by the proposal's index; none if it is malformed.
 
-    They come as arguments of the tool, or as JSON text from models that do not call it.
+    They come as arguments of the tool, or as JSON text from models that do not call it. Some models
+    write the list as a text, or a single verdict without one.
     """
     given: list[Any] = [
         call["args"] for call in answer.tool_calls if call["name"] == _TOOL
@@ -203,10 +204,10 @@ def _verdicts_in(answer: AIMessage) -> dict[int, Verdict]:
         if not given:
             given = [json.loads(json_in(str(answer.text)))]
         for one in given:
-            verdicts = one["verdicts"]
-            if isinstance(verdicts, str):  # as some models write a list
+            verdicts = one.get("verdicts", one)
+            if isinstance(verdicts, str):
                 verdicts = json.loads(verdicts)
-            entries += verdicts
+            entries += [verdicts] if isinstance(verdicts, dict) else verdicts
     except (ValueError, TypeError, LookupError, RecursionError):
         return {}
     found: dict[int, Verdict] = {}

@@ -518,10 +518,20 @@ async def test_malformed_is_asked_once_more(trial: Trial) -> None:
     assert await facts(trial.database) == ["I play chess"]
 
 
-async def test_a_list_that_is_written_as_a_text_is_read(trial: Trial) -> None:
-    """Claude writes nested arguments so now and then."""
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"verdicts": json.dumps([verdict(0)])},
+        {"verdicts": verdict(0)},
+        verdict(0),
+    ],
+    ids=["a text", "no list", "alone"],
+)
+async def test_a_verdict_is_read_however_its_list_is_written(
+    trial: Trial, given: dict[str, Any]
+) -> None:
+    """Claude writes a list as a text now and then, small models leave it out."""
     trial.model.answer([fact("I play chess", "I play chess")])
-    given = {"verdicts": json.dumps([verdict(0)])}
     trial.model.verdicts.append(json.dumps(given))
     formed = await trial.form(typed("I play chess"))
     assert len(formed.changes) == len(trial.model.verdict_requests) == 1
