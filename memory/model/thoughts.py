@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import regex
 
-# A tag behind a backtick is quoted: an answer may explain what the tag is.
-_TAG = regex.compile(r"(?<!`)<(?P<end>/?)think(?:ing)?>", regex.IGNORECASE)
+from memory.model.code import open_code
+
+# A tag in code is quoted: an answer may explain it.
+_MARK = regex.compile(r"`+(?=[^`])|\n|<(?P<end>/?)think(?:ing)?>", regex.IGNORECASE)
 
 
 class ThoughtFilter:
@@ -29,32 +31,36 @@ class ThoughtFilter:
         self.restarts = False
         """Whether all that was passed on before the newest piece was a thought."""
         self._held = ""
-        # The character before what is held: a quoted tag does not count.
-        self._before = ""
+        self._open_code = ""
         self._is_thought = False
 
     def feed(self, piece: str) -> str:
         """Take a piece of the message; return what can be shown now."""
         self.restarts = False
-        text = self._before + self._held + piece
-        start = len(self._before)
+        text = self._held + piece
+        start = 0
         end = len(text)
         shown: list[str] = []
-        for tag in _TAG.finditer(text, start, partial=True):
-            if tag.partial:
-                end = tag.start()
+        for mark in _MARK.finditer(text, partial=True):
+            if mark.partial:
+                end = mark.start()
                 break
-            is_end = bool(tag["end"])
+            if mark["end"] is None:
+                if not self._is_thought:
+                    self._open_code = open_code(self._open_code, mark[0])
+                continue
+            if self._open_code:
+                continue
+            is_end = bool(mark["end"])
             if not self._is_thought:
-                shown.append(text[start : tag.start()])
+                shown.append(text[start : mark.start()])
             if is_end and not self._is_thought:
                 shown.clear()
                 self.restarts = True
             self._is_thought = not is_end
-            start = tag.end()
+            start = mark.end()
         if not self._is_thought:
             shown.append(text[start:end])
-        self._before = text[max(end - 1, 0) : end]
         self._held = text[end:]
         return "".join(shown)
 

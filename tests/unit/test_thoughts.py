@@ -30,6 +30,12 @@ from memory.model import ThoughtFilter, without_thoughts
         ("hm</think>Hello.<think>hm</think> Bye.", "Hello. Bye."),
         # An answer about the tag.
         ("Put `<think>` before it, `</think>` after it.",) * 2,
+        ('Take `text.split("</think>")[-1]`.',) * 2,
+        ('```\nre.sub("<think>.*?</think>", "", text)\n```\nDone.',) * 2,
+        # Backticks of a thought, and one that is no code.
+        ("<think>I call `f`</think>Hello.", "Hello."),
+        ("<think>```\nf()</think>Hello.", "Hello."),
+        ("It`s this.\n<think>hm</think>Hello.", "It`s this.\nHello."),
         ("a < b, <thinker>, think>",) * 2,
         ("", ""),
     ],
@@ -47,6 +53,7 @@ TOKENS = [
     "<",
     "</",
     "`",
+    "```",
     " ",
     "\n",
     "Hi.",
