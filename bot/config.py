@@ -28,6 +28,12 @@ STAND_IN_MODEL = "kioku-stand-in"
 STAND_IN_EMBEDDING_MODEL = "kioku-stand-in-embedding"
 NO_KEY = "none"
 """The key to send to a server that needs none."""
+WEB_ADDRESS = (
+    r"(?i:https?)://([^\s/?#\[\]]*@)?"  # with or without a user and a password
+    r"([^\s/?#\[\]:@]+|\[[0-9A-Fa-f:.]+(%\w+)?\])"
+    r"(:([0-5]?\d{1,4}|6[0-5]\d{3}))?([/?#]\S*)?"
+)
+"""The pattern of an address of HTTP, with a host and without white space."""
 # Variables that Kubernetes sets for a Service named `kioku`:
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _OF_KUBERNETES = ("KIOKU_SERVICE_", "KIOKU_PORT")
@@ -71,6 +77,15 @@ def _conninfo(value: SecretStr, checked: ValidationInfo) -> SecretStr:
     return value
 
 
+def _expanded(folder: Path) -> Path:
+    try:
+        return folder.expanduser()
+    except RuntimeError:
+        raise ValueError(
+            "the home folder at its beginning is not known, so write the whole path"
+        ) from None
+
+
 def _matching(pattern: str, wanted: str) -> AfterValidator:
     """Return what refuses a text that does not match all of `pattern`, saying what is `wanted`."""
 
@@ -95,7 +110,8 @@ ReplyApi: TypeAlias = Literal["responses", "chat"]
 _Address: TypeAlias = Annotated[
     str,
     _matching(
-        "https?://.*", "an address that begins with https:// or http:// is needed"
+        WEB_ADDRESS,
+        "an address such as https://api.example.com or http://localhost:8000 is needed",
     ),
 ]
 _ModelAddress: TypeAlias = Annotated[_Address, AfterValidator(_without_credentials)]
@@ -103,7 +119,7 @@ _Folder: TypeAlias = Annotated[
     _Address, AfterValidator(lambda url: f"{url.rstrip('/')}/")
 ]
 _Public: TypeAlias = Annotated[
-    str,
+    _Address,
     _matching(
         r"(https://|http://(localhost|127\.0\.0\.1)[:/]).*",
         "an address such as https://kioku.example.com is needed, or http://localhost:3000 on this"
@@ -194,12 +210,12 @@ class Settings(BaseModel):
     web_search: bool = True
     allowed_channels: _Channels = frozenset()
     allowed_users: _Users = frozenset()
-    person_messages_per_hour: Annotated[int, Field(ge=0)] = 120
+    person_messages_per_hour: Annotated[int, Field(ge=0, le=1_000_000)] = 120
     api_token: SecretStr | None = None
     history_days: _Days = 30
     retention_days: _Days | None = None
     uninstall_grace_hours: Annotated[int, Field(ge=1, le=8_760)] = 24
-    data_dir: Annotated[Path, AfterValidator(Path.expanduser)] = Path(".kioku")
+    data_dir: Annotated[Path, AfterValidator(_expanded)] = Path(".kioku")
     log_level: Annotated[_Level, BeforeValidator(str.upper)] = "INFO"
 
     @property
@@ -287,7 +303,8 @@ def read_dotenv(path: Path) -> dict[str, str]:
     try:
         if not path.is_file():
             return {}
-        return _not_empty(dotenv_values(path))
+        # An editor of Windows may write a byte order mark before the first name.
+        return _not_empty(dotenv_values(path, encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError):
         raise SettingsError(f"Make {path} readable for this user, in UTF-8.") from None
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from bot.config import SettingsError, read_dotenv
+from bot.config import WEB_ADDRESS, SettingsError, read_dotenv
 
 # In lower case, which urllib.request, and what is built on it, reads first.
 _PROXIES = ("https_proxy", "http_proxy", "all_proxy")
@@ -70,8 +70,9 @@ def _check_proxy(name: str, value: str) -> None:
 
 
 def _is_http_proxy(value: str) -> bool:
-    scheme, colon, _ = value.partition("://")
-    return not colon or scheme.lower() in ("http", "https")
+    if "://" not in value:
+        value = f"http://{value}"
+    return re.fullmatch(WEB_ADDRESS, value) is not None
 
 
 def _check_certificates(path: str | None) -> None:

@@ -81,8 +81,15 @@ BAD: list[tuple[str, str, str]] = [
     (
         "OPENAI_BASE_URL",
         "localhost:8100",
-        "an address that begins with https:// or http:// is needed",
+        "an address such as https://api.example.com or http://localhost",
     ),
+    ("OPENAI_BASE_URL", "http://[::1", "an address such as"),
+    ("OPENAI_BASE_URL", "http://localhost:80000/v1", "an address such as"),
+    ("OPENAI_BASE_URL", "http://h/v1 # of systemd's file", "an address such as"),
+    ("SLACK_API_URL", "https://", "an address such as"),
+    ("KIOKU_PUBLIC_URL", "https://", "an address such as"),
+    ("KIOKU_PERSON_MESSAGES_PER_HOUR", "2147483648", "input should be less than or"),
+    ("KIOKU_DATA_DIR", "~nobody-here/kioku", "the home folder at its beginning is"),
     (
         "KIOKU_MEMORY_BASE_URL",
         "http://u:p@h/v1",
@@ -206,6 +213,14 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert settings.formation == "off"
     assert settings.web_search is False
     assert settings.slack_bot_token is None
+    assert settings.openai_api_key == SecretStr("sk-file")
+
+
+def test_the_first_line_of_a_file_of_windows_is_read(tmp_path: Path) -> None:
+    """A byte order mark before it is no part of its name."""
+    file = tmp_path / ".env"
+    file.write_text("OPENAI_API_KEY=sk-file\n", "utf-8-sig")
+    settings = load_settings({}, dotenv=file)
     assert settings.openai_api_key == SecretStr("sk-file")
 
 

@@ -199,6 +199,14 @@ def test_other_packages_reach_this_machine_directly(tmp_path: Path) -> None:
             "HTTP_PROXY: the address of an HTTP proxy is needed",
         ),
         (
+            {"HTTPS_PROXY": "http://[::1"},
+            "HTTPS_PROXY: the address of an HTTP proxy is needed",
+        ),
+        (
+            {"HTTPS_PROXY": "h:80000"},
+            "HTTPS_PROXY: the address of an HTTP proxy is needed",
+        ),
+        (
             {"SSL_CERT_FILE": "/nonexistent.pem"},
             "SSL_CERT_FILE: a file that this user may read",
         ),
