@@ -80,7 +80,11 @@ def _moment(text: str) -> datetime:
             "write a date such as 2026-11-20, or with a time, in UTC, 2026-11-20T03:00."
         ) from None
     if given.tzinfo is None:
-        return given.replace(tzinfo=UTC)
+        given = given.replace(tzinfo=UTC)
+    if given > datetime.now(UTC):
+        raise argparse.ArgumentTypeError(
+            "it is in the future: write when the backup was begun, in UTC."
+        )
     return given
 
 

@@ -75,14 +75,28 @@ def test_a_wrong_setting_is_named_with_what_to_write(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_moment_that_is_none_is_told_how_to_write(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("moment", "sentence"),
+    [
+        (
+            "yesterday",
+            "write a date such as 2026-11-20, or with a time, in UTC, 2026-11-20T03:00.",
+        ),
+        # A list that is empty would say that nothing was forgotten.
+        (
+            "2999-01-01T12:00",
+            "it is in the future: write when the backup was begun, in UTC.",
+        ),
+    ],
+)
+def test_a_moment_that_cannot_be_is_told_how_to_write(
+    tmp_path: Path, moment: str, sentence: str
+) -> None:
     """The command's usage is shown, too, as for each wrong argument."""
-    done = ended(tmp_path, "forgotten", "--since", "yesterday")
+    done = ended(tmp_path, "forgotten", "--since", moment)
     assert (done.code, done.out) == (2, "")
-    assert done.err.splitlines()[-1] == (
-        "kioku forgotten: error: argument --since: write a date such as 2026-11-20, or with a"
-        " time, in UTC, 2026-11-20T03:00."
-    )
+    told = done.err.splitlines()[-1]
+    assert told == f"kioku forgotten: error: argument --since: {sentence}"
 
 
 MISSING = [
