@@ -47,6 +47,9 @@ _FEWER = (
 # Errors may quote people.
 _QUIET = ("log_min_messages=log", "log_min_error_statement=panic")
 
+# The beginning of what it tells clients while it starts: is starting up, not yet accepting …
+_STARTING = "the database system is"
+
 
 class EmbeddedPostgresError(KiokuMemoryError):
     """Embedded PostgreSQL cannot start or run; the message tells the operator what to do."""
@@ -136,10 +139,15 @@ class EmbeddedPostgres:
 
     def is_running(self) -> bool:
         """Return whether the server answers, whichever process started it."""
-        with suppress(psycopg.OperationalError):
+        return self._refusal() is None
+
+    def _refusal(self) -> str | None:
+        """Return why no connection can be made, or None if one can."""
+        try:
             psycopg.connect(self.dsn(), connect_timeout=5).close()
-            return True
-        return False
+        except psycopg.OperationalError as refusal:
+            return str(refusal)
+        return None
 
     def ensure_database(self, name: str) -> None:
         """Create the database and the serving login, whose rights `migrate` grants, if missing."""
@@ -214,8 +222,10 @@ class EmbeddedPostgres:
         self._server = self._launch(
             self._cluster, program, "-D", self._cluster, *options
         )
-        while not self.is_running():
-            if self.pid is None or time.monotonic() > end:
+        while (refusal := self._refusal()) is not None:
+            # A server that is full, or of another owner, would refuse for ever.
+            lasts = "FATAL:" in refusal and _STARTING not in refusal
+            if lasts or self.pid is None or time.monotonic() > end:
                 raise self._failed()
             time.sleep(0.005)
 
@@ -281,8 +291,10 @@ class EmbeddedPostgres:
 
     def _failed(self) -> EmbeddedPostgresError:
         said = self._log.read_text(errors="replace")
-        why = re.findall(r"(?:FATAL|PANIC|error): +(.+)", said) or said.splitlines()
+        # What follows the first reason is often its consequence.
+        reason = rf"(?:FATAL|PANIC|error): +(?!{_STARTING})(\S.*)"
+        why = re.findall(reason, said) or said.splitlines()
         why = why or ["it did not say why"]
         return EmbeddedPostgresError(
-            f"PostgreSQL did not start ({why[-1]}): see {self._log}, or set DATABASE_URL."
+            f"PostgreSQL did not start ({why[0]}): see {self._log}, or set DATABASE_URL."
         )

@@ -266,6 +266,36 @@ def test_a_user_without_a_name_is_told(
         EmbeddedPostgres(new_dir).start()
 
 
+def test_the_first_reason_is_told(
+    new_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk the lines after it are consequences."""
+    initdb = tmp_path / "initdb"
+    lines = (
+        "FATAL:  could not extend file: No space left on device",
+        "PANIC:  cannot abort transaction 1, it was already committed",
+        "child process exited with exit code 134",
+    )
+    echoes = "".join(f"echo '{line}'\n" for line in lines)
+    initdb.write_text(f"#!/bin/sh\n{echoes}exit 1\n", "utf-8")
+    initdb.chmod(0o755)
+    monkeypatch.setattr("memory.postgres.embedded.find_binaries", lambda: tmp_path)
+    with pytest.raises(EmbeddedPostgresError, match=r"\(could not extend file: No sp"):
+        EmbeddedPostgres(new_dir).start()
+
+
+def test_a_server_that_refuses_connections_is_not_waited_for(data_dir: Path) -> None:
+    """Its reason is told at once, as of a folder that another program has made."""
+    with EmbeddedPostgres(data_dir) as postgres:
+        with psycopg.connect(postgres.dsn(), autocommit=True) as owner:
+            owner.execute("CREATE ROLE other SUPERUSER LOGIN")
+        other = postgres.dsn(user="other")
+        with psycopg.connect(other, autocommit=True) as connection:
+            connection.execute("ALTER ROLE kioku RENAME TO someone")
+    with pytest.raises(EmbeddedPostgresError, match='role "kioku" does not exist'):
+        EmbeddedPostgres(data_dir).start()
+
+
 # Root
 
 
