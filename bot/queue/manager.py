@@ -56,9 +56,16 @@ class PatientJobManager(manager.JobManager):
         self._workers: set[int] = set()
 
     async def register_worker(self) -> int:
-        """Record a worker of this process; return its id."""
+        """Record a worker of this process; return its id.
+
+        A worker that was cancelled before does not begin: `bot.cancellation` says how it may have
+        lost that, and the process would wait for it.
+        """
         worker_id = await super().register_worker()
         self._workers.add(worker_id)
+        if self._stopping.is_set():
+            await self.unregister_worker(worker_id)
+            raise asyncio.CancelledError
         return worker_id
 
     async def unregister_worker(self, worker_id: int) -> None:

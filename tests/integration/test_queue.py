@@ -549,6 +549,19 @@ async def test_a_job_that_takes_long_is_handed_back_when_the_queue_stops(
     assert found == [("running", "todo"), ("waiting", "todo")]
 
 
+async def test_a_worker_does_not_begin_once_the_queue_stops(
+    database: str, queue: Queue
+) -> None:
+    """Its cancellation can be lost while it waits for a connection."""
+    queue.begin_to_stop()
+    worker = asyncio.create_task(queue.app.run_worker_async(queues=[REPLIES]))
+    ended, _ = await asyncio.wait({worker}, timeout=SECONDS)
+    worker.cancel()
+    assert ended == {worker}
+    assert worker.cancelled()
+    assert owner_rows(database, "SELECT id FROM procrastinate_workers") == []
+
+
 @pytest.mark.parametrize("end", ["stops", "fails and starts again"])
 async def test_a_worker_that_ends_lives_until_its_last_job_has_ended(
     database: str, pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch, end: str
