@@ -57,6 +57,14 @@ def _keys(value: SecretStr) -> SecretStr:
     return value
 
 
+def _token(value: SecretStr) -> SecretStr:
+    if not re.fullmatch("[!-~]+", value.get_secret_value()):
+        raise ValueError(
+            "it has a space or another character that no key has, so copy it again"
+        )
+    return value
+
+
 def _split(value: object) -> object:
     if isinstance(value, str):
         return value.replace(",", " ").split()
@@ -127,6 +135,7 @@ _Public: TypeAlias = Annotated[
     ),
     AfterValidator(lambda url: url.rstrip("/")),
 ]
+_Token: TypeAlias = Annotated[SecretStr, AfterValidator(_token)]
 _Conninfo: TypeAlias = Annotated[SecretStr, AfterValidator(_conninfo)]
 _Days: TypeAlias = Annotated[int, Field(ge=1, le=36_500)]
 _Channel: TypeAlias = Annotated[
@@ -170,15 +179,15 @@ class Settings(BaseModel):
         frozen=True, extra="forbid", populate_by_name=True, alias_generator=_setting
     )
 
-    slack_bot_token: SecretStr | None = None
-    slack_app_token: SecretStr | None = None
-    slack_signing_secret: SecretStr | None = None
+    slack_bot_token: _Token | None = None
+    slack_app_token: _Token | None = None
+    slack_signing_secret: _Token | None = None
     slack_client_id: str | None = None
-    slack_client_secret: SecretStr | None = None
+    slack_client_secret: _Token | None = None
     secret_key: Annotated[SecretStr, AfterValidator(_keys)] | None = None
     public_url: _Public | None = None
     slack_api_url: _Folder = "https://slack.com/api/"
-    openai_api_key: SecretStr | None = None
+    openai_api_key: _Token | None = None
     openai_base_url: _Address | None = None
     database_url: _Conninfo | None = None
     database_owner_url: _Conninfo | None = None
@@ -197,11 +206,11 @@ class Settings(BaseModel):
     style: Annotated[str, Field(max_length=2_000)] | None = None
     memory_model: str = "gpt-6-luna"
     memory_base_url: _ModelAddress | None = None
-    memory_api_key: SecretStr | None = None
+    memory_api_key: _Token | None = None
     memory_reasoning_effort: _Effort | None = None
     embedding_model: str = "text-embedding-3-small"
     embedding_base_url: _ModelAddress | None = None
-    embedding_api_key: SecretStr | None = None
+    embedding_api_key: _Token | None = None
     sensitive: Literal["store", "ask", "never"] | None = None
     schemas: str | None = None
     formation: Literal["background", "hot", "off"] = "background"

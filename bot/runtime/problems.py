@@ -131,7 +131,7 @@ def cannot_open(
 
 
 def _is_about_host(error: Exception) -> bool:
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, (socket.gaierror, UnicodeError)):
         return True
     return isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL
 

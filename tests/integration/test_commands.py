@@ -163,7 +163,7 @@ def test_run_says_that_its_port_is_taken(
     assert told == f"Port {port} cannot be opened {why}: set {setting} to a free one."
 
 
-@pytest.mark.parametrize("host", ["[::1]", "203.0.113.1", "nowhere.invalid"])
+@pytest.mark.parametrize("host", ["[::1]", "203.0.113.1", "nowhere.invalid", "a..b"])
 def test_run_says_that_its_host_is_none_of_this_machine(
     tmp_path: Path, slack: Server, database: str, host: str
 ) -> None:
