@@ -44,6 +44,10 @@ _NO_KEY = (
     "The stored memories were embedded with {}, and no model is set: write OPENAI_API_KEY (or"
     " OPENAI_BASE_URL) again, or set KIOKU_DATA_DIR to another folder for the stand-in."
 )
+_NO_SOCKET = (
+    "SLACK_BOT_TOKEN is set without SLACK_APP_TOKEN, but `kioku up` gets events by Socket Mode"
+    " only: set SLACK_APP_TOKEN, start `kioku run`, or remove SLACK_BOT_TOKEN for the playground."
+)
 _FORMATION_DELAY = 1.0
 _READY_SECONDS = 20.0
 
@@ -63,6 +67,8 @@ async def up(settings: Settings, *, browser: bool = True) -> None:
     await check_settings(settings)
     in_slack = settings.slack_app_token is not None
     if not in_slack:
+        if settings.slack_bot_token is not None:
+            raise Problem(_NO_SOCKET)
         _check_port(settings.port)
     async with AsyncExitStack() as stack:
         # The database first: its lock admits only one `kioku up` to the data directory.
