@@ -12,7 +12,10 @@ import regex
 from memory.model.code import open_code
 
 # A tag in code is quoted: an answer may explain it.
-_MARK = regex.compile(r"`+(?=[^`])|\n|<(?P<end>/?)think(?:ing)?>", regex.IGNORECASE)
+_MARK = regex.compile(
+    r"(?P<line>\n[ \t>]*+)`*+(?=.)|`++(?=.)|<(?P<end>/?)think(?:ing)?>",
+    regex.IGNORECASE | regex.DOTALL,
+)
 
 
 class ThoughtFilter:
@@ -32,6 +35,7 @@ class ThoughtFilter:
         """Whether all that was passed on before the newest piece was a thought."""
         self._held = ""
         self._open_code = ""
+        self._has_begun = False
         self._is_thought = False
 
     def feed(self, piece: str) -> str:
@@ -47,7 +51,7 @@ class ThoughtFilter:
                 break
             if mark["end"] is None:
                 if not self._is_thought:
-                    self._open_code = open_code(self._open_code, mark[0])
+                    self._note_code(mark)
                 continue
             if self._open_code:
                 continue
@@ -62,7 +66,21 @@ class ThoughtFilter:
         if not self._is_thought:
             shown.append(text[start:end])
         self._held = text[end:]
+        self._has_begun = self._has_begun or end > 0
         return "".join(shown)
+
+    def _note_code(self, mark: regex.Match[str]) -> None:
+        """Note where code begins or ends.
+
+        A block begins with its line: a thought may name its backticks within one.
+        """
+        ticks = mark[0].lstrip("\n \t>")
+        if mark["line"]:
+            self._open_code = open_code(self._open_code, "\n")
+        elif not self._open_code and (self._has_begun or mark.start() > 0):
+            ticks = ticks[:2]
+        if ticks:
+            self._open_code = open_code(self._open_code, ticks)
 
     def flush(self) -> str:
         """Return what was held back; the message has ended."""

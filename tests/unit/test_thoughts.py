@@ -35,6 +35,7 @@ from memory.model import ThoughtFilter, without_thoughts
         # Backticks of a thought, and one that is no code.
         ("<think>I call `f`</think>Hello.", "Hello."),
         ("<think>```\nf()</think>Hello.", "Hello."),
+        ("No ```json, I think.\n</think>Hello.", "Hello."),
         ("It`s this.\n<think>hm</think>Hello.", "It`s this.\nHello."),
         ("a < b, <thinker>, think>",) * 2,
         ("", ""),
