@@ -26,11 +26,16 @@ RETURNING id, key, kind, content, channel, ts, batch;
 
 -- name: hide_rest
 -- Hide what is left of memories that have gone: clicks, which only repeat, move or remove what is
--- hidden, and, if memories were named, what an earlier key of theirs still says about the same thing.
+-- hidden, if no words are left, and, if memories were named, what an earlier key of theirs still says
+-- about the same thing.
 UPDATE statements SET forgotten_id = %(id)s, forgotten_at = now()
 WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
     AND NOT EXISTS (SELECT FROM store WHERE prefix = %(prefix)s AND store.key = statements.key)
-    AND (key = ANY(%(concerned)s) AND channel IS NULL AND evidence = ''
+    AND (key = ANY(%(concerned)s) AND NOT EXISTS (SELECT FROM statements AS words
+            WHERE words.team_id = %(team)s AND words.user_id = %(user)s
+                AND words.forgotten_id IS NULL AND words.key = statements.key
+                AND words.audience <> 'colleagues'
+                AND (words.channel IS NOT NULL OR words.evidence <> ''))
         OR act = 'say' AND (kind, subject) IN (
             SELECT hidden.kind, hidden.subject FROM statements AS hidden
             WHERE hidden.team_id = %(team)s AND hidden.user_id = %(user)s
