@@ -28,7 +28,7 @@ CHANGE_DESCRIPTION = (
 )
 _EVIDENCE = "The person's own words in this message that say so, verbatim."
 _ID = "For update and delete, from memory_search."
-_CONTENT = '{"kind": KIND, ...its fields}, for update those that change. Kinds:'
+_CONTENT = '{"kind": KIND, ...its fields, for update those that change}. Kinds:'
 _ABOUT_LIMIT = 80
 
 
