@@ -33,8 +33,8 @@ WHERE feedback.team_id = %(team)s AND feedback.user_id = %(user)s AND feedback.c
         OR says(concat_ws(' ', messages.question, messages.words, messages.reply), %(needles)s));
 
 -- name: delete_texts
--- Delete the texts of these messages and of requests to forget, which say it in words of their own, and
--- each text that names what is forgotten.
+-- Delete the texts of these messages and of requests to forget before the newest forgetting, which say
+-- it in words of their own, and each text that names what is forgotten.
 UPDATE messages
 SET question = CASE WHEN named.whole OR named.question THEN '' ELSE messages.question END,
     words = CASE WHEN named.whole OR named.words THEN '' ELSE messages.words END,
@@ -42,7 +42,9 @@ SET question = CASE WHEN named.whole OR named.question THEN '' ELSE messages.que
 FROM (
     SELECT id, (channel_id, ts) IN
             (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
-            OR removal_proposed AND formed_at IS NOT NULL AS whole,
+            OR removal_proposed AND formed_at IS NOT NULL AND begun_at < (
+                SELECT max(forgotten_at) FROM forgotten_sources
+                WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'forgetting') AS whole,
         says(question, %(needles)s) AS question, says(words, %(needles)s) AS words,
         says(COALESCE(reply, ''), %(needles)s) AS reply
     FROM messages

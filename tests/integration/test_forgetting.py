@@ -212,7 +212,7 @@ async def test_the_texts_it_was_said_in_are_gone_when_it_cannot_come_back(
 async def test_texts_that_name_it_are_gone(data: Data) -> None:
     """Questions, answers and comments that contain the subject are blank, and no others.
 
-    So is a request to forget something, which says it in other words.
+    So is a request to forget something, which says it in other words; one since then may be open.
     """
     ramen = data.remember("miso ramen", "1.1")
     await data.turn("1.2", "what shall I eat?", "How about Miso-Ramen?")
@@ -225,6 +225,7 @@ async def test_texts_that_name_it_are_gone(data: Data) -> None:
         "1.6", "forget that soup", "Press the button.", removal_proposed=True
     )
     await data.forget(ramen)
+    await data.turn("1.7", "forget my cat", "Press the button.", removal_proposed=True)
     await data.purge()
     assert data.texts() == {
         "1.2": ("what shall I eat?", "what shall I eat?", None),
@@ -232,6 +233,7 @@ async def test_texts_that_name_it_are_gone(data: Data) -> None:
         "1.4": ("", "", None),
         "1.5": ("what is ramen?", "what is ramen?", "A soup."),
         "1.6": ("", "", None),
+        "1.7": ("forget my cat", "forget my cat", "Press the button."),
     }
 
 
