@@ -13,7 +13,7 @@ from memory.model.code import open_code
 
 # A tag in code is quoted: an answer may explain it.
 _MARK = regex.compile(
-    r"(?P<line>\n[ \t>]*+)`*+(?=.)|`++(?=.)|<(?P<end>/?)think(?:ing)?>",
+    r"(?P<line>\n[ \t>]{0,12}+)`*+(?=.)|`++(?=.)|<(?P<end>/?)think(?:ing)?>",
     regex.IGNORECASE | regex.DOTALL,
 )
 
