@@ -219,8 +219,8 @@ class _Attempt:
         Raises `ReplyFailed` with `without_text` if nothing says any of it.
         """
         if self.toolbox is not None and not self.written.characters:
-            is_told = self.toolbox.answer is not None or self.toolbox.shows_something
-            if is_told:
+            says_all = self.calls > 0 and self.toolbox.answer is not None
+            if says_all or self.toolbox.shows_something:
                 return Reply(text="")
         return self.written.whole(without_text)
 

@@ -444,6 +444,16 @@ async def test_a_caller_of_ask_is_answered_although_nobody_can_agree(
     assert await answer(app.core, "MZ0001", "\x07") == say("en", "nothing_said")
 
 
+async def test_the_question_whether_to_remember_is_no_answer(make_app: MakeApp) -> None:
+    """A model that sends none has failed, although the person is shown that question."""
+    app = await make_app(consent="ask")
+    place = app.slack.place()
+    app.script("")
+    asked = await app.ask(place, "How high is Mount Fuji?")
+    texts = [one["text"] for one in app.shown(asked)]
+    assert texts == [say("en", "model_empty"), say("en", "consent_ask")]
+
+
 async def test_a_model_cannot_agree_for_a_person(make_app: MakeApp) -> None:
     """With KIOKU_CONSENT=ask, “turn memory on” asks them: their click is the consent."""
     app = await make_app(consent="ask")
