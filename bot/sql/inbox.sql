@@ -31,14 +31,19 @@ WHERE %(addressed)s OR is_followed(%(thread)s, %(user)s, %(ts)s, %(since)s)
 ON CONFLICT DO NOTHING;
 
 -- name: add_brought
--- Let a message wait as it is in an event that holds more than the one it was stored from: a run that
--- answers it loses it. One that was answered waits again, unless its question has the mark of what came
--- with it (`kept_question`).
+-- Let a message wait as it is in an event that holds files or words of others, which the one that it was
+-- stored from lacked: a run that answers it loses it. One that was answered waits again, unless its
+-- question has the marks of what came with it (`kept_question`).
 UPDATE messages
 SET message = %(message)s, status = 'waiting', token = NULL, ended_at = NULL
+FROM (
+    SELECT %(message)s->'files' <> '[]' AS files, %(message)s->'forwarded' <> '[]' AS forwarded
+) AS brought
 WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s AND changed_ts = ''
-    AND (status = 'waiting' AND message->'files' = '[]' AND message->'forwarded' = '[]'
-        OR status = 'answered' AND reply IS NOT NULL AND question !~ '\[(files|forwarded)\]$')
+    AND (status = 'waiting' AND (brought.files AND message->'files' = '[]'
+            OR brought.forwarded AND message->'forwarded' = '[]')
+        OR status = 'answered' AND reply IS NOT NULL AND (brought.files AND question !~ '\[files\]$'
+            OR brought.forwarded AND question !~ '\[forwarded\](\n\[files\])?$'))
 RETURNING id;
 
 -- name: take

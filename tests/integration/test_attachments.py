@@ -373,21 +373,28 @@ async def test_a_mention_that_came_without_its_file_is_answered_with_it(
 
 
 @pytest.mark.parametrize(
-    ("preview", "times_asked"),
+    ("preview", "names", "times_asked"),
     [
-        ({"is_msg_unfurl": True, "text": "The launch is on Friday"}, 2),
-        ({"title": "The launch is on Friday"}, 1),
+        ({"is_msg_unfurl": True, "text": "The launch is on Friday"}, [], 2),
+        ({"is_msg_unfurl": True, "text": "The launch is on Friday"}, ["cat.png"], 2),
+        ({"title": "The launch is on Friday"}, ["cat.png"], 1),
     ],
-    ids=["of a message", "of a page"],
+    ids=["of a message", "of a message, beside a file", "of a page"],
 )
 async def test_the_message_that_a_link_leads_to_is_read_once_slack_adds_it(
-    app: App, preview: dict[str, Any], times_asked: int
+    app: App, preview: dict[str, Any], names: list[str], times_asked: int
 ) -> None:
     """Slack adds it with an event of an edit, perhaps after the answer, and perhaps twice."""
     link = "https://acme.slack.com/archives/C0AAAAAAA/p1700000000000100"
-    message = await app.ask(app.slack.place(), f"What does <{link}> say?")
+    place = app.slack.place()
+    files = [uploaded(app, place, name, PNG) for name in names]
+    message = await sent(app, place, f"What does <{link}> say?", file_ids=files)
     event = changed(message, message.text)
-    event["event"]["message"]["attachments"] = [{"from_url": link, **preview}]
+    whole = posted(app, place, message.ts)
+    event["event"]["message"] |= {
+        "files": whole.get("files", []),
+        "attachments": [{"from_url": link, **preview}],
+    }
     for _ in range(2):
         await app.note(event)
         await app.answering.drain(message.thread)
