@@ -24,6 +24,7 @@ from memory.metrics import step
 from memory.postgres import (
     Connection,
     execute_statement,
+    fetch_row,
     load_statements,
     transaction,
     transaction_timeout,
@@ -108,9 +109,11 @@ async def add_brought(app: App, message: Message) -> None:
     scope = {THREAD_SETTING: message.thread}
     values = {**values_of(message), "message": message_body(message)}
     async with transaction(app.pool, scope) as connection:
-        added = await connection.execute(_SQL["add_brought"], values)
-        if added.rowcount:
-            await answer_at_once(connection, app.queue, message.thread)
+        row = await fetch_row(connection, _SQL["add_brought"], values)
+        if row is None:
+            return
+        await answer_at_once(connection, app.queue, message.thread)
+        if row["is_taken"]:
             await app.queue.abort(connection, [message.thread])
 
 

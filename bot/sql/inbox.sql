@@ -34,17 +34,23 @@ ON CONFLICT DO NOTHING;
 -- Let a message wait as it is in an event that holds files or words of others, which the one that it was
 -- stored from lacked: a run that answers it loses it. One that was answered waits again, unless its
 -- question has the marks of what came with it (`kept_question`).
+WITH old AS (
+    SELECT id, token IS NOT NULL AS is_taken
+    FROM messages, (
+        SELECT %(message)s->'files' <> '[]' AS files, %(message)s->'forwarded' <> '[]' AS forwarded
+    ) AS brought
+    WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s AND changed_ts = ''
+        AND (status = 'waiting' AND (brought.files AND message->'files' = '[]'
+                OR brought.forwarded AND message->'forwarded' = '[]')
+            OR status = 'answered' AND reply IS NOT NULL
+                AND (brought.files AND question !~ '\[files\]$'
+                    OR brought.forwarded AND question !~ '\[forwarded\](\n\[files\])?$'))
+    FOR UPDATE OF messages
+)
 UPDATE messages
 SET message = %(message)s, status = 'waiting', token = NULL, ended_at = NULL
-FROM (
-    SELECT %(message)s->'files' <> '[]' AS files, %(message)s->'forwarded' <> '[]' AS forwarded
-) AS brought
-WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s AND changed_ts = ''
-    AND (status = 'waiting' AND (brought.files AND message->'files' = '[]'
-            OR brought.forwarded AND message->'forwarded' = '[]')
-        OR status = 'answered' AND reply IS NOT NULL AND (brought.files AND question !~ '\[files\]$'
-            OR brought.forwarded AND question !~ '\[forwarded\](\n\[files\])?$'))
-RETURNING id;
+FROM old WHERE messages.id = old.id
+RETURNING is_taken;
 
 -- name: take
 -- Take the oldest message of a thread that is still to be answered. If another run had it and did

@@ -362,8 +362,16 @@ async def test_a_mention_that_came_without_its_file_is_answered_with_it(
         await app.answering.drain(message.thread)
         assert len(app.replies(message)) == 1
     asked = len(app.requests())
-    for _ in range(2):
+    app.rows(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, status)"
+        " VALUES ('replies', 'answer', %s, 'doing')",
+        message.thread,
+    )
+    for again in (False, True):
         assert await app.deliver(whole) == 200
+        ended = app.rows("SELECT id FROM procrastinate_jobs WHERE abort_requested")
+        # A job that answers another message of the thread goes on.
+        assert len(ended) == (meanwhile == "is begun" and not again)
         if run is not None:
             assert isinstance(await run.read_interruption(), Superseded)
         await app.answering.drain(message.thread)
