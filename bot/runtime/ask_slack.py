@@ -6,7 +6,13 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.config import Settings
 from bot.runtime.problems import TOKENS, Problem, slack_unreachable, token
-from bot.slack.client import SLACK_FAULTS, SlackClient, error_code, is_passing
+from bot.slack.client import (
+    SLACK_FAULTS,
+    SlackClient,
+    error_code,
+    error_name,
+    is_passing,
+)
 
 _REFUSED = {
     "access_denied": "Socket Mode is off: turn it on in your app's Socket Mode page.",
@@ -32,6 +38,10 @@ async def ask_slack(settings: Settings, name: str, method: str) -> AsyncSlackRes
         return await client.api_call(method)
     except SLACK_FAULTS as error:
         if is_passing(error):
+            if told := error_name(error):
+                raise Problem(
+                    f"Slack cannot serve {name} now ({told}): try again later."
+                ) from None
             raise slack_unreachable(settings.slack_api_url) from None
         code = error_code(error)
         sentence = _REFUSED.get(code, _REFUSED[""])

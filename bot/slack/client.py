@@ -160,14 +160,9 @@ def error_code(error: BaseException) -> str:
     """Return Slack's error name, or ``""`` if the call may have been carried out."""
     if not isinstance(error, SlackApiError):
         return ""
-    # An answer of slack_sdk, one of aiohttp, or what an answer would hold.
     response = error.response
     status = getattr(response, "status_code", getattr(response, "status", 200))
-    answer = getattr(response, "data", response)
-    name = ""
-    # A proxy's error page is text, or empty.
-    if isinstance(answer, Mapping):
-        name = str(answer.get("error") or "")
+    name = error_name(error)
     if status == 429 or name in (RATE_LIMITED, "rate_limited"):
         return RATE_LIMITED
     if status >= 500 or name in _PASSING:
@@ -175,9 +170,21 @@ def error_code(error: BaseException) -> str:
     return name
 
 
+def error_name(error: BaseException) -> str:
+    """Return what Slack calls an error, also one that passes; ``""`` if Slack did not say."""
+    if not isinstance(error, SlackApiError):
+        return ""
+    # An answer of slack_sdk, one of aiohttp, or what an answer would hold.
+    answer = getattr(error.response, "data", error.response)
+    # A proxy's error page is text, or empty.
+    if isinstance(answer, Mapping):
+        return str(answer.get("error") or "")
+    return ""
+
+
 def slack_fault(error: BaseException) -> str:
     """Describe a failed call for the log: by Slack's name of the error, else by its type."""
-    return error_code(error) or fault(error)
+    return error_code(error) or error_name(error) or fault(error)
 
 
 def is_passing(error: BaseException) -> bool:

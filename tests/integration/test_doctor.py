@@ -384,6 +384,12 @@ async def test_faults_are_not_taken_for_a_wrong_token(
     assert said.startswith(
         f"✗ Slack does not answer at {slack.url}/api/: check the network"
     )
+    slack.call("/_playground/faults", method="DELETE")
+    moved = {"method": "auth.test", "error": "team_added_to_org", "times": 9}
+    slack.call("/_playground/faults", moved)
+    assert await set_up.check("Bot token") == (
+        "✗ Slack cannot serve SLACK_BOT_TOKEN now (team_added_to_org): try again later."
+    )
     slack.call(
         "/_playground/faults",
         {"method": "apps.connections.open", "error": "missing_scope"},
