@@ -13,7 +13,6 @@ from datetime import timedelta
 from typing import TypeAlias, assert_never
 
 from pydantic import BaseModel
-from slack_sdk.errors import SlackApiError
 
 from bot.access import admit
 from bot.app import App
@@ -36,7 +35,7 @@ from bot.memories.shaping import find_shaping
 from bot.memories.switches import change_settings, switch
 from bot.notices import update_notices
 from bot.people import read_settings
-from bot.slack.client import error_code
+from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.messages import is_direct
 from bot.ui import forms
 from bot.ui.acts import (
@@ -546,10 +545,10 @@ async def _turn_off_here(app: App, click: Click) -> Done:
     if is_direct(channel):
         try:
             await look_up_kind(app, click.person.team_id, channel)
-        except SlackApiError as error:
-            if error_code(error) != "channel_not_found":
-                raise
-            return click.say("off_not_here")
+        except SLACK_FAULTS as error:
+            # While Slack does not say, it is switched off in any case.
+            if error_code(error) == "channel_not_found":
+                return click.say("off_not_here")
     return await switch(app, click, Switch(to="off", scope=channel))
 
 

@@ -419,18 +419,23 @@ async def test_incognito_holds_in_its_conversation_until_it_is_switched_on(
     "conversations.info: channel_not_found",
     because="the app is in no direct message between two people",
 )
+@pytest.mark.parametrize("is_slack_away", [False, True])
 async def test_incognito_between_two_people_is_not_said_to_hold_with_the_app(
-    ann: SlackPerson,
+    ann: SlackPerson, is_slack_away: bool
 ) -> None:
-    """The playground has no such conversation, so the command is given to what answers it."""
+    """The playground has no such conversation, so the command is given to what answers it.
+
+    While Slack does not tell where the app is, memory is switched off.
+    """
+    if is_slack_away:
+        ann.app.slack.fault("conversations.info", error="internal_error")
     localizer = await ann.app.core.people.localizer(ann.person)
     place = CommandPlace(channel="D0123456789")
     click = Click(person=ann.person, localizer=localizer, place=place)
     done = await memories_typed(ann.app.core, click, "incognito")
-    assert done == Done(line=ann.sentence("off_not_here"))
-    assert (
-        ann.app.rows("SELECT scope FROM memory_off WHERE user_id = %s", ann.user) == []
-    )
+    assert (done == Done(line=ann.sentence("off_not_here"))) is not is_slack_away
+    switches = ann.app.rows("SELECT scope FROM memory_off WHERE user_id = %s", ann.user)
+    assert [one["scope"] for one in switches] == [place.channel] * is_slack_away
 
 
 @pytest.mark.parametrize("typed", ["/memories ramen", "/memories", "/forget"])
