@@ -13,7 +13,7 @@ from collections.abc import Collection
 import regex
 
 from bot.slack.names import UNKNOWN_CHANNEL, UNKNOWN_GROUP, UNKNOWN_PERSON
-from memory.model import References, names_pattern, open_code
+from memory.model import References, names_pattern
 
 # `LinkFilter` puts a space between "<" and what follows it. An end of line is no such space: "<" is
 # shown before the next line comes.
@@ -22,7 +22,7 @@ _ID = (
     rf"{_BEGIN}(?P<sign>[@#]|!\s?subteam\^)?(?<![A-Za-z0-9_])(?P<id>[A-Z][A-Z0-9]++)(?![a-z_])"
     r"(?:\|[^<>\n]{0,80}>)?>?"
 )
-_CODE = r"(?P<code>`+|\n)"
+_CODE = r"(?P<ticks>`+)|(?P<line>\n)"
 # An id of the form that Slack's have, and what stands for an unknown one.
 _MADE_ID = regex.compile(r"[CGSUW](?=[A-Z]*\d)[A-Z0-9]{7,20}")
 _UNKNOWN = {"C": UNKNOWN_CHANNEL, "G": UNKNOWN_CHANNEL, "S": UNKNOWN_GROUP}
@@ -93,13 +93,22 @@ class AnswerNames:
         return str(shown)[len(before) :]
 
     def _shown(self, match: regex.Match[str]) -> str:
-        if match["code"]:
-            self._open_code = open_code(self._open_code, match["code"])
+        if match["ticks"]:
+            self._note_ticks(match["ticks"])
+        elif match["line"] and len(self._open_code) < 3:
+            # A span of code ends with its line, a block does not.
+            self._open_code = ""
         name = self._name_of(match)
         reference = self._by_name.get(name)
         if reference in self._mentioned and not self._open_code:
             return str(reference)
         return name
+
+    def _note_ticks(self, ticks: str) -> None:
+        if not self._open_code:
+            self._open_code = ticks
+        elif len(ticks) >= len(self._open_code):
+            self._open_code = ""
 
     def _name_of(self, match: regex.Match[str]) -> str:
         """Return the name that stands for what was found; backticks and ends of lines stay."""

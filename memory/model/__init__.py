@@ -4,7 +4,6 @@ from memory.model.errors import (
     DatabaseNotReady as DatabaseNotReady,
     WordsUnreadable as WordsUnreadable,
 )
-from memory.model.code import open_code as open_code
 from memory.model.custom_schemas import checked_schemas as checked_schemas
 from memory.model.dates import (
     Until as Until,

@@ -9,13 +9,8 @@ from __future__ import annotations
 
 import regex
 
-from memory.model.code import open_code
-
-# A tag in code is quoted: an answer may explain it.
-_MARK = regex.compile(
-    r"(?P<line>\n[ \t>]{0,12}+)`*+(?=.)|`++(?=.)|<(?P<end>/?)think(?:ing)?>",
-    regex.IGNORECASE | regex.DOTALL,
-)
+# A tag behind a backtick is quoted: an answer may explain what the tag is.
+_TAG = regex.compile(r"(?<!`)<(?P<end>/?)think(?:ing)?>", regex.IGNORECASE)
 
 
 class ThoughtFilter:
@@ -34,53 +29,34 @@ class ThoughtFilter:
         self.restarts = False
         """Whether all that was passed on before the newest piece was a thought."""
         self._held = ""
-        self._open_code = ""
-        self._has_begun = False
+        # The character before what is held: a quoted tag does not count.
+        self._before = ""
         self._is_thought = False
 
     def feed(self, piece: str) -> str:
         """Take a piece of the message; return what can be shown now."""
         self.restarts = False
-        text = self._held + piece
-        start = 0
+        text = self._before + self._held + piece
+        start = len(self._before)
         end = len(text)
         shown: list[str] = []
-        for mark in _MARK.finditer(text, partial=True):
-            if mark.partial:
-                end = mark.start()
+        for tag in _TAG.finditer(text, start, partial=True):
+            if tag.partial:
+                end = tag.start()
                 break
-            if mark["end"] is None:
-                if not self._is_thought:
-                    self._note_code(mark)
-                continue
-            if self._open_code:
-                continue
-            is_end = bool(mark["end"])
+            is_end = bool(tag["end"])
             if not self._is_thought:
-                shown.append(text[start : mark.start()])
+                shown.append(text[start : tag.start()])
             if is_end and not self._is_thought:
                 shown.clear()
                 self.restarts = True
             self._is_thought = not is_end
-            start = mark.end()
+            start = tag.end()
         if not self._is_thought:
             shown.append(text[start:end])
+        self._before = text[max(end - 1, 0) : end]
         self._held = text[end:]
-        self._has_begun = self._has_begun or end > 0
         return "".join(shown)
-
-    def _note_code(self, mark: regex.Match[str]) -> None:
-        """Note where code begins or ends.
-
-        A block begins with its line: a thought may name its backticks within one.
-        """
-        ticks = mark[0].lstrip("\n \t>")
-        if mark["line"]:
-            self._open_code = open_code(self._open_code, "\n")
-        elif not self._open_code and (self._has_begun or mark.start() > 0):
-            ticks = ticks[:2]
-        if ticks:
-            self._open_code = open_code(self._open_code, ticks)
 
     def flush(self) -> str:
         """Return what was held back; the message has ended."""

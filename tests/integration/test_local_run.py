@@ -298,7 +298,7 @@ def test_a_real_key_after_the_stand_in_keeps_the_memories(
         wait_until(lambda: foods(tmp_path) == ["ラーメン"])
         assert kioku.stop(signal.SIGINT).code == 0
     key = {
-        "OPENAI_API_KEY": "a key",
+        "OPENAI_API_KEY": "a-key",
         "OPENAI_BASE_URL": stand_in.openai_base_url,
         "KIOKU_MEMORY_MODEL": "kioku-stand-in",
     }

@@ -30,13 +30,6 @@ from memory.model import ThoughtFilter, without_thoughts
         ("hm</think>Hello.<think>hm</think> Bye.", "Hello. Bye."),
         # An answer about the tag.
         ("Put `<think>` before it, `</think>` after it.",) * 2,
-        ('Take `text.split("</think>")[-1]`.',) * 2,
-        ('```\nre.sub("<think>.*?</think>", "", text)\n```\nDone.',) * 2,
-        # Backticks of a thought, and one that is no code.
-        ("<think>I call `f`</think>Hello.", "Hello."),
-        ("<think>```\nf()</think>Hello.", "Hello."),
-        ("No ```json, I think.\n</think>Hello.", "Hello."),
-        ("It`s this.\n<think>hm</think>Hello.", "It`s this.\nHello."),
         ("a < b, <thinker>, think>",) * 2,
         ("", ""),
     ],
@@ -54,7 +47,6 @@ TOKENS = [
     "<",
     "</",
     "`",
-    "```",
     " ",
     "\n",
     "Hi.",
