@@ -168,7 +168,7 @@ class _Completion:
             self._calls.append(kept)
         kept["id"] = kept["id"] or _string(call, "id")
         kept["name"] += name
-        kept["arguments"] += _string(function, "arguments")
+        kept["arguments"] += _arguments(function)
 
     def end(self) -> Iterator[Json]:
         """Yield the whole items and the last event; nothing if the stream broke off."""
@@ -201,16 +201,22 @@ class _Completion:
         return items
 
 
+def _arguments(function: Json) -> str:
+    """Return the arguments of a call, or a piece of them; TGI writes them as an object."""
+    arguments = function.get("arguments")
+    if isinstance(arguments, dict):
+        return json.dumps(arguments)
+    return _string(function, "arguments")
+
+
 def _string(given: Json, name: str) -> str:
     """Return a text field, or "" if it is missing. Raises `ReplyFailed` for another type.
 
-    Mistral's models that think write it in parts, and TGI writes arguments as an object.
+    Mistral's models that think write it in parts.
     """
     value = given.get(name)
     if value is None:
         return ""
-    if isinstance(value, dict):
-        return json.dumps(value)
     if isinstance(value, list):
         return "".join(_string(part, "text") for part in objects(value))
     if not isinstance(value, str):
