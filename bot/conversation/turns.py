@@ -7,7 +7,7 @@ another. The end is one transaction. All are in the scope of the person and the 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -242,6 +242,7 @@ async def end_turn(
     reply: str | None,
     removal_proposed: bool = False,
     noticed: bool = False,
+    credentials: Iterable[Credential] = (),
 ) -> None:
     """End the turn and its message, and schedule formation if there are words to form.
 
@@ -250,14 +251,15 @@ async def end_turn(
     now.
 
     This is one transaction. Raises `Superseded` if the message is no longer this run's.
-    The reply is stored without credentials. It is not stored if the person forgot the message
-    before the turn began, or anything since, which it may repeat. The words of a message that was
-    forgotten during its turn are blanked.
+    The reply is stored without credentials, also those that it repeats from the message or from
+    `credentials`. It is not stored if the person forgot the message before the turn began, or
+    anything since, which it may repeat. The words of a message that was forgotten during its turn
+    are blanked.
     """
     message = turn.message
     person = turn.view.person
     is_answer = reply is not None
-    [redacted] = redact_texts(reply or "", known=turn.removed)
+    [redacted] = redact_texts(reply or "", known=[*turn.removed, *credentials])
     kept_reply = None
     if is_answer and turn.is_kept:
         kept_reply = redacted.text

@@ -61,6 +61,7 @@ from bot.types import (
     TaskState,
 )
 from memory import Person
+from memory.credentials import redact_texts
 from memory.metrics import count_tokens, step, step_ended
 from memory.model import Json, ThoughtFilter
 
@@ -274,10 +275,9 @@ class _Attempt:
     async def _searched(self, identity: str, arguments: str) -> str:
         written = self.written
         # The search may open an address in its query, and that can carry what the model knows.
-        asked = query_in(arguments)
-        line = written.line(
-            await asyncio.to_thread(self.prompt.without_credentials, asked)
-        )
+        known = await asyncio.to_thread(lambda: self.prompt.credentials)
+        [redacted] = redact_texts(query_in(arguments), known=known)
+        line = written.line(redacted.text)
         shown = line[:QUERY_CHARACTERS].strip()
         task = Task(id=identity, name=WEB_SEARCH, state="in_progress", detail=shown)
         await written.sink.task(task)

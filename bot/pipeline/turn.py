@@ -40,6 +40,7 @@ from bot.ui.blocks import one_line, reply_text, with_notes
 from bot.ui.kept_lines import quote
 from bot.ui.panel import Done
 from memory import DM, Memory, Person, recall_memories
+from memory.credentials import Credential
 from memory.metrics import step_ended
 from memory.model import KEPT_KIND, texts
 from memory.recall import Recalled
@@ -116,8 +117,9 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
     # Kept lines may be taken back, so no answer that repeats one is stored.
     if quoted_in(result.prompt.kept, result.prompt.question, text):
         text = KEPT_ANSWER
+    credentials: Sequence[Credential] = ()
     if result.prompt.files:
-        text = await asyncio.to_thread(result.prompt.without_credentials, text)
+        credentials = await asyncio.to_thread(lambda: result.prompt.credentials)
     await end_turn(
         app,
         turn,
@@ -125,6 +127,7 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
         reply=None if result.outcome == "failed" else text,
         removal_proposed=result.tools.removal_proposed,
         noticed=result.tools.noticed,
+        credentials=credentials,
     )
     return Answered(result.outcome, sink.text)
 
