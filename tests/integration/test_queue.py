@@ -451,7 +451,6 @@ async def test_periodic_work_goes_on_after_a_process_died_in_it(
     database: str, pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next run waits already, for the lock of the one that died, whose work it does."""
-    monkeypatch.setattr("bot.queue.recovery.STALLED_SECONDS", 0.0)
     begun: list[str] = []
 
     async def work() -> None:
@@ -462,7 +461,9 @@ async def test_periodic_work_goes_on_after_a_process_died_in_it(
     await task.defer_async(timestamp=1)
     leave_to_the_dead(database)
     await task.defer_async(timestamp=2)
-    await recover_jobs(queue.app, pool)
+    with monkeypatch.context() as at_once:
+        at_once.setattr("bot.queue.recovery.STALLED_SECONDS", 0.0)
+        await recover_jobs(queue.app, pool)
     queue.start(replies=1, background=1)
     await until(lambda: jobs(database) == [])
     assert begun == ["work"]
