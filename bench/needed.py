@@ -37,7 +37,7 @@ _TEAM = "TBENCH"
 _STORE = "INSERT INTO store (prefix, key, value) VALUES (%s, %s, %s)"
 _VECTOR = (
     "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
-    " VALUES (%s, %s, 'content', %s::real[]::vector)"
+    " VALUES (%s, %s, 'content', %s::real[]::halfvec)"
 )
 
 

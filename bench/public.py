@@ -50,7 +50,7 @@ _FIRST = (5, 10)
 _STORE = "INSERT INTO store (prefix, key, value) VALUES (%s, %s, %s)"
 _VECTOR = (
     "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
-    " VALUES (%s, %s, 'content', %s::real[]::vector)"
+    " VALUES (%s, %s, 'content', %s::real[]::halfvec)"
 )
 
 Memories: TypeAlias = list[tuple[str, str]]

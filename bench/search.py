@@ -44,13 +44,13 @@ WITH added AS (INSERT INTO store (prefix, key, value) SELECT 'chat.TBENCH.' || C
     jsonb_build_object('fact', 'something they said'))
     FROM generate_series(%s::int, %s::int) AS n RETURNING prefix, key)
 INSERT INTO store_vectors (prefix, key, field_name, embedding) SELECT prefix, key, 'content',
-    (SELECT array_agg(random() - 0.5) FROM generate_series(1, 256) WHERE key <> '')::vector
+    (SELECT array_agg(random() - 0.5) FROM generate_series(1, 256) WHERE key <> '')::halfvec
 FROM added
 """
 # The table, the index and the statement of mem0ai 2.2.1, with the same memories.
 _LOAD_MEM0 = """
 DROP TABLE IF EXISTS mem0;
-CREATE TABLE mem0 AS SELECT key::uuid AS id, embedding AS vector, jsonb_build_object('data',
+CREATE TABLE mem0 AS SELECT key::uuid AS id, embedding::vector AS vector, jsonb_build_object('data',
     'something', 'user_id', split_part(prefix, '.', 3)) AS payload FROM store_vectors;
 ALTER TABLE mem0 ADD PRIMARY KEY (id);
 CREATE INDEX mem0_vector_idx ON mem0 USING hnsw (vector vector_cosine_ops);
@@ -61,7 +61,7 @@ _MEM0 = (
 )
 _NEAREST = (
     "SELECT key FROM store_vectors WHERE prefix = %s"
-    " ORDER BY embedding <=> %s::vector LIMIT %s"
+    " ORDER BY embedding <=> %s::halfvec LIMIT %s"
 )
 
 

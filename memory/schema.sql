@@ -53,8 +53,9 @@ CREATE POLICY kept_for_conversation ON store_vectors FOR SELECT
     USING (team_id = current_setting('kioku.team', true)
         AND kept_in = ANY (string_to_array(current_setting('kioku.kept', true), ',')));
 CREATE INDEX store_vectors_kept ON store_vectors (team_id, kept_in) WHERE kept_in IS NOT NULL;
--- A vector of 1,536 dimensions takes 6 kB and fits into a page with its row. PostgreSQL would move
--- values of 2 kB or more out of the row, which costs a search four more reads for each vector.
+-- A vector of half precision and 3,072 dimensions takes 6 kB and fits into a page with its row.
+-- PostgreSQL would move values of 2 kB or more out of the row, which costs a search more reads for
+-- each vector.
 ALTER TABLE store_vectors SET (toast_tuple_target = 8160);
 -- One statement deletes the vectors of all deleted rows; LangGraph's foreign key needs one per row.
 ALTER TABLE store_vectors DROP CONSTRAINT store_vectors_prefix_key_fkey;

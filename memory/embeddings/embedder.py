@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import re
-from array import array
 from collections.abc import Sequence
 
 import openai
@@ -26,6 +24,7 @@ _ABOUT_TEXTS = re.compile(
 # The client raises a plain ValueError for a response without vectors, and the others for one of
 # another form, which it does not check.
 _NO_ANSWER = (openai.OpenAIError, ValueError, TypeError, AttributeError)
+_LARGEST = 65_504  # of half precision
 _KNOWN_DIMENSIONS = {
     "text-embedding-3-small": 1536,
     "text-embedding-3-large": 3072,
@@ -113,21 +112,22 @@ def _index(item: object) -> int:
     return getattr(item, "index", None) or 0
 
 
-class _NotFinite(ValueError):
-    """A vector that a server sent holds null or NaN, which PostgreSQL refuses."""
+class _NotStorable(ValueError):
+    """A vector that a server sent holds null, NaN or a number that is too large to store."""
 
 
 def _numbers(vector: object) -> list[float]:
-    """Return a vector of 32-bit numbers; raises `_NotFinite`, or TypeError if it is no list."""
+    """Return a vector as it came; raises `_NotStorable`, or TypeError if it is no list."""
     if not isinstance(vector, list):
         raise TypeError("A vector is a list.")
     try:
-        numbers = array("f", vector)
+        # NaN is not less than anything.
+        is_storable = all(abs(number) <= _LARGEST for number in vector)
     except TypeError:
-        raise _NotFinite("A vector has numbers only.") from None
-    if not math.isfinite(sum(numbers)):
-        raise _NotFinite("A vector has finite numbers.")
-    return numbers.tolist()
+        raise _NotStorable("A vector has numbers only.") from None
+    if not is_storable:
+        raise _NotStorable(f"A vector has finite numbers, of at most {_LARGEST}.")
+    return vector
 
 
 def _is_about_texts(fault: BaseException | None) -> bool:
@@ -136,7 +136,7 @@ def _is_about_texts(fault: BaseException | None) -> bool:
     They are too many or too long, or the model computed NaN, which it does for some texts.
     """
     if not isinstance(fault, openai.APIStatusError):
-        return isinstance(fault, _NotFinite)
+        return isinstance(fault, _NotStorable)
     if fault.status_code == 500:
         return bool(_ABOUT_TEXTS.search(fault.message))
     return fault.status_code in _REFUSALS
@@ -172,5 +172,5 @@ async def embedding_space(client: openai.AsyncOpenAI, model: str) -> EmbeddingSp
 
 def literal(vector: Sequence[float]) -> str:
     """Return pgvector's text form of a vector."""
-    numbers = ",".join(f"{number:.9g}" for number in vector)  # exact for 32 bits
+    numbers = ",".join(f"{number:.5g}" for number in vector)  # 16 bits hold no more
     return f"[{numbers}]"

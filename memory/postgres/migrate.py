@@ -185,7 +185,7 @@ def _create_langgraph_store(
     index: PostgresIndexConfig = {
         "dims": space.dimensions,
         "embed": lambda texts: [[0.0] * space.dimensions for _ in texts],
-        "ann_index_config": {"kind": "flat"},
+        "ann_index_config": {"kind": "flat", "vector_type": "halfvec"},
     }
     PostgresStore(connection, index=index).setup()
 
@@ -212,7 +212,7 @@ def _record_embedding_space(
 def vectors_of(space: EmbeddingSpace) -> sql.Composed:
     """Return the statement that makes the table of vectors, which is empty, one of `space`."""
     size = sql.Literal(space.dimensions)
-    return sql.SQL("ALTER TABLE store_vectors ALTER embedding TYPE vector({})").format(
+    return sql.SQL("ALTER TABLE store_vectors ALTER embedding TYPE halfvec({})").format(
         size
     )
 

@@ -18,6 +18,8 @@ from memory.model.errors import DatabaseNotReady
 
 # The first with options of a granted role: GRANT … WITH INHERIT FALSE, SET TRUE.
 _OLDEST = 16
+# The first with vectors of half precision.
+_OLDEST_PGVECTOR = (0, 7)
 
 _LOOK: LiteralString = """
 SELECT
@@ -30,7 +32,8 @@ SELECT
         ORDER BY nspname <> current_schema() LIMIT 1) AS migrated,
     (SELECT nspname FROM pg_extension JOIN pg_namespace AS place ON place.oid = extnamespace
         WHERE extname = 'vector') AS vector,
-    EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector') AS vector_available
+    (SELECT COALESCE(installed_version, default_version) FROM pg_available_extensions
+        WHERE name = 'vector') AS vector_version
 """
 _CREATES: LiteralString = "SELECT has_schema_privilege(%s, 'CREATE') AS allowed"
 
@@ -80,11 +83,7 @@ def look(connection: Connection[DictRow]) -> Surroundings:
             "No schema of the search_path exists: create one with"
             f' `CREATE SCHEMA "{user}" AUTHORIZATION "{user}"`.'
         )
-    if not (found["vector"] or found["vector_available"]):
-        raise DatabaseNotReady(
-            "This PostgreSQL lacks the extension pgvector: install it, or use a PostgreSQL that"
-            " brings it."
-        )
+    _check_pgvector(found["vector_version"])
     [creates] = connection.execute(_CREATES, (schema,)).fetchall()
     if not creates["allowed"]:
         raise DatabaseNotReady(
@@ -99,6 +98,21 @@ def look(connection: Connection[DictRow]) -> Surroundings:
         vector_schema=found["vector"] or schema,
         has_vector=found["vector"] is not None,
     )
+
+
+def _check_pgvector(version: str | None) -> None:
+    """Raise `DatabaseNotReady` if pgvector is missing or too old."""
+    if version is None:
+        raise DatabaseNotReady(
+            "This PostgreSQL lacks the extension pgvector: install it, or use a PostgreSQL that"
+            " brings it."
+        )
+    major, minor = version.split(".")[:2]
+    if (int(major), int(minor)) < _OLDEST_PGVECTOR:
+        raise DatabaseNotReady(
+            f"The extension pgvector is {version} here: Kioku needs 0.7 or newer. Install a newer"
+            " one, and run `ALTER EXTENSION vector UPDATE` in the database as a superuser."
+        )
 
 
 @contextmanager

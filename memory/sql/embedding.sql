@@ -16,7 +16,7 @@ LIMIT %(limit)s;
 INSERT INTO store_vectors (prefix, key, field_name, embedding, created_at, updated_at)
 SELECT store.prefix, store.key, 'content', made.embedding, store.updated_at, store.updated_at
 FROM unnest(%(prefixes)s::text[], %(keys)s::text[], %(times)s::timestamptz[],
-    %(vectors)s::text[]::vector[]) AS made (prefix, key, updated_at, embedding)
+    %(vectors)s::text[]::halfvec[]) AS made (prefix, key, updated_at, embedding)
 JOIN store USING (prefix, key, updated_at)
 WHERE (SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)
 FOR KEY SHARE OF store

@@ -21,7 +21,7 @@ LIMIT %(most)s;
 -- The lines nearest to a vector, by exact distance; with `decisions`, only decisions that none has
 -- replaced. No rows if the stored vectors are of another model, or there are none yet.
 SELECT prefix, key, value, created_at, updated_at, expires_at, is_replaced FROM (
-    SELECT store.*, made.embedding <=> %(vector)s::vector AS distance, store.key IN (
+    SELECT store.*, made.embedding <=> %(vector)s::halfvec AS distance, store.key IN (
             SELECT newer.value->'content'->>'replaces' FROM store AS newer
             WHERE newer.team_id = %(team)s AND newer.kept_in = ANY(%(channels)s)
                 AND (newer.expires_at IS NULL OR newer.expires_at > now())

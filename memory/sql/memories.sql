@@ -57,7 +57,7 @@ SELECT count(*) > %(limit)s AS is_large FROM (
 SELECT store.prefix, key, store.value, store.created_at, store.updated_at, store.expires_at,
     nearest.distance,
     dense_rank() OVER (PARTITION BY said.place ORDER BY nearest.distance, key) AS rank
-FROM unnest(%(vectors)s::text[]::vector[]) WITH ORDINALITY AS said (vector, place)
+FROM unnest(%(vectors)s::text[]::halfvec[]) WITH ORDINALITY AS said (vector, place)
 CROSS JOIN LATERAL (
     SELECT key, min(near.distance) AS distance FROM (
         SELECT key, embedding <=> said.vector AS distance FROM store_vectors

@@ -208,6 +208,11 @@ def refused(why: str, how: str, *statements: str, **more: Any) -> Any:
             "", LENT,
         ),
         refused(
+            "The extension pgvector is 0.6.2 here: Kioku needs 0.7 or newer.",
+            "", VECTOR, LENT, "UPDATE pg_extension SET extversion = '0.6.2'"
+            " WHERE extname = 'vector'",
+        ),
+        refused(
             "Another installation in this PostgreSQL server has created Kioku's roles: run"
             ' `GRANT kioku_app, kioku_queue TO "{user}" WITH ADMIN OPTION`',
             "", VECTOR,

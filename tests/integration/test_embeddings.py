@@ -269,7 +269,7 @@ async def test_an_answer_without_vectors_is_no_answer(answer: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize(
-    "number", [None, math.nan, math.inf, "1", [1.0], 1e300], ids=str
+    "number", [None, math.nan, math.inf, "1", [1.0], 1e300, 65_536.0], ids=str
 )
 async def test_a_vector_with_anything_but_numbers_is_none(number: object) -> None:
     """A server that writes null, or NaN, counts as away: PostgreSQL would refuse the vector."""

@@ -27,7 +27,7 @@ async def test_embeddings_that_are_down_are_told(
         " now() - make_interval(secs => 0.001 * (600 - i))"
         " FROM generate_series(1, 600) i RETURNING prefix, key)"
         " INSERT INTO store_vectors (prefix, key, field_name, embedding)"
-        " SELECT prefix, key, 'content', array_fill(1, ARRAY[256])::vector FROM made",
+        " SELECT prefix, key, 'content', array_fill(1, ARRAY[256])::halfvec FROM made",
         told.person.namespace("dm").prefix,
     )
     app.stand_in.call(
