@@ -20,17 +20,18 @@ ALTER TABLE store
     -- the conversation that the row is kept for, from the audience 'kept:CHANNEL'
     ADD COLUMN kept_in text GENERATED ALWAYS AS (substring(prefix from '[.]kept:([A-Z0-9]+)$')) STORED;
 ALTER TABLE store ENABLE ROW LEVEL SECURITY;
+-- PostgreSQL evaluates a subquery once for a statement, and a function alone once for each row.
 CREATE POLICY own_memories ON store
-    USING (team_id = current_setting('kioku.team', true)
-        AND user_id = current_setting('kioku.user', true));
+    USING (team_id = (SELECT current_setting('kioku.team', true))
+        AND user_id = (SELECT current_setting('kioku.user', true)));
 -- What the person of the same workspace in kioku.colleague shows to colleagues.
 CREATE POLICY card_of_colleague ON store FOR SELECT
-    USING (team_id = current_setting('kioku.team', true)
-        AND user_id = current_setting('kioku.colleague', true)
+    USING (team_id = (SELECT current_setting('kioku.team', true))
+        AND user_id = (SELECT current_setting('kioku.colleague', true))
         AND split_part(prefix, '.', 4) = 'colleagues');
 -- What anybody in the same workspace keeps for the conversations (comma-separated) in kioku.kept.
 CREATE POLICY kept_for_conversation ON store FOR SELECT
-    USING (team_id = current_setting('kioku.team', true)
+    USING (team_id = (SELECT current_setting('kioku.team', true))
         AND kept_in = ANY (string_to_array(current_setting('kioku.kept', true), ',')));
 CREATE INDEX store_kept ON store (team_id, kept_in, created_at) WHERE kept_in IS NOT NULL;
 -- Python has no date below year 1: one such row would end every read of its person's rows.
@@ -47,10 +48,10 @@ ALTER TABLE store_vectors
     ADD COLUMN kept_in text GENERATED ALWAYS AS (substring(prefix from '[.]kept:([A-Z0-9]+)$')) STORED;
 ALTER TABLE store_vectors ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_vectors ON store_vectors
-    USING (team_id = current_setting('kioku.team', true)
-        AND user_id = current_setting('kioku.user', true));
+    USING (team_id = (SELECT current_setting('kioku.team', true))
+        AND user_id = (SELECT current_setting('kioku.user', true)));
 CREATE POLICY kept_for_conversation ON store_vectors FOR SELECT
-    USING (team_id = current_setting('kioku.team', true)
+    USING (team_id = (SELECT current_setting('kioku.team', true))
         AND kept_in = ANY (string_to_array(current_setting('kioku.kept', true), ',')));
 CREATE INDEX store_vectors_kept ON store_vectors (team_id, kept_in) WHERE kept_in IS NOT NULL;
 -- A vector of half precision and 3,072 dimensions takes 6 kB and fits into a page with its row.
@@ -125,9 +126,9 @@ CREATE INDEX statements_until ON statements (until) WHERE until IS NOT NULL;
 CREATE INDEX statements_forgotten ON statements (forgotten_at) WHERE forgotten_id IS NOT NULL;
 ALTER TABLE statements ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_statements ON statements
-    USING (team_id = current_setting('kioku.team', true)
-        AND user_id = current_setting('kioku.user', true)
-        AND (forgotten_id IS NULL OR current_setting('kioku.forgotten', true) = 'shown'));
+    USING (team_id = (SELECT current_setting('kioku.team', true))
+        AND user_id = (SELECT current_setting('kioku.user', true))
+        AND (forgotten_id IS NULL OR (SELECT current_setting('kioku.forgotten', true)) = 'shown'));
 
 -- What does not count: questions that wait for the person, and, with a reason, refused proposals.
 CREATE TABLE proposals (
@@ -154,8 +155,8 @@ CREATE INDEX proposals_person ON proposals (team_id, user_id, at);
 CREATE INDEX proposals_expiry ON proposals (expires_at);
 ALTER TABLE proposals ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_proposals ON proposals
-    USING (team_id = current_setting('kioku.team', true)
-        AND user_id = current_setting('kioku.user', true));
+    USING (team_id = (SELECT current_setting('kioku.team', true))
+        AND user_id = (SELECT current_setting('kioku.user', true)));
 
 -- The ids of what was forgotten. `what` is a message, which is never read or formed again; a
 -- forgetting, with the keys of its memories: the model is shown no exchange from before it; or the
@@ -175,8 +176,8 @@ CREATE TABLE forgotten_sources (
 );
 ALTER TABLE forgotten_sources ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_forgotten_sources ON forgotten_sources
-    USING (team_id = current_setting('kioku.team', true)
-        AND user_id = current_setting('kioku.user', true));
+    USING (team_id = (SELECT current_setting('kioku.team', true))
+        AND user_id = (SELECT current_setting('kioku.user', true)));
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON store, store_vectors, statements, proposals,
     forgotten_sources TO kioku_app;
