@@ -17,6 +17,7 @@ from memory.formation.verdict import SensitivePolicy, asks_first, end_of, refusa
 from memory.model.namespace import DM, MemoryView, Namespace
 from memory.model.person_message import PersonMessage
 from memory.model.schemas import (
+    DUE_FIELDS,
     PROMISE_KIND,
     Content,
     Subject,
@@ -24,6 +25,7 @@ from memory.model.schemas import (
     subject_fields,
 )
 from memory.model.statement import MessageKey, Statement
+from memory.model.text import Json
 from memory.store.edits import kept_end, statement_of
 from memory.store.memories import Memory
 from memory.store.subjects import Known
@@ -144,7 +146,7 @@ def _statement(proposal: Proposal, key: str, audience: str, batch: UUID) -> Stat
     names = subject_fields(proposal.kind, proposal.content)
     content = named_fields(proposal.content, names) | proposal.values
     if proposal.kind == PROMISE_KIND:
-        content |= _due(proposal)
+        content = _as_promised(proposal) | content
     until = _until(proposal, content)
     statement = statement_of(
         key, proposal.kind, audience, content, words, batch=batch, until=until
@@ -154,15 +156,26 @@ def _statement(proposal: Proposal, key: str, audience: str, batch: UUID) -> Stat
     return statement
 
 
-def _due(proposal: Proposal) -> dict[str, str | None]:
-    """Return the day and time of a promise, if the sentence says them and the day is not past."""
+def _as_promised(proposal: Proposal) -> Json:
+    """Return the state of a promise, and the day and time that its sentence says.
+
+    What is promised is open, also if it was promised before and kept. A day that is past is left
+    out; if the day of the earlier promise is past, it does not count any more.
+    """
     verdict = proposal.verdict
+    if verdict is None:
+        return {}
     said = proposal.evidence.original
-    if verdict is None or verdict.due is None:
-        return {}
-    if verdict.due < said.said_at.astimezone(said.zone).date():
-        return {}
-    return {"due": verdict.due.isoformat(), "due_time": verdict.due_time}
+    today = said.said_at.astimezone(said.zone).date()
+    fields: Json = {}
+    if verdict.modality == "promised":
+        fields["state"] = "open"
+        earlier = proposal.target.content.get("due") if proposal.target else None
+        if earlier and earlier < today.isoformat():
+            fields |= dict.fromkeys(DUE_FIELDS)
+    if verdict.due is not None and verdict.due >= today:
+        fields |= {"due": verdict.due.isoformat(), "due_time": verdict.due_time}
+    return fields
 
 
 def _until(proposal: Proposal, content: Content) -> datetime | None:

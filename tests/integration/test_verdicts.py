@@ -638,23 +638,39 @@ async def test_only_a_given_promise_is_stored_with_the_day_that_the_verdict_read
 
 
 async def test_what_became_of_a_promise_changes_it(trial: Trial) -> None:
-    """A later sentence ends it or moves its day; its other fields stay."""
+    """A later sentence ends it or moves its day; its other fields stay.
+
+    If it is made again after it was kept, it is open, and a day that is past by then goes.
+    """
     trial.model.answer([GIVEN])
     trial.model.verdicts.append({0: {"modality": "promised", "due": "2099-01-19"}})
     await trial.form(typed(PROMISE))
-    for sentence, fields, judged, expected in (
+    kept = {"state": "done"}
+    promised = {"modality": "promised"}
+    for day, sentence, fields, judged, expected in (
         (
+            17,
             "Mia needs it on the 20th.",
             {},
             {"due": "2099-01-20"},
             ("2099-01-20", "open"),
         ),
         (
+            18,
             "I sent Mia the figures.",
-            {"state": "done"},
+            kept,
             {"modality": "past"},
             ("2099-01-20", "done"),
         ),
+        (
+            26,
+            "I promised them by the 30th.",
+            {},
+            {**promised, "due": "2099-01-30"},
+            ("2099-01-30", "open"),
+        ),
+        (27, "I sent them.", kept, {"modality": "past"}, ("2099-01-30", "done")),
+        (31, "I promised them once more.", {}, promised, (None, "open")),
     ):
 
         def patched(
@@ -664,8 +680,30 @@ async def test_what_became_of_a_promise_changes_it(trial: Trial) -> None:
 
         trial.model.answer(patched)
         trial.model.verdicts.append({0: judged})
-        await trial.form(typed(sentence, at=FRIDAY + timedelta(minutes=1)))
+        await trial.form(typed(sentence, at=FRIDAY + timedelta(days=day - 16)))
         [row] = await trial.rows()
         content = row["value"]["content"]
         assert (content["due"], content["state"]) == expected
         assert content["to"] == "Mia"
+
+
+async def test_a_promise_that_is_made_again_is_open_where_the_first_is_not_known(
+    trial: Trial,
+) -> None:
+    """It is made in a channel, after the one of the direct messages was kept."""
+    trial.model.answer([GIVEN])
+    trial.model.verdicts.append({0: {"modality": "promised"}})
+    await trial.form(typed(PROMISE))
+    trial.model.answer(
+        lambda shown: [patch(shown.id_of("Q3"), evidence="I sent it.", state="done")]
+    )
+    trial.model.verdicts.append({0: {"modality": "past"}})
+    await trial.form(typed("I sent it.", at=FRIDAY + timedelta(days=1)))
+    trial.model.answer([GIVEN])
+    trial.model.verdicts.append({0: {"modality": "promised", "due": "2099-02-01"}})
+    said = typed(PROMISE, at=FRIDAY + timedelta(days=2))
+    await trial.former.form(memory_view(ALICE.namespace(PUBLIC)), said)
+    for namespace in (None, ALICE.namespace(PUBLIC)):
+        [row] = await trial.rows(namespace)
+        content = row["value"]["content"]
+        assert (content["due"], content["state"]) == ("2099-02-01", "open")
