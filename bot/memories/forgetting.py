@@ -146,7 +146,7 @@ async def forget_selected(app: App, click: Click, act: Forget) -> Done:
         what = _one_or_count(localizer, forgotten.memories)
         lines.append(localizer.say("forgotten", what=what))
     if not lines:
-        return click.say("forgotten_words")
+        lines.append(localizer.say("forgotten_words"))
     done = _receipt(localizer, "\n".join(lines), forgotten)
     if not act.among:
         return done

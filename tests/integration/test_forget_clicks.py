@@ -85,6 +85,23 @@ async def test_what_was_said_since_a_moment_is_forgotten(app: App) -> None:
     assert (await app.click(who, done.undo)).line == say("en", "undo_gone")
 
 
+async def test_what_goes_back_to_earlier_words_can_be_restored(app: App) -> None:
+    """No memory is gone, but the receipt has *Undo*."""
+    place = app.slack.place()
+    who = app.person(place)
+    first = await app.ask(place, "I live in Osaka")
+    await app.form(first)
+    long_ago(app, first.ts)
+    await app.form(await app.ask(place, "I moved to Tokyo"))
+    proposed = await asked_to_forget(app, place, since=AN_HOUR_AGO)
+    done = await app.click(who, proposed)
+    [memory] = await app.memories(who)
+    assert memory.content["fact"] == "I live in Osaka"
+    await app.click(who, done.undo)
+    [memory] = await app.memories(who)
+    assert memory.content["fact"] == "I moved to Tokyo"
+
+
 @pytest.mark.parametrize("also", ["", "moved", "deleted"])
 async def test_texts_of_what_was_forgotten_go_when_it_cannot_be_undone(
     app: App, also: str
