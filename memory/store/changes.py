@@ -82,7 +82,10 @@ async def read_changes(
     ids: Collection[UUID] | None = None,
     limit: int | None = None,
 ) -> list[Change]:
-    """Return what `list_changes` does, within a transaction of the person."""
+    """Return what `list_changes` does, within a transaction of the person.
+
+    Older changes take the place of those that are left out.
+    """
     values = {
         **person.ids,
         "key": key,
@@ -98,6 +101,11 @@ async def read_changes(
         change = _change_of(statements, row["batch"])
         if not _is_about_nothing(change, statements):
             changes.append(change)
+    if limit and len(changes) < limit == len(rows):
+        more = await read_changes(
+            connection, person, key=key, batch=batch, ids=ids, limit=2 * limit
+        )
+        return more[:limit]
     return changes
 
 

@@ -197,6 +197,20 @@ async def test_any_change_is_undone_in_any_order_and_taken_back(ledger: Ledger) 
     assert await undo_changes(ledger.pool, ledger.embedder, BOB, ids=ids) == []
 
 
+async def test_as_many_changes_are_listed_as_are_wanted(ledger: Ledger) -> None:
+    """A move of what is undone is no change to show: an older one takes its place."""
+    liked = [
+        await ledger.like(name, ts=f"170000000{number}.0")
+        for number, name in enumerate(("ramen", "sushi", "natto"))
+    ]
+    await move_memory(ledger.pool, ledger.embedder, ALICE, liked[2].key, PUBLIC)
+    await ledger.undo(liked[2])
+    for limit in (1, 2, 3, 4):
+        found = await list_changes(ledger.pool, ALICE, limit=limit)
+        newest = [change.id for change in reversed(liked)]
+        assert [change.id for change in found] == newest[:limit]
+
+
 async def test_one_thing_is_one_memory_however_it_comes(ledger: Ledger) -> None:
     """Said elsewhere, written in a form, said again after it was taken back: the same memory."""
     first = await ledger.like("ramen")
