@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder
-from memory.model.dates import slack_time
 from memory.model.errors import ChangeGone
 from memory.model.namespace import Person
 from memory.model.schemas import Content, subject_key
@@ -214,9 +213,9 @@ def _asks(said: Statement, now: Mapping[str, Any] | None) -> Asks:
         return "remove"
     if now is None:
         return "store"
-    sources = now.get("sources") or [{}]
-    asked = slack_time(said.ts)
-    newest = slack_time(sources[-1].get("ts"))
-    if asked and newest and asked < newest:
+    newest = (now.get("sources") or [{}])[-1]
+    # A form has a day, and no time.
+    asked = (said.said_on, said.ts or "~")
+    if asked < (newest.get("said_on", ""), newest.get("ts") or ""):
         return "older"
     return "replace"

@@ -366,7 +366,8 @@ async def test_a_question_is_answered_once(ledger: Ledger) -> None:
         content = {**food("soba", 60), "evidence": "Of soba: so so"}
         await store.aput(OWN.own.parts, liked.key, {"kind": KIND, "content": content})
         [question] = (await store.commit()).questions
-        assert question.asks == "replace"
+        # The form is of today, the sentence of 2023.
+        assert question.asks == "older"
         await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, answer)
         found = [one["preference"] for one in await ledger.contents()]
         assert found == levels, answer
