@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from memory import Memory, Person, Pool, list_memories
+from memory import Memory, Person, Pool, list_memories, subject
 from memory.store import memory_page
 from tests.databases import owner_rows
 from tests.memories import put_memory
@@ -75,6 +75,22 @@ async def test_pages_are_the_list(pool: Pool, database: str, person: Person) -> 
         seen += page.memories
     assert seen == ordered
     assert page.total == len(expected) == 6
+
+
+async def test_what_is_over_and_what_others_read_comes_last(
+    pool: Pool, database: str, person: Person
+) -> None:
+    """A person's first page says who they are, however many reminders they had since."""
+    wish = {"kind": "UserInstruction", "content": {"instruction": "Be brief"}}
+    kept_line = {"kind": "KeptLine", "content": {"text": "The database is orion"}}
+    store(database, person, fact("one"), food("ramen"), wish, kept_line)
+    for what, state in (("done", "done"), ("later", "open"), ("gone", "dropped")):
+        content = {"promise": what, "state": state}
+        store(database, person, {"kind": "Promise", "content": content})
+    page = await memory_page(pool, person, size=9)
+    subjects = [subject(one.kind, one.content) for one in page.memories]
+    expected = ["later", "Be brief", "ramen", "one", "gone", "done"]
+    assert subjects == [*expected, "The database is orion"]
 
 
 async def test_memories_of_the_same_second_stay_on_their_page(
