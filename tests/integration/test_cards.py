@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from string import ascii_uppercase
 from typing import Any
 
 import pytest
@@ -102,6 +103,17 @@ async def test_a_ticked_line_is_shown_to_a_colleague_and_gone_when_it_is_unticke
     assert nothing in seen
     [again] = await app.memories(aya)
     assert again.audiences == ()
+
+
+async def test_whatever_was_shown_in_the_course_of_time_is_seen(app: App) -> None:
+    """The newest of twenty sentences, too: its author was told that colleagues see it."""
+    _, aya = named(app, "Ayaka Often")
+    jonas, _ = named(app, "Jonas Often")
+    sentences = [f"I like reviews of part {letter}" for letter in ascii_uppercase[:20]]
+    for sentence in sentences:
+        await fact(app, aya, sentence, is_shown=True)
+    _, seen = await asks(app, jonas, f"<@{aya.user_id}>")
+    assert [one for one in sentences if one not in seen] == []
 
 
 async def test_a_public_channel_is_told_what_the_shown_sentence_says_and_no_more(
