@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from memory.model.dates import slack_time
 from memory.model.namespace import COLLEAGUES, DM, PUBLIC, is_shown_by_click
 from memory.model.schemas import (
+    PROMISE_KIND,
     Content,
     Subject,
     kind_and_subject,
@@ -322,7 +323,8 @@ def _said_on(said: Sequence[Statement]) -> str:
     """Return the day from which what the memory says counts, as for "tomorrow".
 
     It is the day of the newest statement that names the subject for the first time, gives a level,
-    or, in a message, says just the subject again. A detail or a click does not change it.
+    or, in a message, says just the subject again or promises it. A detail or a click does not
+    change it.
     """
     day = said[0].said_on
     subject = ""
@@ -331,7 +333,9 @@ def _said_on(said: Sequence[Statement]) -> str:
         is_new = named != subject
         has_level = level(one.kind, one.fields) is not None
         says_nothing_else = set(one.fields) <= subject_fields(one.kind, one.fields)
-        says_it_again = one.message is not None and says_nothing_else
+        is_promised = one.kind == PROMISE_KIND and one.fields.get("state") == "open"
+        says_it = says_nothing_else or is_promised
+        says_it_again = one.message is not None and says_it
         if is_new or has_level or says_it_again:
             day = one.said_on
         subject = named

@@ -330,6 +330,25 @@ def test_no_detail_and_no_click_moves_the_day_from_which_it_counts(
     assert view.said_on == day
 
 
+@pytest.mark.parametrize(
+    ("fields", "day"),
+    [({"state": "open", "due": None}, "2026-11-29"), ({"due": None}, "2026-11-26")],
+)
+def test_a_promise_counts_from_the_day_on_which_it_was_made_last(
+    fields: dict[str, Any], day: str
+) -> None:
+    """It was kept in between; another day for it does not make it again."""
+
+    def promised(**fields: Any) -> Statement:
+        content = {"promise": "the figures", **fields}
+        return replace(said(1), kind="Promise", content=content)
+
+    kept = in_a_form(on(1, promised(state="done")))
+    made = promised(state="open", due="2026-11-27")
+    [view] = views([on(0, made), kept, on(3, promised(**fields))], NOW)
+    assert view.said_on == day
+
+
 def test_a_view_names_the_first_source_and_the_newest_ones() -> None:
     """A message counts once; a form in which nothing was typed is no source."""
     many = [said(number) for number in range(30)]
