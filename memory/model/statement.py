@@ -358,6 +358,8 @@ def named_sources(said: Sequence[Statement]) -> list[Json]:
     by_message: dict[object, Json] = {}
     for one in said:
         if one.evidence or one.message:
+            # A yes repeats an earlier message, and is then the newest source.
+            by_message.pop(one.message or one.id, None)
             by_message[one.message or one.id] = one.source()
     sources = list(by_message.values())
     if len(sources) <= MAX_SOURCES:

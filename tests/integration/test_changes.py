@@ -354,6 +354,9 @@ async def test_what_comes_back_beside_something_newer_is_asked_about(
     assert (question.asks, question.after) == ("older", food("ramen", 90))
     await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, "yes")
     assert await ledger.contents() == [food("ramen", 90)]
+    [memory] = await list_memories(ledger.pool, ALICE)
+    # The sentence that is shown beside it is the one that counts.
+    assert memory.source_messages[-1] == ("D1", "1700000001.0")
 
 
 async def test_a_question_is_answered_once(ledger: Ledger) -> None:
