@@ -334,9 +334,8 @@ def _said_on(said: Sequence[Statement]) -> str:
         has_level = level(one.kind, one.fields) is not None
         says_nothing_else = set(one.fields) <= subject_fields(one.kind, one.fields)
         is_promised = one.kind == PROMISE_KIND and one.fields.get("state") == "open"
-        says_it = says_nothing_else or is_promised
-        says_it_again = one.message is not None and says_it
-        if is_new or has_level or says_it_again:
+        says_it_again = says_nothing_else or is_promised
+        if is_new or has_level or (says_it_again and one.message):
             day = one.said_on
         subject = named
     return day
@@ -359,8 +358,9 @@ def named_sources(said: Sequence[Statement]) -> list[Json]:
     for one in said:
         if one.evidence or one.message:
             # A yes repeats an earlier message, and is then the newest source.
-            by_message.pop(one.message or one.id, None)
-            by_message[one.message or one.id] = one.source()
+            said_in = one.message or one.id
+            by_message.pop(said_in, None)
+            by_message[said_in] = one.source()
     sources = list(by_message.values())
     if len(sources) <= MAX_SOURCES:
         return sources
