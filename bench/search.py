@@ -50,8 +50,9 @@ FROM added
 # The table, the index and the statement of mem0ai 2.2.1, with the same memories.
 _LOAD_MEM0 = """
 DROP TABLE IF EXISTS mem0;
-CREATE TABLE mem0 AS SELECT key::uuid AS id, embedding::vector(256) AS vector, jsonb_build_object('data',
-    'something', 'user_id', split_part(prefix, '.', 3)) AS payload FROM store_vectors;
+CREATE TABLE mem0 AS SELECT key::uuid AS id, embedding::vector(256) AS vector,
+    jsonb_build_object('data', 'something', 'user_id', split_part(prefix, '.', 3)) AS payload
+    FROM store_vectors;
 ALTER TABLE mem0 ADD PRIMARY KEY (id);
 CREATE INDEX mem0_vector_idx ON mem0 USING hnsw (vector vector_cosine_ops);
 """
