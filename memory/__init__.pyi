@@ -1,3 +1,9 @@
+from . import (
+    formation as formation,
+    model as model,
+    postgres as postgres,
+    store as store,
+)
 from .embeddings.embedder import (
     Embedder as Embedder,
     embedding_space as embedding_space,
