@@ -149,11 +149,18 @@ class Run:
 
 
 def _json_patch(patch: Json) -> Json:
-    """Return a patch whose path begins with a slash; without one trustcall drops it silently."""
+    """Return a patch that trustcall does not drop silently: its path begins with a slash.
+
+    A field that the stored memory does not have, such as a new one of its kind, cannot be replaced;
+    to add a field replaces it as well.
+    """
     path = str(patch.get("path"))
     if path[:1] not in ("", "/"):
         path = f"/{path}"
-    return {**patch, "path": path}
+    patch = {**patch, "path": path}
+    if patch.get("op") == "replace" and path.rfind("/") == 0:
+        patch["op"] = "add"
+    return patch
 
 
 def _one_patch_each(answer: AIMessage) -> AIMessage:

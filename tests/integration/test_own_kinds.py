@@ -16,7 +16,7 @@ from memory import (
 )
 from memory.model import checked_schemas
 from tests.databases import owner_rows
-from tests.integration.scripted_model import ScriptedModel
+from tests.integration.scripted_model import ScriptedModel, patch
 from tests.integration.test_formation import ALICE_DM, words
 from tests.memories import add_memory, put_memory
 
@@ -107,6 +107,22 @@ async def test_default_never_overwrites_a_stored_value(
         await add_memory(pool, embedder, own, "Book", told, source)
     [row] = owner_rows(database, "SELECT value FROM store")
     assert row["value"]["content"] == {**told, "tags": ["sand"], "finished": True}
+
+
+async def test_a_field_that_a_kind_has_got_since_is_changed(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """A model replaces it like any other field, although the stored memory does not have it."""
+    known = {"title": "Dune", "writer": "F. H."}
+    put_memory(database, ALICE_DM.own, {"kind": "Book", "content": known})
+    told = "Dune is by Herbert"
+    model.answer(
+        lambda shown: [patch(shown.id_of("Dune"), author="Herbert", evidence=told)]
+    )
+    formed = await former.form(ALICE_DM, words(told))
+    assert [one.action for one in formed.changes] == ["updated"]
+    [row] = owner_rows(database, "SELECT value FROM store")
+    assert row["value"]["content"]["author"] == "Herbert"
 
 
 async def test_a_subject_at_its_default_is_the_same_thing(
