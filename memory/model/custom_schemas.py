@@ -12,12 +12,14 @@ from memory.model.errors import InvalidSchemas
 from memory.model.schemas import (
     BUILT_IN_KINDS,
     declaration,
+    field_rules,
     first_text,
     register_schemas,
 )
 
-# Names that LangMem, trustcall or this package uses for fields and tools.
-_RESERVED_FIELDS = ("kind", "evidence")
+# Names that LangMem, trustcall or this package uses for fields and tools: the last three in JSON
+# that takes the place of tool calls (`memory.formation.schema_calls`).
+_RESERVED_FIELDS = ("kind", "evidence", "tool", "changes", "patches")
 _RESERVED_NAMES = frozenset(
     {
         "PatchDoc",
@@ -28,6 +30,8 @@ _RESERVED_NAMES = frozenset(
         "KeptLine",
     }
 )
+# The JSON types that a declared field may have.
+_DECLARED_TYPES = {"subject": ("string",), "level": ("integer", "number")}
 _TOOL_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}\Z")
 
 
@@ -92,15 +96,19 @@ def _fault(schema: type[BaseModel]) -> str | None:
     for field, info in schema.model_fields.items():
         if field in _RESERVED_FIELDS:
             return f"the field {field} is Kioku's own: give it another name."
-        if info.alias is not None or info.validation_alias is not None:
+        if any((info.alias, info.validation_alias, info.serialization_alias)):
             return f"the field {field} has an alias: remove it."
-    if first_text(schema) is None:
-        return "it has no text field to be found by: add one of type str."
-    for what, field in declaration(schema).items():
-        if what not in ("subject", "level") or field not in schema.model_fields:
-            return f"it declares {what} as {field}: name a field of it as subject or level."
     try:
-        schema.model_json_schema()
+        fields = field_rules(schema)
     except (PydanticInvalidForJsonSchema, PydanticUserError):
         return "no JSON schema can be made of it: use types that JSON has."
+    if first_text(schema) not in fields:
+        return "it has no text field to be found by: add one of type str."
+    for what, field in declaration(schema).items():
+        kind = fields.get(field, {}).get("type")
+        if kind not in _DECLARED_TYPES.get(what, ()):
+            return (
+                f"it declares {what} as {field}: name a text field as subject, and a number as"
+                " level."
+            )
     return None

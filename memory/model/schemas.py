@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from datetime import date
 from functools import cache
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.json_schema import SkipJsonSchema
@@ -187,11 +188,18 @@ def first_text(schema: type[BaseModel]) -> str | None:
     """Return the first required text field of a model, else its first one, if any."""
     first: str | None = None
     for name, field in schema.model_fields.items():
-        if field.annotation is str or str in get_args(field.annotation):
+        if _is_text(field.annotation):
             if field.is_required():
                 return name
             first = first or name
     return first
+
+
+def _is_text(annotation: object) -> bool:
+    """Return whether a field may be a text; a list of texts is none."""
+    if get_origin(annotation) in (Union, UnionType):
+        return str in get_args(annotation)
+    return annotation is str
 
 
 def subject(kind: str, content: Content) -> str:
@@ -306,9 +314,11 @@ Of a field that accepts several types it is the schema of the first one, with al
 def field_rules(schema: type[BaseModel]) -> dict[str, FieldRules]:
     """Return the rules of each field of a kind, without ``null`` and with references resolved."""
     described = schema.model_json_schema()
-    required = described.get("required", [])
+    # The schema of a kind that holds others of itself is a reference.
+    whole = _resolved(described, described)
+    required = whole.get("required", [])
     fields: dict[str, FieldRules] = {}
-    for name, declared in described.get("properties", {}).items():
+    for name, declared in whole.get("properties", {}).items():
         rules = _resolved(declared, described)
         fields[name] = {**rules, "required": name in required}
     return fields

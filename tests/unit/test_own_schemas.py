@@ -8,13 +8,18 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
 
 from memory import SCHEMAS, UserFact, load_schemas, memory_tools, subject
 from memory.formation.tool_definitions import tool_definition
 from memory.model.custom_schemas import checked_schemas
 from memory.model.errors import InvalidSchemas
-from memory.model.schemas import UserInstruction, level, with_evidence
+from memory.model.schemas import (
+    UserInstruction,
+    level,
+    subject_fields,
+    with_evidence,
+)
 
 
 class Project(BaseModel):
@@ -41,7 +46,19 @@ class Pet(BaseModel):
     """A pet"""
 
     age: int
+    toys: list[str] = []
     nickname: str | None = None
+    name: str
+
+
+class Named(RootModel[str]):
+    """A name alone"""
+
+
+class Task(BaseModel):
+    """A task"""
+
+    parts: list[Task] = []
     name: str
 
 
@@ -75,6 +92,7 @@ def test_own_kinds_say_what_they_are_about(models: types.ModuleType) -> None:
     assert level("Project", about) == 0
     assert subject("Pet", {"age": 3, "nickname": "Ta", "name": "Taro"}) == "Taro"
     assert level("Pet", {"age": 3, "name": "Taro"}) is None
+    assert subject_fields("Pet", {"toys": ["ball"], "name": "Taro"}) == {"name"}
     shown = with_evidence(Project)
     assert (shown.__name__, shown.__doc__) == (
         "Project",
@@ -126,9 +144,17 @@ def model(name: str = "Thing", extra: Any = None, **fields: Any) -> type[BaseMod
             model(text=(str, ...), evidence=(str, ...)),
             "the field evidence is Kioku's own",
         ),
+        (model(text=(str, ...), tool=(str, ...)), "the field tool is Kioku's own"),
         (model(age=(int, ...)), "no text field to be found by"),
+        (model(names=(list[str], ...)), "no text field to be found by"),
+        (RootModel[str], "its name is taken or no tool can have it"),
+        (Named, "no text field to be found by"),
         (model(text=(str, ...), run=(Callable[[], int], ...)), "no JSON schema"),
         (model(text=(str, Field(..., alias="t"))), "the field text has an alias"),
+        (
+            model(text=(str, Field(..., serialization_alias="t"))),
+            "the field text has an alias",
+        ),
         (model("PatchDoc", text=(str, ...)), "its name is taken"),
         (
             model("Überblick", text=(str, ...)),
@@ -137,6 +163,11 @@ def model(name: str = "Thing", extra: Any = None, **fields: Any) -> type[BaseMod
         (model("UserFact", text=(str, ...)), "Two kinds of memory are called UserFact"),
         (model(text=(str, ...), extra={"level": "much"}), "declares level as much"),
         (model(text=(str, ...), extra={"topic": "text"}), "declares topic as text"),
+        (model(text=(str, ...), extra={"level": "text"}), "declares level as text"),
+        (
+            model(text=(str, ...), year=(int, ...), extra={"subject": "year"}),
+            "declares subject as year",
+        ),
     ],
 )
 def test_models_that_cannot_work(schema: type[BaseModel], reason: str) -> None:
@@ -158,3 +189,11 @@ def test_a_field_of_several_types_is_described_by_none_of_them() -> None:
     _, change = memory_tools((Part,))
     described = change["parameters"]["properties"]["content"]["description"]
     assert described.endswith("Part(name, size?, weight? integer) A spare part")
+
+
+def test_a_kind_that_holds_others_of_itself_is_described() -> None:
+    """Its fields are found, though its JSON schema is a reference."""
+    checked_schemas([Task])
+    _, change = memory_tools((Task,))
+    described = change["parameters"]["properties"]["content"]["description"]
+    assert described.endswith("Task(parts? array, name) A task")
