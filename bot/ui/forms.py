@@ -130,7 +130,9 @@ def _fields(schema: type[BaseModel]) -> dict[str, FieldRules]:
     fields: dict[str, FieldRules] = {}
     for name, rules in field_rules(schema).items():
         is_hidden = (schema.__name__, name) in _HIDDEN
-        if rules.get("type") in _TYPES and not is_hidden:
+        # The values of a menu's options are texts.
+        types = ("string",) if "enum" in rules else _TYPES
+        if rules.get("type") in types and not is_hidden:
             fields[name] = rules
     return fields
 

@@ -41,6 +41,7 @@ class Dog(BaseModel):
     name: str = Field(description="What it is called")
     size: Size | None = None
     temper: Literal["calm", "wild"] | None = None
+    stars: Literal[1, 2, 3] | None = None
     age: Annotated[int, Field(ge=0, le=30)] | None = None
     weight: float | None = None
     tame: bool | None = None

@@ -189,7 +189,10 @@ def test_a_form_begins_with_where_the_memory_is_used(
 def test_each_shape_of_field() -> None:
     """Texts, numbers and choices have their input; what has none is left as it is."""
     assert list(fields_of(Dog, {})) == ["name", "size", "temper", "age", "weight"]
-    view = form(Dog, {"name": "Taro", "size": "large", "tame": True, "toys": ["ball"]})
+    view = form(
+        Dog,
+        {"name": "Taro", "size": "large", "stars": 3, "tame": True, "toys": ["ball"]},
+    )
     shapes = [one["type"] for one in elements(view).values()]
     text, select = "plain_text_input", "static_select"
     assert shapes == [text, select, select, text, text, select]
