@@ -26,6 +26,7 @@ from memory.model import (
     PROMISE_KIND,
     Content,
     kept_channel,
+    texts,
 )
 from memory.store import MAX_MEMORIES
 
@@ -93,24 +94,22 @@ def _described(localizer: Localizer, kind: str, what: str, content: Content) -> 
     line = _sentence(localizer, kind, what, content)
     description = str(content.get("description") or "")
     says_more = bool(description) and not _only_names(what, description)
-    line = _with_details(localizer, line, _details(kind, what, content))
+    line = _with_details(localizer, line, _details(localizer, kind, what, content))
     if says_more and description not in line:
         line = localizer.say("explained", what=line, more=description)
     return line
 
 
-def _details(kind: str, what: str, content: Content) -> list[str]:
+def _details(localizer: Localizer, kind: str, what: str, content: Content) -> list[str]:
     """Return the fields beside the subject; those of an operator's kind each with its name."""
     details: list[str] = []
-    if kind in _DETAILS:
-        for name in _DETAILS[kind]:
-            value = content.get(name)
-            if value not in (None, "", what):
-                details.append(str(value))
-        return details
-    for name, value in sorted(content.items()):
-        if isinstance(value, str | int | float) and value != what:
-            details.append(f"{name.replace('_', ' ')}: {value}")
+    for name in _DETAILS.get(kind, sorted(content)):
+        value = content.get(name)
+        shown = localizer.listed(texts(value)) or value
+        if shown in (None, "", [], {}, what):
+            continue
+        label = "" if kind in _DETAILS else f"{name.replace('_', ' ')}: "
+        details.append(f"{label}{shown}")
     return details
 
 

@@ -74,6 +74,18 @@ STORY = {
             {"name": "Rewrite", "client": "Acme", "done_by": None, "people_on_it": 3},
             "Rewrite (client: Acme, people on it: 3)",
         ),
+        (
+            "ja",
+            "SideProject",
+            {
+                "name": "Rewrite",
+                "tags": ["web", "old"],
+                "lead": {"name": "Mia", "at": None},
+                "years": [2025, 2026],
+                "parts": [],
+            },
+            "Rewrite（lead: Mia、tags: web、old、years: [2025, 2026]）",
+        ),
         ("en", "Episode", STORY, "builds were slow (a cache, twice as fast)"),
         (
             "en",
