@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo
 
 from memory.model.dates import slack_time
 from memory.model.statement import Actor, MessageKey, message_key
@@ -16,7 +17,8 @@ class PersonMessage:
     `text` is unescaped, without quotes, code and attachments; it is "" for a click. `channel` and
     `ts` name the message, and are "" for words that are in none. `actor` makes the statements of
     what it says. `removal_proposed`: a button asks the person whether to do the removal that these
-    words requested; the words themselves remove nothing. `zone` is the person's time zone.
+    words requested; the words themselves remove nothing. `zone` is the person's time zone,
+    `UTC` or a `zoneinfo.ZoneInfo`: it is stored by its name. Raises `ZoneInfoNotFoundError`.
     `reply_to` is the question from Kioku that these words answer: context for "yes", never evidence
     by itself.
     """
@@ -28,6 +30,9 @@ class PersonMessage:
     removal_proposed: bool = False
     zone: tzinfo = UTC
     reply_to: str | None = None
+
+    def __post_init__(self) -> None:
+        ZoneInfo(str(self.zone))
 
     @property
     def key(self) -> MessageKey | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memory import PersonMessage
 from memory.formation.verdict import end_of
 from memory.model.dates import EARLIEST, LATEST, clock_time, until
 
@@ -79,3 +80,13 @@ def test_what_is_no_time_of_day_is_refused(told: object) -> None:
     """An hour alone may be a number of anything."""
     with pytest.raises(ValueError, match="time of day"):
         clock_time(told)
+
+
+@pytest.mark.parametrize("name", [None, "JST"])
+def test_a_zone_without_a_stored_name_is_refused_at_once(name: str | None) -> None:
+    """An offset, as browsers tell it, is no zone: the message's day could not be read later."""
+    offset = timedelta(hours=9)
+    nameless = timezone(offset, name) if name else timezone(offset)
+    with pytest.raises(ZoneInfoNotFoundError, match="No time zone found with key"):
+        PersonMessage(text="I like tea", zone=nameless)
+    assert PersonMessage(zone=ZoneInfo("Asia/Tokyo")).said_at
