@@ -43,7 +43,7 @@ class UserTechInterest(BaseModel):
         str | None, Field(description="Its field, such as databases")
     ] = None
     interest_level: Annotated[
-        Score | None, Field(description="0 none, 100 strongest")
+        Score | None, Field(description="1 hardly any, 100 strongest")
     ] = None
     description: Annotated[
         str | None, Field(description="Purpose, experience or use, as they say it")
@@ -59,7 +59,7 @@ class UserFoodPreference(BaseModel):
     cuisine: Annotated[
         str | None, Field(description="Such as Japanese, Italian, sweets")
     ] = None
-    preference: Annotated[Score | None, Field(description="0 hates, 100 loves")] = None
+    preference: Annotated[Score | None, Field(description="1 hates, 100 loves")] = None
     description: Annotated[
         str | None, Field(description="Taste, ingredients or occasion, as they say it")
     ] = None

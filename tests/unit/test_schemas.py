@@ -55,6 +55,14 @@ def test_levels_run_from_0_to_100(schema: type[BaseModel]) -> None:
         schema.model_validate({name: 50})
 
 
+@pytest.mark.parametrize("schema", [UserTechInterest, UserFoodPreference])
+def test_the_model_is_not_told_to_write_level_0(schema: type[BaseModel]) -> None:
+    """A dislike has a low level: at 0 nothing is stored."""
+    description = schema.model_fields[LEVEL_FIELDS[schema.__name__]].description
+    assert description is not None
+    assert [one for one in description.split() if one.isdigit()] == ["1", "100"]
+
+
 @pytest.mark.parametrize("schema", SCHEMAS)
 def test_the_model_must_quote(schema: type[BaseModel]) -> None:
     """As the model sees it a schema keeps its name and fields, and demands a quote."""
