@@ -15,6 +15,7 @@ ToolDefinition: TypeAlias = Json
 """A tool as chat completions take it: ``{"type": "function", "function": …}``."""
 
 _MAX_DESCRIPTION = 300  # characters
+_DISTINCT = frozenset({"properties", "enum", "const"})
 
 
 def tool_definition(tool: Any) -> ToolDefinition:
@@ -72,9 +73,13 @@ def _compact(schema: Json) -> Json:
 
 
 def _options(options: Sequence[Any]) -> list[Any]:
-    """Return the first option of each type, without null: trustcall spells out lists of lists."""
+    """Return the first option of each type, without null: trustcall spells out lists of lists.
+
+    Objects with different fields, and choices, are kept: an operator's kind may have each of them.
+    """
     by_type: dict[object, Any] = {}
     for one in options:
         if one != {"type": "null"}:
-            by_type.setdefault(one.get("type") or str(one), one)
+            kind = one.get("type") if _DISTINCT.isdisjoint(one) else None
+            by_type.setdefault(kind or str(one), one)
     return list(by_type.values())

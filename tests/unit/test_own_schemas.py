@@ -55,6 +55,25 @@ class Named(RootModel[str]):
     """A name alone"""
 
 
+class Dog(BaseModel):
+    """A dog"""
+
+    breed: str
+
+
+class Cat(BaseModel):
+    """A cat"""
+
+    colour: str
+
+
+class Household(BaseModel):
+    """A household"""
+
+    name: str
+    pet: Cat | Dog
+
+
 class Task(BaseModel):
     """A task"""
 
@@ -197,3 +216,10 @@ def test_a_kind_that_holds_others_of_itself_is_described() -> None:
     _, change = memory_tools((Task,))
     described = change["parameters"]["properties"]["content"]["description"]
     assert described.endswith("Task(parts? array, name) A task")
+
+
+def test_each_object_that_a_field_may_hold_is_described() -> None:
+    """A model that reads of cats alone never fills in a dog."""
+    function = tool_definition(with_evidence(Household))["function"]
+    options = function["parameters"]["properties"]["pet"]["anyOf"]
+    assert [list(one["properties"]) for one in options] == [["colour"], ["breed"]]
