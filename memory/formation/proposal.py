@@ -39,6 +39,7 @@ from memory.model.schemas import (
     Subject,
     changed_fields,
     kind_and_subject,
+    lenient,
     level,
 )
 from memory.model.text import MAX_TEXT, Json, clean_content, texts
@@ -210,7 +211,7 @@ def _read(
     if schema is None or (target is not None and target.kind != kind):
         return unusable
     try:
-        valid = schema.model_validate(_fields(kind, written, target, references))
+        valid = lenient(schema, _fields(kind, written, target, references))
     except ValidationError:
         return unusable
     content = valid.model_dump(mode="json")

@@ -235,9 +235,18 @@ def validated_content(kind: str, content: Content) -> Json | None:
     if schema is None:
         return dict(content)
     try:
-        return schema.model_validate(dict(content)).model_dump(mode="json")
+        return lenient(schema, content).model_dump(mode="json")
     except ValidationError:
         return None
+
+
+def lenient(schema: type[BaseModel], content: Content) -> BaseModel:
+    """Return stored content as an instance of its kind. Raises `ValidationError`.
+
+    Even of a strict kind, dates are stored as texts, and a stored field may be no field of the kind
+    (any more): those are left out.
+    """
+    return schema.model_validate(dict(content), strict=False, extra="ignore")
 
 
 def searchable_text(content: Content) -> str:
@@ -272,8 +281,11 @@ def level(kind: str, content: Content) -> Any:
 class _ExtractedKind(BaseModel):
     """The base of the kinds as the memory model sees them.
 
-    trustcall asks each of them for its JSON schema in every run, and building one takes 0.6 ms.
+    trustcall asks each of them for its JSON schema in every run, and building one takes 0.6 ms. It
+    validates what is stored and written, as JSON: see `lenient`.
     """
+
+    model_config = ConfigDict(strict=False, extra="ignore")
 
     @classmethod
     def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:

@@ -60,7 +60,8 @@ def validated(kind: str, content: Content) -> Json:
     whole: Json = {}
     codes: dict[str, str] = {}
     try:
-        whole = schema.model_validate(given, extra="forbid").model_dump(mode="json")
+        valid = schema.model_validate(given, strict=False, extra="forbid")
+        whole = valid.model_dump(mode="json")
     except ValidationError as problem:
         codes = _codes_of(problem)
     for name, value in given.items():

@@ -21,7 +21,7 @@ from memory.model.errors import FormationUnavailable, MemoryOff
 from memory.model.namespace import MemoryView
 from memory.model.person_message import PersonMessage
 from memory.model.references import References
-from memory.model.schemas import level, named_fields
+from memory.model.schemas import lenient, level, named_fields
 from memory.model.text import Json, texts
 from memory.recall.search import search_memories
 from memory.store.changes import Change
@@ -211,7 +211,7 @@ class MemoryTools:
             return f"`content` is an object with `kind`, one of {names}, and the fields of it."
         fields = named_fields({**kept, **content}, schema.model_fields)
         try:
-            valid = schema.model_validate(fields).model_dump(mode="json")
+            valid = lenient(schema, fields).model_dump(mode="json")
         except ValidationError as problem:
             faults = problem.json(include_url=False, include_input=False)
             return f"`content` is not valid for {kind}: {faults[:300]}"

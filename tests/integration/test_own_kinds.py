@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from memory import (
     Embedder,
@@ -37,6 +39,21 @@ class Book(BaseModel):
     finished: bool = False
 
 
+class Visit(BaseModel):
+    """A kind that takes no other fields, and no texts for days; it counts its own letters"""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    place: str
+    day: date | None = None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def letters(self) -> int:
+        """A field that is not said."""
+        return len(self.place)
+
+
 class Room(BaseModel):
     """A room that the person books; its subject is `building`, which has a default"""
 
@@ -44,7 +61,7 @@ class Room(BaseModel):
     purpose: str | None = None
 
 
-SCHEMAS = checked_schemas([UserFact, Pet, Book, Room])
+SCHEMAS = checked_schemas([UserFact, Pet, Book, Room, Visit])
 
 
 @pytest.fixture
@@ -123,6 +140,28 @@ async def test_a_field_that_a_kind_has_got_since_is_changed(
     assert [one.action for one in formed.changes] == ["updated"]
     [row] = owner_rows(database, "SELECT value FROM store")
     assert row["value"]["content"]["author"] == "Herbert"
+
+
+async def test_a_strict_kind_is_formed_and_changed(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """Its days are texts in JSON, and a field that it has no more is left out of what is stored."""
+    known = {"place": "Oslo", "day": "2026-12-01", "with": "Mia"}
+    put_memory(database, ALICE_DM.own, {"kind": "Visit", "content": known})
+    told = "I go to Oslo on the 2nd, and to Rome on the 3rd"
+    rome = {"place": "Rome", "day": "2026-12-03", "evidence": told}
+    model.answer(
+        lambda shown: [
+            patch(shown.id_of("Oslo"), day="2026-12-02", evidence=told),
+            ("Visit", rome),
+        ]
+    )
+    formed = await former.form(ALICE_DM, words(told))
+    assert {one.action for one in formed.changes} == {"updated", "remembered"}
+    rows = owner_rows(database, "SELECT value->'content' AS content FROM store")
+    stored = [row["content"] for row in rows]
+    assert {"place": "Oslo", "day": "2026-12-02", "letters": 4} in stored
+    assert {"place": "Rome", "day": "2026-12-03", "letters": 4} in stored
 
 
 async def test_a_subject_at_its_default_is_the_same_thing(
