@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_orig
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.json_schema import SkipJsonSchema
 
-from memory.model.text import Json, name_of
+from memory.model.text import Json, name_of, texts
 
 ClockTime = Annotated[
     str,
@@ -188,18 +188,14 @@ def first_text(schema: type[BaseModel]) -> str | None:
     """Return the first required text field of a model, else its first one, if any."""
     first: str | None = None
     for name, field in schema.model_fields.items():
-        if _is_text(field.annotation):
+        types = (field.annotation, *get_args(field.annotation))
+        # A list of texts is none.
+        is_single = get_origin(field.annotation) in (None, Union, UnionType)
+        if is_single and str in types:
             if field.is_required():
                 return name
             first = first or name
     return first
-
-
-def _is_text(annotation: object) -> bool:
-    """Return whether a field may be a text; a list of texts is none."""
-    if get_origin(annotation) in (Union, UnionType):
-        return str in get_args(annotation)
-    return annotation is str
 
 
 def subject(kind: str, content: Content) -> str:
@@ -207,7 +203,7 @@ def subject(kind: str, content: Content) -> str:
     named = content.get(SUBJECT_FIELDS.get(kind, ""))
     if isinstance(named, str) and named:
         return named
-    return next(iter(_text_values(content)), "")
+    return next(filter(None, texts(content)), "")
 
 
 def subject_fields(kind: str, content: Content) -> set[str]:
@@ -251,11 +247,7 @@ def lenient(schema: type[BaseModel], content: Content) -> BaseModel:
 
 def searchable_text(content: Content) -> str:
     """Return the text of a memory that is embedded: its text values, without the field names."""
-    return " ".join(_text_values(content))
-
-
-def _text_values(content: Content) -> list[str]:
-    return [value for value in content.values() if isinstance(value, str) and value]
+    return " ".join(filter(None, texts(content)))
 
 
 def fields_with_value(content: Content) -> Json:

@@ -115,14 +115,15 @@ def test_things_are_told_apart_by_their_names(one: str, other: str, same: bool) 
 
 
 def test_values_are_what_is_embedded() -> None:
-    """The embedded text is the values that are text, without names of fields or numbers."""
+    """The embedded text is all texts, also in lists, without names of fields or numbers."""
     content = {
         "food_name": "寿司",
         "cuisine": None,
         "preference": 90,
         "description": "まぐろ",
+        "places": ["築地", {"shop": "大和", "floor": 1}, ""],
     }
-    assert searchable_text(content) == "寿司 まぐろ"
+    assert searchable_text(content) == "寿司 まぐろ 築地 大和"
 
 
 def test_level_of_unknown_kinds_is_unknown() -> None:
