@@ -6,7 +6,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from bot.app import App
-from bot.config import ModelServer, Settings
+from bot.config import STAND_IN_MODEL, ModelServer, Settings
 from bot.conversation.turns import form_after
 from bot.locale import Localizer
 from bot.people import (
@@ -208,8 +208,12 @@ def data_flows(settings: Settings) -> dict[str, str]:
     """Return the receivers of a person's words, as ``MODEL (HOST)``, by purpose.
 
     The fallback model gets what the reply model gets, while that one does not answer. A model that
-    is not called through OpenAI's API has its provider's name as the host.
+    is not called through OpenAI's API has its provider's name as the host. Without a model `kioku
+    up` starts the stand-in, which commands such as `kioku export` do not.
     """
+    if not settings.has_model:
+        stand_in = f"{STAND_IN_MODEL} (127.0.0.1)"
+        return dict.fromkeys(("replies", "memories", "search"), stand_in)
     replies = settings.reply_server
     flows = {"replies": _receiver(settings.reply_model, replies)}
     if settings.fallback_model is not None:

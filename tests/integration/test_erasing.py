@@ -153,6 +153,7 @@ async def test_an_export_tells_everything(app: App, place: PersonThread) -> None
     message = await app.ask(place, "I love ramen")
     await app.form_words(place.team, place.user, DM)
     chosen = {
+        "OPENAI_API_KEY": "sk-1",
         "KIOKU_REPLY_MODEL": "m-1",
         "KIOKU_MEMORY_MODEL": "anthropic:m-2",
         "KIOKU_EMBEDDING_MODEL": "m-4",
@@ -172,6 +173,9 @@ async def test_an_export_tells_everything(app: App, place: PersonThread) -> None
         "memories": "m-2 (anthropic)",
         "search": "m-4 (api.openai.com)",
     }
+    without_model = load_settings({}, dotenv=None)
+    kept = await export_person(app.pool, message.person, without_model)
+    assert set(kept["received_by"].values()) == {"kioku-stand-in (127.0.0.1)"}
 
 
 async def test_an_export_has_nothing_that_is_forgotten(
