@@ -27,7 +27,7 @@ def name_in(value: object) -> str:
 
 
 class InvalidNamespace(KiokuMemoryError):
-    """A team, user or audience id is missing or is not a valid Slack id."""
+    """A team, user or audience id is not of capital letters and digits."""
 
 
 class DatabaseNotReady(KiokuMemoryError):

@@ -20,7 +20,7 @@ _USER = re.compile(rf"{_ID.pattern}(?:-[TE]{_ID.pattern})?")
 def _check(name: str, value: str, form: re.Pattern[str] = _ID) -> None:
     if not isinstance(value, str) or not form.fullmatch(value):
         raise InvalidNamespace(
-            f"The {name} is missing or is not a Slack id; nothing was read."
+            f"The {name} is not of capital letters and digits; nothing was read."
         )
 
 

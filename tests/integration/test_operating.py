@@ -100,7 +100,7 @@ async def test_nobody_is_erased_by_mistake(
     assert wrong.code == 1
     assert (
         wrong.err
-        == "kioku: The team id is missing or is not a Slack id; nothing was read.\n"
+        == "kioku: The team id is not of capital letters and digits; nothing was read.\n"
     )
     assert len(await list_memories(pool, ANN)) == 1
 
