@@ -43,8 +43,7 @@ def load_schemas(setting: str | None) -> tuple[type[BaseModel], ...]:
     """
     if setting is None:
         return register_schemas(BUILT_IN_KINDS.values())
-    names = [name.strip() for name in setting.split(",")]
-    names = [name for name in names if name]
+    names = setting.replace(",", " ").split()
     if not names:
         raise InvalidSchemas(
             "KIOKU_SCHEMAS names no kind of memory: write UserFact,package.module:Class or leave"
