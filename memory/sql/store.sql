@@ -9,6 +9,8 @@ WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s AND key = ANY(%(keys)s)
 -- name: write
 -- Make the rows of these memories those of a JSON array: the others are deleted, and a trigger
 -- deletes their vectors. A row whose content changes loses its vector; equal rows are not touched.
+-- Each table has a condition on its own prefixes: without nested loops a table that is only joined is
+-- read whole.
 WITH new AS (
     SELECT prefix, key, value, created_at, expires_at, place
     FROM ROWS FROM (jsonb_to_recordset(%(rows)s) AS (prefix text, key text, value jsonb,
@@ -21,6 +23,8 @@ WITH new AS (
 ), stale AS (
     DELETE FROM store_vectors USING new JOIN store USING (prefix, key)
     WHERE store_vectors.prefix = new.prefix AND store_vectors.key = new.key
+        AND store_vectors.prefix ~>=~ %(low)s AND store_vectors.prefix ~<~ %(high)s
+        AND store.prefix ~>=~ %(low)s AND store.prefix ~<~ %(high)s
         AND store.value->'content' <> new.value->'content'
 )
 INSERT INTO store (prefix, key, value, created_at, updated_at, expires_at)
@@ -39,6 +43,7 @@ FROM store AS bare
 JOIN store AS other ON other.key = bare.key AND other.value->'content' = bare.value->'content'
     AND other.prefix ~>=~ %(low)s AND other.prefix ~<~ %(high)s
 JOIN store_vectors AS made ON made.prefix = other.prefix AND made.key = other.key
+    AND made.prefix ~>=~ %(low)s AND made.prefix ~<~ %(high)s
 WHERE bare.prefix ~>=~ %(low)s AND bare.prefix ~<~ %(high)s AND bare.key = ANY(%(keys)s)
 ON CONFLICT DO NOTHING;
 

@@ -1,0 +1,59 @@
+"""What one person does beside the rows and the jobs of many others."""
+
+from __future__ import annotations
+
+from memory import (
+    PUBLIC,
+    Embedder,
+    Person,
+    PersonMessage,
+    Pool,
+    Selection,
+    forget,
+    undo_forgetting,
+)
+from memory.formation.following import follow_message
+from memory.postgres import Connection, fetch_rows
+from tests.databases import owner_rows
+from tests.memories import VECTOR, add_memory
+
+ANN = Person("T1", "U1")
+OTHERS = 4_000
+_FILL = """
+WITH others AS (
+    INSERT INTO store (prefix, key, value)
+    SELECT 'chat.T1.V' || n || '.dm', 'k', '{"kind": "UserFact", "content": {"fact": "x"}}'
+    FROM generate_series(1, %s) AS n
+    RETURNING prefix, key
+)
+INSERT INTO store_vectors (prefix, key, field_name, embedding)
+SELECT prefix, key, 'content', %s FROM others
+"""
+_READ = "SELECT relname, seq_tup_read FROM pg_stat_xact_user_tables WHERE seq_tup_read >= %s"
+
+
+async def test_a_change_of_ones_memories_reads_nobody_elses(
+    pool: Pool, embedder: Embedder, database: str
+) -> None:
+    """A forgetting that leaves something of a memory, its Undo, and an edit of the message."""
+    said = [
+        PersonMessage(text=words, channel="C1", ts=ts)
+        for words, ts in (("I like soba", "1.0"), ("soba, still", "2.0"))
+    ]
+    for preference, words in zip((80, 90), said, strict=True):
+        content = {"food_name": "soba", "preference": preference}
+        where = ANN.namespace(PUBLIC)
+        await add_memory(pool, embedder, where, "UserFoodPreference", content, words)
+    owner_rows(database, _FILL, OTHERS, VECTOR)
+    owner_rows(database, "ANALYZE")
+    read: list[object] = []
+
+    async def note_read(connection: Connection, _: object) -> None:
+        read.extend(await fetch_rows(connection, _READ, (OTHERS,)))
+
+    newest = Selection(messages=[("C1", "2.0")])
+    forgotten = await forget(pool, ANN, newest, in_commit=note_read)
+    assert forgotten.id is not None
+    await undo_forgetting(pool, embedder, ANN, forgotten.id, in_commit=note_read)
+    await follow_message(pool, embedder, ANN, ("C1", "2.0"), None, in_commit=note_read)
+    assert read == []
