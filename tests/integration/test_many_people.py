@@ -13,7 +13,11 @@ from memory import (
     undo_forgetting,
 )
 from memory.formation.following import follow_message
-from memory.postgres import Connection, fetch_rows
+from memory.postgres import (
+    Connection,
+    fetch_rows,
+    transaction,
+)
 from tests.databases import owner_rows
 from tests.memories import VECTOR, add_memory
 
@@ -28,6 +32,13 @@ WITH others AS (
 )
 INSERT INTO store_vectors (prefix, key, field_name, embedding)
 SELECT prefix, key, 'content', %s FROM others
+"""
+_STATEMENTS = """
+INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, content, subject,
+    evidence, said_at, zone, batch)
+SELECT gen_random_uuid(), 'T1', 'V' || n, 'k', 'dm', 'UserFact', 'say', 'formation', '{}', '', 'x',
+    now(), 'UTC', gen_random_uuid()
+FROM generate_series(1, %s) AS n
 """
 _READ = "SELECT relname, seq_tup_read FROM pg_stat_xact_user_tables WHERE seq_tup_read >= %s"
 
@@ -57,3 +68,13 @@ async def test_a_change_of_ones_memories_reads_nobody_elses(
     await undo_forgetting(pool, embedder, ANN, forgotten.id, in_commit=note_read)
     await follow_message(pool, embedder, ANN, ("C1", "2.0"), None, in_commit=note_read)
     assert read == []
+
+
+async def test_what_is_due_is_found_by_indexes(pool: Pool, database: str) -> None:
+    """The minute's upkeep looks for it among the statements of all people."""
+    owner_rows(database, _STATEMENTS, OTHERS)
+    owner_rows(database, "ANALYZE")
+    async with transaction(pool) as connection:
+        due = "SELECT team_id FROM people_with_due(500)"
+        assert await fetch_rows(connection, due) == []
+        assert await fetch_rows(connection, _READ, (OTHERS,)) == []
