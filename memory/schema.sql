@@ -32,7 +32,7 @@ CREATE POLICY card_of_colleague ON store FOR SELECT
 -- What anybody in the same workspace keeps for the conversations (comma-separated) in kioku.kept.
 CREATE POLICY kept_for_conversation ON store FOR SELECT
     USING (team_id = (SELECT current_setting('kioku.team', true))
-        AND kept_in = ANY (string_to_array(current_setting('kioku.kept', true), ',')));
+        AND kept_in = ANY ((SELECT string_to_array(current_setting('kioku.kept', true), ','))::text[]));
 CREATE INDEX store_kept ON store (team_id, kept_in, created_at) WHERE kept_in IS NOT NULL;
 -- Python has no date below year 1: one such row would end every read of its person's rows.
 ALTER TABLE store ADD CONSTRAINT store_dates CHECK (
@@ -52,7 +52,7 @@ CREATE POLICY own_vectors ON store_vectors
         AND user_id = (SELECT current_setting('kioku.user', true)));
 CREATE POLICY kept_for_conversation ON store_vectors FOR SELECT
     USING (team_id = (SELECT current_setting('kioku.team', true))
-        AND kept_in = ANY (string_to_array(current_setting('kioku.kept', true), ',')));
+        AND kept_in = ANY ((SELECT string_to_array(current_setting('kioku.kept', true), ','))::text[]));
 CREATE INDEX store_vectors_kept ON store_vectors (team_id, kept_in) WHERE kept_in IS NOT NULL;
 -- A vector of half precision and 3,072 dimensions takes 6 kB and fits into a page with its row.
 -- PostgreSQL would move values of 2 kB or more out of the row, which costs a search more reads for
