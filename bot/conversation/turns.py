@@ -43,6 +43,8 @@ _SQL = load_statements("bot", "turns")
 # Many more can be unformed while formation is off; the prompt leaves out the oldest.
 _UNFORMED_WORDS = 100
 _MAX_QUESTION = 300  # characters
+# A formation asks models for seconds; what else waits in the background takes less and is due.
+_LAST = -1
 _SENTENCES = re.compile(r"(?<=[.!?؟])\s+|(?<=[。！？])\s*|\n+")
 
 
@@ -414,5 +416,6 @@ async def form_after(
         FORM_MEMORIES,
         {lock: arguments},
         queue=BACKGROUND,
+        priority=_LAST,
         delay=delay,
     )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from bot.conversation.turns import FORM_MEMORIES, form_after
+from bot.memories.promises import REMIND
+from bot.queue.queue import BACKGROUND
 from memory import (
+    DM,
     PUBLIC,
     Embedder,
     Person,
@@ -16,9 +20,11 @@ from memory.formation.following import follow_message
 from memory.postgres import (
     Connection,
     fetch_rows,
+    person_transaction,
     transaction,
 )
 from tests.databases import owner_rows
+from tests.integration.app import App
 from tests.memories import VECTOR, add_memory
 
 ANN = Person("T1", "U1")
@@ -78,3 +84,19 @@ async def test_what_is_due_is_found_by_indexes(pool: Pool, database: str) -> Non
         due = "SELECT team_id FROM people_with_due(500)"
         assert await fetch_rows(connection, due) == []
         assert await fetch_rows(connection, _READ, (OTHERS,)) == []
+
+
+async def test_what_is_due_does_not_wait_behind_formations(app: App) -> None:
+    """A memory model that hangs holds up no reminder, and nothing that is to be deleted."""
+    async with person_transaction(app.pool, ANN) as connection:
+        for user in ("U1", "U2"):
+            await form_after(
+                app.core, connection, Person("T1", user).namespace(DM), 0.0
+            )
+        jobs = {f"{REMIND}:T1.U1": ANN.ids}
+        await app.core.queue.defer(connection, REMIND, jobs, queue=BACKGROUND)
+    manager = app.core.queue.app.job_manager
+    worker = await manager.register_worker()
+    fetched = [await manager.fetch_job([BACKGROUND], worker) for _ in range(3)]
+    names = [job.task_name for job in fetched if job is not None]
+    assert names == [REMIND, FORM_MEMORIES, FORM_MEMORIES]
