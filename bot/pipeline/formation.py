@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 from uuid import UUID
 
+from psycopg.rows import DictRow
+
 from bot.app import App
 from bot.conversation.audiences import is_shared
 from bot.conversation.turns import final_question, form_after
@@ -44,6 +46,8 @@ MAX_DELAY_FACTOR = 15
 """The longest wait for a pause, as a multiple of the seconds of quiet."""
 # A wait that is not worth another run of the job.
 _SOON_SECONDS = 0.5
+# Words wait no longer for replies: a model that serves one request at a time might never be free.
+_LONGEST_WAIT_SECONDS = 60.0
 MAX_CHARACTERS = 12_000  # of the words that are formed at once
 _TURNS_AT_ONCE = 20
 
@@ -85,13 +89,17 @@ async def form_memories(app: App, team: str, user: str, audience: str) -> None:
     job is tried again.
     """
     namespace = Person(team, user).namespace(audience)
-    wait = await _seconds_to_wait(app, namespace)
+    values = {"audience": namespace.audience}
+    [pause] = await person_statement(app.pool, namespace.person, _SQL["pause"], values)
+    wait = _seconds_to_wait(app, pause)
     if wait > _SOON_SECONDS:
         # A new job: the attempts of this one would count as failures, and the next one wait longer.
         async with person_transaction(app.pool, namespace.person) as connection:
             await form_after(app, connection, namespace, wait)
         return
-    await app.pending_replies.wait_until_none()
+    # This has a place of the worker's meanwhile, so words that have waited for one wait no more.
+    longest = _LONGEST_WAIT_SECONDS - (pause["waited"] or 0.0)
+    await app.pending_replies.wait_until_none(longest)
     view = memory_view(namespace, shared=await is_shared(app, namespace))
     if app.settings.formation != "off":
         while await _form_oldest(app, view):
@@ -101,18 +109,13 @@ async def form_memories(app: App, team: str, user: str, audience: str) -> None:
     await embed_missing(app.pool, app.embedder, view.person)
 
 
-async def _seconds_to_wait(app: App, namespace: Namespace) -> float:
+def _seconds_to_wait(app: App, pause: DictRow) -> float:
     """Return how long formation waits for a pause of the person; 0 or less if not at all."""
-    if app.settings.formation == "hot":
-        return 0.0
-    person = namespace.person
-    values = {"audience": namespace.audience}
-    [row] = await person_statement(app.pool, person, _SQL["pause"], values)
-    if row["paused"] is None:
+    if app.settings.formation == "hot" or pause["paused"] is None:
         return 0.0
     delay = app.settings.formation_delay
-    until_quiet: float = delay - row["paused"]
-    until_due: float = delay * MAX_DELAY_FACTOR - row["waited"]
+    until_quiet: float = delay - pause["paused"]
+    until_due: float = delay * MAX_DELAY_FACTOR - pause["waited"]
     return min(until_quiet, until_due)
 
 

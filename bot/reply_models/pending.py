@@ -9,9 +9,6 @@ from contextlib import contextmanager
 
 log = logging.getLogger(__name__)
 
-# Without this limit a model that serves one request at a time might never be free.
-_LONGEST_WAIT_SECONDS = 60.0
-
 
 class PendingReplies:
     """The number of replies that a model has not finished yet."""
@@ -33,10 +30,10 @@ class PendingReplies:
             if not self._count:
                 self._none.set()
 
-    async def wait_until_none(self) -> None:
-        """Return when no reply waits for a model, or after a minute."""
+    async def wait_until_none(self, longest: float) -> None:
+        """Return when no reply waits for a model, or after `longest` seconds."""
         try:
-            async with asyncio.timeout(_LONGEST_WAIT_SECONDS):
+            async with asyncio.timeout(longest):
                 await self._none.wait()
         except TimeoutError:
             log.info("a formation begins while replies wait for the model")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from bot.conversation.turns import FORM_MEMORIES, form_after
 from bot.memories.promises import REMIND
+from bot.pipeline.formation import form_memories
 from bot.queue.queue import BACKGROUND
 from memory import (
     DM,
@@ -100,3 +103,18 @@ async def test_what_is_due_does_not_wait_behind_formations(app: App) -> None:
     fetched = [await manager.fetch_job([BACKGROUND], worker) for _ in range(3)]
     names = [job.task_name for job in fetched if job is not None]
     assert names == [REMIND, FORM_MEMORIES, FORM_MEMORIES]
+
+
+async def test_words_wait_a_minute_for_replies_however_many_formations_do(
+    app: App,
+) -> None:
+    """Each formation that waits for replies has a place of the worker's meanwhile."""
+    message = await app.ask(app.slack.place(), "I like soba")
+    app.rows(
+        "UPDATE messages SET ended_at = now() - interval '2 minutes' WHERE ts = %s RETURNING 1",
+        message.ts,
+    )
+    with app.core.pending_replies.one():
+        async with asyncio.timeout(30):
+            await form_memories(app.core, message.team_id, message.user_id, DM)
+    assert len(await app.memories(message.person)) == 1
