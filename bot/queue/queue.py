@@ -277,14 +277,9 @@ class Queue:
             await asyncio.sleep(_PAUSE_SECONDS)
 
 
-async def delete_old_jobs(queue: Queue) -> None:
+async def delete_old_jobs(pool: Pool) -> None:
     """Delete failed and aborted jobs after two weeks; successful ones are deleted as they end."""
-    await queue.app.job_manager.delete_old_jobs(
-        nb_hours=_KEPT_HOURS,
-        include_failed=True,
-        include_cancelled=True,
-        include_aborted=True,
-    )
+    await execute_statement(pool, _SQL["delete_old"], {"hours": _KEPT_HOURS})
 
 
 async def read_queue_state(pool: Pool) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def periodic_work(app: App) -> dict[str, dict[str, Work]]:
     every_hour: dict[str, Work] = {
         "end_what_is_old": partial(end_what_is_old, pool, settings.retention_days),
         "erase_deactivated": partial(erase_deactivated, app),
-        "delete_old_jobs": partial(delete_old_jobs, app.queue),
+        "delete_old_jobs": partial(delete_old_jobs, pool),
     }
     return {EVERY_MINUTE: every_minute, EVERY_HOUR: every_hour}
 

@@ -292,8 +292,25 @@ async def test_a_job_that_fails_is_run_again_until_it_is_given_up(
     )
     for days, left in ((13, 1), (15, 0)):
         owner_rows(database, age, days)
-        await delete_old_jobs(queue)
+        await delete_old_jobs(pool)
         assert len(jobs(database)) == left
+
+
+async def test_old_jobs_are_deleted_beside_many_that_wait(
+    database: str, pool: Pool
+) -> None:
+    """PostgreSQL takes the table for an empty one: it was analyzed when its jobs had ended."""
+    waiting = (
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, lock)"
+        " SELECT 'background', 'work', n FROM generate_series(1, 5000) AS n"
+    )
+    owner_rows(database, waiting)
+    owner_rows(database, "DELETE FROM procrastinate_jobs")
+    owner_rows(database, "ANALYZE procrastinate_jobs, procrastinate_events")
+    owner_rows(database, waiting)
+    async with asyncio.timeout(SECONDS):
+        await delete_old_jobs(pool)
+    assert len(jobs(database)) == 5_000
 
 
 def register_waiting(queue: Queue, begun: asyncio.Event, ends: list[object]) -> None:

@@ -67,3 +67,13 @@ FROM procrastinate_jobs;
 SELECT id FROM procrastinate_jobs
 WHERE lock = %(lock)s AND status = 'todo' AND task_name = %(task)s
 LIMIT 1 FOR SHARE SKIP LOCKED;
+
+-- name: delete_old
+-- Delete jobs that ended so many hours ago. procrastinate's own statement reads all jobs once for each of
+-- them if the table was empty when it was analyzed last.
+DELETE FROM procrastinate_jobs AS job
+WHERE status NOT IN ('todo', 'doing')
+    AND NOT EXISTS (
+        SELECT FROM procrastinate_events AS event
+        WHERE event.job_id = job.id AND event.at > now() - make_interval(hours => %(hours)s)
+    );
