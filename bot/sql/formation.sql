@@ -19,13 +19,12 @@ SELECT id, channel_id, ts, words, removal_proposed, last.forgotten_at, (
         WHERE earlier.team_id = messages.team_id AND earlier.user_id = messages.user_id
             AND earlier.channel_id = messages.channel_id
             AND (earlier.thread = messages.thread OR messages.audience = %(dm)s)
-            AND earlier.ts < messages.ts
+            AND earlier.ts < messages.ts AND earlier.ts > (messages.ts::numeric - 86400)::text
             AND earlier.begun_at > COALESCE(last.forgotten_at, '-infinity')
-            AND earlier.ended_at > messages.begun_at - interval '1 day'
         ORDER BY earlier.ts DESC LIMIT 1) AS before
 FROM messages CROSS JOIN (
     SELECT max(forgotten_at) AS forgotten_at FROM forgotten_sources
-    WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'forgetting'
+    WHERE team_id = %(team)s AND user_id = %(user)s AND channel = '' AND what = 'forgetting'
 ) AS last
 WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(audience)s
     AND formed_at IS NULL AND ended_at IS NOT NULL AND words <> ''
@@ -37,7 +36,7 @@ ORDER BY ts LIMIT %(most)s;
 UPDATE messages SET formed_at = now()
 FROM unnest(%(ids)s::uuid[], %(words)s::text[]) AS taken (id, words), (
     SELECT max(forgotten_at) AS forgotten_at FROM forgotten_sources
-    WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'forgetting'
+    WHERE team_id = %(team)s AND user_id = %(user)s AND channel = '' AND what = 'forgetting'
 ) AS last
 WHERE messages.id = taken.id AND messages.team_id = %(team)s AND messages.user_id = %(user)s
     AND messages.words = taken.words AND messages.formed_at IS NULL

@@ -7,12 +7,12 @@
 SELECT
     COALESCE(extract(epoch FROM max(forgotten_at) FILTER (WHERE what <> 'message')), 0)::float8
         AS history_from,
-    COALESCE(array_agg(ts) FILTER (WHERE channel = %(channel)s AND ts >= %(thread_ts)s), '{}')
-        AS messages,
+    COALESCE(array_agg(ts) FILTER (WHERE what = 'message'), '{}') AS messages,
     COALESCE(array_agg(forgotten_id) FILTER (
         WHERE what = 'forgetting' AND forgotten_at > now() - interval '1 day'), '{}') AS ids
 FROM forgotten_sources
-WHERE team_id = %(team)s AND user_id = %(user)s;
+WHERE team_id = %(team)s AND user_id = %(user)s
+    AND (channel = '' OR channel = %(channel)s AND ts >= %(thread_ts)s);
 
 -- name: exchanges_of_thread
 -- The newest exchanges of the thread since the person's last forgetting.
@@ -27,7 +27,8 @@ ORDER BY ts DESC LIMIT %(most_exchanges)s;
 -- threads, and Slack opens one for every top-level direct message.
 SELECT ts, thread, user_id, question, reply FROM messages
 WHERE team_id = %(team)s AND channel_id = %(channel)s
-    AND (thread = %(thread)s OR user_id = %(user)s AND ended_at > now() - interval '1 day')
+    AND (thread = %(thread)s
+        OR user_id = %(user)s AND ts > (extract(epoch FROM now()) - 86400)::text)
     AND ended_at IS NOT NULL AND question <> '' AND ts < %(ts)s
     AND begun_at > to_timestamp(%(history_from)s)
 ORDER BY ts DESC LIMIT %(most_exchanges)s;
@@ -91,11 +92,12 @@ SET question = CASE WHEN forgotten.message THEN '' ELSE question END,
     formed_at = CASE WHEN forgotten.message THEN now() ELSE formed_at END
 FROM (
     SELECT
-        COALESCE(bool_or(channel = %(channel)s AND ts = %(ts)s), false) AS message,
+        COALESCE(bool_or(what = 'message'), false) AS message,
         COALESCE(bool_or(what = 'forgetting' AND forgotten_at > now() - interval '1 day'
             AND forgotten_id <> ALL (%(forgettings)s)), false) AS anything
     FROM forgotten_sources
     WHERE team_id = %(team)s AND user_id = %(user)s
+        AND (channel = '' OR channel = %(channel)s AND ts = %(ts)s)
 ) AS forgotten
 WHERE id = %(id)s AND team_id = %(team)s AND user_id = %(user)s
 RETURNING audience, formed_at IS NULL AS unformed;

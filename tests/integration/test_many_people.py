@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from typing import LiteralString
+
+import pytest
 
 from bot.conversation.turns import FORM_MEMORIES, form_after
 from bot.memories.promises import REMIND
@@ -23,6 +26,7 @@ from memory.formation.following import follow_message
 from memory.postgres import (
     Connection,
     fetch_rows,
+    load_statements,
     person_transaction,
     transaction,
 )
@@ -49,6 +53,27 @@ SELECT gen_random_uuid(), 'T1', 'V' || n, 'k', 'dm', 'UserFact', 'say', 'formati
     now(), 'UTC', gen_random_uuid()
 FROM generate_series(1, %s) AS n
 """
+_YEARS = """
+WITH old AS (
+    INSERT INTO messages (team_id, user_id, channel_id, ts, thread, audience, begun_at, ended_at,
+        formed_at, question, words)
+    SELECT %(team)s, %(user)s, 'D1', (1600000000 + n) || '.0', 'T1.D1.' || n, 'dm', begun_at,
+        begun_at, begun_at, 'q', 'w'
+    FROM generate_series(1, %(most)s) AS n, to_timestamp(1600000000 + n) AS begun_at
+    RETURNING team_id, user_id, channel_id, ts
+), forgotten AS (
+    INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)
+    SELECT gen_random_uuid(), old.* FROM old
+)
+INSERT INTO messages (team_id, user_id, channel_id, ts, thread, audience, begun_at, ended_at,
+    question, words)
+SELECT %(team)s, %(user)s, 'D1', extract(epoch FROM now())::text, 'T1.D1.0', 'dm', now(), now(),
+    'q', 'w'
+"""
+_FETCHED = (
+    "SELECT relname, seq_tup_read, idx_tup_fetch FROM pg_stat_xact_user_tables"
+    " WHERE seq_tup_read + idx_tup_fetch >= %s"
+)
 _READ = "SELECT relname, seq_tup_read FROM pg_stat_xact_user_tables WHERE seq_tup_read >= %s"
 
 
@@ -87,6 +112,38 @@ async def test_what_is_due_is_found_by_indexes(pool: Pool, database: str) -> Non
         due = "SELECT team_id FROM people_with_due(500)"
         assert await fetch_rows(connection, due) == []
         assert await fetch_rows(connection, _READ, (OTHERS,)) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("turns", "exchanges_of_direct_messages"),
+        ("turns", "forgettings"),
+        ("formation", "unformed"),
+    ],
+)
+async def test_years_of_messages_are_not_read_for_a_turn(
+    pool: Pool, database: str, file: LiteralString, name: str
+) -> None:
+    """What begins a turn or a formation is of the last day, or of the conversation's thread."""
+    owner_rows(database, _YEARS, {"most": OTHERS, **ANN.ids})
+    owner_rows(database, "ANALYZE")
+    values = {
+        **ANN.ids,
+        "channel": "D1",
+        "thread": "T1.D1.9000000000.0",
+        "thread_ts": "9000000000.0",
+        "ts": "9000000000.0",
+        "history_from": 0.0,
+        "most_exchanges": 10,
+        "audience": DM,
+        "dm": DM,
+        "most": 20,
+    }
+    async with person_transaction(pool, ANN) as connection:
+        statement = load_statements("bot", file)[name]
+        assert len(await fetch_rows(connection, statement, values)) == 1
+        assert await fetch_rows(connection, _FETCHED, (OTHERS,)) == []
 
 
 async def test_what_is_due_does_not_wait_behind_formations(app: App) -> None:
