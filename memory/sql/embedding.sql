@@ -1,15 +1,26 @@
 -- Vectors of rows of store that have none.
 
 -- name: missing
--- Those whose prefix is in a range: a person's, or all people's.
-SELECT prefix, key, value, updated_at, count(*) OVER () AS total FROM store
+-- Those whose prefix is in a range, a person's or all people's, in the order of the index of prefixes.
+-- A count is looked up for each row until there are enough; NOT EXISTS would join both tables first.
+SELECT prefix, key, value, updated_at FROM store
+WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s
+    AND (SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)
+    AND 0 = (
+        SELECT count(*) FROM store_vectors AS made
+        WHERE made.prefix = store.prefix AND made.key = store.key
+    )
+ORDER BY prefix USING ~<~
+LIMIT %(limit)s;
+
+-- name: count_missing
+SELECT count(*) AS total FROM store
 WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s
     AND (SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)
     AND NOT EXISTS (
         SELECT FROM store_vectors AS made
         WHERE made.prefix = store.prefix AND made.key = store.key
-    )
-LIMIT %(limit)s;
+    );
 
 -- name: write
 -- Rows that have changed or gone since they were read get no vector; changed ones are read again.

@@ -47,8 +47,8 @@ async def embed_missing(
     run = partial(person_statement, pool, person)
     own = person_range(person)
     while True:
-        _, left = await _embed_batch(run, embedder, own)
-        if not left or while_somebody_waits:
+        rows, _ = await _embed_batch(run, embedder, own)
+        if not rows or while_somebody_waits:
             return
 
 
@@ -65,27 +65,35 @@ async def reembed(conninfo: str, embedder: Embedder, *, progress: Progress) -> i
     ) as connection:
         run = partial(fetch_rows, connection)
         await _delete_others(connection, embedder)
+        space = asdict(embedder.space)
+        [missing] = await run(_SQL["count_missing"], {**_EVERYBODY, **space})
         made = 0
+        left = _EVERYBODY
         while True:
-            written, left = await _embed_batch(run, embedder, _EVERYBODY)
+            rows, written = await _embed_batch(run, embedder, left)
+            made += written
             if written:
-                made += written
-                progress(made, made + left)
-            if not left:
+                progress(made, max(made, missing["total"]))
+            if rows:
+                # All before them have vectors, but for those that have changed meanwhile.
+                left = {**_EVERYBODY, "low": rows[-1]["prefix"]}
+            elif left is _EVERYBODY:
                 return made
+            else:
+                left = _EVERYBODY
 
 
 async def _embed_batch(
     run: _Run, embedder: Embedder, prefixes: Mapping[str, Any]
-) -> tuple[int, int]:
-    """Embed the first rows in a range of prefixes; return how many, and how many are left.
+) -> tuple[list[DictRow], int]:
+    """Embed the first rows in a range of prefixes; return them, and how many got a vector.
 
-    A row that was changed in the meantime is left.
+    A row that was changed in the meantime gets none.
     """
     space = asdict(embedder.space)
     rows = await run(_SQL["missing"], {**prefixes, **space, "limit": BATCH})
     if not rows:
-        return 0, 0
+        return [], 0
     texts = [searchable_text(row["value"]["content"]) for row in rows]
     vectors = await embedder.embed(texts)
     made = []
@@ -93,7 +101,7 @@ async def _embed_batch(
         made.append((row["prefix"], row["key"], row["updated_at"], literal(vector)))
     columns = column_parameters(("prefixes", "keys", "times", "vectors"), made)
     written = await run(_SQL["write"], {**space, **columns})
-    return len(written), rows[0]["total"] - len(written)
+    return rows, len(written)
 
 
 async def _delete_others(connection: Connection, embedder: Embedder) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import LiteralString
 
+import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 from bot.conversation.turns import FORM_MEMORIES, form_after
 from bot.memories.promises import REMIND
@@ -30,7 +33,7 @@ from memory.postgres import (
     person_transaction,
     transaction,
 )
-from tests.databases import owner_rows
+from tests.databases import SPACE, owner_rows
 from tests.integration.app import App
 from tests.memories import VECTOR, add_memory
 
@@ -112,6 +115,22 @@ async def test_what_is_due_is_found_by_indexes(pool: Pool, database: str) -> Non
         due = "SELECT team_id FROM people_with_due(500)"
         assert await fetch_rows(connection, due) == []
         assert await fetch_rows(connection, _READ, (OTHERS,)) == []
+
+
+async def test_a_batch_of_vectors_begins_where_the_one_before_ended(
+    database: str,
+) -> None:
+    """Another model embeds the memories of all people; the batches do not grow with those made."""
+    owner_rows(database, _FILL, OTHERS, VECTOR)
+    owner_rows(database, "DELETE FROM store_vectors WHERE prefix > 'chat.T1.V9'")
+    owner_rows(database, "ANALYZE")
+    values = {"low": "chat.T1.V9", "high": "chat/", **asdict(SPACE), "limit": 8}
+    with psycopg.connect(database, row_factory=dict_row) as owner:
+        missing = owner.execute(
+            load_statements("memory", "embedding")["missing"], values
+        )
+        assert len(missing.fetchall()) == 8
+        assert owner.execute(_FETCHED, (OTHERS // 2,)).fetchall() == []
 
 
 @pytest.mark.parametrize(
