@@ -127,19 +127,16 @@ class Turn:
 
     @property
     def lacks_thread(self) -> bool:
-        """Whether its history lacks messages of its thread, which must be read from Slack.
+        """Whether its history may lack messages of its thread, which must be read from Slack.
 
-        It lacks none in a direct message, whose threads are the bot's own, or in a thread that has
-        had a turn, unless memory is off: then there is no history. A new thread has none to read.
+        In a channel these are what people write to each other. A direct message has none, because
+        its threads are the bot's own, unless memory is off: then there is no history. A new thread
+        has none to read.
         """
         message = self.message
         if message.opens_thread:
             return False
-        if self.memory_state.off is not None:
-            return True
-        if message.audience == DM:
-            return False
-        return all(exchange.thread != message.thread for exchange in self.exchanges)
+        return message.audience != DM or self.memory_state.off is not None
 
     @property
     def last_reply(self) -> str | None:

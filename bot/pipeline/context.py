@@ -30,7 +30,7 @@ _CHARACTERS = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thread:
-    """What others wrote in a thread before a message, oldest first.
+    """What was written in a thread before a message and is not in the history, oldest first.
 
     A line is ``{from, text}``. It may have `attached`, lines that its author forwarded or pasted,
     and `not_shown`, the names of unread files and the number of other unread parts. `unread` is the
@@ -46,11 +46,14 @@ async def read_thread(
     slack: Installations,
     message: Message,
     *,
+    known: Collection[str] = (),
     forgotten: Collection[str] = (),
     history_from: float = 0.0,
 ) -> Thread:
     """Return the first and the newest messages of the thread before `message`, fifty in all.
 
+    `known` are messages that the history has: they are left out, and so are the app's own, because
+    the history has its answers. An answer to the last of them has told what was unread before it.
     Messages in `forgotten` are left out, and so is what its author and the app wrote before
     `history_from`, which may repeat what was forgotten then. The first message, often an alert, is
     what the thread is about. Slack returns at most the oldest 1,000; if there are more, `is_cut` is
@@ -69,23 +72,28 @@ async def read_thread(
         log.warning("a thread could not be read: %s", slack_fault(error))
         return Thread(is_cut=is_passing(error))
     bot_user_id = await slack.bot_user_id(message.team_id)
-    left_out = {message.ts, *forgotten}
+    left_out = {message.ts, *known, *forgotten}
     own = {slack_user(message.user_id), bot_user_id}
     found: list[Json] = []
     for one in answer.get("messages") or []:
         is_before = one.get("user") in own and float(one["ts"]) < history_from
-        if _is_shown(one, left_out) and not is_before:
+        is_known = bool(known) and one.get("user") == bot_user_id
+        if _is_shown(one, left_out) and not (is_before or is_known):
             found.append(one)
     if len(found) > _KEPT:
         found = [found[0], *found[1 - _KEPT :]]
-    lines, unread = _lines(found, bot_user_id)
+    told_until = max(map(float, known), default=0.0)
+    lines, unread = _lines(found, bot_user_id, told_until)
     return Thread(lines=lines, unread=unread, is_cut=bool(next_cursor(answer)))
 
 
 def _lines(
-    messages: Sequence[Json], bot_user_id: str
+    messages: Sequence[Json], bot_user_id: str, told_until: float
 ) -> tuple[list[dict[str, Any]], int]:
-    """Return messages of a thread as the model is shown them, and the number of unread parts."""
+    """Return messages of a thread as the model is shown them, and the number of unread parts.
+
+    Parts of messages up to `told_until`, a ts, are not counted.
+    """
     lines: list[dict[str, Any]] = []
     unread = 0
     for one in messages:
@@ -95,7 +103,8 @@ def _lines(
             lines.append({"from": "you", "text": text})
             continue
         content = _content(one)
-        unread += content.unread + len(content.files)
+        if float(one["ts"]) > told_until:
+            unread += content.unread + len(content.files)
         lines.append({"from": author_of(one), **_line(content, bot_user_id)})
     return lines, unread
 
@@ -103,8 +112,11 @@ def _lines(
 def _is_shown(one: Json, left_out: Collection[str]) -> bool:
     """Return whether a message of a thread is context.
 
-    The app's notices are not: they show memories, and memory may be off for this message.
+    What is in the place of a deleted one is not. Nor are the app's notices: they show memories, and
+    memory may be off for this message.
     """
+    if one.get("subtype") == "tombstone":
+        return False
     is_notice = (one.get("metadata") or {}).get("event_type") == NOTICE_EVENT
     return not is_notice and str(one.get("ts")) not in left_out
 

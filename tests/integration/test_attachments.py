@@ -574,3 +574,6 @@ async def test_what_a_thread_begins_with_is_seen_or_said_to_be_unseen(
     sentence = say("en", "parts_unread", count=unread)
     assert reply(app, message).endswith(sentence) == bool(unread)
     assert ("not_shown" in line) == bool(unread)
+    again = await app.ask(place, "<@BOT> and why?", thread_ts=said["ts"])
+    assert "HighErrorRate" in app.request_texts()[-1]
+    assert sentence not in app.replies(again)[-1]

@@ -33,10 +33,10 @@ def asked(app: App) -> str:
 
 
 def thread_lines(app: App) -> list[dict[str, Any]]:
-    """Return the lines of the thread in the newest request."""
+    """Return the lines of the thread in the newest request, first those of the history."""
     text = "\n".join(str(item["content"]) for item in app.prompts()[-1][1:])
-    [lines] = re.findall(r"<thread>\n(.*?)\n</thread>", text, re.DOTALL)
-    return [json.loads(line) for line in lines.split("\n")]
+    frames = re.findall(r"<thread>\n(.*?)\n</thread>", text, re.DOTALL)
+    return [json.loads(line) for frame in frames for line in frame.split("\n")]
 
 
 def in_thread(app: App, user: str, channel: str, root: str) -> PersonThread:

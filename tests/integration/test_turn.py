@@ -90,6 +90,32 @@ async def test_history_is_the_persons_and_the_places(app: App) -> None:
     assert "in dm" not in json.dumps(app.prompts()[-1])
 
 
+async def test_what_people_write_to_each_other_in_a_thread_is_read_for_each_answer(
+    app: App,
+) -> None:
+    """Somebody answers for the person who asked; what was answered is not shown twice."""
+    place = app.slack.place(channel="public", name="Mia")
+    ken, team = app.slack.person(name="Ken")
+    app.slack.control("channels/update", {"channel": place.channel, "add": [ken]})
+    app.script("Which day do you mean?")
+    asked = await app.ask(place, "<@BOT> is the room free?", thread_ts=place.root)
+    app.slack.say(ken, place.channel, "she means Thursday", thread_ts=place.root)
+    await app.ask(place, "so, is it?", thread_ts=place.root)
+    by_ken = PersonThread(ken, team, place.channel, "", place.root)
+    await app.ask(by_ken, "<@BOT> and before noon?", thread_ts=place.root)
+    for prompt in app.prompts()[-2:]:
+        shown = json.dumps(prompt)
+        once = ("hello", "is the room free?", "Which day do you mean?", "she means")
+        assert [shown.count(words) for words in once] == [1] * len(once)
+    assert len(app.replies(asked)) == 3
+    where = {"user": place.user, "channel": place.channel, "ts": place.root}
+    app.slack.control("messages/delete", where)
+    await app.ask(by_ken, "<@BOT> thanks", thread_ts=place.root)
+    shown = json.dumps(app.prompts()[-1])
+    assert "she means" in shown
+    assert "deleted" not in shown
+
+
 @pytest.mark.parametrize("where", ["dm", "public"])
 async def test_without_a_question_no_model_is_asked(app: App, where: str) -> None:
     """A bare mention is answered with one sentence, and nothing is formed."""
