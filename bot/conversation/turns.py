@@ -82,8 +82,10 @@ class Turn:
 
     `exchanges` are earlier turns of the thread, in a direct message also those of the last day, in
     order; `recent_words` the person's words that are not formed yet. Both are later than
-    `history_from`. `channels_with_kept` are the conversations of the workspace for which something
-    is kept. Where memory is off these are empty.
+    `history_from`. `known_messages` are the timestamps of all earlier messages of the thread that
+    were to the app and on the record, also where their texts are deleted, and of its answers to
+    them. `channels_with_kept` are the conversations of the workspace for which something is kept.
+    Where memory is off these are empty.
     """
 
     claimed: ClaimedMessage
@@ -100,6 +102,7 @@ class Turn:
     asked: float | None = None
     exchanges: tuple[Exchange, ...] = ()
     recent_words: tuple[str, ...] = ()
+    known_messages: frozenset[str] = frozenset()
     channels_with_kept: frozenset[str] = frozenset()
 
     @property
@@ -315,7 +318,7 @@ def _begin_query(start: Turn, question: str, words: str) -> Query:
     return Query(_SQL["begin"], values, prepare=True)
 
 
-def _context_queries(start: Turn) -> tuple[Query, Query, Query]:
+def _context_queries(start: Turn) -> tuple[Query, ...]:
     """Return the queries for what `_with_context` reads."""
     message = start.message
     in_dm = start.view.own.audience == DM
@@ -330,6 +333,7 @@ def _context_queries(start: Turn) -> tuple[Query, Query, Query]:
     return (
         Query(history, values, prepare=True),
         Query(_SQL["unformed_words"], values, prepare=True),
+        Query(_SQL["known_of_thread"], values, prepare=True),
         channels_with_kept(message.team_id),
     )
 
@@ -338,6 +342,7 @@ def _with_context(
     turn: Turn,
     exchange_rows: Sequence[DictRow],
     words_rows: Sequence[DictRow],
+    known_rows: Sequence[DictRow],
     channel_rows: Sequence[DictRow],
 ) -> Turn:
     """Return the turn with what the queries of `_context_queries` have found."""
@@ -348,6 +353,7 @@ def _with_context(
         turn,
         exchanges=tuple(reversed(exchanges)),
         recent_words=tuple(reversed(recent_words)),
+        known_messages=frozenset([row["ts"] for row in known_rows]),
         channels_with_kept=frozenset([row["channel_id"] for row in channel_rows]),
     )
 

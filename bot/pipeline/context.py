@@ -52,12 +52,12 @@ async def read_thread(
 ) -> Thread:
     """Return the first and the newest messages of the thread before `message`, fifty in all.
 
-    `known` are messages that the history has: they are left out, and so are the app's own, because
-    the history has its answers. An answer to the last of them has told what was unread before it.
-    Messages in `forgotten` are left out, and so is what its author and the app wrote before
-    `history_from`, which may repeat what was forgotten then. The first message, often an alert, is
-    what the thread is about. Slack returns at most the oldest 1,000; if there are more, `is_cut` is
-    set. A rate limit is waited for, within `TURN_PATIENCE_SECONDS`.
+    Messages in `known` are left out, because the history has them, unless they were forgotten. The
+    last of them is an answer, which has told what was unread before it. Messages in `forgotten` are
+    left out, and so is what its author and the app wrote before `history_from`, which may repeat
+    what was forgotten then. The first message, often an alert, is what the thread is about. Slack
+    returns at most the oldest 1,000; if there are more, `is_cut` is set. A rate limit is waited
+    for, within `TURN_PATIENCE_SECONDS`.
     """
     client = slack.client(message.team_id, patience=TURN_PATIENCE_SECONDS)
     try:
@@ -77,8 +77,7 @@ async def read_thread(
     found: list[Json] = []
     for one in answer.get("messages") or []:
         is_before = one.get("user") in own and float(one["ts"]) < history_from
-        is_known = bool(known) and one.get("user") == bot_user_id
-        if _is_shown(one, left_out) and not (is_before or is_known):
+        if _is_shown(one, left_out) and not is_before:
             found.append(one)
     if len(found) > _KEPT:
         found = [found[0], *found[1 - _KEPT :]]

@@ -439,7 +439,7 @@ async def _thread(app: App, turn: Turn) -> Thread:
     return await read_thread(
         app.slack,
         turn.message,
-        known=[exchange.ts for exchange in turn.exchanges],
+        known=turn.known_messages,
         forgotten=turn.forgotten_messages,
         history_from=turn.history_from,
     )
