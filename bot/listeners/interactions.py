@@ -84,7 +84,7 @@ KEEP_AS_DECISION = "keep_as_decision"
 _DATABASE_SECONDS = 2.0
 # Slack waits three seconds for the answer to a submission.
 _ACK_SECONDS = 2.3
-_PATIENCE_SECONDS = 3.0  # for retries of an answer to a response URL
+_PATIENCE_SECONDS = 10.0  # for retries of what shows a result
 _TIMEOUT = aiohttp.ClientTimeout(total=30.0)
 _ANY = re.compile("")
 
@@ -416,8 +416,10 @@ class Interactions:
 
     async def _update(self, body: Body, view_id: str, view: SlackView) -> None:
         """Replace a modal, unless the person has closed it meanwhile."""
+        team_id = installation_team(body)
+        client = self._app.slack.client(team_id, patience=_PATIENCE_SECONDS)
         try:
-            await self._client(body).views_update(view_id=view_id, view=view)
+            await client.views_update(view_id=view_id, view=view)
         except SLACK_FAULTS as error:
             log.warning("a view was not updated: %s", slack_fault(error))
 

@@ -47,6 +47,7 @@ _REPEATABLE = frozenset(
         "users.conversations",
         "users.info",
         "views.publish",
+        "views.update",
         DOWNLOAD,
         RESPONSE_URL,
     }

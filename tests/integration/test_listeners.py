@@ -107,6 +107,17 @@ async def test_the_panel_is_opened_before_the_database_is_asked(
     assert ann.sentence("panel_on") in shown(await ann.panel_opens())
 
 
+@pytest.mark.parametrize(
+    "fault", [{"status": 503}, {"status": 429, "retry_after": 1}]
+)
+async def test_the_panel_does_not_stay_at_loading_for_one_failed_call(
+    ann: SlackPerson, fault: dict[str, Any]
+) -> None:
+    """The call that fills the modal is made again: nothing else would say what happened."""
+    ann.app.slack.fault("views.update", **fault)
+    assert ann.sentence("panel_on") in shown(await ann.panel())
+
+
 async def test_a_form_is_acknowledged_in_time_while_the_database_does_not_answer(
     ann: SlackPerson,
 ) -> None:

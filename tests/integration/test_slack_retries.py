@@ -116,6 +116,7 @@ async def call(client: AsyncWebClient, method: str) -> str:
         ("chat.stopStream", 60, [TROUBLE_BY_NAME], "", 2),
         # An ephemeral message twice does less harm than none: the answer may announce its button.
         ("chat.postEphemeral", 60, [TROUBLE], "", 2),
+        ("views.update", 60, [TROUBLE, LIMITED_BY_NAME], "", 3),
         ("chat.postMessage", 60, [TROUBLE], "unknown", 1),
         ("chat.postMessage", 60, [TROUBLE_BY_NAME], "unknown", 1),
         ("chat.postMessage", 60, [LOST], "unknown", 1),
