@@ -10,6 +10,7 @@ import logging
 
 from bot.app import App
 from bot.conversation.audiences import invalidate_kind
+from bot.conversation.turns import schedule_formation
 from bot.queue.queue import BACKGROUND
 from memory import Person
 from memory.postgres import (
@@ -47,4 +48,6 @@ async def change_channel(app: App, team: str, old: str, new: str) -> None:
             await connection.execute(_SQL["change_messages"], values)
             await connection.execute(_SQL["change_lines"], values)
             await connection.execute(_SQL["change_off"], values)
+            # The job that waits names the old audience, and finds no words there.
+            await schedule_formation(app, connection, person.namespace(new))
     log.info("a conversation has another id: changed for %d people", len(people))

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from bot.conversation.audiences import is_shared, view_of_message
+from bot.conversation.turns import FORM_MEMORIES
+from bot.memories.channels import CHANGE_CHANNEL, change_channel
 from bot.runtime.maintenance import erase_deactivated
 from memory import PUBLIC
 from tests.integration.app import App
@@ -100,6 +102,21 @@ async def convert(app: App, channel: str, to: str) -> None:
         "channel": channel,
     }
     assert await app.deliver({**event, "bot_id": "B0ADMIN"}) == 200
+
+
+async def test_what_waits_is_remembered_under_the_new_id(app: App) -> None:
+    """The id changes after an answer and before its words are formed."""
+    place = app.slack.place(channel="private")
+    message = await app.ask(place, "<@BOT> I love ramen")
+    [waiting] = app.take_jobs(FORM_MEMORIES)
+    ids = {"old_channel_id": place.channel, "new_channel_id": "C0NEWID999"}
+    await app.deliver({"type": "channel_id_changed", **ids})
+    for job in app.take_jobs(CHANGE_CHANNEL):
+        await change_channel(app.core, **job)
+    for job in [waiting, *app.take_jobs(FORM_MEMORIES)]:
+        await app.form_words(**job)
+    [ramen] = await app.memories(message.person)
+    assert ramen.audiences == ("C0NEWID999",)
 
 
 async def test_what_was_said_in_public_stays_public(app: App) -> None:
