@@ -16,7 +16,12 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.slack.client import FindInstallation, Installations, error_code
+from bot.slack.client import (
+    TOKEN_REFUSED,
+    FindInstallation,
+    Installations,
+    error_code,
+)
 from bot.slack.kept_answers import KeptAnswers
 from bot.slack.messages import Installation, installation_team, mentions
 from memory import Pool
@@ -31,14 +36,6 @@ _TRUSTED_SECONDS = 10.0
 # Events carry whole seconds, so what was written within the same second counts as older.
 _EVENT_SECONDS = 1.0
 _HOUR_SECONDS = 3_600.0
-# `not_authed`: no token is stored.
-_REFUSED = {
-    "account_inactive",
-    "invalid_auth",
-    "not_authed",
-    "token_expired",
-    "token_revoked",
-}
 
 
 def installation_from(answer: AsyncSlackResponse, bot_token: str) -> Installation:
@@ -137,7 +134,7 @@ class Workspaces:
         try:
             await self._slack.client(team_id).auth_test()
         except SlackApiError as error:
-            if error_code(error) not in _REFUSED:
+            if error_code(error) not in TOKEN_REFUSED:
                 raise
             return True
         return False

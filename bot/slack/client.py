@@ -76,6 +76,17 @@ _PASSING = frozenset(
 )
 _MAY_STREAM = frozenset({"cant_delete_message", "streaming_state_conflict"})
 
+TOKEN_REFUSED = frozenset(
+    {
+        "account_inactive",
+        "invalid_auth",
+        "not_authed",
+        "token_expired",
+        "token_revoked",
+    }
+)
+"""Errors that say that Slack does not accept a token; `not_authed`: none is stored."""
+
 CONVERSATION_GONE = frozenset(
     {"channel_not_found", "is_archived", "not_in_channel", "thread_not_found"}
 )
@@ -422,7 +433,13 @@ class TeamClient(SlackClient):
             if named:
                 ids = {name: slack_user(given[name]) for name in named}
                 arguments[form] = {**given, **ids}
-        answer = await super().call_once(api_method, **arguments)
+        try:
+            answer = await super().call_once(api_method, **arguments)
+        except SlackApiError as error:
+            # The app may have been installed again a moment ago.
+            if error_code(error) in TOKEN_REFUSED:
+                self._installations.invalidate(self.team_id)
+            raise
         self._installations.note_clock(answer)
         return answer
 

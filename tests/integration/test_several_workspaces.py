@@ -595,6 +595,27 @@ async def test_a_key_that_does_not_decrypt_ends_the_start(
     assert "xox" not in repr(found)
 
 
+@pytest.mark.failed_calls(
+    "auth.test: account_inactive", because="The token is of the earlier installation."
+)
+async def test_a_token_that_slack_refuses_is_looked_up_again_at_once(
+    slack: Slack, pool: Pool
+) -> None:
+    """Another process has stored an installation that this one does not know yet."""
+    team = slack.teams[1]
+    store = store_over(slack, pool)
+    await saved(store, await granted(slack, team))
+    client = Installations(
+        store.find, base_url=slack.server.info["slack_api_url"]
+    ).client(team)
+    assert (await client.auth_test())["ok"]
+    slack.call(team, "uninstall", {"events": []})
+    await saved(store, await granted(slack, team))
+    with pytest.raises(SlackApiError, match="account_inactive"):
+        await client.auth_test()
+    assert (await client.auth_test())["ok"]
+
+
 async def test_no_other_workspaces_token_is_ever_used(
     slack: Slack, database: str, pool: Pool
 ) -> None:
