@@ -107,9 +107,7 @@ async def test_the_panel_is_opened_before_the_database_is_asked(
     assert ann.sentence("panel_on") in shown(await ann.panel_opens())
 
 
-@pytest.mark.parametrize(
-    "fault", [{"status": 503}, {"status": 429, "retry_after": 1}]
-)
+@pytest.mark.parametrize("fault", [{"status": 503}, {"status": 429, "retry_after": 1}])
 async def test_the_panel_does_not_stay_at_loading_for_one_failed_call(
     ann: SlackPerson, fault: dict[str, Any]
 ) -> None:
