@@ -95,6 +95,8 @@ _DOCUMENT = re.compile(
 # A name is one short line of letters, marks, numbers, and what is usual between them. A full stop,
 # a slash, a colon or an at sign could make it an address, and an angle bracket markup.
 _NOT_IN_NAMES = regex.compile(r"[^\p{L}\p{M}\p{N} '’()&+,_・·-]++")
+# What makes an emoji of a character, and joins letters: nothing of it is seen by itself.
+_JOINERS = re.compile("[\u200c\u200d\u20e3\ufe0e\ufe0f]")
 _SPACES = re.compile(r"\s+")
 
 
@@ -149,7 +151,8 @@ def author_of(message: Json) -> str:
 
 def clean_name(name: str) -> str:
     """Return a display name as one short line without markup, addresses or ends of frames."""
-    words = _NOT_IN_NAMES.sub(" ", name[: 4 * NAME_CHARACTERS])
+    letters = _JOINERS.sub("", name[: 4 * NAME_CHARACTERS])
+    words = _NOT_IN_NAMES.sub(" ", letters)
     return _SPACES.sub(" ", words)[:NAME_CHARACTERS].strip()
 
 
