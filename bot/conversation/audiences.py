@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 _SQL = load_statements("bot", "audiences")
 # Slack's clock times a message, the database's a change.
 _CLOCKS_DIFFER_SECONDS = 2.0
+_PATIENCE_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +116,8 @@ async def look_up_kind(app: App, team_id: str, channel_id: str) -> ConversationK
     asked_at = known.pop("asked_at")
     if known.pop("is_trusted"):
         return ConversationKind(**known)
-    answer = await app.slack.client(team_id).conversations_info(channel=channel_id)
+    client = app.slack.client(team_id, patience=_PATIENCE_SECONDS)
+    answer = await client.conversations_info(channel=channel_id)
     channel = answer.get("channel") or {}
     audience, shared = kind_of(channel, channel_id)
     kind = ConversationKind(audience=audience, shared=shared, changed=known["changed"])

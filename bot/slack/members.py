@@ -55,7 +55,7 @@ class Members:
         known = self._members.find(person)
         if known is not None:
             return known
-        client = self._slack.client(person.team_id)
+        client = self._slack.client(person.team_id, patience=_PATIENCE_SECONDS)
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 answer = await client.users_info(user=person.user_id)
@@ -76,7 +76,7 @@ class Members:
         known = self._conversations.find(person)
         if known is not None:
             return known
-        client = self._slack.client(person.team_id)
+        client = self._slack.client(person.team_id, patience=_PATIENCE_SECONDS)
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 found = await _conversations(client, person)

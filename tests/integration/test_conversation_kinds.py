@@ -15,7 +15,7 @@ from bot.conversation.audiences import is_shared, view_of_message
 from bot.people import People
 from bot.pipeline.context import read_thread
 from bot.slack.client import notice_metadata
-from bot.slack.members import is_member, kind_of
+from bot.slack.members import Members, is_member, kind_of
 from bot.slack.names import Names
 from memory import DM, PUBLIC, Person, Pool
 from tests.databases import owner_rows
@@ -27,7 +27,7 @@ FAULTS: list[dict[str, Any]] = [
     {"error": "channel_not_found"},
     {"error": "ratelimited", "retry_after": 600},
     {"status": 500},
-    {"drop": "after", "times": 2},  # aiohttp makes a GET again by itself, once
+    {"drop": "after"},
 ]
 
 
@@ -190,15 +190,37 @@ async def test_a_public_channel_that_the_app_is_not_in_is_asked_about_each_time(
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 async def test_a_kind_that_cannot_be_learned_is_the_narrowest(
-    slack: PlaygroundSlack, core: App, fault: dict[str, Any]
+    slack: PlaygroundSlack,
+    core: App,
+    fault: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """While Slack does not say what a conversation is, it sees and keeps its own alone."""
+    monkeypatch.setattr("bot.conversation.audiences._PATIENCE_SECONDS", 0.5)
     place = slack.place(channel="public")
-    slack.fault("conversations.info", **fault)
+    slack.fault("conversations.info", times=None, **fault)
     view = await view_of_message(core, slack.message(place))
     assert (view.own.audience, view.audiences) == (place.channel, (place.channel,))
     assert await is_shared(core, view.own)
+    slack.clear()
     assert (await view_of_message(core, slack.message(place))).own.audience == PUBLIC
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 503}, {"error": "ratelimited", "retry_after": 1}], ids=str
+)
+async def test_one_failed_call_does_not_make_a_kind_the_narrowest(
+    slack: PlaygroundSlack, core: App, fault: dict[str, Any]
+) -> None:
+    """Slack is asked again: what is said in a public channel stays public."""
+    place = slack.place(channel="public")
+    slack.fault("conversations.info", **fault)
+    assert (await view_of_message(core, slack.message(place))).own.audience == PUBLIC
+    slack.fault("users.conversations", **fault)
+    person = Person(slack.team_id, place.user)
+    assert await Members(slack.installations()).conversations(person) == {
+        place.channel: True
+    }
 
 
 async def language(people: People, person: Person, text: str = "") -> str:

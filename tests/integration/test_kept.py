@@ -299,7 +299,7 @@ async def test_nothing_is_kept_where_it_must_not_be(
     if where == "off":
         await app.off(channel.place())
     if where == "unknown":
-        app.slack.fault("conversations.info", error="internal_error")
+        app.slack.fault("conversations.info", error="channel_not_found")
     if where == "author not there":
         channel.users.append(app.slack.person(name="Mia")[0])
         change = {
@@ -608,7 +608,7 @@ async def test_a_direct_message_has_what_is_kept_in_the_persons_public_channels_
     mia = public.person(1)
 
     assert await in_dm(app, mia) == ["The public staging host is heron"]
-    app.slack.fault("users.conversations", error="internal_error")
+    app.slack.fault("users.conversations", error="missing_scope")
     assert await in_dm(app, mia) == []
     app.slack.control(
         "channels/update", {"channel": public.id, "remove": [mia.user_id]}
