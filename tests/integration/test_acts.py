@@ -428,7 +428,7 @@ async def test_incognito_between_two_people_is_not_said_to_hold_with_the_app(
     While Slack does not tell where the app is, memory is switched off.
     """
     if is_slack_away:
-        ann.app.slack.fault("conversations.info", error="internal_error")
+        ann.app.slack.fault("conversations.info", error="internal_error", times=None)
     localizer = await ann.app.core.people.localizer(ann.person)
     place = CommandPlace(channel="D0123456789")
     click = Click(person=ann.person, localizer=localizer, place=place)
