@@ -6,6 +6,7 @@ another. The end is one transaction. All are in the scope of the person and the 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -82,10 +83,10 @@ class Turn:
 
     `exchanges` are earlier turns of the thread, in a direct message also those of the last day, in
     order; `recent_words` the person's words that are not formed yet. Both are later than
-    `history_from`. `known_messages` are the timestamps of all earlier messages of the thread that
-    were to the app and on the record, also where their texts are deleted, and of its answers to
-    them. `channels_with_kept` are the conversations of the workspace for which something is kept.
-    Where memory is off these are empty.
+    `history_from`. `channels_with_kept` are the conversations of the workspace for which something
+    is kept. Where memory is off these are empty. If the turn `lacks_thread`, `known_messages` are
+    the timestamps of the messages of the thread that the history has, or of which a text was
+    deleted, and of the app's answers to them.
     """
 
     claimed: ClaimedMessage
@@ -205,11 +206,14 @@ async def store_begin(app: App, start: Turn, *, question: str, words: str) -> Tu
         kept_question = redacted_question.text
         kept_words = stored_words(redacted_words.text)
     queries = [_begin_query(start, kept_question, kept_words)]
+    if start.lacks_thread:
+        queries.append(_known_query(start))
     if start.memory_state.off is None:
         queries += _context_queries(start)
     [begun, *context] = await execute_queries(
         app.pool, queries, scope=start.message.scope
     )
+    known = context.pop(0) if start.lacks_thread else []
     if not begun:
         raise Superseded
     [row] = begun
@@ -222,6 +226,7 @@ async def store_begin(app: App, start: Turn, *, question: str, words: str) -> Tu
         again=row["again"],
         asked=row["asked"],
         reply_ts=tuple(row["reply_ts"]),
+        known_messages=frozenset([one["ts"] for one in known]),
     )
     return _with_context(turn, *context) if context else turn
 
@@ -318,7 +323,17 @@ def _begin_query(start: Turn, question: str, words: str) -> Query:
     return Query(_SQL["begin"], values, prepare=True)
 
 
-def _context_queries(start: Turn) -> tuple[Query, ...]:
+def _known_query(start: Turn) -> Query:
+    """Return the query for `known_messages`; while memory is off there is no history."""
+    is_on = start.memory_state.off is None
+    values = {
+        **values_of(start.message),
+        "history_from": start.history_from if is_on else math.inf,
+    }
+    return Query(_SQL["known_of_thread"], values, prepare=True)
+
+
+def _context_queries(start: Turn) -> tuple[Query, Query, Query]:
     """Return the queries for what `_with_context` reads."""
     message = start.message
     in_dm = start.view.own.audience == DM
@@ -333,7 +348,6 @@ def _context_queries(start: Turn) -> tuple[Query, ...]:
     return (
         Query(history, values, prepare=True),
         Query(_SQL["unformed_words"], values, prepare=True),
-        Query(_SQL["known_of_thread"], values, prepare=True),
         channels_with_kept(message.team_id),
     )
 
@@ -342,7 +356,6 @@ def _with_context(
     turn: Turn,
     exchange_rows: Sequence[DictRow],
     words_rows: Sequence[DictRow],
-    known_rows: Sequence[DictRow],
     channel_rows: Sequence[DictRow],
 ) -> Turn:
     """Return the turn with what the queries of `_context_queries` have found."""
@@ -353,7 +366,6 @@ def _with_context(
         turn,
         exchanges=tuple(reversed(exchanges)),
         recent_words=tuple(reversed(recent_words)),
-        known_messages=frozenset([row["ts"] for row in known_rows]),
         channels_with_kept=frozenset([row["channel_id"] for row in channel_rows]),
     )
 

@@ -23,10 +23,11 @@ WHERE team_id = %(team)s AND channel_id = %(channel)s AND thread = %(thread)s
 ORDER BY ts DESC LIMIT %(most_exchanges)s;
 
 -- name: known_of_thread
--- The earlier messages of the thread that the history has, or had until their texts were deleted, and
--- the app's answers to them.
+-- The earlier messages of the thread that the history has, or of which a text was deleted, and the app's
+-- answers to them.
 SELECT unnest(ts || reply_ts) AS ts FROM messages
-WHERE thread = %(thread)s AND ts < %(ts)s AND on_record AND begun_at IS NOT NULL;
+WHERE thread = %(thread)s AND ts < %(ts)s AND on_record AND begun_at IS NOT NULL
+    AND (question = '' OR reply IS NULL OR begun_at > to_timestamp(%(history_from)s));
 
 -- name: exchanges_of_direct_messages
 -- The newest exchanges of the thread and of the person's last day, because people do not think in
