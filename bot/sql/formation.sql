@@ -21,6 +21,7 @@ SELECT id, channel_id, ts, words, removal_proposed, last.forgotten_at, (
             AND (earlier.thread = messages.thread OR messages.audience = %(dm)s)
             AND earlier.ts < messages.ts AND earlier.ts > (messages.ts::numeric - 86400)::text
             AND earlier.begun_at > COALESCE(last.forgotten_at, '-infinity')
+            AND earlier.ended_at IS NOT NULL
         ORDER BY earlier.ts DESC LIMIT 1) AS before
 FROM messages CROSS JOIN (
     SELECT max(forgotten_at) AS forgotten_at FROM forgotten_sources

@@ -21,8 +21,9 @@ from bot.conversation.inbox import (
 from bot.conversation.run import Superseded
 from bot.conversation.turns import FORM_MEMORIES, begin_turn, end_turn
 from bot.locale import say
+from bot.pipeline.formation import read_unformed
 from bot.slack.messages import Message
-from memory import MemoryModelRefused
+from memory import DM, MemoryModelRefused
 from tests.integration.app import App, MakeApp
 from tests.integration.deliveries import record
 from tests.integration.messages import LATER, changed
@@ -133,6 +134,23 @@ async def test_what_is_not_to_be_remembered_is_read_from_the_thread_for_nobody(
         shown = json.dumps(app.prompts()[-1])
         assert "hello" in shown
         assert "tuba" not in shown
+
+
+async def test_words_reply_to_what_was_answered_not_to_what_is_being_answered(
+    app: App,
+) -> None:
+    """Another message of the person's is still being answered in another thread."""
+    place = app.slack.place()
+    app.script("Which tea do you like?")
+    await app.ask(place, "bring me tea")
+    other = await app.ask(place, "and what is the weather?")
+    await app.ask(place, "green tea")
+    app.rows(
+        "UPDATE messages SET ended_at = NULL, reply = NULL WHERE ts = %s RETURNING 1",
+        other.ts,
+    )
+    unformed = await read_unformed(app.pool, other.person.namespace(DM))
+    assert unformed.words[-1].reply_to == "Which tea do you like?"
 
 
 @pytest.mark.parametrize("where", ["dm", "public"])
