@@ -47,17 +47,18 @@ async def read_thread(
     message: Message,
     *,
     known: Collection[str] = (),
+    told_until: str = "",
     forgotten: Collection[str] = (),
     history_from: float = 0.0,
 ) -> Thread:
     """Return the first and the newest messages of the thread before `message`, fifty in all.
 
     Messages in `known` are left out, because the history has them, unless they were forgotten. The
-    last of them is an answer, which has told what was unread before it. Messages in `forgotten` are
-    left out, and so is what its author and the app wrote before `history_from`, which may repeat
-    what was forgotten then. The first message, often an alert, is what the thread is about. Slack
-    returns at most the oldest 1,000; if there are more, `is_cut` is set. A rate limit is waited
-    for, within `TURN_PATIENCE_SECONDS`.
+    answer to the message at `told_until` has told what was unread before it. Messages in
+    `forgotten` are left out, and so is what its author and the app wrote before `history_from`,
+    which may repeat what was forgotten then. The first message, often an alert, is what the thread
+    is about. Slack returns at most the oldest 1,000; if there are more, `is_cut` is set. A rate
+    limit is waited for, within `TURN_PATIENCE_SECONDS`.
     """
     client = slack.client(message.team_id, patience=TURN_PATIENCE_SECONDS)
     try:
@@ -81,13 +82,12 @@ async def read_thread(
             found.append(one)
     if len(found) > _KEPT:
         found = [found[0], *found[1 - _KEPT :]]
-    told_until = max(map(float, known), default=0.0)
     lines, unread = _lines(found, bot_user_id, told_until)
     return Thread(lines=lines, unread=unread, is_cut=bool(next_cursor(answer)))
 
 
 def _lines(
-    messages: Sequence[Json], bot_user_id: str, told_until: float
+    messages: Sequence[Json], bot_user_id: str, told_until: str
 ) -> tuple[list[dict[str, Any]], int]:
     """Return messages of a thread as the model is shown them, and the number of unread parts.
 
@@ -102,7 +102,7 @@ def _lines(
             lines.append({"from": "you", "text": text})
             continue
         content = _content(one)
-        if float(one["ts"]) > told_until:
+        if str(one["ts"]) > told_until:
             unread += content.unread + len(content.files)
         lines.append({"from": author_of(one), **_line(content, bot_user_id)})
     return lines, unread

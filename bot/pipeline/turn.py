@@ -440,6 +440,7 @@ async def _thread(app: App, turn: Turn) -> Thread:
         app.slack,
         turn.message,
         known=turn.known_messages,
+        told_until=max((one.ts for one in turn.exchanges if one.reply), default=""),
         forgotten=turn.forgotten_messages,
         history_from=turn.history_from,
     )

@@ -562,6 +562,8 @@ async def test_what_a_thread_begins_with_is_seen_or_said_to_be_unseen(
     other, _ = app.slack.person(name="Ken Okafor")
     app.slack.control("channels/update", {"channel": place.channel, "add": [other]})
     said = app.slack.say(other, place.channel, **{"text": "", **parts})
+    # This is answered by a sentence, without what it is about.
+    await app.ask(place, "<@BOT>", thread_ts=said["ts"])
     message = await app.ask(place, "<@BOT> what is it about?", thread_ts=said["ts"])
     [frame] = [
         str(one["content"])
