@@ -97,9 +97,10 @@ async def form_memories(app: App, team: str, user: str, audience: str) -> None:
         async with person_transaction(app.pool, namespace.person) as connection:
             await form_after(app, connection, namespace, wait)
         return
-    # This has a place of the worker's meanwhile, so words that have waited for one wait no more.
-    longest = _LONGEST_WAIT_SECONDS - (pause["waited"] or 0.0)
-    await app.pending_replies.wait_until_none(longest)
+    if pause["waited"] is not None:
+        # This has a place of the worker's meanwhile: words that have waited for one wait no more.
+        longest = _LONGEST_WAIT_SECONDS - pause["waited"]
+        await app.pending_replies.wait_until_none(longest)
     view = memory_view(namespace, shared=await is_shared(app, namespace))
     if app.settings.formation != "off":
         while await _form_oldest(app, view):

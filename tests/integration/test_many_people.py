@@ -193,4 +193,6 @@ async def test_words_wait_a_minute_for_replies_however_many_formations_do(
     with app.core.pending_replies.one():
         async with asyncio.timeout(30):
             await form_memories(app.core, message.team_id, message.user_id, DM)
+            # A job that has nothing to form does not wait either.
+            await form_memories(app.core, message.team_id, message.user_id, DM)
     assert len(await app.memories(message.person)) == 1
