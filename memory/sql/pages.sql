@@ -2,7 +2,7 @@
 
 -- name: page
 -- A page of memories: open promises by the day they are due, then wishes about answers, then the
--- other kinds, newest first, and last the promises that have ended and what is kept for channels. A
+-- other kinds, newest first, then the promises that have ended, and last what is kept for channels. A
 -- memory stays in its place when it is changed. With words, those whose content has all of them; if
 -- there are none, those whose content and quotes together do.
 WITH wanted AS (
@@ -40,7 +40,7 @@ WITH wanted AS (
     FROM ranked WHERE rank = (SELECT min(rank) FROM ranked)
 )
 SELECT prefix, key, value, created_at, updated_at, expires_at, total FROM found
-ORDER BY open_until, kind <> 'UserInstruction', kind IN ('Promise', 'KeptLine'), newest DESC, kind,
+ORDER BY open_until, kind <> 'UserInstruction', kind = 'KeptLine', kind = 'Promise', newest DESC, kind,
     created_at DESC, key
 LIMIT %(size)s
 OFFSET %(size)s * GREATEST(LEAST(%(page)s - 1,

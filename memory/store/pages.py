@@ -17,8 +17,8 @@ _SQL = load_statements("memory", "pages")
 class MemoryPage:
     """One page of memories: open promises, by the day they are due, then wishes about answers.
 
-    Then come the other kinds, each with its newest first, and last promises that have ended and
-    what is kept for channels. A changed memory keeps its place.
+    Then come the other kinds, each with its newest first, promises that have ended, and last what
+    is kept for channels. A changed memory keeps its place.
     `total` is the number of memories on all pages; `page` starts at 1.
     """
 
