@@ -214,8 +214,8 @@ def _asks(said: Statement, now: Mapping[str, Any] | None) -> Asks:
     if now is None:
         return "store"
     newest = (now.get("sources") or [{}])[-1]
-    # A form has a day, and no time.
-    asked = (said.said_on, said.ts or "~")
-    if asked < (newest.get("said_on", ""), newest.get("ts") or ""):
+    # A form has a day alone, in the zone where the person was.
+    by = "ts" if said.ts and newest.get("ts") else "said_on"
+    if said.source()[by] < newest.get(by, ""):
         return "older"
     return "replace"

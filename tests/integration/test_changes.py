@@ -340,8 +340,12 @@ async def test_what_is_remembered_of_a_name_goes_on_before_what_was_taken_back(
 async def test_what_comes_back_beside_something_newer_is_asked_about(
     ledger: Ledger,
 ) -> None:
-    """Forgotten, said anew, Undo: one memory, which says what was said last, and a question."""
+    """Forgotten, said anew, Undo: one memory, which says what was said last, and a question.
+
+    The first was said in the far east, where it was the next day already.
+    """
     await ledger.like("ramen", level=90)
+    ledger.rows("UPDATE statements SET zone = 'Pacific/Kiritimati' RETURNING id")
     forgotten = await forget(ledger.pool, ALICE, Selection(everything=True))
     assert forgotten.id is not None
     await ledger.like("ramen", ts="1700000005.0", level=5)
