@@ -9,7 +9,7 @@ from bot.ui.blocks import as_mrkdwn, bulleted
 from bot.ui.lines import sentence_of
 from memory import Memory
 
-MOST_LINES = 100  # more than a message holds, which says that there are others
+MOST_LINES = 200  # more than a message holds, which says that there are others
 
 
 def card_lines(localizer: Localizer, memories: Sequence[Memory]) -> list[str]:

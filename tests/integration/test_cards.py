@@ -15,6 +15,8 @@ from bot.memories.switches import turn_off
 from bot.pipeline.reply import MAX_CALLS
 from bot.slack.messages import Message
 from bot.ui.acts import Hide, Share
+from bot.ui.blocks import SECTION_LIMIT
+from bot.ui.cards import MOST_LINES
 from memory import (
     COLLEAGUES,
     DM,
@@ -114,6 +116,8 @@ async def test_whatever_was_shown_in_the_course_of_time_is_seen(app: App) -> Non
         await fact(app, aya, sentence, is_shown=True)
     _, seen = await asks(app, jonas, f"<@{aya.user_id}>")
     assert [one for one in sentences if one not in seen] == []
+    shortest = "• 「茶」（1月1日(木)）\n"
+    assert MOST_LINES * len(shortest) > SECTION_LIMIT
 
 
 async def test_a_public_channel_is_told_what_the_shown_sentence_says_and_no_more(
