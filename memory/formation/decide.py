@@ -7,7 +7,7 @@ verdict, the person is asked.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -84,7 +84,8 @@ def decide(
         if proposal.removes:
             removals += 1
         audience = _audience(proposal, view.own)
-        statement = _statement(proposal, key, audience, batch)
+        rows = known.rows.get(key, ())
+        statement = _statement(proposal, key, audience, batch, rows)
         has_too_many_removals = proposal.removes and removals > MAX_REMOVALS
         has_changed = _has_changed(proposal, memories)
         if (
@@ -137,7 +138,13 @@ def _audience(proposal: Proposal, own: Namespace) -> str:
     return own.audience
 
 
-def _statement(proposal: Proposal, key: str, audience: str, batch: UUID) -> Statement:
+def _statement(
+    proposal: Proposal,
+    key: str,
+    audience: str,
+    batch: UUID,
+    rows: Iterable[Memory],
+) -> Statement:
     words = proposal.evidence.words
     if proposal.removes:
         return statement_of(
@@ -146,7 +153,7 @@ def _statement(proposal: Proposal, key: str, audience: str, batch: UUID) -> Stat
     names = subject_fields(proposal.kind, proposal.content)
     content = named_fields(proposal.content, names) | proposal.values
     if proposal.kind == PROMISE_KIND:
-        content = _as_promised(proposal) | content
+        content = _as_promised(proposal, rows) | content
     until = _until(proposal, content)
     statement = statement_of(
         key, proposal.kind, audience, content, words, batch=batch, until=until
@@ -156,11 +163,11 @@ def _statement(proposal: Proposal, key: str, audience: str, batch: UUID) -> Stat
     return statement
 
 
-def _as_promised(proposal: Proposal) -> Json:
+def _as_promised(proposal: Proposal, rows: Iterable[Memory]) -> Json:
     """Return the state of a promise, and the day and time that its sentence says.
 
     What is promised is open, also if it was promised before and kept. A day that is past is left
-    out; if the day of the earlier promise is past, it does not count any more.
+    out; if the day of the earlier promise, which `rows` know, is past, it does not count any more.
     """
     verdict = proposal.verdict
     if verdict is None:
@@ -170,8 +177,8 @@ def _as_promised(proposal: Proposal) -> Json:
     fields: Json = {}
     if verdict.modality == "promised":
         fields["state"] = "open"
-        earlier = proposal.target.content.get("due") if proposal.target else None
-        if earlier and earlier < today.isoformat():
+        days = filter(None, [row.content.get("due") for row in rows])
+        if any(day < today.isoformat() for day in days):
             fields |= dict.fromkeys(DUE_FIELDS)
     if verdict.due is not None and verdict.due >= today:
         fields |= {"due": verdict.due.isoformat(), "due_time": verdict.due_time}

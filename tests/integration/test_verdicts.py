@@ -687,12 +687,13 @@ async def test_what_became_of_a_promise_changes_it(trial: Trial) -> None:
         assert content["to"] == "Mia"
 
 
+@pytest.mark.parametrize("due", ["2099-02-01", None])
 async def test_a_promise_that_is_made_again_is_open_where_the_first_is_not_known(
-    trial: Trial,
+    trial: Trial, due: str | None
 ) -> None:
-    """It is made in a channel, after the one of the direct messages was kept."""
+    """It is made in a channel, after the one of the direct messages was kept; its day is past."""
     trial.model.answer([GIVEN])
-    trial.model.verdicts.append({0: {"modality": "promised"}})
+    trial.model.verdicts.append({0: {"modality": "promised", "due": "2099-01-17"}})
     await trial.form(typed(PROMISE))
     trial.model.answer(
         lambda shown: [patch(shown.id_of("Q3"), evidence="I sent it.", state="done")]
@@ -700,10 +701,10 @@ async def test_a_promise_that_is_made_again_is_open_where_the_first_is_not_known
     trial.model.verdicts.append({0: {"modality": "past"}})
     await trial.form(typed("I sent it.", at=FRIDAY + timedelta(days=1)))
     trial.model.answer([GIVEN])
-    trial.model.verdicts.append({0: {"modality": "promised", "due": "2099-02-01"}})
+    trial.model.verdicts.append({0: {"modality": "promised", "due": due}})
     said = typed(PROMISE, at=FRIDAY + timedelta(days=2))
     await trial.former.form(memory_view(ALICE.namespace(PUBLIC)), said)
     for namespace in (None, ALICE.namespace(PUBLIC)):
         [row] = await trial.rows(namespace)
         content = row["value"]["content"]
-        assert (content["due"], content["state"]) == ("2099-02-01", "open")
+        assert (content["due"], content["state"]) == (due, "open")
