@@ -47,8 +47,9 @@ async def embed_missing(
     run = partial(person_statement, pool, person)
     own = person_range(person)
     while True:
-        rows, _ = await _embed_batch(run, embedder, own)
-        if not rows or while_somebody_waits:
+        rows, written = await _embed_batch(run, embedder, own)
+        is_last = written == len(rows) < BATCH
+        if is_last or while_somebody_waits:
             return
 
 
