@@ -46,19 +46,17 @@ async def read_thread(
     slack: Installations,
     message: Message,
     *,
-    known: Collection[str] = (),
+    left_out: Collection[str] = (),
     told_until: str = "",
-    forgotten: Collection[str] = (),
     history_from: float = 0.0,
 ) -> Thread:
     """Return the first and the newest messages of the thread before `message`, fifty in all.
 
-    Messages in `known` are left out, because the history has them, unless they were forgotten. The
-    answer to the message at `told_until` has told what was unread before it. Messages in
-    `forgotten` are left out, and so is what its author and the app wrote before `history_from`,
-    which may repeat what was forgotten then. The first message, often an alert, is what the thread
-    is about. Slack returns at most the oldest 1,000; if there are more, `is_cut` is set. A rate
-    limit is waited for, within `TURN_PATIENCE_SECONDS`.
+    Messages in `left_out` are not returned, nor is what the author of `message` and the app wrote
+    before `history_from`, which may repeat what was forgotten then. The answer to the message at
+    `told_until` has told what was unread before it. The first message, often an alert, is what the
+    thread is about. Slack returns at most the oldest 1,000; if there are more, `is_cut` is set. A
+    rate limit is waited for, within `TURN_PATIENCE_SECONDS`.
     """
     client = slack.client(message.team_id, patience=TURN_PATIENCE_SECONDS)
     try:
@@ -73,12 +71,12 @@ async def read_thread(
         log.warning("a thread could not be read: %s", slack_fault(error))
         return Thread(is_cut=is_passing(error))
     bot_user_id = await slack.bot_user_id(message.team_id)
-    left_out = {message.ts, *known, *forgotten}
+    not_shown = {message.ts, *left_out}
     own = {slack_user(message.user_id), bot_user_id}
     found: list[Json] = []
     for one in answer.get("messages") or []:
         is_before = one.get("user") in own and float(one["ts"]) < history_from
-        if _is_shown(one, left_out) and not is_before:
+        if _is_shown(one, not_shown) and not is_before:
             found.append(one)
     if len(found) > _KEPT:
         found = [found[0], *found[1 - _KEPT :]]

@@ -439,9 +439,9 @@ async def _thread(app: App, turn: Turn) -> Thread:
     return await read_thread(
         app.slack,
         turn.message,
-        known=turn.known_messages,
+        # The history has the former; the latter were forgotten.
+        left_out=turn.known_messages.union(turn.forgotten_messages),
         told_until=max((one.ts for one in turn.exchanges if one.reply), default=""),
-        forgotten=turn.forgotten_messages,
         history_from=turn.history_from,
     )
 
