@@ -101,7 +101,8 @@ async def read_changes(
         change = _change_of(statements, row["batch"])
         if not _is_about_nothing(change, statements):
             changes.append(change)
-    if limit and len(changes) < limit == len(rows):
+    has_older = len(rows) == limit
+    if limit and has_older and len(changes) < limit:
         more = await read_changes(
             connection, person, key=key, batch=batch, ids=ids, limit=2 * limit
         )
