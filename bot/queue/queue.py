@@ -236,7 +236,7 @@ class Queue:
     async def _recover(self) -> None:
         """Recover the jobs of dead processes, unless this one may be taken for dead, too."""
         if self.pulse.unbroken_since() < math.inf:
-            await recover_jobs(self.app, self.pool)
+            await recover_jobs(self.pool)
 
     async def run_until_empty(self) -> None:
         """Run the jobs of all queues that are due, until none is left.

@@ -71,7 +71,7 @@ def register_periodic_work(app: App) -> None:
 
 async def keep_up(app: App) -> None:
     """Do all periodic work once, for a database without a worker."""
-    await _run("recover_jobs", partial(recover_jobs, app.queue.app, app.pool))
+    await _run("recover_jobs", partial(recover_jobs, app.pool))
     for functions in periodic_work(app).values():
         for name, work in functions.items():
             await _run(name, work)

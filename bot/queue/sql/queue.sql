@@ -1,25 +1,21 @@
 -- Statements about procrastinate's tables that its own functions do not have.
 
--- name: connected_long_enough
--- Whether this user has had a connection for so many seconds. After a restart of PostgreSQL, and on a
--- server that has just taken over, no process had the time yet to say that it lives.
-SELECT COALESCE(min(backend_start) < now() - make_interval(secs => %(seconds)s), false) AS holds
-FROM pg_stat_activity
-WHERE usename = session_user AND datname = current_database();
-
 -- name: recover
--- Let a job in progress run again, unless its worker has sent a heartbeat within so many seconds. The
--- worker is looked up in a subquery: for a job that has changed meanwhile, PostgreSQL evaluates that
--- again, but not a join. Periodic work whose next job waits already is ended: that job waits for its
--- lock, and does its work.
+-- Let the jobs in progress run again whose workers have sent no heartbeat for so many seconds. The worker
+-- is looked up in a subquery: for a job that has changed meanwhile, PostgreSQL evaluates that again, but
+-- not a join. Periodic work whose next job waits already is ended: that job waits for its lock, and does
+-- its work. Nothing is recovered before this user has had a connection for so long: after a restart of
+-- PostgreSQL, and on a server that has just taken over, no process had the time yet to say that it lives.
 WITH stalled AS (
-    SELECT id, queueing_lock FROM procrastinate_jobs AS job
-    WHERE id = %(id)s AND status = 'doing' AND (worker_id IS NULL OR (
+    SELECT id, task_name, queueing_lock FROM procrastinate_jobs AS job
+    WHERE status = 'doing' AND (worker_id IS NULL OR (
         SELECT last_heartbeat FROM procrastinate_workers AS worker WHERE worker.id = job.worker_id
-    ) < now() - make_interval(secs => %(seconds)s))
+    ) < now() - make_interval(secs => %(seconds)s)) AND (
+        SELECT min(backend_start) < now() - make_interval(secs => %(seconds)s) FROM pg_stat_activity
+        WHERE usename = session_user AND datname = current_database())
     FOR UPDATE SKIP LOCKED
 )
-SELECT CASE
+SELECT id, task_name, CASE
     WHEN EXISTS (SELECT FROM procrastinate_jobs AS next
         WHERE next.status = 'todo' AND next.queueing_lock = stalled.queueing_lock)
     THEN procrastinate_finish_job_v1(id, 'failed', true)
