@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -90,7 +89,7 @@ class Queue:
         )
         self.app.job_manager = self._manager
         self._workers: list[asyncio.Task[None]] = []
-        self._upkeep: list[asyncio.Task[None]] = []
+        self._upkeep: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Share the application's pool with procrastinate."""
@@ -203,8 +202,7 @@ class Queue:
         self._workers = [asyncio.create_task(work, name="worker") for work in works]
         # A worker of procrastinate sends no heartbeats while it waits for its jobs, to stop or to
         # start again.
-        upkeep = (self._repeat(self._manager.beat_for_all), self._repeat(self._recover))
-        self._upkeep = [asyncio.create_task(work, name="upkeep") for work in upkeep]
+        self._upkeep = asyncio.create_task(self._repeat_upkeep(), name="upkeep")
 
     def begin_to_stop(self) -> None:
         """Take no more jobs; what runs goes on."""
@@ -221,22 +219,25 @@ class Queue:
         if self._workers:
             await asyncio.wait(self._workers, timeout=2 * _REPLIES_PATIENCE_SECONDS)
         self._workers = []
-        for task in self._upkeep:
-            await cancel_until_done(task)
+        if self._upkeep is not None:
+            await cancel_until_done(self._upkeep)
 
-    async def _repeat(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do a part of the upkeep again and again, until the last jobs have ended."""
+    async def _repeat_upkeep(self) -> None:
+        """Do the upkeep again and again, until the last jobs have ended."""
         while any(not worker.done() for worker in self._workers):
             try:
-                await work()
+                await self._keep_up()
             except Exception as error:  # noqa: BLE001 - whatever it was, work goes on
                 log.warning("upkeep of the queue failed: %s", fault(error))
             await asyncio.sleep(_UPKEEP_SECONDS)
 
-    async def _recover(self) -> None:
-        """Recover the jobs of dead processes, unless this one may be taken for dead, too."""
-        if self.pulse.unbroken_since() < math.inf:
-            await recover_jobs(self.pool)
+    async def _keep_up(self) -> None:
+        """Send heartbeats, and then recover the jobs of processes that have sent none.
+
+        In this order a process that was suspended does not take itself for dead.
+        """
+        await self._manager.beat_for_all()
+        await recover_jobs(self.pool)
 
     async def run_until_empty(self) -> None:
         """Run the jobs of all queues that are due, until none is left.

@@ -16,6 +16,7 @@ from procrastinate.job_context import AbortReason
 from procrastinate.jobs import AbortJobRequested, Job
 from psycopg.errors import AdminShutdown
 
+from bot.cancellation import cancel_until_done
 from bot.conversation.edits import DELETE_ANSWER
 from bot.conversation.turns import FORM_MEMORIES
 from bot.logs import _Discreet
@@ -486,19 +487,24 @@ async def test_periodic_work_goes_on_after_a_process_died_in_it(
     assert begun == ["work"]
 
 
-async def test_a_process_that_is_out_of_touch_recovers_nothing(
+async def test_a_process_that_was_suspended_recovers_none_of_its_own_jobs(
     database: str, pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its own jobs may look like those of a dead process, after it was suspended."""
-    monkeypatch.setattr("bot.queue.recovery.STALLED_SECONDS", 0.0)
-    await put(pool, queue, "L1", "orphan")
+    """They look like those of a dead process, until it has sent a heartbeat again."""
+    monkeypatch.setattr("bot.queue.recovery.STALLED_SECONDS", 2.0)
+    begun = register_endless(queue)
+    await put(pool, queue, "L1", "orphan", to=BACKGROUND)
     leave_to_the_dead(database)
-    with monkeypatch.context() as suspended:
-        suspended.setattr(queue.pulse, "unbroken_since", lambda: inf)
-        await queue._recover()
+    queue.start(replies=1, background=1)
+    await asyncio.wait_for(begun.wait(), SECONDS)  # now it is this process's own
+    assert queue._upkeep is not None
+    await cancel_until_done(queue._upkeep)
+    owner_rows(
+        database,
+        "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'",
+    )
+    await queue._keep_up()
     assert [job["status"] for job in jobs(database)] == ["doing"]
-    await queue._recover()
-    assert [job["status"] for job in jobs(database)] == ["todo"]
 
 
 async def test_a_job_of_a_process_that_lives_is_not_recovered(
