@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from bot.config import FIELDS, Settings
@@ -17,30 +16,12 @@ _OAUTH = (
     "KIOKU_SECRET_KEY",
     "KIOKU_PUBLIC_URL",
 )
-# The package of each LangChain provider, and the extra of Kioku that installs it.
-_EXTRAS = {
-    "anthropic": ("langchain_anthropic", "anthropic"),
-    "bedrock": ("langchain_aws", "bedrock"),
-    "bedrock_converse": ("langchain_aws", "bedrock"),
-    "google_genai": ("langchain_google_genai", "google"),
-}
-
-
-def missing_extra(model: str) -> str | None:
-    """Return one sentence if the package for a model's provider is known and not installed."""
-    package, extra = _EXTRAS.get(provider_and_name(model)[0], (None, None))
-    if package is None or find_spec(package) is not None:
-        return None
-    return (
-        f"{model} needs the package {package.replace('_', '-')}: run `pip install '.[{extra}]'` in"
-        " the folder of Kioku's source."
-    )
 
 
 def _check_other_provider(model: str) -> None:
-    """Raise `Problem` if the model of a provider without an extra cannot be created."""
+    """Raise `Problem` if the model of another provider than OpenAI cannot be created."""
     provider = provider_and_name(model)[0]
-    if provider == "openai" or provider in _EXTRAS:
+    if provider == "openai":
         return
     from memory import memory_model  # takes a second, which few installations need
 
@@ -72,9 +53,6 @@ async def check_settings(settings: Settings) -> str:
     _check_tokens(settings, several=several)
     _check_openai_key(settings)
     if settings.formation != "off":
-        missing = missing_extra(settings.memory_model_name)
-        if missing is not None:
-            raise Problem(missing)
         _check_other_provider(settings.memory_model_name)
     load_schemas(settings.schemas)
     return "No value is missing or of a wrong form."

@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.runtime import settings_check
-from bot.runtime.settings_check import missing_extra
 from memory import Embedder, Former, MemoryModelRefused, Pool, memory_model
 from tests.integration.memory_providers import (
     PROVIDERS,
@@ -92,24 +90,3 @@ async def test_a_refusal_is_no_outage(
     assert refused.value.status == status
     assert len(server.requests) == (2 if status in (400, 404) else 1)
     assert "ラーメン" not in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("model", "package", "extra"),
-    [
-        ("anthropic:claude-sonnet-5", "langchain-anthropic", "anthropic"),
-        ("google_genai:gemini-3-flash", "langchain-google-genai", "google"),
-        ("bedrock_converse:anthropic.claude-v1:0", "langchain-aws", "bedrock"),
-    ],
-)
-def test_a_missing_package_names_its_extra(
-    model: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The sentence stops the start, and the doctor says it."""
-    assert missing_extra(model) is None
-    monkeypatch.setattr(settings_check, "find_spec", lambda package: None)
-    assert missing_extra(model) == (
-        f"{model} needs the package {package}: run `pip install '.[{extra}]'` in the folder of"
-        " Kioku's source."
-    )
-    assert missing_extra("gpt-6-luna") is None
