@@ -19,16 +19,11 @@ from shutil import which
 from pydantic import SecretStr
 
 from bot.cancellation import stopped_by_signal
-from bot.config import (
-    OPENAI_ADDRESS,
-    STAND_IN_EMBEDDING_MODEL,
-    STAND_IN_MODEL,
-    Settings,
-)
+from bot.config import STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
 from bot.runtime.browser import open_browser
 from bot.runtime.database_addresses import database
 from bot.runtime.manifest import create_app_url, manifest_path
-from bot.runtime.problems import Problem, cannot_open
+from bot.runtime.problems import Problem, cannot_open, without_secrets
 from bot.runtime.settings_check import check_settings
 from memory import EmbeddingSpaceMismatch
 
@@ -226,7 +221,7 @@ def _welcome(
                 " its models would use it (docs/how-to/models.md)."
             )
     else:
-        address = settings.openai_base_url or OPENAI_ADDRESS
+        address = without_secrets(settings.reply_server.base_url)
         print(f"  Answers come from {settings.reply_model} at {address}.")
     if settings.api_token is not None:
         print(f"  POST /ask is at http://127.0.0.1:{port}/ask")

@@ -16,7 +16,7 @@ from typing import Final
 
 import openai
 
-from bot.config import OPENAI_ADDRESS, Settings
+from bot.config import Settings
 from bot.conversation.turns import Exchange
 from bot.delivery.collected_reply import CollectedReply
 from bot.pipeline.attachments import AttachedFile
@@ -243,7 +243,7 @@ async def check_replies(settings: Settings, client: openai.AsyncOpenAI) -> str:
 
     Raises `Problem`.
     """
-    server = without_secrets(settings.openai_base_url or OPENAI_ADDRESS)
+    server = without_secrets(settings.reply_server.base_url)
     tools = tool_definitions(load_schemas(settings.schemas), False)
     limit = min(settings.max_output_tokens, ANSWER_TOKENS)
     limited = settings.model_copy(update={"max_output_tokens": limit})
