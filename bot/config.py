@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, TypeAlias
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from psycopg import ProgrammingError
@@ -105,14 +104,6 @@ def _matching(pattern: str, wanted: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _without_credentials(url: str) -> str:
-    if urlsplit(url).username is not None:
-        raise ValueError(
-            "write the key into the setting that ends in API_KEY, not into the address"
-        )
-    return url
-
-
 ConsentMode: TypeAlias = Literal["notice", "ask"]
 ReplyApi: TypeAlias = Literal["responses", "chat"]
 _Address: TypeAlias = Annotated[
@@ -122,7 +113,6 @@ _Address: TypeAlias = Annotated[
         "an address such as https://api.example.com or http://localhost:8000 is needed",
     ),
 ]
-_ModelAddress: TypeAlias = Annotated[_Address, AfterValidator(_without_credentials)]
 _Folder: TypeAlias = Annotated[
     _Address, AfterValidator(lambda url: f"{url.rstrip('/')}/")
 ]
@@ -205,11 +195,11 @@ class Settings(BaseModel):
     fallback_model: str | None = None
     style: Annotated[str, Field(max_length=2_000)] | None = None
     memory_model: str = "gpt-6-luna"
-    memory_base_url: _ModelAddress | None = None
+    memory_base_url: _Address | None = None
     memory_api_key: _Token | None = None
     memory_reasoning_effort: _Effort | None = None
     embedding_model: str = "text-embedding-3-small"
-    embedding_base_url: _ModelAddress | None = None
+    embedding_base_url: _Address | None = None
     embedding_api_key: _Token | None = None
     sensitive: Literal["store", "ask", "never"] | None = None
     schemas: str | None = None

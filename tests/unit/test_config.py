@@ -94,16 +94,6 @@ BAD: list[tuple[str, str, str]] = [
     ("KIOKU_PERSON_MESSAGES_PER_HOUR", "2147483648", "input should be less than or"),
     ("KIOKU_DATA_DIR", "~nobody-here/kioku", "the home folder at its beginning is"),
     (
-        "KIOKU_MEMORY_BASE_URL",
-        "http://u:p@h/v1",
-        "write the key into the setting that ends in",
-    ),
-    (
-        "KIOKU_EMBEDDING_BASE_URL",
-        "http://u:p@h/v1",
-        "write the key into the setting that ends in",
-    ),
-    (
         "DATABASE_URL",
         "localhost/kioku",
         "an address such as postgresql://USER:PASSWORD@HOST:5432/",
