@@ -9,8 +9,6 @@ import importlib.util
 import os
 from pathlib import Path
 
-CHOICES = ("slack", "engineVersion", "settings")
-
 
 def main() -> None:
     """Synthesise the stack into ``cdk.out`` (or where CDK says)."""
@@ -20,7 +18,7 @@ def main() -> None:
             "Node.js is missing: run `make install`, which brings it along."
         )
     os.environ["JSII_NODE"] = str(Path(found.origin).parent / "bin/node")
-    from aws_cdk import App, Environment, Validations
+    from aws_cdk import App, Validations
     from cdk_nag import AwsSolutionsChecks
 
     from bot.config import SettingsError
@@ -29,26 +27,17 @@ def main() -> None:
 
     app = App()
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    given = {name: app.node.try_get_context(name) for name in CHOICES}
-    package = Path(app.node.try_get_context("package") or BUILD)
+    context = app.node.get_all_context()
+    package = Path(context.get("package", BUILD))
     if not package.is_dir():
         raise SystemExit(
             "There is no package yet: run `python -m deploy.aws.package` first."
         )
     try:
-        choices = read_choices(
-            {name: one for name, one in given.items() if one is not None}
-        )
+        choices = read_choices(context)
     except (ValueError, SettingsError) as wrong:
         raise SystemExit(str(wrong)) from None
-    account, region = (
-        os.environ.get("CDK_DEFAULT_ACCOUNT"),
-        os.environ.get("CDK_DEFAULT_REGION"),
-    )
-    environment = (
-        Environment(account=account, region=region) if account and region else None
-    )
-    KiokuStack(app, "Kioku", choices=choices, package=package, env=environment)
+    KiokuStack(app, "Kioku", choices=choices, package=package)
     app.synth()
 
 

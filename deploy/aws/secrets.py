@@ -13,13 +13,6 @@ from bot.config import Settings, load_settings
 from bot.logs import set_up_logging
 from bot.telemetry import disable_telemetry
 
-_KEYS = (
-    "OPENAI_API_KEY",
-    "KIOKU_MEMORY_API_KEY",
-    "KIOKU_EMBEDDING_API_KEY",
-    "KIOKU_API_TOKEN",
-)
-
 
 def read_settings() -> Settings:
     """Read the secrets that the variables name, set up logs, switch telemetry off.
@@ -29,12 +22,7 @@ def read_settings() -> Settings:
     Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html
     """
     disable_telemetry()
-    given = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.endswith("_SECRET")
-    }
-    given |= {k: v for k, v in _secret("MODEL_SECRET").items() if k in _KEYS and v}
+    given = {**os.environ, **_secret("MODEL_SECRET")}
     given["DATABASE_URL"] = _address(_secret("DATABASE_SECRET"))
     if "DATABASE_OWNER_SECRET" in os.environ:
         given["DATABASE_OWNER_URL"] = _address(_secret("DATABASE_OWNER_SECRET"))

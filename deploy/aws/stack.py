@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import CfnOutput, Environment, Stack
+from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
 from bot.config import load_settings
@@ -27,9 +27,9 @@ class Choices:
     are further ``KIOKU_*`` settings.
     """
 
-    slack: bool = True
-    engine_version: str = "17.9"
-    settings: Mapping[str, str] = field(default_factory=dict)
+    slack: bool
+    engine_version: str
+    settings: Mapping[str, str]
 
 
 def read_choices(context: Mapping[str, Any]) -> Choices:
@@ -40,18 +40,19 @@ def read_choices(context: Mapping[str, Any]) -> Choices:
     return Choices(
         slack=slack == "true",
         engine_version=str(context.get("engineVersion", "17.9")),
-        settings=_settings(context.get("settings")),
+        settings=_settings(context.get("settings", {})),
     )
 
 
 def _settings(given: object) -> dict[str, str]:
-    try:
-        found = json.loads(given) if isinstance(given, str) else given or {}
-    except ValueError:
-        found = None
-    if not isinstance(found, dict) or not all(
-        name.startswith("KIOKU_") for name in found
-    ):
+    found = given
+    if isinstance(given, str):
+        try:
+            found = json.loads(given)
+        except ValueError:
+            found = None
+    is_object = isinstance(found, dict)
+    if not is_object or not all(name.startswith("KIOKU_") for name in found):
         raise ValueError(
             'settings is a JSON object of KIOKU_ names, such as {"KIOKU_CONSENT": "ask"}.'
         )
@@ -70,11 +71,8 @@ class KiokuStack(Stack):
         *,
         choices: Choices,
         package: Path,
-        env: Environment | None = None,
     ) -> None:
-        super().__init__(
-            scope, name, env=env, description="Kioku: a Slack app that remembers"
-        )
+        super().__init__(scope, name, description="Kioku: a Slack app that remembers")
         network = Network(self, "Network")
         database = Database(
             self, "Database", network=network, version=choices.engine_version
