@@ -10,9 +10,6 @@ from constructs import IConstruct
 
 def acknowledge(scope: IConstruct, findings: Mapping[str, str]) -> None:
     """Acknowledge `findings`, rule of AwsSolutions to reason, for `scope` and all below it."""
-    Validations.of(scope).acknowledge(
-        *(
-            Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=reason)
-            for rule, reason in findings.items()
-        )
-    )
+    for rule, reason in findings.items():
+        found = Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=reason)
+        Validations.of(scope).acknowledge(found)

@@ -76,10 +76,8 @@ class Functions(Construct):
                 "Upkeep", "deploy.aws.ask.keep_up_handler", shared, served
             )
             self.migrated.execute_before(upkeep)
-            hourly, run = (
-                events.Schedule.rate(Duration.hours(1)),
-                targets.LambdaFunction(upkeep),
-            )
+            hourly = events.Schedule.rate(Duration.hours(1))
+            run = targets.LambdaFunction(upkeep)
             events.Rule(self, "Hourly", schedule=hourly, targets=[run])
         self.url = ask.add_function_url(auth_type=lambda_.FunctionUrlAuthType.NONE)
 

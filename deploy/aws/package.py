@@ -10,7 +10,6 @@ import argparse
 import shutil
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +20,16 @@ BUILD = ROOT / "build" / "aws"
 AUTHORITIES = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
 LIMIT_MB = 250  # unzipped; https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 CODE = ("bot", "memory", "deploy")
+_OPTIONS = (
+    "--quiet",
+    "--no-deps",
+    "--no-compile",
+    "--disable-pip-version-check",
+    "--require-hashes",
+    "--only-binary=:all:",
+    "--implementation=cp",
+    "--python-version=3.13",
+)
 _PLATFORMS = (
     "manylinux_2_28_aarch64",
     "manylinux_2_17_aarch64",
@@ -43,30 +52,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     authorities = _authorities(chosen.authorities)
     shutil.rmtree(chosen.to, ignore_errors=True)
     chosen.to.mkdir(parents=True)
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--no-compile",
-    ]
-    command += [
-        "--disable-pip-version-check",
-        "--require-hashes",
-        "--only-binary",
-        ":all:",
-    ]
-    command += ["--implementation", "cp", "--python-version", "3.13"]
-    command += [word for name in _PLATFORMS for word in ("--platform", name)]
+    command = [sys.executable, "-m", "pip", "install", *_OPTIONS]
+    for platform in _PLATFORMS:
+        command += ["--platform", platform]
     command += ["--target", str(chosen.to), "-r", str(ROOT / "requirements.lock")]
     subprocess.run(command, check=True)  # noqa: S603
     copy_code(chosen.to)
     (chosen.to / "rds.pem").write_bytes(authorities)
-    size = (
-        sum(one.stat().st_size for one in chosen.to.rglob("*") if one.is_file()) / 1e6
-    )
+    files = [one for one in chosen.to.rglob("*") if one.is_file()]
+    size = sum(one.stat().st_size for one in files) / 1e6
     print(f"{size:.1f} MB of {LIMIT_MB}")  # noqa: T201 - output of a command
     return int(size >= LIMIT_MB)
 
@@ -85,7 +79,7 @@ def _authorities(file: Path | None) -> bytes:
     try:
         with urllib.request.urlopen(AUTHORITIES, timeout=30) as answer:
             found: bytes = answer.read()
-    except (OSError, urllib.error.URLError):
+    except OSError:  # a `URLError` is one
         raise SystemExit(
             f"The certificate authorities of Amazon RDS could not be fetched: get {AUTHORITIES}"
             " and name the file with --authorities."
