@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import openai
 from langchain_core.language_models import BaseChatModel
 from psycopg import OperationalError
-from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.app import App
 from bot.config import ModelServer, Settings
@@ -238,9 +237,6 @@ async def connected(
     which workspace SLACK_BOT_TOKEN belongs to, unless `installation` is given. Raises what
     `bot.runtime.problems.explained` explains.
     """
-    several = settings.slack_client_id is not None
-    if not several and installation is None:
-        token(settings, BOT_TOKEN)
     async with AsyncExitStack() as stack:
         clients = await stack.enter_async_context(open_model_clients(settings))
         pool = await stack.enter_async_context(open_pool(conninfo, size=POOL_SIZE))
@@ -249,17 +245,15 @@ async def connected(
         # Slack may refuse the token of a workspace that removed the app; then no job would run.
         await purge_due(pool)
         session = await stack.enter_async_context(create_session())
-        answer = None
-        if several:
-            find = await _find_stored(settings, pool)
+        if settings.slack_client_id is not None:
+            store = InstallationStore(pool, settings)
+            await store.check()
+            find: FindInstallation = store.find
         else:
             if installation is None:
-                answer = await ask_slack(settings, BOT_TOKEN, "auth.test")
-                installation = await _note_installation(settings, pool, answer)
+                installation = await _ask_for_installation(settings, pool)
             find = single_installation(installation)
         slack = Installations(find, base_url=settings.slack_api_url, session=session)
-        if answer is not None:
-            slack.note_clock(answer)
         yield create_app(settings, clients, space, pool, slack, installation)
 
 
@@ -282,17 +276,9 @@ async def _find_space(
         return stored
 
 
-async def _find_stored(settings: Settings, pool: Pool) -> FindInstallation:
-    """Return what finds the installations made with OAuth; each stored token can be decrypted."""
-    store = InstallationStore(pool, settings)
-    await store.check()
-    return store.find
-
-
-async def _note_installation(
-    settings: Settings, pool: Pool, answer: AsyncSlackResponse
-) -> Installation:
-    """Return the installation of SLACK_BOT_TOKEN, as Slack answers; its workspace is served."""
+async def _ask_for_installation(settings: Settings, pool: Pool) -> Installation:
+    """Ask Slack whose SLACK_BOT_TOKEN is; its workspace is served from now on."""
+    answer = await ask_slack(settings, BOT_TOKEN, "auth.test")
     installation = installation_from(answer, token(settings, BOT_TOKEN))
     async with transaction(pool) as connection:
         await token_accepted(connection, installation.team_id, installation.bot_user_id)
