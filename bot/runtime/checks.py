@@ -60,8 +60,6 @@ _NO_EMBEDDINGS = (
     "start a server that makes embeddings (llama.cpp's: `--embeddings`), and name it in"
     " KIOKU_EMBEDDING_BASE_URL"
 )
-# A server that listens on all addresses is asked at one of them.
-_THIS_MACHINE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared only
 _READY_SECONDS = 5.0
 _LONG_SECONDS = 120.0
 _ASK_SECONDS = 20.0
@@ -125,8 +123,7 @@ async def check_events(settings: Settings) -> str:
 
 async def _raise_warnings(settings: Settings) -> None:
     """Raise `Problem` with the warnings of the process that serves `PORT` here, if it has any."""
-    host = _THIS_MACHINE.get(settings.listens_on, settings.listens_on)
-    url = f"http://{in_url(host)}:{settings.port}/readyz"
+    url = f"http://{in_url(settings.listens_on)}:{settings.port}/readyz"
     timeout = aiohttp.ClientTimeout(total=_READY_SECONDS)
     try:
         async with aiohttp.request("GET", url, timeout=timeout) as answer:
