@@ -17,6 +17,7 @@ from bot.app import App
 from bot.config import Settings
 from bot.logs import fault
 from bot.runtime.ask import DATABASE_AWAY, answer, read_call
+from bot.runtime.database_addresses import database
 from bot.runtime.maintenance import keep_up
 from bot.runtime.wiring import connected
 from bot.runtime.worker import register_work
@@ -57,26 +58,34 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if event.get("isBase64Encoded"):
         body = base64.b64decode(body)
     settings = _settings()
-    token = settings.api_token.get_secret_value() if settings.api_token else ""
+    token = ""
+    if settings.api_token is not None:
+        token = settings.api_token.get_secret_value()
     authorization = (event.get("headers") or {}).get("authorization", "")
     try:
         # Before the database is woken.
-        call = read_call(authorization, body, token)
-        status, text = 200, asyncio.run(_answer(settings, *call))
+        user_id, prompt = read_call(authorization, body, token)
+        text = asyncio.run(_answer(settings, user_id, prompt))
     except web.HTTPException as refused:
-        status, text = refused.status, refused.text or ""
+        return _response(refused.status, refused.text)
     except OperationalError as error:
         log.warning("PostgreSQL cannot be reached: %s", fault(error))
-        status, text = 503, DATABASE_AWAY
+        return _response(503, DATABASE_AWAY)
+    return _response(200, text)
+
+
+def _response(status: int, text: str | None) -> dict[str, Any]:
     headers = {"content-type": "text/plain; charset=utf-8"}
     return {"statusCode": status, "headers": headers, "body": text}
 
 
 @asynccontextmanager
 async def _open_app(settings: Settings) -> AsyncIterator[App]:
-    url = settings.database_url.get_secret_value() if settings.database_url else ""
     installation = Installation(team_id=API_TEAM, bot_user_id="")
-    async with connected(settings, url, installation=installation) as app:
+    async with (
+        database(settings) as addresses,
+        connected(settings, addresses.login, installation=installation) as app,
+    ):
         await app.queue.open()
         register_work(app)
         yield app

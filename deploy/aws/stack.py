@@ -45,7 +45,7 @@ def read_choices(context: Mapping[str, Any]) -> Choices:
 
 
 def _settings(given: object) -> dict[str, str]:
-    found = given
+    found: Any = given
     if isinstance(given, str):
         try:
             found = json.loads(given)
