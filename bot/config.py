@@ -144,7 +144,8 @@ _User: TypeAlias = Annotated[
 ]
 _Channels: TypeAlias = Annotated[frozenset[_Channel], BeforeValidator(_split)]
 _Users: TypeAlias = Annotated[frozenset[_User], BeforeValidator(_split)]
-_Port: TypeAlias = Annotated[int, Field(ge=0, le=65_535)]
+# `kioku up` gives the playground the port, and takes the next one.
+_Port: TypeAlias = Annotated[int, Field(ge=0, le=65_534)]
 # Source: https://platform.openai.com/docs/guides/reasoning
 _Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 _Level: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR"]

@@ -219,7 +219,7 @@ async def serving(
             listener = await loop.create_server(
                 lambda: _Connection(server, waiting), host, port, backlog=_BACKLOG
             )
-        except (OSError, OverflowError, UnicodeError) as error:
+        except (OSError, UnicodeError) as error:
             raise cannot_open(host, port, error, setting) from None
         try:
             yield int(listener.sockets[0].getsockname()[1])

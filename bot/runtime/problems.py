@@ -114,26 +114,21 @@ def explained(error: Exception) -> str | None:
 
 
 def cannot_open(
-    host: str, port: int, error: Exception, setting: str = "PORT"
+    host: str, port: int, error: OSError | UnicodeError, setting: str = "PORT"
 ) -> Problem:
     """Return the problem if `port`, set by `setting`, cannot be opened at `host`."""
-    if _is_about_host(error):
+    if (
+        isinstance(error, (socket.gaierror, UnicodeError))
+        or error.errno == errno.EADDRNOTAVAIL
+    ):
         return Problem(
             f"{host} is no address of this machine: set KIOKU_HOST to one, such as 127.0.0.1 or"
             " ::1, without brackets and port."
         )
-    why = "65535 is the highest"  # an `OverflowError`
-    if isinstance(error, OSError) and error.errno:
-        why = os.strerror(error.errno)
+    why = os.strerror(error.errno or 0)
     return Problem(
         f"Port {port} cannot be opened ({why}): set {setting} to a free one."
     )
-
-
-def _is_about_host(error: Exception) -> bool:
-    if isinstance(error, (socket.gaierror, UnicodeError)):
-        return True
-    return isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL
 
 
 def model_refused(

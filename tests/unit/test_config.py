@@ -77,7 +77,7 @@ BAD: list[tuple[str, str, str]] = [
         "an address such as https://kioku.example.com is needed, or http://localhost:3000 on this",
     ),
     ("PORT", "http", "input should be a valid integer"),
-    ("PORT", "65536", "input should be less than or equal to 65535"),
+    ("PORT", "65535", "input should be less than or equal to 65534"),
     (
         "OPENAI_BASE_URL",
         "localhost:8100",
