@@ -17,7 +17,6 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
-    PlatformCollector,
     ProcessCollector,
     generate_latest,
 )
@@ -98,7 +97,6 @@ class Metrics(logging.Handler):
             gauge = Gauge(f"kioku_{name}", text, registry=registry)
             self._gauges[name] = gauge
         ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
 
     def step(self, name: str, seconds: float) -> None:
         """Record the duration of a step."""
