@@ -8,7 +8,7 @@ import time
 SILENCE_SECONDS = 4.0
 """After this time without a heartbeat a process no longer trusts that it owns its work.
 
-It is less than `bot.queue.recovery.STALLED_SECONDS`, after which others take that work.
+It is less than `bot.queue.queue.STALLED_SECONDS`, after which others take that work.
 """
 
 

@@ -24,7 +24,6 @@ from bot.cancellation import cancel_until_done
 from bot.logs import fault
 from bot.queue.manager import PatientJobManager
 from bot.queue.pulse import Pulse
-from bot.queue.recovery import recover_jobs
 from memory import Pool
 from memory.postgres import (
     Connection,
@@ -43,6 +42,8 @@ procrastinate sets no role."""
 REPLIES = "replies"
 """Jobs whose result a person waits for."""
 BACKGROUND = "background"
+STALLED_SECONDS = 6.0
+"""Seconds without a heartbeat after which a process is taken for dead."""
 # A notification announces a new reply at once. Polling finds a job that has become due, one whose
 # lock was freed, those of the other queues, and, behind a pooler that carries no notifications,
 # every job.
@@ -54,8 +55,6 @@ _PRUNE_SECONDS = 600.0
 _REPLIES_PATIENCE_SECONDS = 25.0
 _BACKGROUND_PATIENCE_SECONDS = 3.0
 _PAUSE_SECONDS = 0.5
-_ALIVE_SECONDS = 10.0
-_KEPT_HOURS = 14 * 24
 _SQL = load_statements("bot.queue", "queue")
 
 
@@ -278,13 +277,25 @@ class Queue:
             await asyncio.sleep(_PAUSE_SECONDS)
 
 
+async def recover_jobs(pool: Pool) -> None:
+    """Let the jobs of processes that died run again: of those without a heartbeat."""
+    values = {"seconds": STALLED_SECONDS}
+    # As the login: the application's role may not look at its connections.
+    async with pool.connection() as connection:
+        for job in await fetch_rows(connection, _SQL["recover"], values):
+            log.warning(
+                "job %d (%s) of a process that died runs again",
+                job["id"],
+                job["task_name"],
+            )
+
+
 async def delete_old_jobs(pool: Pool) -> None:
     """Delete failed and aborted jobs after two weeks; successful ones are deleted as they end."""
-    await execute_statement(pool, _SQL["delete_old"], {"hours": _KEPT_HOURS})
+    await execute_statement(pool, _SQL["delete_old"])
 
 
 async def read_queue_state(pool: Pool) -> dict[str, Any]:
     """Return how many processes live, and how many jobs wait or failed."""
-    values = {"alive": _ALIVE_SECONDS}
-    [row] = await execute_statement(pool, _SQL["state"], values)
+    [row] = await execute_statement(pool, _SQL["state"])
     return row

@@ -45,9 +45,7 @@ class Backoff(BaseRetryStrategy):
             return _again_in(0.0)
         if self.most is not None and job.attempts >= self.most:
             return None
-        # After twenty runs `longest` has been reached: a higher power is of no use.
-        runs = min(job.attempts, 20) + 1
-        wait = min(self.base**runs, self.longest)
+        wait = min(self.base ** (job.attempts + 1), self.longest)
         log.warning(
             "job %s (%s) failed and runs again in %.0f seconds: %s",
             job.id,

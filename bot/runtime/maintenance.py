@@ -16,8 +16,7 @@ from bot.memories.forgetting import delete_forgotten_texts
 from bot.memories.kept_lines import update_changed_lines
 from bot.memories.kept_lines_acts import take_all_back
 from bot.memories.promises import remind_of_due
-from bot.queue.queue import Queue, delete_old_jobs
-from bot.queue.recovery import recover_jobs
+from bot.queue.queue import Queue, delete_old_jobs, recover_jobs
 from bot.workspaces import purge_due
 from memory import Person, Pool
 from memory.postgres import (

@@ -21,8 +21,14 @@ from bot.conversation.edits import DELETE_ANSWER
 from bot.conversation.turns import FORM_MEMORIES
 from bot.logs import _Discreet
 from bot.notices import SHOW_NOTICE
-from bot.queue.queue import BACKGROUND, REPLIES, Queue, delete_old_jobs
-from bot.queue.recovery import STALLED_SECONDS, recover_jobs
+from bot.queue.queue import (
+    BACKGROUND,
+    REPLIES,
+    STALLED_SECONDS,
+    Queue,
+    delete_old_jobs,
+    recover_jobs,
+)
 from bot.queue.retries import Backoff, RunLater
 from memory import Pool
 from memory.postgres import transaction
@@ -480,7 +486,7 @@ async def test_periodic_work_goes_on_after_a_process_died_in_it(
     leave_to_the_dead(database)
     await task.defer_async(timestamp=2)
     with monkeypatch.context() as at_once:
-        at_once.setattr("bot.queue.recovery.STALLED_SECONDS", 0.0)
+        at_once.setattr("bot.queue.queue.STALLED_SECONDS", 0.0)
         await recover_jobs(pool)
     queue.start(replies=1, background=1)
     await until(lambda: jobs(database) == [])
@@ -491,7 +497,7 @@ async def test_a_process_that_was_suspended_recovers_none_of_its_own_jobs(
     database: str, pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They look like those of a dead process, until it has sent a heartbeat again."""
-    monkeypatch.setattr("bot.queue.recovery.STALLED_SECONDS", 2.0)
+    monkeypatch.setattr("bot.queue.queue.STALLED_SECONDS", 2.0)
     begun = register_endless(queue)
     await put(pool, queue, "L1", "orphan", to=BACKGROUND)
     leave_to_the_dead(database)
@@ -521,7 +527,7 @@ async def test_a_job_of_a_process_that_lives_is_not_recovered(
             " WHERE lock = %s",
             *(heartbeat, label),
         )
-    monkeypatch.setattr("bot.queue.recovery.STALLED_SECONDS", 0.0)
+    monkeypatch.setattr("bot.queue.queue.STALLED_SECONDS", 0.0)
     await recover_jobs(pool)
     assert [job["status"] for job in jobs(database)] == ["doing", "todo"]
 

@@ -48,7 +48,7 @@ ORDER BY id FOR UPDATE;
 -- What waits in the queue. A process has two workers.
 SELECT
     (SELECT (count(*) + 1) / 2 FROM procrastinate_workers
-        WHERE last_heartbeat > now() - make_interval(secs => %(alive)s)) AS processes,
+        WHERE last_heartbeat > now() - interval '10 seconds') AS processes,
     count(*) FILTER (WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now()))
         AS jobs_due,
     COALESCE(extract(epoch FROM now() - min(scheduled_at)
@@ -65,11 +65,11 @@ WHERE lock = %(lock)s AND status = 'todo' AND task_name = %(task)s
 LIMIT 1 FOR SHARE SKIP LOCKED;
 
 -- name: delete_old
--- Delete jobs that ended so many hours ago. procrastinate's own statement reads all jobs once for each of
+-- Delete jobs that ended two weeks ago. procrastinate's own statement reads all jobs once for each of
 -- them if the table was empty when it was analyzed last.
 DELETE FROM procrastinate_jobs AS job
 WHERE status NOT IN ('todo', 'doing')
     AND NOT EXISTS (
         SELECT FROM procrastinate_events AS event
-        WHERE event.job_id = job.id AND event.at > now() - make_interval(hours => %(hours)s)
+        WHERE event.job_id = job.id AND event.at > now() - interval '14 days'
     );
