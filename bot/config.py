@@ -33,6 +33,7 @@ WEB_ADDRESS = (
     r"(:([0-5]?\d{1,4}|6[0-5]\d{3}))?([/?#]\S*)?"
 )
 """The pattern of an address of HTTP, with a host and without white space."""
+_KEY = "[A-Za-z0-9+/_-]{43}="
 # Variables that Kubernetes sets for a Service named `kioku`:
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _OF_KUBERNETES = ("KIOKU_SERVICE_", "KIOKU_PORT")
@@ -47,21 +48,6 @@ def _setting(field: str) -> str:
     if field.startswith(("slack_", "openai_", "database_")) or field == "port":
         return field.upper()
     return f"KIOKU_{field.upper()}"
-
-
-def _keys(value: SecretStr) -> SecretStr:
-    for key in value.get_secret_value().split(","):
-        if not re.fullmatch(r"[A-Za-z0-9+/_-]{43}=", key.strip()):
-            raise ValueError("what `openssl rand -base64 32` prints is needed")
-    return value
-
-
-def _token(value: SecretStr) -> SecretStr:
-    if not re.fullmatch("[!-~]+", value.get_secret_value()):
-        raise ValueError(
-            "it has a space or another character that no key has, so copy it again"
-        )
-    return value
 
 
 def _split(value: object) -> object:
@@ -94,12 +80,15 @@ def _expanded(folder: Path) -> Path:
 
 
 def _matching(pattern: str, wanted: str) -> AfterValidator:
-    """Return what refuses a text that does not match all of `pattern`, saying what is `wanted`."""
+    """Return what refuses a value that does not match all of `pattern`, saying what is `wanted`."""
 
-    def check(text: str) -> str:
+    def check(value: str | SecretStr) -> str | SecretStr:
+        text = value
+        if isinstance(text, SecretStr):
+            text = text.get_secret_value()
         if not re.fullmatch(pattern, text):
             raise ValueError(wanted)
-        return text
+        return value
 
     return AfterValidator(check)
 
@@ -125,7 +114,19 @@ _Public: TypeAlias = Annotated[
     ),
     AfterValidator(lambda url: url.rstrip("/")),
 ]
-_Token: TypeAlias = Annotated[SecretStr, AfterValidator(_token)]
+_Token: TypeAlias = Annotated[
+    SecretStr,
+    _matching(
+        "[!-~]+",
+        "it has a space or another character that no key has, so copy it again",
+    ),
+]
+_Keys: TypeAlias = Annotated[
+    SecretStr,
+    _matching(
+        rf"{_KEY}(\s*,\s*{_KEY})*", "what `openssl rand -base64 32` prints is needed"
+    ),
+]
 _Conninfo: TypeAlias = Annotated[SecretStr, AfterValidator(_conninfo)]
 _Days: TypeAlias = Annotated[int, Field(ge=1, le=36_500)]
 _Channel: TypeAlias = Annotated[
@@ -175,7 +176,7 @@ class Settings(BaseModel):
     slack_signing_secret: _Token | None = None
     slack_client_id: str | None = None
     slack_client_secret: _Token | None = None
-    secret_key: Annotated[SecretStr, AfterValidator(_keys)] | None = None
+    secret_key: _Keys | None = None
     public_url: _Public | None = None
     slack_api_url: _Folder = "https://slack.com/api/"
     openai_api_key: _Token | None = None
