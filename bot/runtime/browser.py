@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
-# One of them is set where programs can show windows, except on macOS and Windows.
+# One of them is set where programs can show windows, except on macOS.
 _DISPLAYS: Final = ("DISPLAY", "WAYLAND_DISPLAY")
 # One of them is set where no one, or someone elsewhere, would see the page.
 _ELSEWHERE: Final = ("CI", "SSH_CONNECTION")
@@ -20,7 +20,7 @@ def can_open_browser(
     """Say whether a person at this machine would see a page that is opened here."""
     if not is_terminal or any(map(environment.get, _ELSEWHERE)):
         return False
-    return platform in {"darwin", "win32"} or any(map(environment.get, _DISPLAYS))
+    return platform == "darwin" or any(map(environment.get, _DISPLAYS))
 
 
 def open_browser(url: str) -> bool:
