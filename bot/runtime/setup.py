@@ -163,10 +163,7 @@ def _write(dotenv: Path, name: str, value: str) -> None:
         dotenv.chmod(0o600)
         set_key(dotenv, name, value, quote_mode="never")
     except OSError as error:
-        raise _unwritable(dotenv, os.strerror(error.errno or 0)) from None
-    except UnicodeDecodeError:
-        raise _unwritable(dotenv, "not UTF-8") from None
-
-
-def _unwritable(dotenv: Path, why: str) -> Problem:
-    return Problem(f"{dotenv} cannot be written ({why}): make it writable for you.")
+        why = os.strerror(error.errno or 0)
+        raise Problem(
+            f"{dotenv} cannot be written ({why}): make it writable for you."
+        ) from None
