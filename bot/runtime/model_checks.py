@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -40,8 +39,6 @@ from bot.runtime.wiring import create_reply_models
 from memory import load_schemas
 from memory.formation import has_not_arrived
 from memory.model import References
-
-log = logging.getLogger(__name__)
 
 LOADING_SECONDS = 300.0
 """How long to wait for a model that is being loaded."""
@@ -170,8 +167,7 @@ class Conversation:
     async def _reads_pictures(self) -> bool:
         try:
             await self._ask(replace(_PROMPT, files=[_PICTURE]))
-        except ReplyFailed as failed:
-            log.info("a picture was not read (%s)", failed.named)
+        except ReplyFailed:
             return False
         return True
 
