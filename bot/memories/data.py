@@ -282,7 +282,7 @@ async def _delete_files_later(
         file = row["file_id"]
         jobs[f"{DELETE_FILE}:{file}"] = {"team": person.team_id, "file": file}
     await queue.defer(
-        connection, DELETE_FILE, jobs, queue=BACKGROUND, spacing=_UPLOAD_SECONDS
+        connection, DELETE_FILE, jobs, queue=BACKGROUND, delay=_UPLOAD_SECONDS
     )
 
 

@@ -184,7 +184,7 @@ async def _later(
     for job in jobs:
         place = [value for key, value in job.items() if key != "cursor"]
         by_lock[".".join([name, *place])] = job
-    await app.queue.defer(where, name, by_lock, queue=BACKGROUND, spacing=spacing)
+    await app.queue.defer(where, name, by_lock, queue=BACKGROUND, delay=spacing)
 
 
 def _reading(

@@ -135,23 +135,22 @@ class Queue:
         queue: str,
         priority: int = 0,
         delay: float = 0.0,
-        spacing: float = 0.0,
     ) -> None:
         """Add `jobs`, arguments by lock, in one statement.
 
         On a connection it is part of the caller's transaction, on a pool a transaction of its own.
-        The n-th job may begin after `delay` plus n times `spacing` seconds. A job with a higher
-        `priority` begins before all others that wait, including those with its lock. Workers must
-        know `name`; this process need not.
+        The first job may begin after `delay` seconds, and each further one as much later than the
+        one before. A job with a higher `priority` begins before all others that wait, including
+        those with its lock. Workers must know `name`; this process need not.
         """
         if not jobs:
             return
         now = datetime.now(UTC)
-        wait = delay
         added = []
-        for lock, arguments in jobs.items():
-            wait += spacing
-            due = now + timedelta(seconds=wait) if wait > 0 else None
+        for number, (lock, arguments) in enumerate(jobs.items(), 1):
+            due = None
+            if delay:
+                due = now + timedelta(seconds=number * delay)
             job = Job(
                 id=None,
                 queue=queue,
@@ -163,7 +162,9 @@ class Queue:
                 scheduled_at=due,
             )
             added.append(job)
-        connection = None if isinstance(where, Pool) else where
+        connection = None
+        if not isinstance(where, Pool):
+            connection = where
         await self._manager.batch_defer_jobs_async(added, connection=connection)
 
     async def hold_waiting(
