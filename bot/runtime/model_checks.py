@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import openai
@@ -78,21 +78,14 @@ _PATHS: Final = {"responses": "Responses API", "chat": "/chat/completions"}
 _OTHER_API: Final = {"responses": "chat", "chat": "responses"}
 
 
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """A conversation with one model at `server`; `name` is the setting that names the model."""
 
-    def __init__(
-        self,
-        model: ModelRequests,
-        tools: Items,
-        *,
-        name: str,
-        server: str,
-    ) -> None:
-        self._model = model
-        self._tools = tools
-        self._name = name
-        self._server = server
+    model: ModelRequests
+    tools: Items
+    name: str
+    server: str
 
     async def check(self) -> str:
         """Return what works and what does not. Raises `Problem` if a message gets no answer."""
@@ -103,7 +96,7 @@ class Conversation:
         await self._try("a message with a file", with_file)
         called = await self._try_tools()
         found = [
-            f"{self._model.model} at {self._server} answers a conversation and reads files."
+            f"{self.model.model} at {self.server} answers a conversation and reads files."
         ]
         if not called:
             found.append(
@@ -111,7 +104,7 @@ class Conversation:
             )
         if not await self._reads_pictures():
             found.append("It reads no pictures: it answers without them, and says so.")
-        if learned := self._model.learned:
+        if learned := self.model.learned:
             found.append(f"Its server asks for {', '.join(learned)}.")
         return " ".join(found)
 
@@ -135,8 +128,8 @@ class Conversation:
             await self._ask(prompt, more)
         except ReplyFailed as failed:
             raise Problem(
-                f"{self._server}: {self._model.model} answers a first message, but fails at {what}"
-                f" ({failed.told}): look into the server's log, or set {self._name} to"
+                f"{self.server}: {self.model.model} answers a first message, but fails at {what}"
+                f" ({failed.told}): look into the server's log, or set {self.name} to"
                 " another model."
             ) from None
 
@@ -156,7 +149,7 @@ class Conversation:
             invented = {
                 "type": "function_call",
                 "call_id": _CALL_ID,
-                "name": self._tools[0]["name"],
+                "name": self.tools[0]["name"],
                 "arguments": "{}",
             }
             output = calls = [invented]
@@ -185,8 +178,8 @@ class Conversation:
         written = StreamedAnswer(
             LinkFilter(), AnswerNames(References()), CollectedReply("")
         )
-        events = self._model.events(
-            conversation, self._tools, identifier="kioku-doctor", seconds=ANSWER_SECONDS
+        events = self.model.events(
+            conversation, self.tools, identifier="kioku-doctor", seconds=ANSWER_SECONDS
         )
         try:
             async with aclosing(events):
@@ -194,17 +187,17 @@ class Conversation:
                     await written.read(event)
                     if written.is_over:
                         break
-            await written.end_response(self._model.output_limit)
+            await written.end_response(self.model.output_limit)
         except TimeoutError:
             pass  # it is still writing, so the request was accepted
         return written.output
 
     def _problem(self, failed: ReplyFailed) -> Problem:
         """Return the problem of a model that does not answer a first message."""
-        server = self._server
+        server = self.server
         error = failed.__cause__
         if isinstance(error, openai.APIStatusError) and lacks_endpoint(error):
-            api = self._model.api
+            api = self.model.api
             return Problem(
                 f"{server} has no {_PATHS[api]} (HTTP {failed.status}): OPENAI_BASE_URL ends in"
                 " /v1 on most servers, such as http://localhost:8000/v1; else set"
@@ -212,13 +205,13 @@ class Conversation:
             )
         if failed.cause == "model_loading":
             return Problem(
-                f"{server}: {self._model.model} is still being loaded: run `kioku doctor` again"
+                f"{server}: {self.model.model} is still being loaded: run `kioku doctor` again"
                 " when the server's log says that it is ready."
             )
         is_unreachable = error is not None and has_not_arrived(error)
         if failed.silent and not is_unreachable:
             return Problem(
-                f"{server}: {self._model.model} began no answer in time: set KIOKU_MODEL_TIMEOUT"
+                f"{server}: {self.model.model} began no answer in time: set KIOKU_MODEL_TIMEOUT"
                 " to more seconds, or use a smaller model."
             )
         if failed.status is None and failed.cause == "model_down":
@@ -228,9 +221,9 @@ class Conversation:
         todo = TODO_OF_CAUSE.get(failed.cause)
         if failed.cause == "model_refused" and failed.status not in (401, 403):
             todo = NO_SUCH_MODEL
-        what = f"{server}: {self._model.model}"
+        what = f"{server}: {self.model.model}"
         return model_refused(
-            what, failed.told, self._name, status=failed.status, todo=todo
+            what, failed.told, self.name, status=failed.status, todo=todo
         )
 
 
@@ -248,6 +241,6 @@ async def check_replies(settings: Settings, client: openai.AsyncOpenAI) -> str:
         name = "KIOKU_REPLY_MODEL"
         if model.model != settings.reply_model:
             name = "KIOKU_FALLBACK_MODEL"
-        conversation = Conversation(model, tools, name=name, server=server)
+        conversation = Conversation(model, tools, name, server)
         found.append(await conversation.check())
     return " ".join(found)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
@@ -112,12 +113,12 @@ async def open_service(
             app.queue.begin_to_stop()
 
 
+@dataclass(frozen=True, slots=True)
 class _Reception:
     """Whether Slack's events come in; `socket` is Socket Mode's connection, None with HTTP."""
 
-    def __init__(self, app: App, socket: SocketModeClient | None) -> None:
-        self._app = app
-        self._socket = socket
+    app: App
+    socket: SocketModeClient | None
 
     async def served_teams(self) -> list[str]:
         """Return the workspaces whose events come in and are handled.
@@ -126,23 +127,23 @@ class _Reception:
         """
         if await self._socket_problem():
             return []
-        installation = self._app.installation
+        installation = self.app.installation
         if installation is None:
             # The token of a workspace that leaves is deleted.
-            return await teams_with_tokens(self._app.pool)
-        if not await self._app.workspaces.serves(installation.team_id):
+            return await teams_with_tokens(self.app.pool)
+        if not await self.app.workspaces.serves(installation.team_id):
             return []
         return [installation.team_id]
 
     async def problem(self) -> str | None:
         """Return one sentence about what keeps the process from being ready, or None."""
-        problem = await self._socket_problem() or await database_problem(self._app)
-        if problem is None and self._app.installation is not None:
-            problem = await self._app.workspaces.problem(self._app.installation.team_id)
+        problem = await self._socket_problem() or await database_problem(self.app)
+        if problem is None and self.app.installation is not None:
+            problem = await self.app.workspaces.problem(self.app.installation.team_id)
         return problem
 
     async def _socket_problem(self) -> str | None:
-        if self._socket is not None and not await self._socket.is_connected():
+        if self.socket is not None and not await self.socket.is_connected():
             return "Slack's Socket Mode is not connected."
         return None
 
