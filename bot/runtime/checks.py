@@ -14,26 +14,24 @@ import aiohttp
 import openai
 
 from bot import VERSION
-from bot.config import ModelServer, Settings
+from bot.config import Settings
 from bot.logs import fault
 from bot.network import in_url
-from bot.reply_models.failures import failure_of_code
+from bot.reply_models.failures import failure_of, failure_of_code
 from bot.runtime.ask_slack import ask_slack
 from bot.runtime.database_addresses import database
 from bot.runtime.http import WARNING
 from bot.runtime.manifest import manifest_scopes
-from bot.runtime.model_checks import check_replies
+from bot.runtime.model_checks import check_replies, model_refused
 from bot.runtime.oauth import InstallationStore
 from bot.runtime.problems import (
     APP_TOKEN,
     BOT_TOKEN,
     NO_EVENTS,
     NO_MODEL,
-    TODO_OF_CAUSE,
     UNBOUND_LOGIN,
     Problem,
     explained,
-    model_refused,
     way_to,
     without_secrets,
 )
@@ -57,8 +55,8 @@ Check: TypeAlias = Callable[[Settings], Coroutine[None, None, str]]
 
 _NOT_IMPLEMENTED = 501
 _NO_EMBEDDINGS = (
-    "start a server that makes embeddings (llama.cpp's: `--embeddings`), and name it in"
-    " KIOKU_EMBEDDING_BASE_URL"
+    "{} is refused (HTTP 501): start a server that makes embeddings (llama.cpp's: `--embeddings`),"
+    " and name it in KIOKU_EMBEDDING_BASE_URL."
 )
 _READY_SECONDS = 5.0
 _LONG_SECONDS = 120.0
@@ -195,30 +193,16 @@ async def check_embeddings(settings: Settings) -> str:
         error = failed.__cause__
         if isinstance(error, openai.APIStatusError):
             what = f"{address}: {model}"
-            setting = "KIOKU_EMBEDDING_MODEL"
-            raise _refused(
-                what, setting, server, error.status_code, error.code
+            if error.status_code == _NOT_IMPLEMENTED:
+                raise Problem(_NO_EMBEDDINGS.format(what)) from None
+            name = "KIOKU_EMBEDDING_MODEL"
+            raise model_refused(
+                what, failure_of(error), name, key=server.key_setting
             ) from None
         raise Problem(
             f"No vectors from {address}: check {way_to(address)}, and {server.address_setting}."
         ) from error
     return f"{model} at {address} makes vectors of {space.dimensions} numbers, of long texts too."
-
-
-def _refused(
-    what: str, setting: str, server: ModelServer, status: int, code: str | None
-) -> Problem:
-    """Return the problem of a refused request to a model, which `setting` names."""
-    told = f"HTTP {status}"
-    # Some servers send the status as the code.
-    if code and str(code) != str(status):
-        told += f", {code}"
-    todo = TODO_OF_CAUSE.get(failure_of_code(code, status=status).cause)
-    if status == _NOT_IMPLEMENTED:
-        todo = _NO_EMBEDDINGS
-    return model_refused(
-        what, told, setting, status=status, todo=todo, key=server.key_setting
-    )
 
 
 async def check_remembering(settings: Settings) -> str:
@@ -233,7 +217,8 @@ async def check_remembering(settings: Settings) -> str:
             chat_model = create_chat_model(settings, clients.memories)
             way = await calls_memory_tools(chat_model)
     except MemoryModelRefused as refused:
-        raise _refused(model, setting, server, refused.status, refused.code) from None
+        failed = failure_of_code(refused.code, status=refused.status)
+        raise model_refused(model, failed, setting, key=server.key_setting) from None
     except WordsUnreadable:
         raise Problem(
             f"{model} cannot read an example: set {setting} to another."

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Final
@@ -25,16 +25,9 @@ from bot.pipeline.output_items import Item, calls_in, output_of, sent_back
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import ANSWER_SECONDS, StreamedAnswer
 from bot.pipeline.tools import tool_definitions
-from bot.reply_models.failures import ReplyFailed, failure_of, lacks_endpoint
+from bot.reply_models.failures import Cause, ReplyFailed, failure_of, lacks_endpoint
 from bot.reply_models.requests import Items, ModelRequests
-from bot.runtime.problems import (
-    NO_SUCH_MODEL,
-    TODO_OF_CAUSE,
-    Problem,
-    model_refused,
-    way_to,
-    without_secrets,
-)
+from bot.runtime.problems import Problem, way_to, without_secrets
 from bot.runtime.wiring import create_reply_models
 from memory import load_schemas
 from memory.formation import has_not_arrived
@@ -74,6 +67,17 @@ _PICTURE: Final = AttachedFile(
 )
 _CALL_ID: Final = "call_000000001"
 _RESULT: Final = json.dumps({"done": True})
+_TODO_OF_CAUSE: Final[Mapping[Cause, str]] = {
+    "model_quota": "add credit to the provider's account",
+    "model_busy": "wait a minute, or raise the limit at the provider",
+    "model_down": "look at the provider's status, or into the server's log",
+}
+_TODO_OF_STATUS: Final = {
+    401: "write a valid key into {key}, or that of the model's provider",
+    403: "allow the model for this key, or set {name} to another",
+    404: "set {name} to a model that the server has",
+}
+_ANOTHER_MODEL: Final = "set {name} to another model, or look into the server's log"
 _PATHS: Final = {"responses": "Responses API", "chat": "/chat/completions"}
 _OTHER_API: Final = {"responses": "chat", "chat": "responses"}
 
@@ -218,13 +222,19 @@ class Conversation:
             return Problem(
                 f"No answer from {server}: check {way_to(server)}, and OPENAI_BASE_URL."
             )
-        todo = TODO_OF_CAUSE.get(failed.cause)
-        if failed.cause == "model_refused" and failed.status not in (401, 403):
-            todo = NO_SUCH_MODEL
-        what = f"{server}: {self.model.model}"
-        return model_refused(
-            what, failed.told, self.name, status=failed.status, todo=todo
-        )
+        return model_refused(f"{server}: {self.model.model}", failed, self.name)
+
+
+def model_refused(
+    what: str, failed: ReplyFailed, name: str, *, key: str = "OPENAI_API_KEY"
+) -> Problem:
+    """Return the problem of a model whose server refuses requests.
+
+    `name` and `key` are the settings of the model's name and key.
+    """
+    by_status = _TODO_OF_STATUS.get(failed.status or 0, _ANOTHER_MODEL)
+    todo = _TODO_OF_CAUSE.get(failed.cause, by_status).format(name=name, key=key)
+    return Problem(f"{what} is refused ({failed.told}): {todo}.")
 
 
 async def check_replies(settings: Settings, client: openai.AsyncOpenAI) -> str:

@@ -68,18 +68,6 @@ _WORDS = {
     "is not permitted to log in": _REFUSED_USER,
     "does not exist": _UNKNOWN,
 }
-TODO_OF_CAUSE = {
-    "model_quota": "add credit to the provider's account",
-    "model_busy": "wait a minute, or raise the limit at the provider",
-    "model_down": "look at the provider's status, or into the server's log",
-}
-"""What to do about a cause of `bot.reply_models.failures.Cause`."""
-NO_SUCH_MODEL = "set {name} to a model that the server has"
-_TODO_OF_STATUS = {
-    401: "write a valid key into {key}, or that of the model's provider",
-    403: "allow the model for this key, or set {name} to another",
-    404: NO_SUCH_MODEL,
-}
 
 
 class Problem(Exception):
@@ -129,26 +117,6 @@ def cannot_open(
     return Problem(
         f"Port {port} cannot be opened ({why}): set {setting} to a free one."
     )
-
-
-def model_refused(
-    what: str,
-    told: str,
-    name: str,
-    *,
-    status: int | None,
-    todo: str | None = None,
-    key: str = "OPENAI_API_KEY",
-) -> Problem:
-    """Return the problem of a model whose server refuses requests, as `told` by the server.
-
-    `name` and `key` are the settings of the model's name and key. Without `todo` the HTTP status
-    says what to do.
-    """
-    if todo is None:
-        another = "set {name} to another model, or look into the server's log"
-        todo = _TODO_OF_STATUS.get(status or 0, another)
-    return Problem(f"{what} is refused ({told}): {todo.format(name=name, key=key)}.")
 
 
 def without_secrets(url: str) -> str:
