@@ -68,13 +68,6 @@ def _is_listed(call: Call, channel: Channel, kinds: set[str]) -> bool:
     return True
 
 
-@serves("conversations.members")
-def _members(call: Call) -> Json:
-    channel = call.channel(scope="read", member=False)
-    page, metadata = call.page(channel.members, default=100)
-    return {"members": page, "response_metadata": metadata}
-
-
 @serves("conversations.open")
 def open_(call: Call) -> Json:
     """conversations.open, for one person or several."""

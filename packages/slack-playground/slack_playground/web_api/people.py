@@ -1,10 +1,8 @@
 """auth.*, apps.connections.open, users.*, reactions.*."""
 
-import time
-
 from slack_playground import posting
 from slack_playground.objects import user_object
-from slack_playground.records import Json, User
+from slack_playground.records import Json
 from slack_playground.web_api.call import Call, serves
 from slack_playground.web_api.methods import SlackError
 
@@ -44,29 +42,14 @@ def _connections_open(call: Call) -> Json:
     return {"url": f"{url}/link/?ticket={ticket}"}
 
 
-def _object(call: Call, user: User) -> Json:
-    with_locale = bool(call.args.get("include_locale"))
-    return user_object(user, call.bot.team, locale=with_locale)
-
-
 @serves("users.info")
 def _users_info(call: Call) -> Json:
     user = call.workspace.user(call.text("user"))
-    shown = _object(call, user)
+    with_locale = bool(call.args.get("include_locale"))
+    shown = user_object(user, call.bot.team, locale=with_locale)
     if user.team != call.bot.team:
         shown["is_stranger"] = False
     return {"user": shown}
-
-
-@serves("users.list")
-def _users_list(call: Call) -> Json:
-    users = list(call.workspace.users.values())
-    page, metadata = call.page(users, default=len(users))
-    return {
-        "members": [_object(call, user) for user in page],
-        "cache_ts": int(time.time()),
-        "response_metadata": metadata,
-    }
 
 
 @serves("reactions.add", "reactions.remove")
