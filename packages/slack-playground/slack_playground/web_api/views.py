@@ -31,19 +31,9 @@ def _read_view(call: Call, kind: str, same: View | None = None) -> Json:
         )
     if len(json.dumps(view)) > _VIEW_BYTES:
         raise SlackError("view_too_large")
-    external = view.get("external_id")
-    if external and _with_external_id(call, external) not in (None, same):
-        raise SlackError("duplicate_external_id")
     if same is not None and call.args.get("hash") not in (None, same.body["hash"]):
         raise SlackError("hash_conflict")
     return dict(view)
-
-
-def _with_external_id(call: Call, external: str) -> View | None:
-    for view in call.workspace.views.values():
-        if view.body["external_id"] == external:
-            return view
-    return None
 
 
 def _trigger(call: Call) -> Trigger:
@@ -81,23 +71,15 @@ def open_(call: Call) -> Json:
 
 @serves("views.update")
 def update(call: Call) -> Json:
-    """views.update, by view_id or external_id."""
-    view = _named_view(call)
+    """views.update, by view_id."""
+    if "view_id" not in call.args:
+        raise SlackError("invalid_arguments", "missing required field: view_id")
+    view = call.workspace.views.get(call.text("view_id"))
+    if view is None:
+        raise SlackError("not_found")
     content = _read_view(call, view.body["type"], view)
     replace_view(call.slack, view, content)
     return {"view": view.body}
-
-
-def _named_view(call: Call) -> View:
-    if "view_id" in call.args:
-        found = call.workspace.views.get(call.text("view_id"))
-    elif "external_id" in call.args:
-        found = _with_external_id(call, call.text("external_id"))
-    else:
-        raise SlackError("invalid_arguments", "missing required field: view_id")
-    if found is None:
-        raise SlackError("not_found")
-    return found
 
 
 @serves("views.publish")
