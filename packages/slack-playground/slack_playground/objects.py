@@ -51,7 +51,6 @@ def channel_object(channel: Channel, users: dict[str, User], bot: User) -> Json:
         creator=channel.creator,
         is_member=bot.id in channel.members,
         shared_team_ids=sorted(teams),
-        num_members=len(channel.members),
     )
 
 

@@ -136,13 +136,6 @@ class Workspace:
             "directmessage", "im", [user, self.identity.bot_user_id]
         )
 
-    def open_group(self, users: set[str]) -> Channel:
-        """The group direct message of exactly these users, created if it does not exist."""
-        for channel in self.channels.values():
-            if channel.kind == "mpim" and set(channel.members) == users:
-                return channel
-        return self.add_channel("group", "mpim", sorted(users))
-
     @property
     def bot(self) -> User:
         """The app's bot user."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from slack_playground import posting
 from slack_playground.objects import channel_object
-from slack_playground.records import SCOPE_PREFIXES, Channel, Json, Message, listed
+from slack_playground.records import SCOPE_PREFIXES, Channel, Json, Message
 from slack_playground.web_api.call import Call, need_scope, serves
 from slack_playground.web_api.methods import SlackError
 
@@ -29,10 +29,6 @@ def _info(call: Call) -> Json:
     if channel.kind == "im":
         # A list of direct messages does not contain these.
         shown |= {"is_shared": channel.shared, "is_ext_shared": channel.shared}
-    if not call.args.get("include_num_members"):
-        shown.pop("num_members", None)
-    if call.args.get("include_locale"):
-        shown["locale"] = "en-US"
     return {"channel": shown}
 
 
@@ -70,26 +66,16 @@ def _is_listed(call: Call, channel: Channel, kinds: set[str]) -> bool:
 
 @serves("conversations.open")
 def open_(call: Call) -> Json:
-    """conversations.open, for one person or several."""
-    workspace = call.workspace
-    if "channel" in call.args:
-        channel = call.channel()
-        if channel.kind not in ("im", "mpim"):
-            raise SlackError("method_not_supported_for_channel_type")
-        return {"no_op": True, "already_open": True, "channel": {"id": channel.id}}
-    ids = listed(call.text("users").replace(" ", ""))
-    if not ids:
+    """conversations.open, for one person."""
+    users = call.text("users")
+    if not users:
         raise SlackError("users_list_not_supplied")
-    if any(workspace.user(user).deleted for user in ids):
+    if "," in users:
+        raise SlackError("too_many_users")
+    if call.workspace.user(users).deleted:
         raise SlackError("user_disabled")
-    if len(ids) == 1:
-        need_scope(call.slack, "im:write")
-        channel = workspace.open_dm(ids[0])
-    else:
-        need_scope(call.slack, "mpim:write")
-        channel = workspace.open_group({*ids, call.bot.id})
-    if call.args.get("return_im"):
-        return {"channel": _object(call, channel)}
+    need_scope(call.slack, "im:write")
+    channel = call.workspace.open_dm(users)
     return {"channel": {"id": channel.id}}
 
 
