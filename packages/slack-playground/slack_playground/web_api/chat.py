@@ -106,8 +106,6 @@ def read_metadata(call: Call) -> Json | None:
 @serves("chat.postMessage")
 def post_message(call: Call) -> Json:
     """chat.postMessage; a person's id as `channel` is their DM."""
-    if call.args.get("as_user"):
-        raise SlackError("as_user_not_supported")
     workspace = call.workspace
     if call.text("channel").startswith(("U", "W")):
         person = workspace.user(call.text("channel"))
@@ -118,8 +116,6 @@ def post_message(call: Call) -> Json:
     thread_ts = call.thread(channel)
     content = read_content(call)
     metadata = read_metadata(call)
-    if thread_ts is not None and call.args.get("reply_broadcast"):
-        content["subtype"] = "thread_broadcast"
     message = posting.by_app(
         call.slack, channel, content, thread_ts=thread_ts, metadata=metadata
     )

@@ -94,11 +94,14 @@ def _between(call: Call, messages: list[Message]) -> list[Message]:
     """The messages between `oldest` and `latest`, as `inclusive` says."""
     oldest = _bound(call, "oldest", 0.0)
     latest = _bound(call, "latest", math.inf)
-    if call.args.get("inclusive"):
-        return [
-            message for message in messages if oldest <= float(message.ts) <= latest
-        ]
-    return [message for message in messages if oldest < float(message.ts) < latest]
+    with_bounds = bool(call.args.get("inclusive"))
+    found: list[Message] = []
+    for message in messages:
+        ts = float(message.ts)
+        is_bound = ts in (oldest, latest)
+        if oldest < ts < latest or (is_bound and with_bounds):
+            found.append(message)
+    return found
 
 
 def _bound(call: Call, name: str, default: float) -> float:
@@ -124,18 +127,13 @@ def _messages(
     }
 
 
-def _shows_in_channel(message: Message) -> bool:
-    """Whether a message is in the conversation itself: not a reply, or a broadcast one."""
-    return not message.is_reply or message.body.get("subtype") == "thread_broadcast"
-
-
 @serves("conversations.history")
 def history(call: Call) -> Json:
     """conversations.history: top-level messages, newest first."""
     channel = call.channel(scope="history")
     messages = call.workspace.history(channel.id)
-    shown = [message for message in messages if _shows_in_channel(message)]
-    found = _between(call, shown)
+    at_the_top = [message for message in messages if not message.is_reply]
+    found = _between(call, at_the_top)
     found.reverse()
     page = _messages(call, found, default=100, most=999)
     return {**page, "pin_count": 0}
