@@ -113,8 +113,6 @@ class Deliveries:
             if attempt["ok"]:
                 delivery.outcome = "acked"
                 return
-            if attempt.get("no_retry"):
-                break
             reason = attempt["reason"]
         delivery.outcome = "failed"
 

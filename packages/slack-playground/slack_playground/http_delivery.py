@@ -54,21 +54,15 @@ class HttpDelivery:
             async with asyncio.timeout(patience), post as response:
                 text = await response.text(errors="replace")
         except TimeoutError:
-            return {"reason": "http_timeout", "url": url}
+            return {"reason": "http_timeout"}
         except aiohttp.ClientError:
-            return {"reason": "connection_failed", "url": url}
-        told: Json = {
-            "ok": response.status == 200,
-            "status": response.status,
-            "no_retry": response.headers.get("X-Slack-No-Retry") == "1",
-            "url": url,
-            "body": text[:2000],
-        }
-        if not told["ok"]:
-            told["reason"] = "http_error"
-        elif kind != "events_api":
-            told["answer"] = _payload(response, text)
-        return told
+            return {"reason": "connection_failed"}
+        if response.status != 200:
+            return {"reason": "http_error", "status": response.status}
+        answer = None
+        if kind != "events_api":
+            answer = _payload(response, text)
+        return {"ok": True, "status": 200, "answer": answer}
 
     def _headers(self, content_type: str, data: bytes, retry: Json) -> dict[str, str]:
         """The headers of a request, with the signature of the time and of its body.
