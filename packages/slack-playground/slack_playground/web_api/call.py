@@ -90,9 +90,9 @@ class Call:
             raise SlackError("not_in_channel")
         return channel
 
-    def open_channel(self) -> Channel:
+    def open_channel(self, name: str = "channel") -> Channel:
         """The conversation to write to; not an archived one, or a DM without a Messages tab."""
-        channel = self.channel()
+        channel = self.channel(name)
         if channel.archived:
             raise SlackError("is_archived")
         if channel.kind == "im" and not self.slack.manifest.messages_tab:

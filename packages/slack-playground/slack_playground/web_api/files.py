@@ -30,18 +30,12 @@ def _get_upload_url(call: Call) -> Json:
 def complete_upload(call: Call) -> Json:
     """files.completeUploadExternal: shares the uploaded files as one message, once."""
     call.check("files", "list:1000:upload")
-    if "channels" in call.args and "channel_id" in call.args:
-        raise SlackError(
-            "invalid_arguments", "channels and channel_id exclude each other"
-        )
     entries: list[Json] = call.args["files"]
     uploaded = [_uploaded(call, entry["id"]) for entry in entries]
     channel = None
     thread_ts = None
-    named = call.text("channel_id") or call.text("channels")
-    if named:
-        call.args["channel"] = named
-        channel = call.open_channel()
+    if "channel_id" in call.args:
+        channel = call.open_channel("channel_id")
         thread_ts = call.thread(channel, missing="invalid_thread_ts")
     for file, entry in zip(uploaded, entries, strict=True):
         file.title = entry.get("title", "")
