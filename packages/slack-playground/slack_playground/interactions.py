@@ -144,18 +144,16 @@ def _from_message(slack: Slack, user: User, message: Message) -> Json:
 
 
 async def shortcut(
-    slack: Slack, user: User, callback_id: str, message: Message | None = None
+    slack: Slack, user: User, callback_id: str, message: Message
 ) -> Delivery:
-    """A global shortcut, or one on a message."""
-    kind = "shortcut" if message is None else "message_action"
-    body = _envelope(slack, kind, user)
+    """A shortcut on a message."""
+    body = _envelope(slack, "message_action", user)
+    body |= _from_message(slack, user, message)
+    del body["container"]
     body["callback_id"] = callback_id
     body["trigger_id"] = _trigger(slack, user)
     body["action_ts"] = slack.workspace.next_ts()
-    if message is not None:
-        body |= _from_message(slack, user, message)
-        body["message_ts"] = message.ts
-        del body["container"]
+    body["message_ts"] = message.ts
     return await slack.deliveries.send_request("interactive", callback_id, body)
 
 

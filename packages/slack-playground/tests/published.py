@@ -61,9 +61,6 @@ ADDITIONS = {
         f"{_DOCS}/reference/interaction-payloads/shortcuts-interaction-payload"
     ),
     "response_url: no published shape": f"{_DOCS}/interactivity/handling-user-interaction",
-    "payload shortcut: no published shape": (
-        f"{_DOCS}/reference/interaction-payloads/shortcuts-interaction-payload"
-    ),
     "payload command is_enterprise_install: string, not boolean": (
         f"{_DOCS}/interactivity/implementing-slash-commands"
     ),

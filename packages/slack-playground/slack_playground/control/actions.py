@@ -218,16 +218,14 @@ def files(slack: Slack, user: User, name: str, content: str) -> Json:
 
 
 async def shortcuts(
-    slack: Slack, user: User, channel: Channel, callback_id: str, ts: str | None = None
+    slack: Slack, user: User, channel: Channel, callback_id: str, ts: str
 ) -> Json:
-    """Use a global shortcut or a message shortcut."""
+    """Use a shortcut on a message."""
     _interactive(slack)
     shortcut = slack.manifest.shortcuts.get(callback_id)
-    if shortcut is None:
-        raise ValueError(f"{callback_id} is not a shortcut of this app.")
-    message = None
-    if shortcut.kind == "message":
-        message = _message(slack, channel, ts, user)
+    if shortcut is None or shortcut.kind != "message":
+        raise ValueError(f"{callback_id} is not a message shortcut of this app.")
+    message = _message(slack, channel, ts, user)
     delivery = await interactions.shortcut(slack, user, callback_id, message)
     return _outcome(delivery)
 
