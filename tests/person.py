@@ -151,7 +151,7 @@ class Person:
         return self.changed(place)
 
     def _send(self, place: Place, element: Place, **more: Any) -> None:
-        where = {"channel": place.get("channel", "dm"), "message_ts": place.get("ts")}
+        where = {"channel": place.get("channel", "dm"), "ts": place.get("ts")}
         if "hash" in place:
             where = {"view_id": place["id"]}
         ids = {"action_id": element["action_id"], "block_id": element["block_id"]}

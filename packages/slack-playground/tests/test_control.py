@@ -98,7 +98,7 @@ async def test_a_deleted_parent_leaves_a_tombstone(driver: Driver) -> None:
         ),
         (
             "actions",
-            {"user": "AYA", "channel": "dm", "message_ts": "1.1", "action_id": "x"},
+            {"user": "AYA", "channel": "dm", "ts": "1.1", "action_id": "x"},
         ),
         ("views/submit", {"user": "AYA", "view_id": "VNONE"}),
         ("stop", {"user": "AYA", "channel": "dm", "thread_ts": "1.1"}),

@@ -117,7 +117,7 @@ async def test_commands_and_clicks_are_forms(driver: Driver, http_app: App) -> N
     click = {
         "user": aya,
         "channel": general,
-        "message_ts": said["ts"],
+        "ts": said["ts"],
         "action_id": "forget",
     }
     assert (await driver.post("actions", **click))["reason"] == "http_error"

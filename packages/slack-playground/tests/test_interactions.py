@@ -81,7 +81,7 @@ async def test_a_click_reaches_the_app(
     click = {
         "user": aya,
         "channel": general,
-        "message_ts": posted["ts"],
+        "ts": posted["ts"],
         "action_id": "forget",
     }
     assert (await driver.post("actions", **click))["ok"] is True
@@ -121,7 +121,7 @@ async def test_an_ephemeral_is_its_persons_alone(
     )
     click = {
         "channel": general,
-        "message_ts": sent["message_ts"],
+        "ts": sent["message_ts"],
         "action_id": "forget",
     }
     assert (await driver.try_post("actions", user=ben, **click))[0] == 403

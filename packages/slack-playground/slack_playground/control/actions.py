@@ -14,10 +14,8 @@ from slack_playground.slack import Slack
 from slack_playground.workspace import NotFoundError
 
 
-def _message(slack: Slack, channel: Channel, ts: str | None, user: User) -> Message:
+def _message(slack: Slack, channel: Channel, ts: str, user: User) -> Message:
     """The message that a request names by its ts; an ephemeral one only for its recipient."""
-    if ts is None:
-        raise ValueError("ts is missing.")
     message = slack.workspace.messages.get(channel.id, {}).get(ts)
     if message is None:
         raise NotFoundError("message", ts)
@@ -155,8 +153,7 @@ async def actions(
     user: User,
     channel: Channel,
     action_id: str,
-    ts: str | None = None,
-    message_ts: str | None = None,
+    ts: str = "",
     view_id: str | None = None,
     block_id: str | None = None,
     value: Any = None,
@@ -168,7 +165,7 @@ async def actions(
     if view_id is not None:
         place = _view(slack, view_id, user)
     else:
-        place = _message(slack, channel, message_ts or ts, user)
+        place = _message(slack, channel, ts, user)
     delivery = await interactions.click(
         slack,
         user,
@@ -192,11 +189,11 @@ def _installed(slack: Slack) -> None:
         raise ValueError("The app is not installed in this workspace.")
 
 
-def _view(slack: Slack, view_id: str, user: User | None) -> View:
+def _view(slack: Slack, view_id: str, user: User) -> View:
     view = slack.workspace.views.get(view_id)
     if view is None:
         raise ValueError("That view is not open.")
-    if user is not None and view.user != user.id:
+    if view.user != user.id:
         raise PermissionError(f"{user.id} cannot see that view.")
     return view
 
@@ -231,14 +228,12 @@ async def shortcuts(
 
 
 async def views_submit(
-    slack: Slack, view_id: str, user: str | None = None, values: Json | None = None
+    slack: Slack, user: User, view_id: str, values: Json | None = None
 ) -> Json:
-    """Submit a modal, as its owner if no `user` is named."""
+    """Submit a modal."""
     _interactive(slack)
-    submitter = slack.workspace.user(user) if user else None
-    view = _view(slack, view_id, submitter)
-    owner = slack.workspace.user(view.user)
-    delivery = await interactions.submit(slack, owner, view, values or {})
+    view = _view(slack, view_id, user)
+    delivery = await interactions.submit(slack, user, view, values or {})
     return _outcome(delivery)
 
 

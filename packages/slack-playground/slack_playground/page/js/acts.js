@@ -15,7 +15,7 @@ export async function attempt(work) {
   }
 }
 
-// A click; `where` is {message_ts, channel} or {view_id}, `values()` what the other elements hold.
+// A click; `where` is {ts, channel} or {view_id}, `values()` what the other elements hold.
 export function clicker(where, values = () => ({})) {
   return async (element, block, value) => {
     const answer = await attempt(() => post("actions", { user: store.me, ...where, action_id: element.action_id, block_id: block.block_id, value, values: values() }));

@@ -75,7 +75,7 @@ function content(message, channel, item, inThread) {
 
 // What is typed stays when the message is redrawn.
 function blocksOf(message, channel) {
-  const { nodes, values } = viewParts(message.blocks, { message_ts: message.ts, channel }, typed.get(message.ts)?.());
+  const { nodes, values } = viewParts(message.blocks, { ts: message.ts, channel }, typed.get(message.ts)?.());
   typed.set(message.ts, values);
   return nodes;
 }
@@ -107,7 +107,7 @@ function attachment(part, message, channel) {
   const side = make("div", { class: "attachment" },
     part.pretext ? make("div", {}, mrkdwn(part.pretext)) : null,
     part.title ? make("strong", {}, part.title) : null,
-    part.blocks ? viewParts(part.blocks, { message_ts: message.ts, channel }).nodes : mrkdwn(part.text ?? part.fallback ?? ""));
+    part.blocks ? viewParts(part.blocks, { ts: message.ts, channel }).nodes : mrkdwn(part.text ?? part.fallback ?? ""));
   if (/^#?[0-9a-f]{6}$/i.test(part.color ?? "")) side.style.borderColor = `#${part.color.replace("#", "")}`;
   return side;
 }

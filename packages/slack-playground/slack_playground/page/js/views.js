@@ -15,7 +15,7 @@ import { t } from "./words.js";
 // The blocks of a view or message: what its elements hold goes to the app with every click in it.
 
 // {nodes, inputs, values, nested}: `before` is what `values()` returned for these blocks earlier;
-// `where` is {view_id} or {message_ts, channel}.
+// `where` is {view_id} or {ts, channel}.
 export function viewParts(blocks, where, before = {}) {
   const fields = [];
   const values = () => Object.fromEntries(fields.map(({ key, made }) => [key, made.read()]));
