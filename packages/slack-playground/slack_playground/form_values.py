@@ -77,10 +77,9 @@ def _selected(element: Json, name: str, value: Any) -> Any:
 def state_of(blocks: list[Json], values: Json, *, required: bool = False) -> Json:
     """The `state.values` of a form.
 
-    `values` is {block_id: {action_id: value}}, {block_id: value} or {action_id: value}; missing
-    ones keep their initial value, and "" is a field that was cleared. With `required`, raises
-    ValueError for an empty input that is not optional, and for a value that does not belong to an
-    input.
+    `values` is {block_id: {action_id: value}} or {block_id: value}; missing ones keep their initial
+    value, and "" is a field that was cleared. With `required`, raises ValueError for an empty input
+    that is not optional, and for a value that does not belong to an input.
     """
     state: Json = {}
     used: set[str] = set()
@@ -92,8 +91,11 @@ def state_of(blocks: list[Json], values: Json, *, required: bool = False) -> Jso
             if kind not in HELD or kind == "overflow":
                 continue
             action_id = element["action_id"]
-            used.update((block_id, action_id))
-            held = _held(element, _value_in(values, block, action_id))
+            used.add(block_id)
+            value = values.get(block_id)
+            if isinstance(value, dict):
+                value = value.get(action_id)
+            held = _held(element, value)
             if must_fill and not any(held.values()):
                 raise ValueError(f"Please fill in {block['label']['text']!r}.")
             state.setdefault(block_id, {})[action_id] = {"type": kind, **held}
@@ -101,14 +103,3 @@ def state_of(blocks: list[Json], values: Json, *, required: bool = False) -> Jso
     if required and unknown:
         raise ValueError(f"There is no input {min(unknown)!r} in this view.")
     return state
-
-
-def _value_in(values: Json, block: Json, action_id: str) -> Any:
-    """The value for an element of a block, in one of the three forms that `state_of` takes."""
-    value = values.get(block["block_id"], values.get(action_id))
-    if not isinstance(value, dict):
-        return value
-    action_ids = {element.get("action_id") for element in elements_of(block)}
-    if value.keys() <= action_ids:
-        return value.get(action_id)
-    return value

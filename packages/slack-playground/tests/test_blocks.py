@@ -157,8 +157,9 @@ def test_a_cleared_field_holds_nothing(kind: str, initial: Json, held: str) -> N
         [{**INPUT, "element": {"type": kind, "action_id": "t", **initial}}]
     )
     [value] = initial.values()
-    assert state_of([block], {})[block["block_id"]]["t"] == {"type": kind, held: value}
-    cleared = state_of([block], {"t": ""})[block["block_id"]]["t"]
+    block_id = block["block_id"]
+    assert state_of([block], {})[block_id]["t"] == {"type": kind, held: value}
+    cleared = state_of([block], {block_id: ""})[block_id]["t"]
     assert cleared == {"type": kind, held: None}
 
 
