@@ -23,7 +23,7 @@ class Workspace(PlaygroundSlack):
         """Let everything work again."""
         self.clear()
         self.model("faults", method="DELETE")
-        self.control("delivery", {"deliveries": 1, "jitter_ms": 0})
+        self.control("delivery", {"deliveries": [1, 1], "jitter_ms": 0})
 
     def people(self, count: int) -> list[Person]:
         """Return new people."""

@@ -46,7 +46,7 @@ def _held(element: Json, value: Any) -> Json:
     if name is None:
         raise ValueError(f"An element of type {element['type']!r} holds no value.")
     is_list = name.endswith("s")
-    if name == "files" or value is None:
+    if value is None:
         field = name.removeprefix("selected_")
         initial = element.get(f"initial_{field}")
         if is_list and not initial:

@@ -46,7 +46,7 @@ def delivery(
     mode: Literal["socket", "http", "both"] | None = None,
     url: str | None = None,
     interactivity_url: str | None = None,
-    deliveries: Copies | list[Copies] | None = None,
+    deliveries: list[Copies] | None = None,
     jitter_ms: NonNegativeFloat | None = None,
 ) -> Json:
     """Choose Socket Mode, HTTP or both, and how many copies of each event arrive.
@@ -63,8 +63,6 @@ def delivery(
         new_url = slack.http.url if url is None else url
         slack.http.url = check_loopback(new_url)
     sent.mode = new_mode
-    if isinstance(deliveries, int):
-        deliveries = [deliveries, deliveries]
     if deliveries is not None:
         least, most = sorted(deliveries)
         sent.copies = (least, most)
