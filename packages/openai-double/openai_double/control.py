@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from aiohttp import web
 from pydantic import Field, ValidationError, model_validator
@@ -206,7 +206,7 @@ class Exchange:
     endpoint: Endpoint
     began: float = field(default_factory=time.perf_counter)
     kind: str = "reply"
-    raw: str = ""
+    body: Any = None
     answer: Json = field(default_factory=dict)
     fault: Fault | None = None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from contextlib import suppress
 from typing import Any, Literal
 
 from openai_double.types import Json
@@ -22,7 +21,7 @@ class Journal:
         self.last = 0
         """The number of the newest entry ever written."""
 
-    def add(self, *, started: float, body: str, **told: Any) -> None:
+    def add(self, *, started: float, **told: Any) -> None:
         """Add a request. `started` is `time.perf_counter()` at its arrival."""
         if started < self._cleared:
             return
@@ -33,27 +32,17 @@ class Journal:
             **told,
             "time": time.time() - seconds,
             "ms": round(seconds * 1000, 3),
-            "body": body,
         }
         self._entries.append(entry)
 
     def since(self, number: int) -> list[Json]:
-        """The entries after `number`, oldest first, with bodies parsed again if they are JSON."""
-        newer = [entry for entry in self._entries if entry["n"] > number]
-        return [_with_parsed_body(entry) for entry in newer]
+        """The entries after `number`, oldest first."""
+        return [entry for entry in self._entries if entry["n"] > number]
 
     def clear(self) -> None:
         """Delete the entries, including those of requests in progress; the numbers continue."""
         self._entries.clear()
         self._cleared = time.perf_counter()
-
-
-def _with_parsed_body(entry: Json) -> Json:
-    body = entry["body"] or None
-    if body is not None:
-        with suppress(ValueError):
-            body = json.loads(body)
-    return {**entry, "body": body}
 
 
 class Traffic:

@@ -122,7 +122,7 @@ class _Server:
             finally:
                 self._control.journal.add(
                     started=started,
-                    body=exchange.raw,
+                    body=exchange.body,
                     endpoint=endpoint,
                     kind=exchange.kind,
                     status=status,
@@ -196,7 +196,7 @@ class _Server:
     ) -> web.StreamResponse:
         """`GET /v1/models/{id}`."""
         asked = request.match_info["id"]
-        exchange.raw = json.dumps({"model": asked})
+        exchange.body = {"model": asked}
         await self._fail_or_wait(request, exchange, asked)
         await asyncio.to_thread(checks.check_known, asked, self._models)
         exchange.answer = _model_object(asked)
@@ -212,12 +212,14 @@ class _Server:
             raise ApiError(
                 status=413, message="The request body is larger than 32 MiB."
             )
-        exchange.raw = data.decode("utf-8", "replace")
+        text = data.decode("utf-8", "replace")
+        exchange.body = text
         try:
-            body = json.loads(exchange.raw)
+            body = json.loads(text)
         except ValueError:
             raise refused("We could not parse the JSON body of your request.") from None
-        self._control.record("request", exchange.endpoint, exchange.raw)
+        exchange.body = body
+        self._control.record("request", exchange.endpoint, text)
         types = await asyncio.to_thread(request_types.load)
         request_types.check(types[exchange.endpoint], body)
         asked = Prompt()
