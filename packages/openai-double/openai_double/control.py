@@ -14,12 +14,7 @@ from aiohttp import web
 from pydantic import Field, ValidationError, model_validator
 
 from openai_double.answer import Answer, Given, Item, Message, Output
-from openai_double.errors import (
-    RESPONSE_ERROR_CODES,
-    STATUS_OF_CODE,
-    ApiError,
-    error_type,
-)
+from openai_double.errors import RESPONSE_ERROR_CODES, STATUS_OF_CODE, ApiError
 from openai_double.journal import Journal, Traffic, What
 from openai_double.request_types import Endpoint
 from openai_double.types import Json
@@ -133,30 +128,19 @@ class Fault(Rule):
 
     @property
     def event_error(self) -> ApiError:
-        """The HTTP error that replaces an ``error`` event when nothing is streamed."""
+        """The error of an event; an HTTP error that replaces it when nothing is streamed."""
         code = self.error_code or "server_error"
         status = STATUS_OF_CODE.get(code, 400)
-        return ApiError(
-            status=status, message=f"The request failed: {code}.", code=code
-        )
-
-    @property
-    def response_error(self) -> Json:
-        """The ``error`` of a response that failed."""
-        code = self.error_code or "server_error"
-        return {
-            "code": code,
-            "message": f"The model failed to generate a response: {code}.",
-        }
+        message = f"The model failed to answer: {code}."
+        return ApiError(status=status, message=message, code=code)
 
     @property
     def error_fields(self) -> Json:
         """The fields of an ``error`` event: flat, or those of an HTTP error's body."""
         error = self.event_error
-        fields = {"code": error.code, "message": error.message, "param": None}
         if self.nested:
-            return {"error": {**fields, "type": error_type(error.code)}}
-        return fields
+            return error.body()
+        return {"code": error.code, "message": error.message, "param": None}
 
 
 class Script(Rule):

@@ -35,7 +35,7 @@ STATUS_OF_CODE: Final = {
 """The HTTP status OpenAI sends with an error code."""
 
 
-def error_type(code: str | None, status: int = 400) -> str:
+def _type(code: str | None, status: int) -> str:
     """Return the ``type`` that OpenAI sends with an error's code and HTTP status."""
     if code == "insufficient_quota":
         return "insufficient_quota"
@@ -59,7 +59,7 @@ class ApiError(Exception):
         return {
             "error": {
                 "message": self.message,
-                "type": error_type(self.code, self.status),
+                "type": _type(self.code, self.status),
                 "param": self.param,
                 "code": self.code,
             }

@@ -150,7 +150,8 @@ class ResponseWriter:
                 "reason": self._fault.reason or "max_output_tokens"
             }
         if status == "failed":
-            response["error"] = self._fault.response_error
+            error = self._fault.event_error
+            response["error"] = {"code": error.code, "message": error.message}
         if status in ("completed", "incomplete"):
             response["usage"] = self._usage()
         return response
