@@ -11,28 +11,20 @@ import sys
 from aiohttp import web
 
 from openai_double.server import create_app
+from openai_double.serving import serving
 
 
 async def serve(app: web.Application, port: int) -> None:
-    """Print the addresses as JSON, and serve until a signal. A request ends with its client."""
+    """Print the addresses as JSON, and serve until a signal."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopped.set)
-    runner = web.AppRunner(
-        app, access_log=None, shutdown_timeout=1, handler_cancellation=True
-    )
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-        _, port_used = runner.addresses[0]
-        url = f"http://127.0.0.1:{port_used}"
+    async with serving(app, port) as url:
         addresses = {"url": url, "openai_base_url": f"{url}/v1"}
         sys.stdout.write(json.dumps(addresses) + "\n")
         sys.stdout.flush()
         await stopped.wait()
-    finally:
-        await runner.cleanup()
 
 
 def main(app: web.Application | None = None) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from aiohttp import web
 
 from openai_double.server import create_app
+from openai_double.serving import serving
 from openai_double.types import Json
 
 # For loopback, without any configured proxy.
@@ -87,28 +88,21 @@ class Double:
 def running(app: web.Application | None = None) -> Iterator[Double]:
     """Run a double in a thread; `app` is one made by `openai_double.create_app`."""
     served = app or create_app()
-    started = Future[tuple[Double, Callable[[], object]]]()
+    started = Future[tuple[str, Callable[[], object]]]()
 
-    async def serving() -> None:
+    async def serve() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        runner = web.AppRunner(
-            served, access_log=None, shutdown_timeout=0.1, handler_cancellation=True
-        )
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        _, port = runner.addresses[0]
-        double = Double(f"http://127.0.0.1:{port}")
-        end = partial(loop.call_soon_threadsafe, stop.set)
-        started.set_result((double, end))
-        await stop.wait()
-        await runner.cleanup()
+        async with serving(served, 0) as url:
+            end = partial(loop.call_soon_threadsafe, stop.set)
+            started.set_result((url, end))
+            await stop.wait()
 
-    thread = threading.Thread(target=lambda: asyncio.run(serving()), daemon=True)
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
-    double, end = started.result(30)
+    url, end = started.result(30)
     try:
-        yield double
+        yield Double(url)
     finally:
         end()
         thread.join()

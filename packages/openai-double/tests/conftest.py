@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import aiohttp
 import openai
 import pytest
-from aiohttp import web
 
 from openai_double import Answer, Prompt, create_app, said
 from openai_double.conformance import TRAFFIC, verify
+from openai_double.serving import serving
 
 from .controls import Controls
 
@@ -35,16 +35,11 @@ async def url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
         kinds=("reply", "formation"),
         models={"local-model": 0, "local-embedding": 256},
     )
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    address = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with aiohttp.ClientSession() as http:
+    async with serving(app, 0) as address, aiohttp.ClientSession() as http:
         await http.post(f"{address}/_model/settings", json={"record_traffic": True})
         yield address
         async with http.get(f"{address}/_model/traffic") as answer:
             TRAFFIC.take(await answer.json())
-    await runner.cleanup()
     nonconforming = request.node.get_closest_marker("nonconforming") is not None
     verify(TRAFFIC, nonconforming=nonconforming)
 
