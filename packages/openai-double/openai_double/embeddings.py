@@ -15,7 +15,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from openai_double.errors import ApiError, refused
 from openai_double.tokens import count_tokens
@@ -88,12 +88,12 @@ def answer(body: Json, full: int) -> Json:
             f"Invalid value for 'dimensions': must be between 1 and {full} for {model}."
         )
         raise refused(message, code="invalid_value", param="dimensions")
-    texts = list(_texts(body["input"]))
-    total = _checked_tokens([text.tokens for text in texts])
+    texts = _texts(body["input"])
+    total = _checked_tokens([most_tokens(text) for text in texts])
     as_base64 = body.get("encoding_format") == "base64"
     data: list[Json] = []
     for index, text in enumerate(texts):
-        vector = embed(text.words, dimensions)
+        vector = embed(text, dimensions)
         embedding: str | list[float]
         if as_base64:
             embedding = base64.b64encode(vector).decode()
@@ -127,23 +127,13 @@ def _checked_tokens(counts: list[int]) -> int:
     return total
 
 
-class _Text(NamedTuple):
-    """A text to embed, and the number of its tokens."""
-
-    words: str
-    tokens: int
-
-
-def _texts(given: Any) -> Iterator[_Text]:
-    """Yield each text of an input; token ids stand for themselves."""
+def _texts(given: Any) -> list[str]:
+    """Return the texts of an input, or raise `ApiError` for token ids."""
     if isinstance(given, str):
-        yield _Text(given, most_tokens(given))
-    elif given and isinstance(given[0], int):
-        words = [f"token{number}" for number in given]
-        yield _Text(" ".join(words), len(given))
-    else:
-        for one in given:
-            yield from _texts(one)
+        return [given]
+    if not all(isinstance(text, str) for text in given):
+        raise _bad_input("this double reads texts, not token ids")
+    return list(given)
 
 
 def most_tokens(text: str) -> int:
