@@ -10,7 +10,10 @@ from aiohttp import web
 
 @asynccontextmanager
 async def serving(app: web.Application, port: int) -> AsyncIterator[str]:
-    """Serve `app` on a port, 0 for any free one; yield its address. A request ends with its client."""
+    """Serve `app` on a port, 0 for any free one; yield its address.
+
+    A request ends with its client.
+    """
     runner = web.AppRunner(
         app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True
     )

@@ -10,23 +10,22 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, Final
 
 from openai_double.types import Json
 
-_LIMITED: Final[dict[str, type]] = {
-    "minLength": str,
-    "maxLength": str,
-    "minItems": list,
-    "maxItems": list,
-    "minimum": int,
-    "maximum": int,
-    "exclusiveMinimum": int,
-    "exclusiveMaximum": int,
-}
-"""What each limit of JSON Schema limits: the length of a string or list, or a number."""
+_LIMITS: Final = (
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+)
+"""The limits of JSON Schema: of the length of a string or list, or of a number."""
 
 
 class Shapes:
@@ -35,15 +34,13 @@ class Shapes:
     def __init__(self, schemas: Mapping[str, Any]) -> None:
         self._listed: set[Any] = set()
         self._patterns: set[re.Pattern[str]] = set()
-        limits: defaultdict[type, set[float]] = defaultdict(set)
+        limits: set[float] = set()
         for node in _nodes(list(schemas.values())):
             self._listed.update(node.get("enum", ()))
             if "pattern" in node:
                 self._patterns.add(re.compile(node["pattern"]))
-            for name, kind in _LIMITED.items():
-                if name in node:
-                    limits[kind].add(node[name])
-        self._limits = {kind: sorted(found) for kind, found in limits.items()}
+            limits.update(node[name] for name in _LIMITS if name in node)
+        self._limits = sorted(limits)
 
     def shape(self, value: Any) -> Hashable:
         """Return the shape of `value`."""
@@ -52,22 +49,21 @@ class Shapes:
                 return tuple((key, self.shape(value[key])) for key in sorted(value))
             case list():
                 members = frozenset(map(self.shape, value))
-                return (list, self._compared(list, len(value)), members)
+                return (list, self._compared(len(value)), members)
             case bool() | None:
                 return value
             case str() if value in self._listed:
                 return value
             case str():
                 fitting = frozenset(one for one in self._patterns if one.search(value))
-                return (str, self._compared(str, len(value)), fitting)
+                return (str, self._compared(len(value)), fitting)
         # JSON Schema counts 1.0 as an integer.
         kind = int if value == int(value) else float
-        return (kind, self._compared(int, value))
+        return (kind, self._compared(value))
 
-    def _compared(self, kind: type, size: float) -> tuple[int, int]:
+    def _compared(self, size: float) -> tuple[int, int]:
         """Return how many limits are below `size`, and how many are not above it."""
-        limits = self._limits.get(kind, [])
-        return (bisect_left(limits, size), bisect_right(limits, size))
+        return (bisect_left(self._limits, size), bisect_right(self._limits, size))
 
 
 def _nodes(node: Any) -> Iterator[Json]:

@@ -140,6 +140,4 @@ def _sentence(error: ValidationError) -> str:
     """The place, what is wrong with it, and the schema that says so."""
     sentence = f"{error.json_path}: {error.message[:_SHOWN]}"
     names = [part for part in error.absolute_schema_path if isinstance(part, _Named)]
-    if not names:
-        return sentence
     return f"{sentence} (schema {names[-1]})"
