@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator
+from functools import cache
 from typing import Any, Final
 
+from openai_double.conformance.schemas import published
 from openai_double.types import Json
 
 _LIMITS: Final = (
@@ -29,13 +31,13 @@ _LIMITS: Final = (
 
 
 class Shapes:
-    """Computes shapes by what the schemas of one copy can distinguish."""
+    """Computes shapes by what the schemas of the copy can distinguish."""
 
-    def __init__(self, schemas: Mapping[str, Any]) -> None:
+    def __init__(self) -> None:
         self._listed: set[Any] = set()
         self._patterns: set[re.Pattern[str]] = set()
         limits: set[float] = set()
-        for node in _nodes(list(schemas.values())):
+        for node in _nodes(list(published()["schemas"].values())):
             self._listed.update(node.get("enum", ()))
             if "pattern" in node:
                 self._patterns.add(re.compile(node["pattern"]))
@@ -64,6 +66,12 @@ class Shapes:
     def _compared(self, size: float) -> tuple[int, int]:
         """Return how many limits are below `size`, and how many are not above it."""
         return (bisect_left(self._limits, size), bisect_right(self._limits, size))
+
+
+@cache
+def openai_shapes() -> Shapes:
+    """Return the shapes that the schemas of the copy in this package distinguish."""
+    return Shapes()
 
 
 def _nodes(node: Any) -> Iterator[Json]:

@@ -18,8 +18,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from openai_double.conformance.schemas import published
-from openai_double.conformance.shape import Shapes
-from openai_double.conformance.validator import Schemas, openai_schemas
+from openai_double.conformance.shape import openai_shapes
+from openai_double.conformance.validator import openai_schemas
 from openai_double.testing import call
 from openai_double.types import Json
 
@@ -37,30 +37,6 @@ _ADVICE: Final = (
 )
 
 
-class Checked:
-    """Validates one body at a time; of equal shapes only the first is validated."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self._schemas: Schemas = openai_schemas()
-        self._shapes = Shapes(self._schemas.given)
-        self._known: dict[tuple[str, Hashable], list[str]] = {}
-
-    def problems(self, what: str, path: str, body: Any) -> list[str]:
-        """Return what is wrong with a ``request``, ``event``, ``object`` or ``error`` of `path`."""
-        name = "ErrorResponse"
-        if what != "error":
-            name = published()["bodies"][path][what]
-        key = (name, self._shapes.shape(body))
-        if key not in self._known:
-            self._known[key] = self._schemas.problems(name, body)
-        self.counts[f"{what}s"] += 1
-        place = f"{path} {what}"
-        if what == "event" and isinstance(body, dict) and "type" in body:
-            place += f" {body['type']}"
-        return [f"{place}: {problem}" for problem in self._known[key]]
-
-
 @dataclass(eq=False)
 class _Watched:
     """A double that records its traffic; `taken` is the number of the last record taken."""
@@ -71,17 +47,17 @@ class _Watched:
 
 
 class Traffic:
-    """The traffic of every model that the tests of this process use."""
+    """The traffic of every model that the tests of this process use.
+
+    `counts` says how many bodies of each kind were validated, and the violations. Of bodies with
+    equal shapes only the first is validated.
+    """
 
     def __init__(self) -> None:
+        self.counts = Counter[str]()
         self._waiting: list[tuple[str, str, Any]] = []
         self._watched: list[_Watched] = []
-        self._checked: Checked | None = None
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """How many bodies of each kind were validated, and the violations."""
-        return self._checked.counts if self._checked else {}
+        self._known: dict[tuple[str, Hashable], list[str]] = {}
 
     @contextmanager
     def watched(self, url: str, alive: Callable[[], bool]) -> Iterator[None]:
@@ -116,17 +92,27 @@ class Traffic:
         if ask:
             for double in self._watched:
                 self._take(double)
-        if not self._waiting:
-            return []
-        if self._checked is None:
-            self._checked = Checked()
         found: list[str] = []
         for what, path, body in self._waiting:
-            found += self._checked.problems(what, path, body)
+            found += self._problems(what, path, body)
         self._waiting.clear()
         if not expected:
-            self._checked.counts["violations"] += len(found)
+            self.counts["violations"] += len(found)
         return list(dict.fromkeys(found))
+
+    def _problems(self, what: str, path: str, body: Any) -> list[str]:
+        """Return what is wrong with a ``request``, ``event``, ``object`` or ``error`` of `path`."""
+        name = "ErrorResponse"
+        if what != "error":
+            name = published()["bodies"][path][what]
+        key = (name, openai_shapes().shape(body))
+        if key not in self._known:
+            self._known[key] = openai_schemas().problems(name, body)
+        self.counts[f"{what}s"] += 1
+        place = f"{path} {what}"
+        if what == "event":
+            place += f" {body.get('type')}"
+        return [f"{place}: {problem}" for problem in self._known[key]]
 
     def _take(self, double: _Watched) -> None:
         if double.alive():

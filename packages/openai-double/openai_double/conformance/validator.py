@@ -12,7 +12,7 @@ The verdict is JSON Schema's (draft 2020-12, by ``jsonschema``) with these readi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
@@ -29,13 +29,10 @@ _SHOWN: Final = 200
 
 
 class Schemas:
-    """The schemas of one copy, ready for validation; each is prepared at its first use."""
+    """The schemas of the copy, ready for validation; each is prepared at its first use."""
 
-    def __init__(
-        self, given: Mapping[str, Any], departures: Sequence[Departure]
-    ) -> None:
-        self.given = given
-        self._departures = departures
+    def __init__(self) -> None:
+        self._given: Json = published()["schemas"]
         self._ready: dict[str, Json] = {}
         kind: Any = extend(Draft202012Validator, {"$ref": self._reference})  # type: ignore[no-untyped-call]
         self._validator = kind({})
@@ -52,8 +49,8 @@ class Schemas:
     def schema(self, name: str) -> Json:
         """Return a schema as prepared for validation."""
         if name not in self._ready:
-            prepared = self._prepared(self.given[name], name)
-            for departure in self._departures:
+            prepared = self._prepared(self._given[name], name)
+            for departure in DEPARTURES:
                 if departure.schema == name:
                     prepared = _departed(prepared, departure)
             self._ready[name] = prepared
@@ -96,7 +93,7 @@ class Schemas:
             whole = part
             if "$ref" in part:
                 referenced = part["$ref"].removeprefix(_LOCAL)
-                whole = self.given[referenced]
+                whole = self._given[referenced]
             if "allOf" in whole:
                 whole = self._merged(whole)
             properties |= whole.get("properties", {})
@@ -133,7 +130,7 @@ class _Named(str):
 @cache
 def openai_schemas() -> Schemas:
     """The schemas of the copy in this package."""
-    return Schemas(published()["schemas"], DEPARTURES)
+    return Schemas()
 
 
 def _sentence(error: ValidationError) -> str:
