@@ -11,7 +11,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.slack.client import Installations, SlackClient
 from bot.slack.messages import Installation, Message
 from memory import DM
-from slack_playground.block_kit import LIMITS
 from tests.conftest import Server
 from tests.loopback import call
 
@@ -91,7 +90,6 @@ class PlaygroundSlack:
             {
                 "rate_limits": False,
                 "stream_seconds": 300,
-                "stream_characters": LIMITS["message_markdown"],
                 "organisation": [],
             },
         )

@@ -7,15 +7,13 @@ from typing import Annotated, Literal, Self
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, model_validator
 
-from slack_playground.block_kit import LIMITS
-
 DOWNLOAD = "url_private"
 """The method name for faults of downloads."""
 _STRICT = ConfigDict(extra="forbid", strict=True, validate_assignment=True)
 
 
 class Settings(BaseModel):
-    """Limits that a test may change, in seconds and characters, and the organisation's workspaces.
+    """Limits that a test may change, in seconds, and the organisation's workspaces.
 
     An event without an ack for `ack_seconds` is sent again after each of the `retry_delays`.
     `organisation` has the ids of the organisation's other workspaces that have the app.
@@ -24,7 +22,6 @@ class Settings(BaseModel):
     model_config = _STRICT
     rate_limits: bool = False
     stream_seconds: NonNegativeFloat = 300.0
-    stream_characters: int = LIMITS["message_markdown"]
     code_seconds: NonNegativeFloat = 600.0
     token_seconds: NonNegativeFloat = 43_200.0
     refresh_grace_seconds: NonNegativeFloat = 60.0

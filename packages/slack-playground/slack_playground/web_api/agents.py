@@ -72,19 +72,17 @@ def _pieces(call: Call, message: Message) -> tuple[str, list[Json]]:
             mode = name
     if message.stream_mode not in ("", mode):
         raise SlackError("streaming_mode_mismatch")
-    _check_length(call, message, text, chunks)
+    _check_length(message, text, chunks)
     message.stream_mode = mode
     return text, chunks
 
 
-def _check_length(call: Call, message: Message, text: str, chunks: list[Json]) -> None:
-    if len(text) > LIMITS["message_markdown"]:
-        raise SlackError("msg_too_long")
+def _check_length(message: Message, text: str, chunks: list[Json]) -> None:
     every = [*message.stream_chunks, *chunks]
     cards = {chunk["id"] for chunk in every if chunk["type"] == "task_update"}
     length = len(message.body["text"]) + len(text)
     length += _CARD_CHARACTERS * len(cards)
-    if length > call.slack.settings.stream_characters:
+    if length > LIMITS["message_markdown"]:
         raise SlackError("msg_too_long")
 
 
