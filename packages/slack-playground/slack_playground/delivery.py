@@ -20,7 +20,6 @@ class Delivery(Numbered):
     """One event, command or interaction of the workspace `team_id` on its way to the app."""
 
     kind: RequestKind
-    mode: str
     name: str
     body: Json
     team_id: str
@@ -97,7 +96,7 @@ class Deliveries:
         team_id = body.get("team_id", "")
         if kind == "interactive":
             team_id = body["team"]["id"]
-        new = Delivery(kind=kind, mode=self.mode, name=name, body=body, team_id=team_id)
+        new = Delivery(kind=kind, name=name, body=body, team_id=team_id)
         return self.record.add(new)
 
     async def _deliver(self, delivery: Delivery, first_retry: int) -> None:
