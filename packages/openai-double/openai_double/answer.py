@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from openai_double.types import Json
 
@@ -52,26 +52,17 @@ class Search(Given):
 
 
 class Message(Given):
-    """A message item with one or more text parts; in JSON, `text` gives a single one.
+    """A message item with one text part.
 
-    `annotations` are URL citations of the last part: url, title, start_index, end_index.
-    `refuses`: the parts are refusals, which say why there is no answer.
+    `annotations` are URL citations of it: url, title, start_index, end_index. `refuses`: the text
+    is a refusal, which says why there is no answer.
     """
 
     type: Literal["message"] = "message"
-    parts: tuple[str, ...] = Field(min_length=1, strict=False)
+    text: str
     refuses: bool = False
     phase: Literal["commentary", "final_answer"] | None = None
     annotations: tuple[Json, ...] = Field((), strict=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _with_parts(cls, given: Any) -> Any:
-        if not isinstance(given, dict) or "text" not in given:
-            return given
-        rest = dict(given)
-        text = rest.pop("text")
-        return {**rest, "parts": (text,)}
 
 
 Item: TypeAlias = Annotated[
@@ -91,11 +82,9 @@ class Answer:
     @property
     def text(self) -> str:
         """The text of its messages without commentary."""
-        parts: list[str] = []
-        for item in self.items:
-            if isinstance(item, Message) and item.phase != "commentary":
-                parts += item.parts
-        return "\n\n".join(parts)
+        messages = [item for item in self.items if isinstance(item, Message)]
+        answers = [one.text for one in messages if one.phase != "commentary"]
+        return "\n\n".join(answers)
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -127,7 +116,7 @@ def said(
     elif web_search:
         items.append(Search())
     if text or not calls:
-        items.append(Message(parts=(text,), annotations=annotations, refuses=refuses))
+        items.append(Message(text=text, annotations=annotations, refuses=refuses))
     return Answer((*items, *calls))
 
 

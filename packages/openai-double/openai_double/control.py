@@ -170,8 +170,8 @@ class Script(Rule):
         items: list[Item] = []
         for item in answer.items:
             if isinstance(item, Message):
-                parts = tuple(found.expand(part) for part in item.parts)
-                items.append(item.model_copy(update={"parts": parts}))
+                text = found.expand(item.text)
+                items.append(item.model_copy(update={"text": text}))
             else:
                 items.append(item)
         return Answer(tuple(items))

@@ -84,23 +84,21 @@ class OutputEvents:
         if message.phase:
             item["phase"] = message.phase
         yield self._item("added", {**item, "status": "in_progress", "content": []})
-        parts = _parts(message)
-        last = len(parts) - 1
-        for index, part in enumerate(parts):
-            where = {
-                "item_id": item["id"],
-                "output_index": len(self.output),
-                "content_index": index,
-            }
-            finished = status is not None or index < last
-            if message.refuses:
-                yield from self._refusal(part, where, finished)
-            else:
-                yield from self._text(part, where, finished)
-            if not finished:
-                return
-            yield self.emit("response.content_part.done", **where, part=part)
-        yield self._item("done", {**item, "status": status, "content": parts})
+        part = _part(message)
+        where = {
+            "item_id": item["id"],
+            "output_index": len(self.output),
+            "content_index": 0,
+        }
+        finished = status is not None
+        if message.refuses:
+            yield from self._refusal(part, where, finished)
+        else:
+            yield from self._text(part, where, finished)
+        if not finished:
+            return
+        yield self.emit("response.content_part.done", **where, part=part)
+        yield self._item("done", {**item, "status": status, "content": [part]})
 
     def _text(self, part: Json, where: Json, finished: bool) -> Iterator[Json]:
         begun = {**part, "text": "", "annotations": []}
@@ -156,17 +154,18 @@ class OutputEvents:
         )
 
 
-def _parts(message: Message) -> list[Json]:
-    """The content of a message when it is whole; the last part has the annotations."""
+def _part(message: Message) -> Json:
+    """The content of a message when it is whole."""
     if message.refuses:
-        return [{"type": "refusal", "refusal": text} for text in message.parts]
-    parts: list[Json] = [
-        {"type": "output_text", "text": text, "logprobs": [], "annotations": []}
-        for text in message.parts
-    ]
-    for citation in message.annotations:
-        parts[-1]["annotations"].append({"type": "url_citation", **citation})
-    return parts
+        return {"type": "refusal", "refusal": message.text}
+    return {
+        "type": "output_text",
+        "text": message.text,
+        "logprobs": [],
+        "annotations": [
+            {"type": "url_citation", **citation} for citation in message.annotations
+        ],
+    }
 
 
 def _id(prefix: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
 from openai_double.answer import Answer, Call, Item, Message, Reasoning
@@ -73,7 +73,7 @@ class ResponseWriter:
         items = answer.items
         if reasons and not any(isinstance(item, Reasoning) for item in items):
             items = (Reasoning(), *items)
-        whole = "".join(_texts(items))
+        whole = "".join(item.text for item in items if isinstance(item, Message))
         self._end, room = self._ending(whole)
         self.text = whole[:room]
         self._items: list[tuple[Item, Status | None]]
@@ -187,32 +187,13 @@ def _cut(
         if not isinstance(item, Message):
             yield item, "completed"
             continue
-        length = sum(map(len, item.parts))
-        if length >= room:
-            parts = _cut_parts(item.parts, room)
-            if parts:
-                beginning = item.model_copy(update={"parts": parts, "annotations": ()})
-                yield beginning, status
+        if len(item.text) >= room:
+            if room > 0:
+                changes = {"text": item.text[:room], "annotations": ()}
+                yield item.model_copy(update=changes), status
             return
         yield item, "completed"
-        room -= length
-
-
-def _cut_parts(parts: Sequence[str], room: int) -> tuple[str, ...]:
-    """Return the beginning of the parts, `room` characters long."""
-    cut: list[str] = []
-    for part in parts:
-        if room <= 0:
-            break
-        cut.append(part[:room])
-        room -= len(part)
-    return tuple(cut)
-
-
-def _texts(items: Iterable[Item]) -> Iterator[str]:
-    for item in items:
-        if isinstance(item, Message):
-            yield from item.parts
+        room -= len(item.text)
 
 
 def _echoed(tool: Json) -> Json:
