@@ -52,12 +52,12 @@ class Deliveries:
         self._http = http
         self._updates = updates
         self._settings = settings
-        self._tasks: set[asyncio.Task[None]] = set()
         self.mode = "socket"
         self.copies: tuple[int, int] = (1, 1)
         self.jitter = 0.0
         self.record: Record[Delivery] = Record()
-        self.pending: dict[int, Json] = {}
+        self.pending: dict[asyncio.Task[None], Json] = {}
+        """The events that are being delivered, also those that `close` cancelled."""
 
     def send_event(self, body: Json) -> list[int]:
         """Deliver an event in the background, retried until acked; return its numbers."""
@@ -73,17 +73,14 @@ class Deliveries:
         event = body.get("event", body)
         name = str(event.get("type", ""))
         delivery = self._new("events_api", name, body)
-        self.pending[delivery.number] = delivery.body
         task = asyncio.create_task(self._deliver(delivery, first_retry))
-        self._tasks.add(task)
-
-        def done(task: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
-            if not task.cancelled():
-                del self.pending[delivery.number]
-
-        task.add_done_callback(done)
+        self.pending[task] = body
+        task.add_done_callback(self._ended)
         return delivery.number
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            del self.pending[task]
 
     async def send_request(self, kind: RequestKind, name: str, body: Json) -> Delivery:
         """Deliver a command or an interaction once; Slack does not repeat these."""
@@ -150,18 +147,18 @@ class Deliveries:
     @property
     def waiting(self) -> int:
         """The number of pending deliveries."""
-        return len(self._tasks)
+        return len(self.pending)
 
     async def settle(self, seconds: float) -> bool:
         """Wait until no delivery is pending; return False if that takes longer than `seconds`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self._tasks:
-                    await asyncio.wait(self._tasks)
-        return not self._tasks
+                while self.pending:
+                    await asyncio.wait(self.pending)
+        return not self.pending
 
     async def close(self) -> None:
         """Cancel the pending deliveries."""
-        for task in self._tasks:
+        for task in self.pending:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self.pending, return_exceptions=True)
