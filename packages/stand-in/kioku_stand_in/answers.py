@@ -74,29 +74,24 @@ def _answer(prompt: Prompt) -> Answer:
     if _MEMORY_OFF in prompt.instructions:
         say = {**say, "nothing": say["off"]}
     if kind == "verdict":
-        return _calling(call(_VERDICTS, verdicts(words)))
+        return said("", call(_VERDICTS, verdicts(words)))
     if kind == "probe":
-        return _calling(call(_PROBE, {"word": words}))
+        return said("", call(_PROBE, {"word": words}))
     if kind == "search":
         return said(say["searched"], web_search=True)
     calls = formed(prompt) if kind == "formation" else _calls(prompt, words)
     if calls:
-        return _calling(*calls)
+        return said("", *calls)
     if prompt.tool_choice not in {"auto", "none"}:
         tool = _chosen(prompt)
         form = _form(tool.parameters, say["form"])
-        return _calling(call(tool.name, form))
+        return said("", call(tool.name, form))
     if prompt.schema is not None:
         form = _form(prompt.schema, say["form"])
         return said(json.dumps(form))
     if kind == "formation":
         return said(say["nothing"])
     return _reply(prompt, words, say)
-
-
-def _calling(*calls: Call) -> Answer:
-    """Return an answer without a text."""
-    return Answer(calls)
 
 
 def _chosen(prompt: Prompt) -> Tool:
@@ -211,8 +206,7 @@ def _outcome(result: ToolResult) -> str:
     """Return the name of the reply to a call: that of the first mark in its name and output."""
     outcomes: dict[str, str] = SCRIPT["outcomes"]
     called = f"{result.name} {result.output}"
-    names = [name for mark, name in outcomes.items() if mark in called]
-    return names[0]
+    return next(name for mark, name in outcomes.items() if mark in called)
 
 
 def _as_list(lines: Sequence[str]) -> str:
