@@ -180,15 +180,3 @@ def bot_profile(bot: User) -> Json:
         app_id=bot.app_id,
         team_id=bot.team,
     )
-
-
-def user_profile(user: User) -> Json:
-    """The `user_profile` Slack adds to messages of people from another workspace."""
-    return {
-        "name": user.name.lower(),
-        "real_name": user.name,
-        "display_name": user.name,
-        "team": user.team,
-        "is_restricted": user.is_restricted,
-        "is_ultra_restricted": user.is_ultra_restricted,
-    }

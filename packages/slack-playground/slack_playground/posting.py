@@ -9,7 +9,7 @@ from typing import Any
 from slack_playground import events
 from slack_playground.blocks import with_ids
 from slack_playground.calls import STREAMED
-from slack_playground.objects import added, bot_profile, like, user_profile
+from slack_playground.objects import added, bot_profile, like
 from slack_playground.records import Channel, Json, Message, Thread, User
 from slack_playground.slack import Slack
 from slack_playground.typed_text import TypedText
@@ -49,11 +49,7 @@ def typed(
     if said.blocks:
         body["blocks"] = said.blocks
     if channel.shared and user.team != own.team_id:
-        body |= {
-            "user_team": user.team,
-            "source_team": user.team,
-            "user_profile": user_profile(user),
-        }
+        body |= {"user_team": user.team, "source_team": user.team}
     message = _new(slack, channel, body | content, thread_ts)
     add(slack, channel, message)
     if user.id != own.bot_user_id:

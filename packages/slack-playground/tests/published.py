@@ -41,7 +41,6 @@ ADDITIONS = {
     "event message* *metadata.event_payload: unknown": f"{_DOCS}/messaging/message-metadata",
     "event message* event.user_team: unknown": f"{_DOCS}/apis/slack-connect",
     "event message* event.source_team: unknown": f"{_DOCS}/apis/slack-connect",
-    "event message* event.user_profile: unknown": f"{_DOCS}/apis/slack-connect",
     "conversations.replies messages[[][]].client_msg_id: unknown": (
         f"{_SAMPLES}/events/MessagePayload.json"
     ),
