@@ -19,7 +19,6 @@ TEXT_CHARACTERS = {"chat.update": LIMITS["updated_text"], "chat.postEphemeral": 
 RESPONSE_URL_SECONDS = 1800.0
 RESPONSE_URL_USES = 5
 METADATA_BYTES = 16_384
-ATTACHMENTS = 100
 
 
 def read_content(call: Call) -> Json:
@@ -81,8 +80,6 @@ def check_blocks(blocks: Any, error: str = "invalid_blocks") -> None:
 
 
 def _attachments(attachments: list[Any]) -> list[Json]:
-    if len(attachments) > ATTACHMENTS:
-        raise SlackError("too_many_attachments")
     if not all(isinstance(attachment, dict) for attachment in attachments):
         raise SlackError("invalid_attachments")
     for attachment in attachments:
@@ -95,7 +92,7 @@ def read_metadata(call: Call) -> Json | None:
     metadata = call.args.get("metadata")
     if not isinstance(metadata, dict | None):
         raise SlackError("invalid_metadata_format")
-    if metadata and metadata.keys() != {"entities"}:
+    if metadata:
         call.check("metadata", "metadata", "invalid_metadata_schema")
         size = len(json.dumps(metadata))
         if size > METADATA_BYTES:

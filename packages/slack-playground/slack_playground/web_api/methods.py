@@ -112,8 +112,6 @@ async def read_arguments(request: web.Request) -> Json:
         "multipart/form-data",
     ):
         arguments |= dict(await request.post())
-    elif request.headers.get("Content-Type") is None:
-        raise SlackError("missing_post_type")
     else:
         raise SlackError("invalid_post_type")
     return without_nulls(arguments)
