@@ -149,7 +149,8 @@ def _thread_of_app(slack: Slack, message: Message) -> Thread | None:
     """What the app has set on the thread of its own message; None for anybody else's message."""
     if message.body.get("user") != slack.identity.bot_user_id:
         return None
-    return slack.workspace.known_thread(message)
+    threads = slack.workspace.threads.get(message.channel, {})
+    return threads.get(message.thread_ts)
 
 
 def change(

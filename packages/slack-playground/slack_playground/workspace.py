@@ -210,10 +210,6 @@ class Workspace:
         replies = self._replies.get((channel_id, thread_ts), [])
         return [stored[ts] for ts in replies]
 
-    def known_thread(self, message: Message) -> Thread | None:
-        """What the app has set on the thread of a message; None if nothing."""
-        return self.threads.get(message.channel, {}).get(message.thread_ts)
-
     def thread(self, channel_id: str, ts: str) -> Thread:
         """The app's settings of a thread, without an expired status line or `processing`."""
         threads = self.threads.setdefault(channel_id, {})

@@ -64,7 +64,8 @@ def _react(call: Call) -> Json:
     if bot not in channel.members:
         raise SlackError("no_access")
     message = call.workspace.message(channel.id, call.text("timestamp"))
-    reactions = {one["name"]: one["users"] for one in message.body.get("reactions", [])}
+    given = message.body.get("reactions", [])
+    reactions = {one["name"]: one["users"] for one in given}
     users = reactions.setdefault(name, [])
     if call.method.name == "reactions.add":
         if bot in users:
