@@ -22,18 +22,22 @@ def nearest(question: str, sentences: Sequence[str]) -> list[int]:
     """Return the indexes of the sentences that share most with a question, at most five."""
     asked = _pieces(question)
     pieces = [_pieces(sentence) for sentence in sentences]
-    frequency: Counter[str] = Counter()
+    frequency = Counter[str]()
     for of_one in pieces:
         frequency.update(of_one)
-    scores: dict[int, float] = {}
-    for index, of_one in enumerate(pieces):
-        rarities = [len(pieces) / frequency[piece] for piece in asked & of_one]
-        shared = sum(math.log(1 + rarity) for rarity in rarities)
+    scores: list[float] = []
+    for of_one in pieces:
+        score = 0.0
+        for piece in asked & of_one:
+            rarity = len(pieces) / frequency[piece]
+            score += math.log(1 + rarity)
         # A longer sentence shares more words with any question.
-        scores[index] = shared / math.sqrt(4 + len(of_one))
-    best = max(scores.values(), default=0.0)
-    order = sorted(scores, key=scores.__getitem__, reverse=True)
-    return [index for index in order[:_SHOWN] if scores[index] > best / 2]
+        length = 4 + len(of_one)
+        scores.append(score / math.sqrt(length))
+    least = max(scores, default=0.0) / 2
+    near = [index for index, score in enumerate(scores) if score > least]
+    near.sort(key=scores.__getitem__, reverse=True)
+    return near[:_SHOWN]
 
 
 def _pieces(text: str) -> set[str]:
