@@ -1,6 +1,5 @@
 """OAuth: a person's consent to an installation, and oauth.v2.access, which issues its tokens."""
 
-import hmac
 import secrets
 import time
 from collections.abc import Sequence
@@ -130,9 +129,7 @@ def access(call: Call) -> Json:
     """
     if call.text("client_id") != CLIENT_ID:
         raise SlackError("invalid_client_id")
-    if not hmac.compare_digest(
-        call.text("client_secret").encode(), CLIENT_SECRET.encode()
-    ):
+    if call.text("client_secret") != CLIENT_SECRET:
         raise SlackError("bad_client_secret")
     match call.text("grant_type", "authorization_code"):
         case "authorization_code":
