@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 from openai_double.answer import Answer, Call
-from openai_double.tokens import count_tokens, cut_to_tokens, pieces
+from openai_double.tokens import count_tokens, pieces
 from openai_double.types import Json
 
 
@@ -21,10 +21,6 @@ class ChatWriter:
         self._input_tokens = input_tokens
         self.text = answer.text
         self._finish = "tool_calls" if answer.calls else "stop"
-        limit = body.get("max_completion_tokens") or body.get("max_tokens")
-        if limit is not None and count_tokens(self.text) > limit:
-            self.text = cut_to_tokens(self.text, limit)
-            self._finish = "length"
         self._calls = [_called(call) for call in answer.calls]
 
     def whole(self) -> Json:

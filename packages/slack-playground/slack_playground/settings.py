@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, model_valid
 
 DOWNLOAD = "url_private"
 """The method name for faults of downloads."""
-_STRICT = ConfigDict(extra="forbid", strict=True, validate_assignment=True)
+_STRICT = ConfigDict(extra="forbid", strict=True)
 
 
 class Settings(BaseModel):
