@@ -44,8 +44,8 @@ def wrap(
 
 def emit(
     slack: Slack, kind: str, channel: Channel | None = None, **fields: Any
-) -> bool:
-    """Send an event of type `kind`; False if the app did not subscribe to it or cannot see it.
+) -> None:
+    """Send an event of type `kind` if the app subscribed to it and can see it.
 
     An app that is not installed gets no events. Fields that are None are left out; without an
     `event_ts` in `fields`, the event gets a new one.
@@ -54,16 +54,15 @@ def emit(
     if kind == "message" and channel is not None:
         subscription = f"message.{SCOPE_PREFIXES[channel.kind]}"
     if not slack.installation.installed or subscription not in slack.manifest.events:
-        return False
+        return
     if channel is not None and slack.identity.bot_user_id not in channel.members:
-        return False
+        return
     event = {"event_ts": slack.workspace.next_ts(), **fields, "type": kind}
     if channel is not None:
         event.setdefault("channel", channel.id)
     author_team = event.get("user_team", "")
     envelope = wrap(slack, without_nulls(event), channel, author_team)
     slack.deliveries.send_event(envelope)
-    return True
 
 
 def message(slack: Slack, channel: Channel, body: Json, metadata: Json | None) -> None:

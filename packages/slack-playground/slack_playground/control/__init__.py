@@ -57,7 +57,7 @@ async def _answer(first: Slack, act: Act, request: web.Request) -> web.StreamRes
     try:
         slack = first.workspaces.of(request.query.get("team", ""))
         answer = await _perform(act, slack, request)
-        return web.json_response(answer)
+        return web.json_response(answer or {})
     except PermissionError as error:
         return web.json_response({"error": str(error)}, status=403)
     except ValidationError as error:

@@ -90,18 +90,16 @@ def _unsent(slack: Slack, user: User, file_id: str) -> File:
 
 def messages_edit(
     slack: Slack, user: User, channel: Channel, ts: str, text: str
-) -> Json:
+) -> None:
     """Edit a person's own message."""
     message = _own(slack, channel, ts, user)
     posting.edit(slack, message, text)
-    return {"channel": channel.id, "ts": ts}
 
 
-def messages_delete(slack: Slack, user: User, channel: Channel, ts: str) -> Json:
+def messages_delete(slack: Slack, user: User, channel: Channel, ts: str) -> None:
     """Delete a person's own message."""
     message = _own(slack, channel, ts, user)
     posting.delete(slack, message)
-    return {"channel": channel.id, "ts": ts}
 
 
 def _own(slack: Slack, channel: Channel, ts: str, user: User) -> Message:
@@ -273,7 +271,7 @@ def stop(slack: Slack, user: User, channel: Channel, thread_ts: str) -> Json:
     return {"streaming_message_ts": stopped}
 
 
-def home_open(slack: Slack, user: User, tab: str = "home") -> Json:
+def home_open(slack: Slack, user: User, tab: str = "home") -> None:
     """Open the app's Home or Messages tab."""
     enabled = {"home": slack.manifest.home_tab, "messages": slack.manifest.messages_tab}
     if not enabled.get(tab):
@@ -283,8 +281,7 @@ def home_open(slack: Slack, user: User, tab: str = "home") -> Json:
     if tab == "home" and home is not None:
         event["view"] = home.body
     channel = slack.workspace.open_dm(user.id)
-    sent = events.emit(slack, "app_home_opened", channel, **event)
-    return {"sent": sent}
+    events.emit(slack, "app_home_opened", channel, **event)
 
 
 def _outcome(delivery: Delivery) -> Json:

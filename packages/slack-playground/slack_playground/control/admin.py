@@ -48,7 +48,7 @@ def delivery(
     interactivity_url: str | None = None,
     deliveries: list[Copies] | None = None,
     jitter_ms: NonNegativeFloat | None = None,
-) -> Json:
+) -> None:
     """Choose Socket Mode, HTTP or both, and how many copies of each event arrive.
 
     The request URLs are on this machine. An empty `interactivity_url` removes the earlier one.
@@ -68,7 +68,6 @@ def delivery(
         sent.copies = (least, most)
     if jitter_ms is not None:
         sent.jitter = jitter_ms / 1000
-    return {"mode": sent.mode, "url": slack.http.url, "deliveries": list(sent.copies)}
 
 
 def settings(slack: Slack, **given: Any) -> Json:

@@ -49,14 +49,13 @@ def users(
     return {"id": user.id, "name": user.name, "is_bot": user.is_bot, "team": user.team}
 
 
-def users_update(slack: Slack, user: User, **fields: Any) -> Json:
+def users_update(slack: Slack, user: User, **fields: Any) -> None:
     """Change a person's name, locale, time zone; make them a guest; or let them leave."""
     for name, value in _checked(fields).items():
         setattr(user, name, value)
     shown = user_object(user, slack.identity.team_id)
     emit(slack, "user_change", user=shown, cache_ts=user.updated)
     slack.updates.publish("state")
-    return {"id": user.id}
 
 
 def channels(
@@ -93,7 +92,7 @@ def channels_update(
     private: bool | None = None,
     archived: bool | None = None,
     shared: bool | None = None,
-) -> Json:
+) -> None:
     """Archive, unarchive, share, unshare, make private or public, add or remove people.
 
     The app can be removed too: it gets `channel_left` or `group_left`. `authorized` is the
@@ -117,7 +116,6 @@ def channels_update(
     for user in leaving:
         _leave(slack, place, user)
     slack.updates.publish("state")
-    return {"id": place.id}
 
 
 def _convert(
@@ -188,12 +186,11 @@ def workspaces(slack: Slack, name: str, like: str | None = None) -> Json:
 def uninstall(
     slack: Slack,
     events: list[Literal["tokens_revoked", "app_uninstalled"]] | None = None,
-) -> Json:
+) -> None:
     """Uninstall the app: its tokens stop working and it gets both events, in any order.
 
     `events` names the events to send instead, in order.
     """
-    revoked = [token.value for token in slack.installation.active]
     tokens = {"oauth": [], "bot": [slack.identity.bot_user_id]}
     if events is None:
         events = ["tokens_revoked", "app_uninstalled"]
@@ -205,7 +202,6 @@ def uninstall(
             emit(slack, name, event_ts=None)
     slack.installation.uninstall()
     slack.updates.publish("state")
-    return {"revoked": revoked}
 
 
 def install(slack: Slack, declined: list[str] | None = None) -> Json:
