@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from openai_double.tokens import count_tokens
 from openai_double.types import Json
+
+_UNKNOWN_CALL: Final = {"name": "", "arguments": "{}"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +104,13 @@ def from_responses(body: Json) -> Prompt:
             case "function_call":
                 calls[item["call_id"]] = item
             case "function_call_output":
-                call = calls.get(item["call_id"])
-                results.append(_result(call, item["output"]))
+                call = calls.get(item["call_id"], _UNKNOWN_CALL)
+                result = ToolResult(
+                    name=call["name"],
+                    arguments=call["arguments"],
+                    output=_text(item["output"]),
+                )
+                results.append(result)
     tools = body.get("tools") or []
     functions = [tool for tool in tools if tool["type"] == "function"]
     return Prompt(
@@ -168,13 +175,6 @@ def _schema(text: Json) -> Json | None:
     if form.get("type") == "json_schema" and isinstance(form.get("schema"), dict):
         return dict(form["schema"])
     return None
-
-
-def _result(call: Json | None, output: Any) -> ToolResult:
-    text = _text(output)
-    if call is None:
-        return ToolResult(name="", arguments="{}", output=text)
-    return ToolResult(name=call["name"], arguments=call["arguments"], output=text)
 
 
 def _add_message(
