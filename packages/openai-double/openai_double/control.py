@@ -85,19 +85,19 @@ class Fault(Rule):
 
     @model_validator(mode="after")
     def _whole(self) -> Fault:
-        if self.event == "failed" and self.error_code not in {
-            None,
-            *RESPONSE_ERROR_CODES,
-        }:
+        known = {None, *RESPONSE_ERROR_CODES}
+        if self.event == "failed" and self.error_code not in known:
             raise ValueError(
                 f"a failed response cannot have the code {self.error_code!r}"
             )
-        if not self.model_fields_set - {*Rule.model_fields, "retry_after", "chance"}:
+        given = self.model_fields_set
+        ways = given - {*Rule.model_fields, "retry_after", "chance"}
+        if not ways:
             raise ValueError(
                 "a fault needs one of status, error_code, delay_ms, hold, drop, "
                 "break_after_chars or event"
             )
-        if "chance" in self.model_fields_set and "times" not in self.model_fields_set:
+        if "chance" in given and "times" not in given:
             self.times = FOREVER
         return self
 

@@ -33,8 +33,10 @@ def channel_object(channel: Channel, users: dict[str, User], bot: User) -> Json:
         "updated": channel.created * 1000,
     }
     if channel.kind == "im":
-        others = [member for member in channel.members if member != bot.id]
-        user = others[0] if others else bot.id
+        user = bot.id
+        for member in channel.members:
+            if member != bot.id:
+                user = member
         return like("im", **common, user=user)
     teams = {users[member].team for member in channel.members}
     return like(
@@ -130,10 +132,12 @@ def added(message: Message, changes: Json) -> Json:
     shown = changes.get("blocks") or []
     if text and not shown:
         shown = [{"type": "markdown", "text": text}]
+    before = message.body.get("blocks", [])
+    below = with_ids(shown)
     return {
         **changes,
         "text": message.body["text"] + text,
-        "blocks": [*message.body.get("blocks", []), *with_ids(shown)],
+        "blocks": [*before, *below],
     }
 
 

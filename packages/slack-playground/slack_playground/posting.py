@@ -49,7 +49,8 @@ def typed(
     if said.blocks:
         body["blocks"] = said.blocks
     if channel.shared and user.team != own.team_id:
-        body |= {"user_team": user.team, "source_team": user.team}
+        body["user_team"] = user.team
+        body["source_team"] = user.team
     message = _new(slack, channel, body | content, thread_ts)
     add(slack, channel, message)
     if user.id != own.bot_user_id:
@@ -165,7 +166,8 @@ def change(
             message.body[key] = value
     if editor:
         seconds = int(time.time())
-        message.body["edited"] = {"user": editor, "ts": f"{seconds}.000000"}
+        ts = f"{seconds}.000000"
+        message.body["edited"] = {"user": editor, "ts": ts}
     changed(slack, message, before)
 
 
@@ -286,13 +288,15 @@ def _tasks(message: Message) -> list[Json]:
     for chunk in message.stream_chunks:
         if chunk["type"] == "task_update":
             task_id = chunk["id"]
-            task = tasks.setdefault(task_id, {"type": "task_card", "task_id": task_id})
+            new = {"type": "task_card", "task_id": task_id}
+            task = tasks.setdefault(task_id, new)
             _update_task(task, chunk)
         elif chunk["type"] == "plan_update":
             tasks["plan"] = {"type": "plan", "title": chunk["title"]}
     if message.stream == "stopped":
         for task in tasks.values():
-            if task.get("status") in ("pending", "in_progress"):
+            is_open = task.get("status") in ("pending", "in_progress")
+            if is_open:
                 task["status"] = "error"
     return list(tasks.values())
 

@@ -74,7 +74,8 @@ def _answer(prompt: Prompt) -> Answer:
     if _MEMORY_OFF in prompt.instructions:
         say = {**say, "nothing": say["off"]}
     if kind == "verdict":
-        return said("", call(_VERDICTS, verdicts(words)))
+        given = verdicts(words)
+        return said("", call(_VERDICTS, given))
     if kind == "probe":
         return said("", call(_PROBE, {"word": words}))
     if kind == "search":
@@ -185,7 +186,9 @@ def _found(prompt: Prompt) -> list[Json]:
 def _reply(prompt: Prompt, words: str, say: Mapping[str, str]) -> Answer:
     """Return the reply to the outputs of calls, to the files, or else to each clause."""
     results = [result for result in prompt.fresh_results if result.name != _SEARCH]
-    files = prompt.turns[-1].files if prompt.turns else ()
+    files: Sequence[str] = ()
+    if prompt.turns:
+        files = prompt.turns[-1].files
     if results:
         told = [say[_outcome(result)] for result in results]
     elif files:

@@ -47,7 +47,8 @@ def _acts_of(module: ModuleType) -> dict[str, Act]:
     acts: dict[str, Act] = {}
     for name, act in inspect.getmembers(module, inspect.isfunction):
         is_its_own = act.__module__ == module.__name__
-        if is_its_own and not name.startswith("_"):
+        is_private = name.startswith("_")
+        if is_its_own and not is_private:
             acts[name] = act
     return acts
 

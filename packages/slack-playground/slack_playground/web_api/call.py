@@ -152,5 +152,7 @@ class Call:
                 raise SlackError("invalid_cursor")
             start = int(cursor[1])
         end = start + limit
-        following = f"c{end}" if end < len(items) else ""
+        following = ""
+        if end < len(items):
+            following = f"c{end}"
         return items[start:end], {"next_cursor": following}

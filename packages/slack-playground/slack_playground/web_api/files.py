@@ -40,7 +40,8 @@ def complete_upload(call: Call) -> Json:
     for file, entry in zip(uploaded, entries, strict=True):
         file.title = entry.get("title", "")
         file.completed = True
-        file.channels = [] if channel is None else [channel.id]
+        if channel is not None:
+            file.channels.append(channel.id)
     shown = [_object(call, file) for file in uploaded]
     if channel is not None:
         content = like("file_share", text=call.text("initial_comment"), files=shown)

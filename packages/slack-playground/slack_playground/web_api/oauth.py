@@ -114,9 +114,9 @@ def _workspace_for(workspaces: Workspaces, team: str) -> Slack:
 
 def _first_person(workspace: Workspace) -> str:
     for user in workspace.users.values():
-        if user.team == workspace.identity.team_id and not (
-            user.is_bot or user.deleted
-        ):
+        is_person = not user.is_bot and not user.deleted
+        is_from_here = user.team == workspace.identity.team_id
+        if is_person and is_from_here:
             return user.id
     raise NotFoundError("user", "")
 
