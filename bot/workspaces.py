@@ -22,7 +22,6 @@ from bot.slack.client import (
     Installations,
     error_code,
 )
-from bot.slack.kept_answers import KeptAnswers
 from bot.slack.messages import Installation, installation_team, mentions
 from memory import Pool
 from memory.model import Json
@@ -31,8 +30,6 @@ from memory.postgres import Connection, execute_statement, load_statements
 log = logging.getLogger(__name__)
 
 _SQL = load_statements("bot", "workspaces")
-# This process sees a change by another one after this time.
-_TRUSTED_SECONDS = 10.0
 # Events carry whole seconds, so what was written within the same second counts as older.
 _EVENT_SECONDS = 1.0
 _HOUR_SECONDS = 3_600.0
@@ -60,22 +57,16 @@ def single_installation(installation: Installation | None) -> FindInstallation:
 
 
 class Workspaces:
-    """Says which workspaces are served, cached for ten seconds, and records those that leave."""
+    """Says which workspaces are served, and records those that leave."""
 
     def __init__(self, pool: Pool, slack: Installations, *, grace_hours: float) -> None:
         self.pool = pool
         self._slack = slack
         self._grace_seconds = grace_hours * _HOUR_SECONDS
-        self._served: KeptAnswers[str, bool] = KeptAnswers()
 
     async def serves(self, team_id: str) -> bool:
         """Return whether a workspace has the app; raises `psycopg.OperationalError`."""
-        if self._served.find(team_id):
-            return True
-        serves = await self.problem(team_id) is None
-        if serves:
-            self._served.keep(team_id, True, _TRUSTED_SECONDS)
-        return serves
+        return await self.problem(team_id) is None
 
     async def problem(self, team_id: str) -> str | None:
         """Return one sentence for the operator if the workspace is not served."""
@@ -125,7 +116,6 @@ class Workspaces:
             return
         grace = self._grace_seconds if uninstalled else None
         if await _leave(self.pool, team_id, at, grace):
-            self._served.drop(team_id)
             self._slack.invalidate(team_id)
             log.warning("%s", await self.problem(team_id))
 
