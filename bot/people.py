@@ -6,7 +6,6 @@ transaction, which is one of the person.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,13 +19,8 @@ from psycopg.rows import DictRow
 from bot.config import ConsentMode, Settings
 from bot.locale import Language, Localizer, language_of
 from bot.logs import fault
-from bot.slack.client import (
-    PROFILE,
-    SLACK_FAULTS,
-    Installations,
-    error_code,
-    slack_fault,
-)
+from bot.slack.client import Installations
+from bot.slack.members import find_user
 from bot.slack.messages import API_TEAM
 from bot.slack.names import Names
 from memory import DM, Person, Pool
@@ -262,9 +256,10 @@ def memory_state(
 
 # --- what Slack says of people -----------------------------------------------------------------
 
-_PATIENCE_SECONDS = 3.0
-# The patience with PostgreSQL; after it, settings come from Slack alone.
+# After this time without PostgreSQL, settings come from Slack alone.
 _DATABASE_SECONDS = 1.0
+# How long what Slack has said may take to be stored.
+_STORING_SECONDS = 3.0
 _FAILED = timedelta(seconds=20)
 
 
@@ -349,7 +344,7 @@ class People:
         at = datetime.now(UTC)
         if not user:
             at += _FAILED - PROFILE_TRUSTED
-        with transaction_timeout(_PATIENCE_SECONDS):
+        with transaction_timeout(_STORING_SECONDS):
             async with person_transaction(self._pool, person) as connection:
                 if keep_new:
                     await connection.execute(_SQL["insert"], person.ids)
@@ -384,21 +379,8 @@ class People:
 
     async def _user(self, person: Person) -> Json | None:
         """Return Slack's user object, empty for an unknown person; None if there is no answer."""
-        if self._slack.limits.wait(person.team_id, PROFILE):
-            return None
-        try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
-                client = self._slack.client(person.team_id)
-                answer = await client.users_info(
-                    user=person.user_id, include_locale=True
-                )
-        except SLACK_FAULTS as error:
-            if error_code(error) == "user_not_found":
-                return {}
-            log.info("a person could not be looked up: %s", slack_fault(error))
-            return None
-        user: Json | None = answer.get("user")
-        if user is not None:
+        user = await find_user(self._slack, person.team_id, person.user_id)
+        if user:
             self._names.note_user(person.team_id, user)
         return user
 

@@ -19,15 +19,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bot.slack.client import (
-    PROFILE,
-    SLACK_FAULTS,
-    Installations,
-    is_passing,
-    slack_fault,
-)
+from bot.slack.client import SLACK_FAULTS, Installations, is_passing, slack_fault
 from bot.slack.content import clean_name
 from bot.slack.kept_answers import KeptAnswers
+from bot.slack.members import find_user
 from memory import Person
 from memory.metrics import step
 from memory.model import Json, References, references_in
@@ -115,24 +110,27 @@ class Names:
                 self._kept[team_id].keep(reference, _Name(), _FAILED_SECONDS)
 
     async def _ask(self, team_id: str, reference: str) -> None:
-        is_person = reference.startswith(_PERSON)
-        method = PROFILE if is_person else _CHANNEL
-        if not _MADE.fullmatch(reference) or self._slack.limits.wait(team_id, method):
+        if not _MADE.fullmatch(reference):
             return
-        client = self._slack.client(team_id)
+        if reference.startswith(_PERSON):
+            user = await find_user(self._slack, team_id, reference[2:-1])
+            name = None if user is None else _user_name(user)
+        else:
+            name = await self._ask_channel(team_id, reference[2:-1])
+        if name is not None:
+            self._kept[team_id].keep(reference, name, _TRUSTED_SECONDS)
+
+    async def _ask_channel(self, team_id: str, channel_id: str) -> _Name | None:
+        """Return a channel's name, empty if Slack refuses it; None if it may be known later."""
+        if self._slack.limits.wait(team_id, _CHANNEL):
+            return None
         try:
-            if is_person:
-                answer = await client.users_info(user=reference[2:-1])
-                name = _user_name(answer.get("user") or {})
-            else:
-                answer = await client.conversations_info(channel=reference[2:-1])
-                name = _channel_name(answer.get("channel") or {})
+            client = self._slack.client(team_id)
+            answer = await client.conversations_info(channel=channel_id)
         except SLACK_FAULTS as error:
             log.info("a name could not be looked up: %s", slack_fault(error))
-            if is_passing(error):
-                return
-            name = _Name()
-        self._kept[team_id].keep(reference, name, _TRUSTED_SECONDS)
+            return None if is_passing(error) else _Name()
+        return _channel_name(answer.get("channel") or {})
 
 
 class MessageNames:

@@ -234,7 +234,7 @@ async def test_who_was_deactivated_is_erased_after_thirty_days(app: App) -> None
         " RETURNING user_id",
         missed.user,
     )
-    app.slack.fault("users.info", error="internal_error", times=1)
+    app.slack.fault("users.info", error="user_not_visible", times=1)
     await erase_deactivated(app.core)
     assert await remembered(app, gone.user)
     await erase_deactivated(app.core)
