@@ -143,18 +143,9 @@ async def take_message(
     if not rows:
         return None
     [row] = rows
-    return ClaimedMessage(
-        run=Run(app, row["id"], token=token, thread=thread),
-        message=Message(**row["message"]),
-        attempts=attempts,
-        failures=row["failures"],
-        begun=row["begun"],
-        replied=row["replied"],
-        stopped=row["status"] == "stopped",
-        process_died=row["process_died"],
-        unserved=row["unserved"],
-        waited=max(row["waited"], 0.0),
-    )
+    run = Run(app, row.pop("id"), token=token, thread=thread)
+    message = Message(**row.pop("message"))
+    return ClaimedMessage(run=run, message=message, attempts=attempts, **row)
 
 
 async def stop_thread(app: App, thread: str, *, stopped_ts: str) -> bool:

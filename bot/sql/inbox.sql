@@ -54,7 +54,7 @@ RETURNING is_taken;
 
 -- name: take
 -- Take the oldest message of a thread that is still to be answered. If another run had it and did
--- not release it, the process of that run died.
+-- not release it, the process of that run died. The columns are fields of `ClaimedMessage`.
 WITH oldest AS (
     SELECT open.id, open.token IS NOT NULL AND open.token <> %(token)s AS process_died
     FROM messages AS open
@@ -65,9 +65,9 @@ UPDATE messages
 SET token = %(token)s, failures = failures + oldest.process_died::int
 FROM oldest
 WHERE messages.id = oldest.id
-RETURNING messages.id, process_died, message, status, failures, begun_at IS NOT NULL AS begun,
-    changed_ts < ANY (reply_ts) AS replied,
-    extract(epoch FROM now())::float8 - GREATEST(ts, changed_ts)::float8 AS waited,
+RETURNING messages.id, message, failures, process_died, status = 'stopped' AS stopped,
+    begun_at IS NOT NULL AS begun, changed_ts < ANY (reply_ts) AS replied,
+    GREATEST(extract(epoch FROM now())::float8 - GREATEST(ts, changed_ts)::float8, 0) AS waited,
     EXISTS (
         SELECT FROM workspaces
         WHERE workspaces.team_id = messages.team_id AND left_at IS NOT NULL) AS unserved;
