@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
@@ -13,26 +12,23 @@ _Answer = TypeVar("_Answer")
 
 
 class KeptAnswers(Generic[_Key, _Answer]):
-    """Answers, each kept for some seconds; the least recently used give way."""
+    """Answers, each kept for some seconds; of too many the oldest give way."""
 
     def __init__(self) -> None:
         # With the time until which each is kept, by the monotonic clock.
-        self._kept: OrderedDict[_Key, tuple[float, _Answer]] = OrderedDict()
+        self._kept: dict[_Key, tuple[float, _Answer]] = {}
 
     def find(self, key: _Key) -> _Answer | None:
         """Return an answer; None if it must be asked for."""
         kept_until, answer = self._kept.get(key, (0.0, None))
-        if kept_until <= time.monotonic():
-            return None
-        self._kept.move_to_end(key)
-        return answer
+        return answer if kept_until > time.monotonic() else None
 
     def keep(self, key: _Key, answer: _Answer, seconds: float) -> None:
         """Keep an answer."""
+        self.drop(key)
         self._kept[key] = (time.monotonic() + seconds, answer)
-        self._kept.move_to_end(key)
         if len(self._kept) > _MOST:
-            self._kept.popitem(last=False)
+            del self._kept[next(iter(self._kept))]
 
     def drop(self, key: _Key) -> None:
         """Ask again the next time."""

@@ -63,7 +63,7 @@ class _Name:
 
 
 class Names:
-    """The names that this process knows, by workspace; the least recently used give way."""
+    """The names that this process knows, by workspace; of too many the oldest give way."""
 
     def __init__(self, slack: Installations) -> None:
         self._slack = slack
