@@ -134,9 +134,8 @@ class Interactions:
         """Register every command and shortcut of the app, and all clicks and forms."""
         bolt.command("/memories")(self._memories)
         bolt.command("/forget")(self._forget)
-        bolt.message_shortcut(REMEMBER_THIS)(self._remember)
-        bolt.message_shortcut(KEEP_FOR_CHANNEL)(self._keep)
-        bolt.message_shortcut(KEEP_AS_DECISION)(self._keep)
+        for shortcut in (REMEMBER_THIS, KEEP_FOR_CHANNEL, KEEP_AS_DECISION):
+            bolt.message_shortcut(shortcut)(self._pointed)
         bolt.action(_ANY)(self._clicked)
         bolt.view(_ANY)(self._submitted)
 
@@ -178,25 +177,20 @@ class Interactions:
                 command, place, lambda click: forget_typed(self._app, click, words)
             )
 
-    async def _keep(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+    async def _pointed(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        """Remember the message on which a shortcut was used, or keep it for its channel."""
         await ack()
         message = body.get("message") or {}
-        decision = body.get("callback_id") == KEEP_AS_DECISION
-        await self._do(
-            body,
-            place_of(body),
-            lambda click: keep_message(self._app, click, message, decision=decision),
-        )
-
-    async def _remember(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        await ack()
-        message = body.get("message") or {}
+        shortcut = body["callback_id"]
         place = place_of(body)
-        await self._do(
-            body,
-            place,
-            lambda click: remember_message(self._app, click, place.channel, message),
-        )
+
+        async def work(click: Click) -> Done | None:
+            if shortcut == REMEMBER_THIS:
+                return await remember_message(self._app, click, place.channel, message)
+            decision = shortcut == KEEP_AS_DECISION
+            return await keep_message(self._app, click, message, decision=decision)
+
+        await self._do(body, place, work)
 
     async def _clicked(
         self, ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]
