@@ -9,6 +9,8 @@ import logging
 import math
 from dataclasses import dataclass
 
+from psycopg.rows import DictRow
+
 from bot.app import App
 from bot.logs import fault
 from bot.slack.client import GAP_SECONDS, SLACK_FAULTS
@@ -81,15 +83,8 @@ async def is_shared(app: App, namespace: Namespace) -> bool:
     """Say whether a conversation's own audience sees only itself, as far as is known."""
     if namespace.audience in (DM, PUBLIC):
         return False
-    found = await execute_statement(
-        app.pool,
-        _SQL["stored"],
-        {"team": namespace.person.team_id, "channel": namespace.audience},
-    )
-    if not found:
-        return True
-    [kind] = found
-    return bool(kind["shared"]) or kind["audience"] != namespace.audience
+    known = await _read_known(app, namespace.person.team_id, namespace.audience)
+    return known["shared"] is not False or known["audience"] != namespace.audience
 
 
 async def invalidate_kind(app: App, team_id: str, channel_id: str) -> None:
@@ -109,10 +104,7 @@ async def look_up_kind(app: App, team_id: str, channel_id: str) -> ConversationK
     conversation changes during the request, the result is the narrowest kind. Raises the errors of
     the Slack client.
     """
-    named = {"team": team_id, "channel": channel_id}
-    [known] = await execute_statement(
-        app.pool, _SQL["known"], {**named, "gap": GAP_SECONDS}
-    )
+    known = await _read_known(app, team_id, channel_id)
     asked_at = known.pop("asked_at")
     if known.pop("is_trusted"):
         return ConversationKind(**known)
@@ -123,10 +115,23 @@ async def look_up_kind(app: App, team_id: str, channel_id: str) -> ConversationK
     kind = ConversationKind(audience=audience, shared=shared, changed=known["changed"])
     if channel.get("is_member") is False:
         return kind
-    values = {**named, "audience": audience, "shared": shared, "asked_at": asked_at}
+    values = {
+        "team": team_id,
+        "channel": channel_id,
+        "audience": audience,
+        "shared": shared,
+        "asked_at": asked_at,
+    }
     if await execute_statement(app.pool, _SQL["keep"], values):
         return kind
     return ConversationKind(audience=channel_id, shared=True, changed=math.inf)
+
+
+async def _read_known(app: App, team_id: str, channel_id: str) -> DictRow:
+    """Return what is known of a conversation, and the time at which it was read."""
+    values = {"team": team_id, "channel": channel_id, "gap": GAP_SECONDS}
+    [known] = await execute_statement(app.pool, _SQL["known"], values)
+    return known
 
 
 async def invalidate_kinds(connection: Connection, team_id: str) -> None:

@@ -1,9 +1,5 @@
 -- What Slack said a conversation is. `changed` is in seconds: psycopg reads no infinite timestamp.
 
--- name: stored
-SELECT audience, shared FROM conversations
-WHERE team_id = %(team)s AND channel_id = %(channel)s;
-
 -- name: invalidate
 INSERT INTO conversations (team_id, channel_id, audience, shared, looked_up_at, changed_at)
 VALUES (%(team)s, %(channel)s, %(channel)s, true, '-infinity', clock_timestamp())
