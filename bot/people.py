@@ -31,7 +31,6 @@ from memory.postgres import (
     fetch_rows,
     load_statements,
     person_transaction,
-    send_query,
     transaction_timeout,
 )
 
@@ -189,8 +188,7 @@ class MemoryState:
 
 async def read_settings(connection: Connection, person: Person) -> PersonSettings:
     """Return a person's settings; defaults for a person who never chose any."""
-    found = await connection.execute(_SQL["state"], person.ids, prepare=True)
-    [row] = await found.fetchall()
+    [row] = await fetch_rows(connection, _SQL["state"], person.ids)
     return PersonSettings(**row)
 
 
@@ -213,19 +211,15 @@ async def read_memory_state(
 
     `thread` is the key of its thread, for a message that is not stored.
     """
-    of_person, of_message = memory_state_queries(person, channel, ts, thread)
-    person_found = await send_query(connection, of_person)
-    message_found = await send_query(connection, of_message)
-    person_rows = await person_found.fetchall()
-    message_rows = await message_found.fetchall()
+    values = {**person.ids, "channel": channel, "ts": ts, "thread": thread}
+    person_rows = await fetch_rows(connection, _SQL["state"], person.ids)
+    message_rows = await fetch_rows(connection, _SQL["message_state"], values)
     return memory_state(person_rows, message_rows, mode)
 
 
-def memory_state_queries(
-    person: Person, channel: str, ts: str, thread: str = ""
-) -> tuple[Query, Query]:
-    """Return the queries for the rows that `memory_state` reads for a message of the person."""
-    values = {**person.ids, "channel": channel, "ts": ts, "thread": thread}
+def memory_state_queries(person: Person, channel: str, ts: str) -> tuple[Query, Query]:
+    """Return the queries for the rows that `memory_state` reads for a message that is stored."""
+    values = {**person.ids, "channel": channel, "ts": ts, "thread": ""}
     return (
         Query(_SQL["state"], person.ids, prepare=True),
         Query(_SQL["message_state"], values, prepare=True),
