@@ -97,9 +97,9 @@ class SlackRetries:
 
     A call that Slack refuses for a rate limit was not carried out, and is repeated after the time
     that Slack names. If a server error or a lost connection leaves open whether it was carried out,
-    it is repeated ever more slowly, for at most `TROUBLE_SECONDS`, but only if that does less harm
-    than its loss (`_REPEATABLE`). The waits for rate limits together take at most `patience`
-    seconds, and so does the trouble; with 0 the call is made at once and only once.
+    it is repeated ever more slowly, but only if that does less harm than its loss (`_REPEATABLE`).
+    No attempt begins later than `patience` seconds after the first, and none after trouble later
+    than `TROUBLE_SECONDS`; with 0 the call is made at once and only once.
 
     `name` is the limit that the call counts for in `limits`: its method, or what `posts` returns.
     """
@@ -111,20 +111,14 @@ class SlackRetries:
         self._team_id = team_id
         self._name = name
         self._patience = patience
-        self._waited = 0.0
-        self._trouble_began: float | None = None
+        self._began = time.monotonic()
         self._pause = _FIRST_PAUSE_SECONDS
 
     async def wait_for_limit(self) -> None:
-        """Wait while a limit that another call met would refuse this one, if patience lasts.
-
-        Callers that were refused at the same moment go on at different moments.
-        """
+        """Wait while a limit that another call met would refuse this one, if patience lasts."""
         while wait := self._limits.wait(self._team_id, self._name):
-            if self._waited + wait > self._patience:
+            if not await self._wait(wait, self._patience):
                 return
-            self._waited += wait
-            await asyncio.sleep(_spread(wait))
 
     async def wait_to_repeat(self, error: str, headers: Mapping[str, str]) -> bool:
         """Return whether the call is repeated that ended with this `error_code`, after the wait.
@@ -132,30 +126,21 @@ class SlackRetries:
         `headers` are those of Slack's answer, if one came.
         """
         if error == RATE_LIMITED:
-            return await self._wait_as_asked(seconds_asked(headers))
+            wait = seconds_asked(headers)
+            self._limits.note(self._team_id, self._name, wait)
+            return await self._wait(wait, self._patience)
         if error or self._name not in _REPEATABLE:
             return False
-        return await self._wait_for_end_of_trouble()
+        pause = self._pause
+        self._pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        return await self._wait(pause, min(TROUBLE_SECONDS, self._patience))
 
-    async def _wait_as_asked(self, wait: float) -> bool:
-        self._limits.note(self._team_id, self._name, wait)
-        self._waited += wait
-        if self._waited > self._patience:
+    async def _wait(self, seconds: float, most: float) -> bool:
+        """Wait, unless it would end later than `most` seconds after the first attempt.
+
+        Callers that were refused at the same moment go on at different moments.
+        """
+        if time.monotonic() + seconds > self._began + most:
             return False
-        await asyncio.sleep(_spread(wait))
+        await asyncio.sleep(seconds + random.uniform(0, _SPREAD_SECONDS))  # noqa: S311
         return True
-
-    async def _wait_for_end_of_trouble(self) -> bool:
-        now = time.monotonic()
-        if self._trouble_began is None:
-            self._trouble_began = now
-        waited = now + self._pause - self._trouble_began
-        if waited >= min(TROUBLE_SECONDS, self._patience):
-            return False
-        await asyncio.sleep(self._pause)
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
-        return True
-
-
-def _spread(seconds: float) -> float:
-    return seconds + random.uniform(0, _SPREAD_SECONDS)  # noqa: S311
