@@ -300,7 +300,8 @@ class Interactions:
 
     def _client(self, body: Body) -> AsyncWebClient:
         """Return the client of the request's workspace; Bolt's own takes its proxy by itself."""
-        return self._app.slack.client(installation_team(body))
+        team_id = installation_team(body)
+        return self._app.slack.client(team_id, patience=_PATIENCE_SECONDS)
 
     async def _click(
         self, body: Body, place: Place, *, is_submission: bool = False
@@ -410,10 +411,8 @@ class Interactions:
 
     async def _update(self, body: Body, view_id: str, view: SlackView) -> None:
         """Replace a modal, unless the person has closed it meanwhile."""
-        team_id = installation_team(body)
-        client = self._app.slack.client(team_id, patience=_PATIENCE_SECONDS)
         try:
-            await client.views_update(view_id=view_id, view=view)
+            await self._client(body).views_update(view_id=view_id, view=view)
         except SLACK_FAULTS as error:
             log.warning("a view was not updated: %s", slack_fault(error))
 
