@@ -52,8 +52,6 @@ SHOW_NOTICE = "show_notice"
 TELL_UNREAD = "tell_unread"
 _SQL = load_statements("bot", "notices")
 _REMINDERS = load_statements("bot", "reminders")
-_TURN_SECONDS = 60.0
-"""The notice of a turn is shown after these seconds even if the turn has not ended."""
 _DAY_SECONDS = 86_400.0
 _FEW_SECONDS = 5.0
 
@@ -91,10 +89,10 @@ async def add_notice(
 ) -> None:
     """Add the notice of a turn's batch, with a job that shows it, in the caller's transaction.
 
-    `in_turn`: the turn has not ended, and will show its notice below its answer by `show_later`;
-    the job waits a minute for that. Earlier notices of promises that were changed are updated.
-    There is no notice if only confirmations were `formed`, or for callers of POST /ask, who are in
-    no Slack conversation.
+    `in_turn`: the turn has not ended, and will show its notice below its answer by `show_later`, so
+    no job is added. Earlier notices of promises that were changed are updated. There is no notice
+    if only confirmations were `formed`, or for callers of POST /ask, who are in no Slack
+    conversation.
     """
     if person.team_id == API_TEAM:
         return
@@ -106,17 +104,6 @@ async def add_notice(
     await connection.execute(_SQL["add"], {**person.ids, "turn": turn})
     if not in_turn:
         await show_later(app, connection, person, [turn])
-        return
-    jobs = {_lock(turn): {**person.ids, "turn": str(turn), "unless_shown": "yes"}}
-    # The job of `show_later`, which has a higher priority, does not wait for this one.
-    await app.queue.defer(
-        connection, SHOW_NOTICE, jobs, queue=REPLIES, priority=-1, delay=_TURN_SECONDS
-    )
-
-
-def _lock(turn: UUID) -> str:
-    """Return the lock of all jobs that show the notice of a turn: they run one at a time."""
-    return f"{SHOW_NOTICE}:{turn}"
 
 
 async def tell_unread_later(
@@ -189,10 +176,12 @@ async def show_later(
 ) -> None:
     """Show the notices of turns that have one, once the caller's transaction is committed.
 
-    `how` are arguments of `show_notice`.
+    The jobs of one notice run one at a time. `how` are arguments of `show_notice`.
     """
-    arguments = {**person.ids, **how}
-    jobs = {_lock(turn): {**arguments, "turn": str(turn)} for turn in turns}
+    jobs: dict[str, dict[str, str]] = {}
+    for turn in turns:
+        arguments = {**person.ids, "turn": str(turn), **how}
+        jobs[f"{SHOW_NOTICE}:{turn}"] = arguments
     await app.queue.defer(connection, SHOW_NOTICE, jobs, queue=REPLIES)
 
 
@@ -201,22 +190,19 @@ async def show_notice(
     team: str,
     user: str,
     turn: str,
-    unless_shown: str = "",
     if_posted: str = "",
     message_deleted: str = "",
 ) -> None:
     """Post the notice of a turn, or update or delete its message; run as a job.
 
     If the answer was given again below the message, the message is deleted and posted again. With
-    `unless_shown` nothing is done for a notice that was shown already, with `if_posted` nothing for
-    one that has no message. With `message_deleted` a notice that has nothing left to say says that.
+    `if_posted` nothing is done for a notice that has no message. With `message_deleted` a notice
+    that has nothing left to say says that.
     Raises a fault of Slack's that may pass; a final refusal is logged.
     """
     person = Person(team, user)
     notice = await _find(app.pool, person, UUID(turn))
     if notice is None or not notice.added:
-        return
-    if unless_shown and notice.shown:
         return
     if if_posted and notice.ts is None:
         return

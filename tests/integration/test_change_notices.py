@@ -27,7 +27,6 @@ from memory.postgres import person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.person import elements
-from tests.waiting import until
 
 
 @pytest.fixture(autouse=True)
@@ -106,44 +105,11 @@ async def test_a_notice_is_shown_at_the_end_of_its_formation(app: App) -> None:
 
 
 async def test_a_notice_of_a_tool_is_shown_when_the_answer_is_there(app: App) -> None:
-    """The end of the turn queues it; another job is for a process that dies before that."""
+    """The end of the turn queues it."""
     asked = await app.ask(app.slack.place(), "remember that I love ramen")
     assert await app.memories(asked.person) != []
-    waiting = app.jobs(SHOW_NOTICE)
-    due = [job["due_in"] for job in waiting]
-    assert due[0] > 50
-    assert due[1:] == [0]
-    app.take_jobs(SHOW_NOTICE)
-    await show(app, waiting[1]["args"])
-    before = app.slack.calls("chat.update")
-    await show(app, waiting[0]["args"])
-    assert app.slack.calls("chat.update") == before
-
-
-async def test_the_two_jobs_of_a_tools_notice_show_it_once(app: App) -> None:
-    """Where a turn ends as the minute of the other job is over, one of them waits."""
-    asked = await app.ask(app.slack.place(), "remember that I love ramen")
-    assert len(app.jobs(SHOW_NOTICE)) == 2
-    app.rows(
-        "UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE task_name = %s",
-        SHOW_NOTICE,
-    )
-    app.slack.fault("chat.postMessage", delay_ms=1_500, times=2)
-    app.core.queue.start(replies=4, background=1)
-    try:
-        await until(lambda: not under_way(app))
-    finally:
-        await app.core.queue.stop()
-    place = PersonThread(asked.user_id, "", asked.channel_id, asked.ts, asked.ts)
-    assert len(notices_seen(app, place)) == 1
-
-
-def under_way(app: App) -> list[dict[str, Any]]:
-    """Return the jobs that show notices and have not ended."""
-    return app.rows(
-        "SELECT id FROM procrastinate_jobs WHERE task_name = %s AND status IN ('todo', 'doing')",
-        SHOW_NOTICE,
-    )
+    [waiting] = app.jobs(SHOW_NOTICE)
+    assert waiting["due_in"] == 0
 
 
 @pytest.mark.parametrize(
