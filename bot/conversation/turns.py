@@ -248,14 +248,12 @@ async def end_turn(
     *,
     reply: str | None,
     removal_proposed: bool = False,
-    noticed: bool = False,
     credentials: Iterable[Credential] = (),
 ) -> None:
     """End the turn and its message, and schedule formation if there are words to form.
 
     `removal_proposed`: a button asks the person whether to forget something, so the words
-    themselves remove nothing. `noticed`: tools changed memories, and the notice of that is shown
-    now.
+    themselves remove nothing. A notice of what tools changed is shown now.
 
     This is one transaction. Raises `Superseded` if the message is no longer this run's.
     The reply is stored without credentials, also those that it repeats from the message or from
@@ -290,11 +288,11 @@ async def end_turn(
             "removal_proposed": removal_proposed,
         }
         ended = await connection.execute(_SQL["end"], values, prepare=True)
-        row = await ended.fetchone()
-        if row is not None and row["unformed"]:
+        [row] = await ended.fetchall()
+        if row["unformed"]:
             namespace = person.namespace(row["audience"])
             await schedule_formation(app, connection, namespace)
-        if noticed or turn.again:
+        if row["has_notice"]:
             await show_later(app, connection, person, [turn.id])
     count("turns", outcome=outcome)
 

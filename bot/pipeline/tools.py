@@ -188,15 +188,11 @@ class Toolbox:
         return self._memory.shown.values()
 
     @property
-    def noticed(self) -> bool:
-        """Whether memories were changed, or the words left a question open: a notice says so."""
-        changes = notable_changes(self._memory.changes)
-        return bool(self._memory.questions or changes)
-
-    @property
     def acted(self) -> bool:
         """Whether calls have changed something; what was only shown or proposed is no change."""
-        return self.noticed or self._switched_off or self.switched_on or self._kept
+        if self._memory.questions or notable_changes(self._memory.changes):
+            return True
+        return self._switched_off or self.switched_on or self._kept
 
     @property
     def removal_proposed(self) -> bool:

@@ -126,7 +126,6 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
         result.outcome,
         reply=None if result.outcome == "failed" else text,
         removal_proposed=result.tools.removal_proposed,
-        noticed=result.tools.noticed,
         credentials=credentials,
     )
     return Answered(result.outcome, sink.text)
