@@ -135,14 +135,8 @@ class Workspaces:
         """Return `work` without the jobs of workspaces that are not served."""
 
         async def served(**arguments: Any) -> None:
-            team_id = str(arguments["team"])
-            if await self.serves(team_id):
+            if await self.serves(str(arguments["team"])):
                 await work(**arguments)
-            else:
-                log.info(
-                    "a job of workspace %s, which is not served, was passed over",
-                    team_id,
-                )
 
         return served
 

@@ -6,7 +6,6 @@ a person, a conversation or a workspace.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -45,8 +44,6 @@ from bot.slack.messages import (
 from bot.slack.sessions import WAIT_SECONDS
 from memory import DM, Person
 from memory.model import Json
-
-log = logging.getLogger(__name__)
 
 # Slack repeats a delivery that was not acknowledged within three seconds, at first at once.
 _LATE_DELIVERY_SECONDS = 3.0
@@ -154,10 +151,8 @@ async def route_to_installation(
     handler = HANDLERS.get(event.kind)
     if handler is None or _is_of_a_bot(event):
         return
-    if not await app.workspaces.serves(installation.team_id):
-        log.info("an event of a workspace that is not served was dropped")
-        return
-    await handler(app, event)
+    if await app.workspaces.serves(installation.team_id):
+        await handler(app, event)
 
 
 def _is_of_a_bot(event: Event) -> bool:
