@@ -19,8 +19,6 @@ from psycopg.rows import DictRow
 from bot.config import ConsentMode, Settings
 from bot.locale import Language, Localizer, language_of
 from bot.logs import fault
-from bot.slack.client import Installations
-from bot.slack.members import find_user
 from bot.slack.messages import API_TEAM
 from bot.slack.names import Names
 from memory import DM, Person, Pool
@@ -261,12 +259,11 @@ class People:
     """``users.info``, kept in `person_settings` until it changes.
 
     While Slack's rate limit lasts it is not asked, and people are answered in the language they
-    write. The names that Slack says are noted in `names`, which then need not ask.
+    write.
     """
 
-    def __init__(self, pool: Pool, slack: Installations, names: Names) -> None:
+    def __init__(self, pool: Pool, names: Names) -> None:
         self._pool = pool
-        self._slack = slack
         self._names = names
 
     async def localizer(
@@ -372,11 +369,7 @@ class People:
         return not known.get("deleted")
 
     async def _user(self, person: Person) -> Json | None:
-        """Return Slack's user object, empty for an unknown person; None if there is no answer."""
-        user = await find_user(self._slack, person.team_id, person.user_id)
-        if user:
-            self._names.note_user(person.team_id, user)
-        return user
+        return await self._names.find_user(person.team_id, person.user_id)
 
 
 async def _note_profile(

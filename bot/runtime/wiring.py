@@ -101,9 +101,9 @@ def create_app(
         embedder=embedder,
         former=former,
         schemas=schemas,
-        people=People(pool, slack, names),
+        people=People(pool, names),
         names=names,
-        members=Members(slack),
+        members=Members(slack, names),
     )
 
 

@@ -96,7 +96,6 @@ START = "chat.startStream"
 APPEND = "chat.appendStream"
 STOP = "chat.stopStream"
 SESSION = "agents.sessions.setStatus"
-PROFILE = "users.info"
 
 
 def notice_metadata(**ids: str) -> dict[str, Any]:

@@ -20,15 +20,21 @@ class KeptAnswers(Generic[_Key, _Answer]):
 
     def find(self, key: _Key) -> _Answer | None:
         """Return an answer; None if it must be asked for."""
-        kept_until, answer = self._kept.get(key, (0.0, None))
-        return answer if kept_until > time.monotonic() else None
+        if key not in self._kept:
+            return None
+        kept_until, answer = self._kept[key]
+        if kept_until <= time.monotonic():
+            return None
+        return answer
 
     def keep(self, key: _Key, answer: _Answer, seconds: float) -> None:
         """Keep an answer."""
+        kept_until = time.monotonic() + seconds
         self.drop(key)
-        self._kept[key] = (time.monotonic() + seconds, answer)
+        self._kept[key] = (kept_until, answer)
         if len(self._kept) > _MOST:
-            del self._kept[next(iter(self._kept))]
+            oldest = next(iter(self._kept))
+            self.drop(oldest)
 
     def drop(self, key: _Key) -> None:
         """Ask again the next time."""

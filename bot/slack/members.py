@@ -8,14 +8,9 @@ from collections.abc import Mapping
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.client import (
-    PROFILE,
-    SLACK_FAULTS,
-    Installations,
-    error_code,
-    slack_fault,
-)
+from bot.slack.client import SLACK_FAULTS, Installations, slack_fault
 from bot.slack.kept_answers import KeptAnswers
+from bot.slack.names import Names
 from memory import DM, PUBLIC, Person
 from memory.model import Json
 
@@ -44,8 +39,9 @@ class Members:
     no clear answer is a member of nothing.
     """
 
-    def __init__(self, slack: Installations) -> None:
+    def __init__(self, slack: Installations, names: Names) -> None:
         self._slack = slack
+        self._names = names
         self._members: KeptAnswers[Person, bool] = KeptAnswers()
         self._conversations: KeptAnswers[Person, Mapping[str, bool]] = KeptAnswers()
 
@@ -61,7 +57,7 @@ class Members:
         known = self._members.find(person)
         if known is not None:
             return known
-        user = await find_user(self._slack, person.team_id, person.user_id)
+        user = await self._names.find_user(person.team_id, person.user_id)
         if user is None:
             return False
         found = is_member(user, person.team_id)
@@ -87,27 +83,6 @@ class Members:
             return {}
         self._conversations.keep(person, found, _CONVERSATIONS_SECONDS)
         return found
-
-
-async def find_user(slack: Installations, team_id: str, user_id: str) -> Json | None:
-    """Return Slack's user object with the locale, empty for an unknown person.
-
-    Returns None if there is no answer within three seconds. While Slack's rate limit lasts it is
-    not asked.
-    """
-    if slack.limits.wait(team_id, PROFILE):
-        return None
-    client = slack.client(team_id, patience=_PATIENCE_SECONDS)
-    try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            answer = await client.users_info(user=user_id, include_locale=True)
-    except SLACK_FAULTS as error:
-        if error_code(error) == "user_not_found":
-            return {}
-        log.info("a person could not be looked up: %s", slack_fault(error))
-        return None
-    user: Json | None = answer.get("user")
-    return user
 
 
 async def _conversations(client: AsyncWebClient, person: Person) -> dict[str, bool]:

@@ -19,10 +19,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bot.slack.client import SLACK_FAULTS, Installations, is_passing, slack_fault
+from bot.slack.client import (
+    SLACK_FAULTS,
+    Installations,
+    error_code,
+    is_passing,
+    slack_fault,
+)
 from bot.slack.content import clean_name
 from bot.slack.kept_answers import KeptAnswers
-from bot.slack.members import find_user
 from memory import Person
 from memory.metrics import step
 from memory.model import Json, References, references_in
@@ -39,9 +44,11 @@ UNKNOWN_ASKER = "@the person who asks"
 UNKNOWN_CHANNEL = "#a channel"
 UNKNOWN_GROUP = "@a group"
 _PRIVATE_CHANNEL = "#a private channel"
+_USER = "users.info"
 _CHANNEL = "conversations.info"
 _TRUSTED_SECONDS = 86_400.0
 _FAILED_SECONDS = 60.0
+_USER_PATIENCE_SECONDS = 3.0
 _PERSON = "<@"
 _CHANNEL_SIGN = "<#"
 # Slack is not asked about anything that cannot be one of its ids.
@@ -109,28 +116,48 @@ class Names:
             if self.find(team_id, reference) is None:
                 self._kept[team_id].keep(reference, _Name(), _FAILED_SECONDS)
 
+    async def find_user(self, team_id: str, user_id: str) -> Json | None:
+        """Ask Slack for a user object with the locale, and keep its name.
+
+        It is empty for an unknown person. Returns None if there is no answer within three seconds;
+        while Slack's rate limit lasts it is not asked.
+        """
+        if self._slack.limits.wait(team_id, _USER):
+            return None
+        client = self._slack.client(team_id, patience=_USER_PATIENCE_SECONDS)
+        try:
+            async with asyncio.timeout(_USER_PATIENCE_SECONDS):
+                answer = await client.users_info(user=user_id, include_locale=True)
+        except SLACK_FAULTS as error:
+            if error_code(error) == "user_not_found":
+                return {}
+            log.info("a person could not be looked up: %s", slack_fault(error))
+            return None
+        user: Json | None = answer.get("user")
+        if user:
+            self.note_user(team_id, user)
+        return user
+
     async def _ask(self, team_id: str, reference: str) -> None:
         if not _MADE.fullmatch(reference):
             return
+        identity = reference[2:-1]
         if reference.startswith(_PERSON):
-            user = await find_user(self._slack, team_id, reference[2:-1])
-            name = None if user is None else _user_name(user)
-        else:
-            name = await self._ask_channel(team_id, reference[2:-1])
-        if name is not None:
-            self._kept[team_id].keep(reference, name, _TRUSTED_SECONDS)
+            await self.find_user(team_id, identity)
+        elif not self._slack.limits.wait(team_id, _CHANNEL):
+            await self._ask_channel(team_id, identity)
 
-    async def _ask_channel(self, team_id: str, channel_id: str) -> _Name | None:
-        """Return a channel's name, empty if Slack refuses it; None if it may be known later."""
-        if self._slack.limits.wait(team_id, _CHANNEL):
-            return None
+    async def _ask_channel(self, team_id: str, channel_id: str) -> None:
+        name = _Name()
         try:
             client = self._slack.client(team_id)
             answer = await client.conversations_info(channel=channel_id)
+            name = _channel_name(answer.get("channel") or {})
         except SLACK_FAULTS as error:
             log.info("a name could not be looked up: %s", slack_fault(error))
-            return None if is_passing(error) else _Name()
-        return _channel_name(answer.get("channel") or {})
+            if is_passing(error):
+                return
+        self._kept[team_id].keep(f"<#{channel_id}>", name, _TRUSTED_SECONDS)
 
 
 class MessageNames:

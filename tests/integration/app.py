@@ -516,7 +516,7 @@ def app_without_slack(
 ) -> bot.app.App:
     """Return what the maintenance of an application needs that is installed in no workspace."""
     slack = Installations(single_installation(None), base_url="http://127.0.0.1/")
-    people = People(pool, slack, Names(slack))
+    people = People(pool, Names(slack))
     settings = Settings(retention_days=retention_days)
     return app_of(pool=pool, queue=queue, people=people, settings=settings)
 

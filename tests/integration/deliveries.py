@@ -43,7 +43,7 @@ async def open_sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Se
             without_limits(pool),
             slack=installations,
             sessions=Sessions(installations, partial(read_progress, pool)),
-            people=People(pool, installations, Names(installations)),
+            people=People(pool, Names(installations)),
         )
         yield Sender(slack, database, app)
         await app.sessions.close()

@@ -218,9 +218,8 @@ async def test_one_failed_call_does_not_make_a_kind_the_narrowest(
     assert (await view_of_message(core, slack.message(place))).own.audience == PUBLIC
     slack.fault("users.conversations", **fault)
     person = Person(slack.team_id, place.user)
-    assert await Members(slack.installations()).conversations(person) == {
-        place.channel: True
-    }
+    members = Members(core.slack, Names(core.slack))
+    assert await members.conversations(person) == {place.channel: True}
 
 
 async def language(people: People, person: Person, text: str = "") -> str:
@@ -231,9 +230,7 @@ async def language(people: People, person: Person, text: str = "") -> str:
 async def test_a_persons_language(slack: PlaygroundSlack, pool: Pool) -> None:
     """The locale of a person's Slack decides, is read once for all replicas, and again if stale."""
     installations = slack.installations()
-    people, replica = (
-        People(pool, installations, Names(installations)) for _ in range(2)
-    )
+    people, replica = (People(pool, Names(installations)) for _ in range(2))
     ann = Person(slack.team_id, slack.person(locale="ja-JP", tz="Asia/Tokyo")[0])
     assert await language(people, ann, "hello") == "ja"
     slack.control("users/update", {"user": ann.user_id, "locale": "en-GB"})
