@@ -73,12 +73,14 @@ class Workspaces:
         found = await execute_statement(self.pool, _SQL["left"], {"team": team_id})
         if not found:
             return None
-        left_at = found[0]["left_at"]
-        purge_at = found[0]["purge_at"]
-        what = "uninstalled the app" if purge_at else "revoked its bot token"
+        [workspace] = found
+        what = "revoked its bot token"
+        if workspace["purge_at"]:
+            what = "uninstalled the app"
+        day = f"{workspace['left_at']:%Y-%m-%d}"
         return (
-            f"Workspace {team_id} {what} on {left_at:%Y-%m-%d}: to serve it again, install the app;"
-            " with SLACK_BOT_TOKEN also set the new token and restart."
+            f"Workspace {team_id} {what} on {day}: to serve it again, install the app; with"
+            " SLACK_BOT_TOKEN also set the new token and restart."
         )
 
     async def with_message(self, body: Json) -> list[str]:
