@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -83,10 +83,10 @@ class Turn:
 
     `exchanges` are earlier turns of the thread, in a direct message also those of the last day, in
     order; `recent_words` the person's words that are not formed yet. Both are later than
-    `history_from`. `channels_with_kept` are the conversations of the workspace for which something
-    is kept. Where memory is off these are empty. If the turn `lacks_thread`, `known_messages` are
-    the timestamps of the messages of the thread that the history has, or of which a text was
-    deleted, and of the app's answers to them.
+    `history_from`, and empty while memory is off. `channels_with_kept` are the conversations of the
+    workspace for which something is kept. If the turn `lacks_thread`, `known_messages` are the
+    timestamps of the messages of the thread that the history has, or of which a text was deleted,
+    and of the app's answers to them.
     """
 
     claimed: ClaimedMessage
@@ -205,30 +205,35 @@ async def store_begin(app: App, start: Turn, *, question: str, words: str) -> Tu
     if start.is_kept:
         kept_question = redacted_question.text
         kept_words = stored_words(redacted_words.text)
-    queries = [_begin_query(start, kept_question, kept_words)]
-    if start.lacks_thread:
-        queries.append(_known_query(start))
-    if start.memory_state.off is None:
-        queries += _context_queries(start)
-    [begun, *context] = await execute_queries(
-        app.pool, queries, scope=start.message.scope
-    )
-    known = context.pop(0) if start.lacks_thread else []
+    queries = [
+        _begin_query(start, kept_question, kept_words),
+        *_context_queries(start),
+    ]
+    found = await execute_queries(app.pool, queries, scope=start.message.scope)
+    [begun, exchange_rows, words_rows, channel_rows, *known] = found
     if not begun:
         raise Superseded
     [row] = begun
     if row["stopped"]:
         start.claimed.run.interrupt(Stopped())
-    turn = replace(
+    exchanges = [Exchange(**exchange) for exchange in exchange_rows]
+    shown = {exchange.ts for exchange in exchanges}
+    recent_words = [one["words"] for one in words_rows if one["ts"] not in shown]
+    known_messages: set[str] = set()
+    for rows in known:
+        known_messages.update(one["ts"] for one in rows)
+    return replace(
         start,
         removed=tuple(removed),
         words=redacted_words.text,
         again=row["again"],
         asked=row["asked"],
         reply_ts=tuple(row["reply_ts"]),
-        known_messages=frozenset([one["ts"] for one in known]),
+        exchanges=tuple(reversed(exchanges)),
+        recent_words=tuple(reversed(recent_words)),
+        known_messages=frozenset(known_messages),
+        channels_with_kept=frozenset([one["channel_id"] for one in channel_rows]),
     )
-    return _with_context(turn, *context) if context else turn
 
 
 async def read_turn(
@@ -321,51 +326,31 @@ def _begin_query(start: Turn, question: str, words: str) -> Query:
     return Query(_SQL["begin"], values, prepare=True)
 
 
-def _known_query(start: Turn) -> Query:
-    """Return the query for `known_messages`; while memory is off there is no history."""
-    is_on = start.memory_state.off is None
-    values = {
-        **values_of(start.message),
-        "history_from": start.history_from if is_on else math.inf,
-    }
-    return Query(_SQL["known_of_thread"], values, prepare=True)
+def _context_queries(start: Turn) -> list[Query]:
+    """Return the queries for history, words, and conversations for which something is kept.
 
-
-def _context_queries(start: Turn) -> tuple[Query, Query, Query]:
-    """Return the queries for what `_with_context` reads."""
+    If the turn lacks its thread, another one is for `known_messages`.
+    """
     message = start.message
     in_dm = start.view.own.audience == DM
+    is_off = start.memory_state.off is not None
     values = {
         **values_of(message),
         "audiences": None if in_dm else list(start.view.audiences),
-        "history_from": start.history_from,
+        # While memory is off there is no history.
+        "history_from": math.inf if is_off else start.history_from,
         "most_exchanges": HISTORY_TURNS,
         "most_words": _UNFORMED_WORDS,
     }
     history = _SQL["exchanges_of_direct_messages" if in_dm else "exchanges_of_thread"]
-    return (
+    queries = [
         Query(history, values, prepare=True),
         Query(_SQL["unformed_words"], values, prepare=True),
         channels_with_kept(message.team_id),
-    )
-
-
-def _with_context(
-    turn: Turn,
-    exchange_rows: Sequence[DictRow],
-    words_rows: Sequence[DictRow],
-    channel_rows: Sequence[DictRow],
-) -> Turn:
-    """Return the turn with what the queries of `_context_queries` have found."""
-    exchanges = [Exchange(**row) for row in exchange_rows]
-    shown = {exchange.ts for exchange in exchanges}
-    recent_words = [row["words"] for row in words_rows if row["ts"] not in shown]
-    return replace(
-        turn,
-        exchanges=tuple(reversed(exchanges)),
-        recent_words=tuple(reversed(recent_words)),
-        channels_with_kept=frozenset([row["channel_id"] for row in channel_rows]),
-    )
+    ]
+    if start.lacks_thread:
+        queries.append(Query(_SQL["known_of_thread"], values, prepare=True))
+    return queries
 
 
 def stored_words(words: str) -> str:
