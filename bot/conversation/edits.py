@@ -60,9 +60,9 @@ class ChangedMessage:
     audience: str
     formed: bool
     reworded: bool
-    on_record: bool
     interrupts: bool
-    is_answered_anew: bool
+    on_record: bool = True
+    is_answered_anew: bool = False
 
 
 async def edit_message(
@@ -101,21 +101,17 @@ async def edit_message(
         await answer_at_once(connection, queue, change.thread)
     else:
         await connection.execute(_SQL["note_change"], values)
-    audience = row["audience"]
-    on_record = True
+    texts = {"audience": row["audience"]}
     if row["reworded"]:
         [texts] = await fetch_rows(connection, _SQL["reword"], values)
-        audience = texts["audience"]
-        on_record = texts["on_record"]
     return ChangedMessage(
         id=row["id"],
         user_id=row["user_id"],
-        audience=audience,
         formed=row["formed"],
         reworded=row["reworded"],
-        on_record=on_record,
         interrupts=says_else and row["is_taken"],
         is_answered_anew=is_answered_anew,
+        **texts,
     )
 
 
@@ -130,26 +126,19 @@ async def withdraw_message(
     row = await fetch_row(connection, _SQL["withdraw"], values)
     if row is None:
         return None
-    if row["is_open"] and row["begun"]:
-        lock = f"{DELETE_ANSWER}:{row['id']}"
+    has_unfinished_answer = row.pop("has_unfinished_answer")
+    changed = ChangedMessage(**row)
+    if has_unfinished_answer:
+        lock = f"{DELETE_ANSWER}:{changed.id}"
         arguments = {
             "team": change.team_id,
             "thread": change.thread,
-            "message": str(row["id"]),
+            "message": str(changed.id),
         }
         await queue.defer(connection, DELETE_ANSWER, {lock: arguments}, queue=REPLIES)
-    if row["is_taken"]:
+    if changed.interrupts:
         await answer_at_once(connection, queue, change.thread)
-    return ChangedMessage(
-        id=row["id"],
-        user_id=row["user_id"],
-        audience=row["audience"],
-        formed=row["formed"],
-        reworded=row["has_texts"],
-        on_record=True,
-        interrupts=row["is_taken"],
-        is_answered_anew=False,
-    )
+    return changed
 
 
 async def root_of(pool: Pool, team: str, channel: str, ts: str) -> str | None:

@@ -49,11 +49,12 @@ WHERE id = %(id)s
 RETURNING audience, on_record;
 
 -- name: withdraw
--- Withdraw a deleted message: it is not answered, a run loses it, and its texts are deleted.
+-- Withdraw a deleted message: it is not answered, a run loses it, and its texts are deleted. Most
+-- columns are fields of `ChangedMessage`.
 WITH old AS (
-    SELECT id, formed_at IS NOT NULL AS formed, question <> '' OR words <> '' AS has_texts,
-        ended_at IS NULL AND token IS NOT NULL AS is_taken, ended_at IS NULL AS is_open,
-        begun_at IS NOT NULL AS begun
+    SELECT id, formed_at IS NOT NULL AS formed, question <> '' OR words <> '' AS reworded,
+        ended_at IS NULL AND token IS NOT NULL AS interrupts, ended_at IS NULL AS is_open,
+        ended_at IS NULL AND begun_at IS NOT NULL AS has_unfinished_answer
     FROM messages
     WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s FOR UPDATE
 )
@@ -62,7 +63,7 @@ SET changed_ts = GREATEST(changed_ts, %(changed)s), question = '', words = '', r
     status = CASE WHEN old.is_open THEN 'deleted' ELSE status END, message = NULL, token = NULL,
     ended_at = COALESCE(ended_at, now()), formed_at = COALESCE(formed_at, now())
 FROM old WHERE messages.id = old.id
-RETURNING messages.id, user_id, audience, formed, has_texts, is_open, is_taken, begun;
+RETURNING messages.id, user_id, audience, formed, reworded, interrupts, has_unfinished_answer;
 
 -- name: thread_of
 -- The thread of a message, by a function that row-level security does not limit.
