@@ -12,7 +12,6 @@ from memory.postgres.database import (
     person_statement as person_statement,
     pipeline as pipeline,
     person_transaction as person_transaction,
-    send_query as send_query,
     transaction as transaction,
 )
 from memory.postgres.migrate import (
