@@ -92,7 +92,8 @@ class Workspaces:
         event = body["event"]
         message = event.get("message") or event.get("previous_message") or event
         # Slack turns a deleted message that has replies into one by Slackbot.
-        author = (event.get("previous_message") or message).get("user")
+        before = event.get("previous_message") or message
+        author = before.get("user")
         ts = event.get("deleted_ts") or message.get("ts")
         root = message.get("thread_ts") or event.get("thread_ts") or ts
         text = str(message.get("text") or "")
@@ -103,10 +104,11 @@ class Workspaces:
             "author": str(author or ""),
             "mentioned": sorted(mentions(text)),
         }
-        found = await execute_statement(self.pool, _SQL["with_message"], values)
-        authorized = installation_team(body)
-        others = [row["team_id"] for row in found if row["team_id"] != authorized]
-        return [authorized, *others]
+        teams = [installation_team(body)]
+        for row in await execute_statement(self.pool, _SQL["with_message"], values):
+            if row["team_id"] not in teams:
+                teams.append(row["team_id"])
+        return teams
 
     async def left(self, team_id: str, at: float, *, uninstalled: bool) -> None:
         """Record ``app_uninstalled``, or that a bot token was revoked, at a time in seconds.
@@ -137,7 +139,8 @@ class Workspaces:
         """Return `work` without the jobs of workspaces that are not served."""
 
         async def served(**arguments: Any) -> None:
-            if await self.serves(str(arguments["team"])):
+            team_id = str(arguments["team"])
+            if await self.serves(team_id):
                 await work(**arguments)
 
         return served

@@ -83,8 +83,11 @@ async def is_shared(app: App, namespace: Namespace) -> bool:
     """Say whether a conversation's own audience sees only itself, as far as is known."""
     if namespace.audience in (DM, PUBLIC):
         return False
-    known = await _read_known(app, namespace.person.team_id, namespace.audience)
-    return known["shared"] is not False or known["audience"] != namespace.audience
+    audience = namespace.audience
+    known = await _read_known(app, namespace.person.team_id, audience)
+    if known["audience"] != audience:
+        return True
+    return bool(known["shared"])
 
 
 async def invalidate_kind(app: App, team_id: str, channel_id: str) -> None:

@@ -102,14 +102,18 @@ def place_of(body: Body, block_id: str = "") -> Place:
     view = body.get("view")
     if view is None:
         conversation = body.get("channel") or {}
-        channel = str(body.get("channel_id") or conversation.get("id") or "")
-        return Place(url=str(body.get("response_url") or ""), channel=channel)
+        channel = body.get("channel_id") or conversation.get("id")
+        url = body.get("response_url")
+        return Place(url=str(url or ""), channel=str(channel or ""))
     if form := submitted_act(view):
         return form.place
     # What a view of another version is cannot be read: the panel is shown in its place.
     position = panel_position(view) or Position()
-    view_id = str(view["id"]) if view.get("type") == "modal" else ""
-    return Place(view=view_id, position=position, row=clicked_row(view, block_id))
+    row = clicked_row(view, block_id)
+    view_id = ""
+    if view.get("type") == "modal":
+        view_id = str(view["id"])
+    return Place(view=view_id, position=position, row=row)
 
 
 def person_of(body: Body, installation: Installation) -> Person:
@@ -238,8 +242,9 @@ class Interactions:
         running = asyncio.ensure_future(work)
         left = end - asyncio.get_running_loop().time()
         await asyncio.wait({running}, timeout=max(left, 0.0))
-        if running.done() and isinstance(view_shown := running.result(), dict):
-            await ack(response_action="update", view=view_shown)
+        ready = running.result() if running.done() else None
+        if isinstance(ready, dict):
+            await ack(response_action="update", view=ready)
             if click.place.view:
                 await self._show_panel(body, click, Position(), None)
             return
@@ -432,10 +437,12 @@ def _row_of(click: Click, done: Done | None) -> Row | None:
 
 def _in_clicked_row(body: Body, shown: Payload) -> Payload:
     """Return what a click did; for a click in a reminder, the reminder with that in its row."""
-    block_id = str(body["actions"][0].get("block_id") or "")
+    [action, *_] = body["actions"]
+    block_id = str(action.get("block_id") or "")
     if not is_row(block_id):
         return shown
-    return with_row_replaced(body.get("message") or {}, block_id, shown)
+    message = body.get("message") or {}
+    return with_row_replaced(message, block_id, shown)
 
 
 async def _open(client: AsyncWebClient, body: Body, view: SlackView) -> str:
@@ -475,11 +482,16 @@ async def _respond(url: str, shown: Payload, *, replace: bool) -> None:
     If Slack refuses it with 400, as for blocks that are too long, only its text is sent.
     """
     retries = SlackRetries(RateLimits(), "", RESPONSE_URL, _PATIENCE_SECONDS)
-    body = {**shown, "response_type": "ephemeral", "replace_original": replace}
+    body: dict[str, Any] = {
+        **shown,
+        "response_type": "ephemeral",
+        "replace_original": replace,
+    }
     status = await repeat(retries, partial(_post, url, body))
     if status == HTTPStatus.BAD_REQUEST:
         log.warning("Slack refused the blocks of an answer, so its text is shown")
-        status = await _post(url, {**body, "blocks": [section(shown["text"])]})
+        body["blocks"] = [section(shown["text"])]
+        status = await _post(url, body)
     if status != HTTPStatus.OK:
         log.warning("an answer was not shown: Slack answered %d", status)
 
