@@ -135,7 +135,7 @@ async def reminded(ann: SlackPerson) -> Place:
         ann.person.user_id,
     )
     await minute(ann.app)
-    found = [one for one in await ann.seen() if asks(one) and "Q3" in shown(one)]
+    found = [one for one in await ann.seen() if asks(one) and "Q3 figures" in shown(one)]
     return {**found[-1], "channel": "dm"}
 
 
@@ -163,13 +163,13 @@ async def test_a_promise_without_a_day_asks_for_one(ann: SlackPerson) -> None:
     await ann.remember("ramen")
     home = shown(await ann.open_home())
     title = f"*{ann.sentence('promises_title')}*"
-    assert home.index(title) < home.index("Q3") < home.index("ramen")
+    assert home.index(title) < home.index("Q3 figures") < home.index("ramen")
     key = (await ann.memory("Q3")).key
     put_off = await ann.click(await ann.home(), "snooze", key=key)
     assert ann.sentence("snoozed", what="") in shown(put_off)
     again = await ann.click(put_off, "undo_snooze", key=key)
     assert ann.sentence("snoozed", what="") not in shown(again)
-    assert "Q3" in shown(again)
+    assert "Q3 figures" in shown(again)
     assert ann.app.rows("SELECT day FROM snoozes WHERE user_id = %s", ann.user) == []
     for state in get_args(PromiseTo):
         done = await ann.click(await ann.home(), "promise", key=key, to=state)
