@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
-from functools import wraps
-from typing import Any, ParamSpec, TypeAlias, TypeVar
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import TypeAlias
 
-P = ParamSpec("P")
-T = TypeVar("T")
 StepRecorder: TypeAlias = Callable[[str, float], None]
 CountRecorder: TypeAlias = Callable[[str, float, dict[str, str]], None]
 
@@ -17,29 +14,14 @@ _steps: StepRecorder | None = None
 _counts: CountRecorder | None = None
 
 
-class step:  # noqa: N801 (used as a function)
-    """Measure a block, or, as a decorator, each call of a coroutine function, including awaits."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> None:
-        self._began = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        step_ended(self._name, self._began)
-
-    def __call__(
-        self, call: Callable[P, Awaitable[T]]
-    ) -> Callable[P, Coroutine[Any, Any, T]]:
-        """Decorate a coroutine function."""
-
-        @wraps(call)
-        async def measured(*args: P.args, **kwargs: P.kwargs) -> T:
-            with step(self._name):
-                return await call(*args, **kwargs)
-
-        return measured
+@asynccontextmanager
+async def step(name: str) -> AsyncIterator[None]:
+    """Measure a block; as a decorator, each call of a coroutine function, including awaits."""
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        step_ended(name, began)
 
 
 def step_ended(name: str, began: float) -> None:

@@ -29,7 +29,7 @@ from memory import (
     Pool,
     memory_view,
 )
-from memory.metrics import count, step
+from memory.metrics import count
 from memory.postgres import (
     Connection,
     fetch_rows,
@@ -140,7 +140,7 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
         if any(refusal.reason == "unreadable" for refusal in formed.refused):
             await tell_unread_later(app, connection, person, turn)
 
-    with log_fields(team=person.team_id, turn=str(turn)), step("formation"):
+    with log_fields(team=person.team_id, turn=str(turn)):
         try:
             formed = await app.former.form(
                 view,

@@ -19,7 +19,6 @@ from bot.slack.messages import Message, slack_user
 from bot.slack.names import UNKNOWN_ASKER
 from memory import Memory
 from memory.credentials import Credential, redact_texts
-from memory.metrics import step
 from memory.model import (
     EPISODE_KIND,
     INSTRUCTION_KIND,
@@ -172,14 +171,13 @@ class Prompt:
         lines, thread, forwarded messages, names and texts of files) is framed in a message of role
         ``user``.
         """
-        with step("prompt"):
-            messages = [_message("system", "\n".join(self._instructions()))]
-            messages += _history(self._shown_exchanges, self.user_id, self.references)
-            others = self._others()
-            if others:
-                messages.append(_message("user", "\n".join(others)))
-            messages.append(self._asked())
-            return messages
+        messages = [_message("system", "\n".join(self._instructions()))]
+        messages += _history(self._shown_exchanges, self.user_id, self.references)
+        others = self._others()
+        if others:
+            messages.append(_message("user", "\n".join(others)))
+        messages.append(self._asked())
+        return messages
 
     @cached_property
     def _shown_exchanges(self) -> list[Exchange]:

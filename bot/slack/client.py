@@ -147,7 +147,7 @@ class SlackClient(AsyncWebClient):
             name = posts(posted.get("channel", ""))
         retries = SlackRetries(self.limits, self.team_id, name, self.patience)
         call = partial(self.call_once, api_method, **arguments)
-        with step(f"slack {api_method}"):
+        async with step(f"slack {api_method}"):
             return await repeat(retries, call)
 
     async def call_once(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:

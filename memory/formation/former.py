@@ -32,6 +32,7 @@ from memory.formation.proposal import (
     read_writes,
 )
 from memory.formation.verdict import SensitivePolicy, judge, refusal
+from memory.metrics import step
 from memory.model.errors import (
     EmbeddingsUnavailable,
     FormationUnavailable,
@@ -89,6 +90,7 @@ class Former:
         """The schemas by the names of their kinds."""
         return by_kind(self.schemas)
 
+    @step("formation")
     async def form(
         self,
         view: MemoryView,
