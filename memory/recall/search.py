@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from psycopg import DataError
-from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder, literal
 from memory.metrics import step
@@ -78,11 +77,10 @@ async def recall_memories(
         whole = await _whole_set(pool, view, budget)
         if whole is not None:
             return Recalled(always=tuple(whole))
-    found, rows = await asyncio.gather(
+    found, always = await asyncio.gather(
         nearest_or_newest(pool, embedder, view, question),
-        _read(pool, view, "always_shown", _most_lines(budget)),
+        _always_shown(pool, view, budget),
     )
-    always = _within_budgets(_oldest_first(rows, view))
     left = budget - sum(map(line_tokens, always))
     known = {memory.key for memory in always}
     others = [memory for memory in found.nearest if memory.key not in known]
@@ -95,12 +93,11 @@ async def recall_memories(
 async def _whole_set(pool: Pool, view: MemoryView, budget: int) -> list[Memory] | None:
     """Return all memories in `view`, oldest first; None if they are too many for `budget`."""
     most = _most_lines(budget)
-    rows = await _read(pool, view, "set", most + 1)
-    memories = _oldest_first(rows, view)
+    memories = await newest(pool, view, most + 1)
     tokens = sum(map(line_tokens, memories))
-    if len(rows) > most or tokens > budget:
+    if len(memories) > most or tokens > budget:
         return None
-    return memories
+    return sorted(memories, key=_age)
 
 
 def large_set_query(view: MemoryView, *, budget: int = MEMORY_TOKENS) -> Query:
@@ -112,16 +109,16 @@ def large_set_query(view: MemoryView, *, budget: int = MEMORY_TOKENS) -> Query:
     return Query(_SQL["is_large"], values)
 
 
-async def _read(
-    pool: Pool, view: MemoryView, statement: str, limit: int
-) -> list[DictRow]:
-    values = {"prefixes": view.prefixes, "limit": limit}
-    return await person_statement(pool, view.person, _SQL[statement], values)
-
-
-def _oldest_first(rows: Sequence[DictRow], view: MemoryView) -> list[Memory]:
-    memories = read_in_view(rows, view)
-    return sorted(memories.values(), key=_age)
+async def _always_shown(pool: Pool, view: MemoryView, budget: int) -> list[Memory]:
+    """Return the newest wishes about answers, and memories that may harm, that fit; by age."""
+    values = {"prefixes": view.prefixes, "limit": _most_lines(budget)}
+    rows = await person_statement(pool, view.person, _SQL["always_shown"], values)
+    by_age = sorted(read_in_view(rows, view).values(), key=_age)
+    instructions = [one for one in by_age if one.kind == INSTRUCTION_KIND]
+    harmful = [one for one in by_age if one.kind != INSTRUCTION_KIND]
+    kept = memories_within(reversed(instructions), _INSTRUCTION_TOKENS)
+    kept += memories_within(reversed(harmful), _HARM_TOKENS)
+    return sorted(kept, key=_age)
 
 
 async def nearest_or_newest(
@@ -171,15 +168,6 @@ def _most_lines(budget: int) -> int:
 
 def _age(memory: Memory) -> tuple[Any, ...]:
     return memory.said_on, memory.created_at, memory.key
-
-
-def _within_budgets(by_age: Sequence[Memory]) -> list[Memory]:
-    """Return the newest wishes about answers, and memories that may harm, that fit; by age."""
-    instructions = [one for one in by_age if one.kind == INSTRUCTION_KIND]
-    harmful = [one for one in by_age if one.kind != INSTRUCTION_KIND]
-    kept = memories_within(reversed(instructions), _INSTRUCTION_TOKENS)
-    kept += memories_within(reversed(harmful), _HARM_TOKENS)
-    return sorted(kept, key=_age)
 
 
 async def nearest_memories(

@@ -1,10 +1,5 @@
 -- Reads memories: rows of LangGraph's store, of one person or, for a card, of a colleague.
 
--- name: list
-SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
-WHERE prefix = %(prefix)s AND (expires_at IS NULL OR expires_at > now())
-ORDER BY updated_at DESC, key;
-
 -- name: reread
 SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
 WHERE prefix = ANY(%(prefixes)s) AND key = ANY(%(keys)s)
@@ -17,7 +12,7 @@ WHERE prefix = %(prefix)s AND (expires_at IS NULL OR expires_at > now())
 ORDER BY created_at, key LIMIT %(most)s;
 
 -- name: newest
--- All rows of the newest memories.
+-- All rows of the newest memories; without a limit, of all.
 WITH newest AS (
     SELECT key, max(updated_at) AS updated_at FROM store
     WHERE prefix = ANY(%(prefixes)s) AND (expires_at IS NULL OR expires_at > now())
@@ -28,12 +23,6 @@ SELECT store.prefix, key, store.value, store.created_at, store.updated_at, store
 FROM newest JOIN store USING (key)
 WHERE store.prefix = ANY(%(prefixes)s) AND (store.expires_at IS NULL OR store.expires_at > now())
 ORDER BY newest.updated_at DESC, key;
-
--- name: set
--- The memories of a set that may be shown whole: if there are `limit` rows, there may be more.
-SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
-WHERE prefix = ANY(%(prefixes)s) AND (expires_at IS NULL OR expires_at > now())
-ORDER BY updated_at DESC, prefix LIMIT %(limit)s;
 
 -- name: always_shown
 -- Those that are shown whatever is asked: how the person wants to be answered, and what may harm.

@@ -199,9 +199,7 @@ def _joined(one: Memory, other: Memory, view: MemoryView) -> Memory:
 
 async def list_memories(pool: Pool, person: Person) -> list[Memory]:
     """Return all memories of a person, as direct messages know them, newest first."""
-    values = {"prefix": person.dm_prefix}
-    rows = await person_statement(pool, person, _SQL["list"], values)
-    return read_own(rows, person)
+    return await newest(pool, memory_view(person.namespace(DM)), None)
 
 
 async def find_memory(pool: Pool, person: Person, key: str) -> Memory | None:
@@ -238,8 +236,8 @@ async def read_card(
     return read_own(rows, owner)
 
 
-async def newest(pool: Pool, view: MemoryView, limit: int) -> list[Memory]:
-    """Return at most `limit` memories in `view`, newest first."""
+async def newest(pool: Pool, view: MemoryView, limit: int | None) -> list[Memory]:
+    """Return at most `limit` memories in `view`, or all, newest first."""
     values = {"prefixes": view.prefixes, "limit": limit}
     found = await person_statement(pool, view.person, _SQL["newest"], values)
     return list(read_in_view(found, view).values())
