@@ -40,7 +40,7 @@ def memory_tools(schemas: tuple[type[BaseModel], ...]) -> tuple[Json, ...]:
         function_tool(
             SEARCH_TOOL,
             SEARCH_DESCRIPTION,
-            {"query": {"type": "string"}, "limit": {"type": "integer"}},
+            {"query": {"type": "string"}},
             ["query"],
         ),
         function_tool(

@@ -115,15 +115,11 @@ class MemoryTools:
         return await self._change(given)
 
     async def _search(self, given: Json) -> str:
-        limit = given.get("limit")
-        if not isinstance(limit, int):
-            limit = SEARCH_LIMIT
-        limit = min(max(limit, 1), SEARCH_LIMIT)
         references = await self._references([])
         query = references.stored(str(given.get("query") or " "))
         former = self.former
         found = await search_memories(
-            former.pool, former.embedder, self.view, query, limit
+            former.pool, former.embedder, self.view, query, SEARCH_LIMIT
         )
         kept = _first_that_fit(found)
         output: list[Json] = []

@@ -143,7 +143,7 @@ def test_the_model_can_name_nobody() -> None:
         one["name"]: {*one["parameters"]["properties"]} for one in memory_tools(SCHEMAS)
     }
     assert parameters == {
-        "memory_search": {"query", "limit"},
+        "memory_search": {"query"},
         "memory_change": {"content", "action", "id", "evidence"},
     }
 
