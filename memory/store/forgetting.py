@@ -165,10 +165,10 @@ async def forget_within(
     """Forget as `forget` does, within a transaction that holds the person's lock."""
     identity = uuid4()
     values = {**person.ids, **selection.parameters(), "id": identity}
-    keys = await _selected_keys(connection, person, selection)
-    before = await reread(connection, person, keys)
     async with seeing_forgotten(connection):
         hidden = await fetch_rows(connection, _SQL["hide"], values)
+    keys = keys_of(hidden) | set(selection.keys)
+    before = await reread(connection, person, keys)
     await refresh_keys(connection, person, keys)
     if not selection.everything:
         rest = {
@@ -244,23 +244,16 @@ async def _hide_shown_sentences(
     return shown
 
 
-async def _selected_keys(
-    connection: Connection, person: Person, selection: Selection
-) -> set[str]:
-    """Return the keys of the memories that a selection is about."""
-    values = {**person.ids, **selection.parameters()}
-    rows = await fetch_rows(connection, _SQL["choose"], values)
-    return keys_of(rows) | set(selection.keys)
-
-
 def _newest_first(memories: Iterable[Memory]) -> list[Memory]:
     return sorted(memories, key=lambda memory: memory.updated_at, reverse=True)
 
 
 async def selected(pool: Pool, person: Person, selection: Selection) -> list[Memory]:
     """Return the memories that a selection is about, newest first; nothing is changed."""
+    values = {**person.ids, **selection.parameters()}
     async with person_transaction(pool, person) as connection:
-        keys = await _selected_keys(connection, person, selection)
+        rows = await fetch_rows(connection, _SQL["choose"], values)
+        keys = keys_of(rows) | set(selection.keys)
         memories = await reread(connection, person, keys)
     return _newest_first(memories.values())
 
