@@ -8,7 +8,6 @@ import fcntl
 import hashlib
 import importlib.util
 import os
-import pwd
 import re
 import shutil
 import signal
@@ -53,20 +52,6 @@ _STARTING = "the database system is"
 
 class EmbeddedPostgresError(KiokuMemoryError):
     """Embedded PostgreSQL cannot start or run; the message tells the operator what to do."""
-
-
-def _check_user_name() -> None:
-    """Raise `EmbeddedPostgresError` for a user without a name, which initdb requires.
-
-    OpenShift, for example, runs containers as such users.
-    """
-    try:
-        pwd.getpwuid(os.geteuid())
-    except KeyError:
-        raise EmbeddedPostgresError(
-            f"Embedded PostgreSQL cannot run as user {os.geteuid()}, which has no name: run Kioku"
-            " as a user of /etc/passwd, or set DATABASE_URL."
-        ) from None
 
 
 def find_binaries() -> Path:
@@ -238,7 +223,6 @@ class EmbeddedPostgres:
             shutil.chown(new, "nobody")
         initdb = self._launch(new, program, *_INITDB, f"--pgdata={new}")
         if initdb.wait():
-            _check_user_name()
             raise self._failed()
         new.rename(self._cluster)
 
