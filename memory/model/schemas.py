@@ -329,7 +329,7 @@ def field_rules(schema: type[BaseModel]) -> dict[str, FieldRules]:
 
 
 def _resolved(declared: FieldRules, described: FieldRules) -> FieldRules:
-    parts = [*declared.get("anyOf", []), *declared.get("allOf", [])]
+    parts = declared.get("anyOf", [])
     alternatives = [part for part in parts if part.get("type") != "null"]
     rules = alternatives[0] if alternatives else declared
     if "$ref" in rules:
