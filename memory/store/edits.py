@@ -31,7 +31,12 @@ from memory.postgres.database import Connection, Pool
 from memory.store.changes import Change, add_changes
 from memory.store.memories import Memory, reread
 from memory.store.projection import check_capacity
-from memory.store.statements import read_statements, withdraw, writing
+from memory.store.statements import (
+    do_nothing,
+    read_statements,
+    withdraw,
+    writing,
+)
 from memory.store.subjects import read_known
 
 # The codes of `InvalidContent` by the type of Pydantic's error.
@@ -102,7 +107,7 @@ async def add_memories(
     given: Sequence[tuple[Content, PersonMessage]],
     *,
     batch: UUID | None = None,
-    in_commit: AfterWrite | None = None,
+    in_commit: AfterWrite = do_nothing,
 ) -> list[Change]:
     """Store what the person wrote, in one transaction; return one change for each memory.
 
@@ -128,8 +133,7 @@ async def add_memories(
         new = {one.key for one in statements} - known.remembered
         await check_capacity(connection, person, len(new))
         changes = await add_changes(connection, person, statements, known)
-        if in_commit is not None:
-            await in_commit(connection, changes)
+        await in_commit(connection, changes)
     return changes
 
 

@@ -36,13 +36,18 @@ class Erased:
         return sum(self.counts.values())
 
 
+async def _no_rows(_: Connection) -> dict[str, int]:
+    """The default of `Also`."""
+    return {}
+
+
 async def erase(
     pool: Pool,
     person: Person,
     identity: UUID | None = None,
     *,
-    also: Also | None = None,
-    left: Also | None = None,
+    also: Also = _no_rows,
+    left: Also = _no_rows,
 ) -> Erased:
     """Forget everything about a person without Undo, and count what is left afterwards.
 
@@ -55,10 +60,8 @@ async def erase(
     """
     parameters = person_range(person)
     async with person_transaction(pool, person, locked=True) as connection:
-        counts: dict[str, int] = {}
-        if also is not None:
-            counts |= await also(connection)
-        counts |= await _count_rows(connection, parameters)
+        of_app = await also(connection)
+        counts = {**of_app, **await _count_rows(connection, parameters)}
         forgotten = await forget_within(connection, person, Selection(everything=True))
         async with seeing_forgotten(connection):
             await connection.execute(_SQL["erase"], parameters)
@@ -66,10 +69,8 @@ async def erase(
             values = {**parameters, "id": identity or uuid4()}
             await connection.execute(_SQL["record_erasure"], values)
     async with person_transaction(pool, person) as connection:
-        still: dict[str, int] = {}
-        if left is not None:
-            still |= await left(connection)
-        still |= await _count_rows(connection, parameters)
+        left_of_app = await left(connection)
+        still = {**left_of_app, **await _count_rows(connection, parameters)}
     return Erased(
         at=datetime.now(UTC),
         memories=len(forgotten.memories),

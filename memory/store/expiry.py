@@ -13,7 +13,7 @@ from memory.postgres.database import (
 )
 from memory.postgres.statements import load_statements
 from memory.store.forgetting import DeleteTexts, purge
-from memory.store.statements import delete_ended
+from memory.store.statements import delete_ended, do_nothing
 
 _log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ _SQL = load_statements("memory", "expiry")
 _PEOPLE_AT_ONCE = 500
 
 
-async def expire_due(pool: Pool, *, delete_texts: DeleteTexts | None = None) -> None:
+async def expire_due(pool: Pool, *, delete_texts: DeleteTexts = do_nothing) -> None:
     """Delete what is due, for up to `_PEOPLE_AT_ONCE` people.
 
     A memory with other statements goes back to what those say. What was forgotten more than ten

@@ -41,6 +41,7 @@ from memory.store.memories import Memory, reread
 from memory.store.projection import write_rows
 from memory.store.proposals import ask
 from memory.store.statements import (
+    do_nothing,
     join_same_things,
     keys_of,
     message_parameters,
@@ -125,14 +126,19 @@ InCommit: TypeAlias = Callable[[Connection, Forgotten], Awaitable[None]]
 InUndo: TypeAlias = Callable[[Connection, datetime], Awaitable[None]]
 
 
+async def _find_nothing(*_: object) -> Collection[MessageKey]:
+    """The default of `FindMessages`."""
+    return ()
+
+
 async def forget(
     pool: Pool,
     person: Person,
     selection: Selection,
     *,
-    find_messages: FindMessages | None = None,
-    delete_texts: DeleteTexts | None = None,
-    in_commit: InCommit | None = None,
+    find_messages: FindMessages = _find_nothing,
+    delete_texts: DeleteTexts = do_nothing,
+    in_commit: InCommit = do_nothing,
 ) -> Forgotten:
     """Forget what a selection is about, in one transaction; keys of other people match nothing.
 
@@ -149,8 +155,7 @@ async def forget(
             find_messages=find_messages,
             delete_texts=delete_texts,
         )
-        if in_commit is not None:
-            await in_commit(connection, forgotten)
+        await in_commit(connection, forgotten)
     return forgotten
 
 
@@ -159,8 +164,8 @@ async def forget_within(
     person: Person,
     selection: Selection,
     *,
-    find_messages: FindMessages | None = None,
-    delete_texts: DeleteTexts | None = None,
+    find_messages: FindMessages = _find_nothing,
+    delete_texts: DeleteTexts = do_nothing,
 ) -> Forgotten:
     """Forget as `forget` does, within a transaction that holds the person's lock."""
     identity = uuid4()
@@ -188,14 +193,13 @@ async def forget_within(
     gone = Gone(messages=messages, needles=needles)
     if hidden and not selection.everything:
         hidden += await _hide_shown_sentences(connection, person, identity, gone)
-    if find_messages is not None:
-        others = await find_messages(connection, person, selection, gone)
-        messages = messages.union(others)
+    others = await find_messages(connection, person, selection, gone)
+    messages = messages.union(others)
     new_messages = messages - await forgotten_among(connection, person, messages)
     if not (hidden or asked or new_messages or before):
         return Forgotten()
     await _record(connection, person, identity, keys, hidden, messages)
-    if not hidden and delete_texts is not None:
+    if not hidden:
         await delete_texts(connection, person, Gone(messages=new_messages, needles=()))
 
     after = await reread(connection, person, keys)
@@ -264,7 +268,7 @@ async def undo_forgetting(
     person: Person,
     identity: UUID,
     *,
-    in_commit: InUndo | None = None,
+    in_commit: InUndo = do_nothing,
 ) -> list[Memory]:
     """Undo a forgetting: its statements count again, with their quotes; return its memories.
 
@@ -285,8 +289,7 @@ async def undo_forgetting(
         joined = await join_same_things(connection, person, views)
         await _ask_about_contradictions(connection, person, views, said, joined)
         back = await reread(connection, person, {joined.get(key, key) for key in keys})
-        if in_commit is not None:
-            await in_commit(connection, records[0]["forgotten_at"])
+        await in_commit(connection, records[0]["forgotten_at"])
     return list(back.values())
 
 
@@ -348,7 +351,7 @@ async def undoable_forgetting(pool: Pool, person: Person) -> DictRow | None:
 async def purge(
     connection: Connection,
     person: Person,
-    delete_texts: DeleteTexts | None,
+    delete_texts: DeleteTexts,
     *,
     minutes: int = UNDO_MINUTES,
 ) -> None:
@@ -374,9 +377,8 @@ async def purge(
         recorded = await fetch_rows(connection, _SQL["recorded"], values)
     await refresh_keys(connection, person, keys_of(blanked))
     await connection.execute(_SQL["blank_proposals"], values)
-    if delete_texts is not None:
-        gone = Gone(messages=messages | messages_of(recorded), needles=needles)
-        await delete_texts(connection, person, gone)
+    gone = Gone(messages=messages | messages_of(recorded), needles=needles)
+    await delete_texts(connection, person, gone)
 
 
 async def _needles(connection: Connection, forgotten: Iterable[DictRow]) -> list[str]:

@@ -39,7 +39,7 @@ from memory.store.changes import Change, add_changes
 from memory.store.edits import AfterWrite, statement_of
 from memory.store.memories import Memory, read, reread
 from memory.store.projection import check_capacity
-from memory.store.statements import statements_of_message, writing
+from memory.store.statements import do_nothing, statements_of_message, writing
 
 _log = logging.getLogger(__name__)
 
@@ -182,7 +182,7 @@ async def keep(
     *,
     decision: bool,
     public: bool,
-    in_commit: AfterWrite | None = None,
+    in_commit: AfterWrite = do_nothing,
 ) -> Change:
     """Keep words of a person for a conversation.
 
@@ -200,8 +200,7 @@ async def keep(
             raise ChangedSince("The message keeps these words already.")
         await check_capacity(connection, person, 1)
         [change] = await add_changes(connection, person, [kept])
-        if in_commit is not None:
-            await in_commit(connection, [change])
+        await in_commit(connection, [change])
     return change
 
 
@@ -223,7 +222,7 @@ async def replace_decision(
     key: str,
     replaced: str,
     *,
-    in_commit: AfterWrite | None = None,
+    in_commit: AfterWrite = do_nothing,
 ) -> Change:
     """Let the person's decision `key` replace an older one of its conversation, `replaced`.
 
@@ -243,6 +242,5 @@ async def replace_decision(
         [(channel, ts)] = found.source_messages
         said = replace(said, channel=channel, ts=ts)
         [change] = await add_changes(connection, person, [said])
-        if in_commit is not None:
-            await in_commit(connection, [change])
+        await in_commit(connection, [change])
     return change

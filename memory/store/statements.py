@@ -41,6 +41,10 @@ _SQL = load_statements("memory", "statements")
 _EMBED_SECONDS = 10.0  # somebody may wait
 
 
+async def do_nothing(*_: object) -> None:
+    """The default of what a caller lets happen in a writing transaction, besides the writing."""
+
+
 @asynccontextmanager
 async def writing(
     pool: Pool, embedder: Embedder, person: Person
