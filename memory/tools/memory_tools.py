@@ -8,7 +8,7 @@ verdict; a deletion is only proposed.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from memory.model.person_message import PersonMessage
 from memory.model.references import References
 from memory.model.schemas import lenient, level, named_fields
 from memory.model.text import Json, texts
+from memory.recall.lines import memories_within
 from memory.recall.search import search_memories
 from memory.store.changes import Change
 from memory.store.memories import Memory, find_in_view
@@ -32,7 +33,7 @@ from memory.tools.definitions import CHANGE_TOOL, SEARCH_TOOL
 
 JUDGED_WITHIN = 8.0  # seconds to wait for the verdict on a memory that a tool stores
 SEARCH_LIMIT = 20
-SEARCH_BYTES = 6_000  # of the memories that a search returns, as JSON in UTF-8
+SEARCH_TOKENS = 2_000  # of the lines of the memories that a search returns
 
 _ASKED = (
     "The person is asked by buttons whether to store this: say so, and do not claim that anything"
@@ -121,7 +122,7 @@ class MemoryTools:
         found = await search_memories(
             former.pool, former.embedder, self.view, query, SEARCH_LIMIT
         )
-        kept = _first_that_fit(found)
+        kept = memories_within(found, SEARCH_TOKENS) or found[:1]
         output: list[Json] = []
         for memory in kept:
             self.shown[memory.key] = memory
@@ -241,18 +242,6 @@ def _shown(memory: Memory) -> Json:
         "content": memory.content,
         "since": memory.said_on,
     }
-
-
-def _first_that_fit(found: Sequence[Memory]) -> list[Memory]:
-    """Return the first memories whose JSON has at most `SEARCH_BYTES` together; at least one."""
-    kept: list[Memory] = []
-    size = 0
-    for memory in found:
-        size += len(_json(_shown(memory)).encode())
-        if kept and size > SEARCH_BYTES:
-            break
-        kept.append(memory)
-    return kept
 
 
 def _json(output: object) -> str:

@@ -28,7 +28,8 @@ from memory import (
     open_questions,
 )
 from memory.model.schemas import register_schemas
-from memory.tools.memory_tools import SEARCH_BYTES, SEARCH_LIMIT
+from memory.recall.lines import line_tokens
+from memory.tools.memory_tools import SEARCH_LIMIT, SEARCH_TOKENS
 from tests.conftest import Server
 from tests.databases import owner_rows
 from tests.integration.scripted_model import ScriptedModel
@@ -207,17 +208,17 @@ async def test_search_returns_ids_and_contents(case: ToolTest) -> None:
     }
 
 
-@pytest.mark.parametrize("characters", [600, SEARCH_BYTES])
+@pytest.mark.parametrize("characters", [600, SEARCH_TOKENS])
 async def test_search_of_long_memories_is_bounded(
     case: ToolTest, characters: int
 ) -> None:
-    """A search returns at most 6,000 bytes; the memories that it leaves out are not `recalled`."""
+    """A search returns at most 2,000 tokens; the memories that it leaves out are not `recalled`."""
     for number in range(SEARCH_LIMIT):
         case.put(OWN, f"{number}" + "長" * characters)
     tools = case.tools()
     found = await call(tools, "memory_search", query="dish")
-    sizes = [len(json.dumps(one, ensure_ascii=False).encode()) for one in found]
-    assert len(found) == 1 or sum(sizes) <= SEARCH_BYTES < sum(sizes) + max(sizes)
+    sizes = [line_tokens(one) for one in tools.shown.values()]
+    assert len(found) == 1 or sum(sizes) <= SEARCH_TOKENS < sum(sizes) + max(sizes)
     assert [*tools.shown] == [one["id"] for one in found]
 
 
