@@ -260,7 +260,7 @@ class Toolbox:
         told = await self._memory.call(name, given)
         if name == CHANGE_TOOL:
             await self._show_change()
-        return told
+        return _json(told)
 
     async def _show_change(self) -> None:
         """Bring what is shown up to date after a change of a memory, or a proposal to forget it."""
@@ -550,5 +550,5 @@ def _error(sentence: str) -> Output:
     return {"error": sentence}
 
 
-def _json(output: Output) -> str:
+def _json(output: object) -> str:
     return json.dumps(output, ensure_ascii=False, default=str)

@@ -7,7 +7,6 @@ verdict; a deletion is only proposed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from uuid import UUID
@@ -100,12 +99,12 @@ class MemoryTools:
         self.off = True
         self.refused = ()
 
-    async def call(self, name: str, given: Json) -> str:
+    async def call(self, name: str, given: Json) -> Json | list[Json]:
         """Run one function call of the model; return its output, which may be an error for it.
 
-        `given` are the arguments, as `read_arguments` returns them. Raises
-        `psycopg.OperationalError` if the database is unreachable, and `InvalidNamespace` should it
-        ever return a row outside `view`.
+        The output is a JSON value. `given` are the arguments, as `read_arguments` returns them.
+        Raises `psycopg.OperationalError` if the database is unreachable, and `InvalidNamespace`
+        should it ever return a row outside `view`.
         """
         if name not in (SEARCH_TOOL, CHANGE_TOOL):
             return _error(f"There is no tool {name[:40]!r}.")
@@ -115,7 +114,7 @@ class MemoryTools:
             return await self._search(given)
         return await self._change(given)
 
-    async def _search(self, given: Json) -> str:
+    async def _search(self, given: Json) -> list[Json]:
         references = await self._references([])
         query = references.stored(str(given.get("query") or " "))
         former = self.former
@@ -128,9 +127,10 @@ class MemoryTools:
             self.shown[memory.key] = memory
             output.append(_shown(memory))
         references = await self._references(texts(output))
-        return _json(references.shown_in(output))
+        shown: list[Json] = references.shown_in(output)
+        return shown
 
-    async def _change(self, given: Json) -> str:
+    async def _change(self, given: Json) -> Json:
         action = given.get("action")
         if action == "create":
             return await self._store(given, None)
@@ -147,9 +147,9 @@ class MemoryTools:
             return await self._store(given, target)
         if key not in self.to_forget:
             self.to_forget.append(key)
-        return _json({"proposed": True, "done": False, "id": key})
+        return {"proposed": True, "done": False, "id": key}
 
-    async def _store(self, given: Json, target: Memory | None) -> str:
+    async def _store(self, given: Json, target: Memory | None) -> Json:
         """Store a new memory, or what changes in `target`."""
         kept = target.content if target else {}
         references = await self._references([self.message.text, *texts(kept)])
@@ -174,7 +174,7 @@ class MemoryTools:
             )
         except FormationUnavailable:
             if self.words_wait:
-                return _json({"done": False, "later": _LATER})
+                return {"done": False, "later": _LATER}
             return _error(_NOT_NOW)
         self.changes += outcome.changes
         self.questions += outcome.questions
@@ -217,22 +217,22 @@ class MemoryTools:
             return "To forget a memory use the action delete. A dislike is a low score above 0."
         return {"kind": kind, "content": {**valid, "evidence": evidence}}
 
-    def _report(self, outcome: FormationResult) -> str:
+    def _report(self, outcome: FormationResult) -> Json:
         if outcome.changes:
             stored = {change.kind for change in outcome.changes}
             self.refused = tuple(one for one in self.refused if one.kind not in stored)
             # Not what changed: others than this conversation may know it.
             ids = [change.key for change in outcome.changes]
-            return _json({"done": True, "ids": ids})
+            return {"done": True, "ids": ids}
         if outcome.questions:
-            return _json({"done": False, "asked": _ASKED})
+            return {"done": False, "asked": _ASKED}
         if not outcome.refused:
             # The memory already says so, and has this message as a source.
-            return _json({"done": "confirmed"})
+            return {"done": "confirmed"}
         self.refused += tuple(one for one in outcome.refused if one not in self.refused)
         reason = outcome.refused[0].reason
         shown = _SHOWN_FOR.get(reason, _REFUSED)
-        return _json({"done": False, "refused": reason, "shown": shown})
+        return {"done": False, "refused": reason, "shown": shown}
 
 
 def _shown(memory: Memory) -> Json:
@@ -244,9 +244,5 @@ def _shown(memory: Memory) -> Json:
     }
 
 
-def _json(output: object) -> str:
-    return json.dumps(output, ensure_ascii=False, default=str)
-
-
-def _error(sentence: str) -> str:
-    return _json({"error": sentence})
+def _error(sentence: str) -> Json:
+    return {"error": sentence}

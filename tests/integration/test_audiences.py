@@ -146,7 +146,7 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
     assert case.shows(found) == case.seen
     for said, key in case.keys.items():
         given = {"action": "delete", "evidence": "forget all the stews", "id": key}
-        deleted = json.loads(await tools.call("memory_change", given))
+        deleted = await tools.call("memory_change", given)
         assert ("error" in deleted) == (said not in case.seen)
 
 

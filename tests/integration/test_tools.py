@@ -111,7 +111,7 @@ def case(
 
 async def call(tools: MemoryTools, name: str, **arguments: Any) -> Any:
     """Call a tool as a model would and return what it answers."""
-    return json.loads(await tools.call(name, arguments))
+    return await tools.call(name, arguments)
 
 
 async def change(
