@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import NewType
 
 _CLOCK = re.compile(
@@ -43,24 +43,16 @@ def clock_time(text: object) -> str:
     It may be ``9:30``, ``17:30:00`` or ``5:30 PM``. An offset is ignored: the time is the person's
     local time. Raises `ValueError` for anything else.
     """
-    error = ValueError("This is no time of day.")
-    if not isinstance(text, str):
-        raise error
-    found = _CLOCK.fullmatch(text)
-    if found is None:
-        raise error
+    found = _CLOCK.fullmatch(str(text))
+    # A number alone may be anything.
+    if found is None or not (found["minute"] or found["half"]):
+        raise ValueError("This is no time of day.")
     hour = int(found["hour"])
     minute = int(found["minute"] or 0)
-    half = found["half"]
-    if half is None:
-        if found["minute"] is None:  # a number alone may be anything
-            raise error
-    elif 1 <= hour <= 12:
+    if found["half"]:
+        if not 1 <= hour <= 12:
+            raise ValueError("This is no hour of half a day.")
         hour %= 12
-        if half[0] in "pP":
+        if found["half"][0] in "pP":
             hour += 12
-    else:
-        raise error
-    if hour > 23 or minute > 59:
-        raise error
-    return f"{hour:02}:{minute:02}"
+    return f"{time(hour, minute):%H:%M}"
