@@ -56,7 +56,6 @@ _CONNECTING = {
 # Seconds during which the pool doubles its delay between attempts; then it starts again at zero.
 _RECONNECT_SECONDS = 3.0
 _ATTEMPTS = 5  # at one statement
-_GRACE_SECONDS = 0.1
 # Executions after which psycopg prepares a statement that was not executed with ``prepare=True``:
 # never, because a generic plan reads far too much for a person who has many memories.
 _ON_REQUEST = sys.maxsize
@@ -108,8 +107,7 @@ async def _configure(connection: Connection) -> None:
 def with_usual_options(conninfo: str) -> str:
     """Return `conninfo` with the usual connection options that it does not set itself."""
     given = conninfo_to_dict(conninfo)
-    usual = {name: value for name, value in _CONNECTING.items() if name not in given}
-    return make_conninfo(conninfo, **usual)
+    return make_conninfo("", **{**_CONNECTING, **given})
 
 
 def create_pool(
@@ -244,10 +242,8 @@ def _shut_down_at(end: float, connection: Connection) -> Iterator[None]:
     """Shut a connection down at `end`, by the event loop's clock, if this block has not ended.
 
     The task that waits for it gets an error immediately: a cancel request would wait for the
-    server. If the event loop was blocked, pending input is read first.
+    server.
     """
-    loop = asyncio.get_running_loop()
-    alarm: asyncio.TimerHandle
 
     def shut_down() -> None:
         with (
@@ -256,11 +252,7 @@ def _shut_down_at(end: float, connection: Connection) -> Iterator[None]:
         ):
             line.shutdown(socket.SHUT_RDWR)
 
-    def expire() -> None:
-        nonlocal alarm
-        alarm = loop.call_later(_GRACE_SECONDS, shut_down)
-
-    alarm = loop.call_at(end, expire)
+    alarm = asyncio.get_running_loop().call_at(end, shut_down)
     try:
         yield
     finally:
