@@ -272,14 +272,8 @@ async def begin(
     one round trip, because a message without parameters may contain several statements: psycopg
     puts the values into the text.
     """
-    if not lock:
-        statement = _SQL["begin"]
-    elif shared:
-        statement = _SQL["begin_shared"]
-    else:
-        statement = _SQL["begin_exclusive"]
-    values = {**_settings(scope), "lock": lock}
-    message = AsyncClientCursor(connection).mogrify(statement, values)
+    values = {**_settings(scope), "lock": lock, "shared": shared}
+    message = AsyncClientCursor(connection).mogrify(_SQL["begin"], values)
     await connection.execute(message.encode())
 
 

@@ -1,26 +1,18 @@
 -- How transactions begin: with the application's role, the settings of their scope, and a lock,
--- which all end with the transaction. The lock is taken in a separate statement, so that the
+-- which all end with the transaction. The lock is taken in separate statements, so that the
 -- timeouts that were just set apply to it. `set` is for a pipeline, a transaction by itself.
 
 -- name: begin
+-- With `lock` other writers of the person's memories wait until the transaction ends. A `shared` lock
+-- waits until a running write has ended, so that the next statement sees it: transactions that end a
+-- turn or begin a request take it.
 BEGIN;
 SELECT set_config(name, value, true)
 FROM unnest(%(names)s::text[], %(values)s::text[]) AS setting (name, value);
-
--- name: begin_exclusive
--- Begin, and wait for the lock of a person, under which their memories are written.
-BEGIN;
-SELECT set_config(name, value, true)
-FROM unnest(%(names)s::text[], %(values)s::text[]) AS setting (name, value);
-SELECT pg_advisory_xact_lock(hashtextextended(%(lock)s, 0));
-
--- name: begin_shared
--- Begin, and wait until a running write of a person's memories has ended, so that the next
--- statement sees it. Transactions that end a turn or begin a request share this lock.
-BEGIN;
-SELECT set_config(name, value, true)
-FROM unnest(%(names)s::text[], %(values)s::text[]) AS setting (name, value);
-SELECT pg_advisory_xact_lock_shared(hashtextextended(%(lock)s, 0));
+SELECT pg_advisory_xact_lock(hashtextextended(%(lock)s, 0))
+WHERE %(lock)s <> '' AND NOT %(shared)s;
+SELECT pg_advisory_xact_lock_shared(hashtextextended(%(lock)s, 0))
+WHERE %(lock)s <> '' AND %(shared)s;
 
 -- name: set
 SELECT set_config(name, value, true)
