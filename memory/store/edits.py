@@ -173,7 +173,7 @@ async def edit_memory(
     """
     batch = uuid4()
     async with writing(pool, embedder, person) as connection:
-        memory = await _existing(connection, person, key, seen)
+        memory = await existing_memory(connection, person, key, seen)
         whole = validated(memory.kind, content)
         changed = set(changed_fields(whole, memory.content))
         said = {DM: changed}
@@ -253,7 +253,7 @@ async def move_memory(
     target = person.namespace(audience)
     batch = uuid4()
     async with writing(pool, embedder, person) as connection:
-        memory = await _existing(connection, person, key, seen)
+        memory = await existing_memory(connection, person, key, seen)
         others = [one for one in memory.audiences if one != COLLEAGUES]
         if others == [audience] or (not memory.audiences and audience == DM):
             raise ChangedSince("The memory has this audience already.")
@@ -281,7 +281,7 @@ async def show_to_colleagues(
     """
     batch = uuid4()
     async with writing(pool, embedder, person) as connection:
-        await _existing(connection, person, key)
+        await existing_memory(connection, person, key)
         counted = await _counted_statements(connection, person, key)
         said = [one for one in counted if one.evidence.split() == sentence.split()]
         audiences = [one.audience for one in said]
@@ -313,12 +313,16 @@ async def hide_from_colleagues(
     return shown
 
 
-async def _existing(
+async def existing_memory(
     connection: Connection,
     person: Person,
     key: str,
     seen: datetime | None = None,
 ) -> Memory:
+    """Return a memory. Raises `ChangeGone` without one, `ChangedSince` if it was `seen` otherwise.
+
+    `seen` is its `updated_at` when it was shown to the person.
+    """
     found = await reread(connection, person, [key])
     if key not in found:
         raise ChangeGone("There is no such memory.")

@@ -19,7 +19,6 @@ from psycopg.rows import DictRow
 from memory.embeddings.embedder import Embedder, literal
 from memory.model.errors import (
     ChangedSince,
-    ChangeGone,
     EmbeddingsUnavailable,
     logged,
 )
@@ -36,8 +35,8 @@ from memory.postgres.database import (
 )
 from memory.postgres.statements import load_statements
 from memory.store.changes import Change, add_changes
-from memory.store.edits import AfterWrite, statement_of
-from memory.store.memories import Memory, read, reread
+from memory.store.edits import AfterWrite, existing_memory, statement_of
+from memory.store.memories import Memory, read
 from memory.store.projection import check_capacity
 from memory.store.statements import do_nothing, statements_of_message, writing
 
@@ -227,13 +226,10 @@ async def replace_decision(
     """Let the person's decision `key` replace an older one of its conversation, `replaced`.
 
     The older one, which anybody may have kept, stays as it is and is shown as replaced. Raises
-    `ChangeGone` if the person keeps no such decision.
+    `ChangeGone` if the person keeps it no longer.
     """
     async with writing(pool, embedder, person) as connection:
-        own = await reread(connection, person, [key])
-        found = own.get(key)
-        if found is None or not found.content.get("decision"):
-            raise ChangeGone("The person keeps no such decision.")
+        found = await existing_memory(connection, person, key)
         [audience] = found.audiences
         content = {"replaces": replaced}
         clicked = PersonMessage(actor="command")

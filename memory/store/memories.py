@@ -24,7 +24,6 @@ from memory.model.schemas import (
     INSTRUCTION_KIND,
     fields_with_value,
     subject,
-    subject_fields,
 )
 from memory.model.statement import MessageKey, message_key
 from memory.model.text import Json
@@ -79,8 +78,9 @@ class Memory:
         kind = self.kind
         content = self.content
         about = subject(kind, content)
-        has_name = kind not in _WITHOUT_KIND and bool(subject_fields(kind, content))
-        parts = [f"{kind}: {about}" if has_name else about]
+        parts = [about]
+        if kind not in _WITHOUT_KIND:
+            parts = [f"{kind}: {about}"]
         for name, value in fields_with_value(content).items():
             if value != about:
                 parts.append(f"{name}: {value}")
