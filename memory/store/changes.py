@@ -22,7 +22,6 @@ from memory.store.statements import (
     withdraw,
     writing,
 )
-from memory.store.subjects import Known
 
 _SQL = load_statements("memory", "statements")
 
@@ -225,7 +224,6 @@ async def add_changes(
     connection: Connection,
     person: Person,
     statements: Sequence[Statement],
-    known: Known | None = None,
 ) -> list[Change]:
     """Store the statements of one notice, as `add_statements` does; return what they changed.
 
@@ -234,7 +232,7 @@ async def add_changes(
     if not statements:
         return []
     batch = statements[0].batch
-    by_key = await add_statements(connection, person, statements, known)
+    by_key = await add_statements(connection, person, statements)
     own: list[Statement] = []
     for said in by_key.values():
         own += [one for one in said if one.batch == batch]
