@@ -7,7 +7,7 @@ adds them up once for each audience.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
@@ -43,6 +43,12 @@ def message_key(channel: str | None, ts: str | None) -> MessageKey | None:
     if channel and ts:
         return channel, ts
     return None
+
+
+def messages_of(rows: Iterable[Mapping[str, Any]]) -> list[MessageKey]:
+    """Return the messages that rows or sources name by ``channel`` and ``ts``; some name none."""
+    keys = [message_key(row.get("channel"), row.get("ts")) for row in rows]
+    return [key for key in keys if key is not None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ from memory.model.statement import (
     View,
     agrees,
     current,
+    messages_of,
     since_removal,
 )
 from memory.postgres.database import (
@@ -45,7 +46,6 @@ from memory.store.statements import (
     join_same_things,
     keys_of,
     message_parameters,
-    messages_of,
     read_statements,
     refresh_keys,
     seeing_forgotten,
@@ -188,7 +188,7 @@ async def forget_within(
         connection, _SQL["delete_proposals"], {**values, "keys": list(keys)}
     )
 
-    messages = messages_of(hidden) | set(selection.messages)
+    messages = {*messages_of(hidden), *selection.messages}
     needles = await _needles(connection, hidden)
     gone = Gone(messages=messages, needles=needles)
     if hidden and not selection.everything:
@@ -366,7 +366,7 @@ async def purge(
         deleted = await fetch_rows(connection, _SQL["delete_due"], values)
         if not deleted:
             return
-        messages = messages_of(due)
+        messages = set(messages_of(due))
         needles = await _needles(connection, due)
         values |= {
             **message_parameters(messages),
@@ -377,7 +377,7 @@ async def purge(
         recorded = await fetch_rows(connection, _SQL["recorded"], values)
     await refresh_keys(connection, person, keys_of(blanked))
     await connection.execute(_SQL["blank_proposals"], values)
-    gone = Gone(messages=messages | messages_of(recorded), needles=needles)
+    gone = Gone(messages={*messages, *messages_of(recorded)}, needles=needles)
     await delete_texts(connection, person, gone)
 
 
@@ -407,7 +407,7 @@ async def forgotten_among(
     """Return those of `messages` whose memories this person has forgotten."""
     values = {**person.ids, **message_parameters(messages)}
     rows = await fetch_rows(connection, _SQL["are_forgotten"], values)
-    return messages_of(rows)
+    return set(messages_of(rows))
 
 
 # --- after a backup was restored ---------------------------------------------------------------

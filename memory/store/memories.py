@@ -25,7 +25,7 @@ from memory.model.schemas import (
     fields_with_value,
     subject,
 )
-from memory.model.statement import MessageKey, message_key
+from memory.model.statement import MessageKey, messages_of
 from memory.model.text import Json
 from memory.postgres.database import (
     Connection,
@@ -115,12 +115,7 @@ class Memory:
     @property
     def source_messages(self) -> list[MessageKey]:
         """The messages it comes from, oldest first: sources that have a channel and a ts."""
-        messages: list[MessageKey] = []
-        for source in self.sources:
-            message = message_key(source.get("channel"), source.get("ts"))
-            if message is not None:
-                messages.append(message)
-        return messages
+        return messages_of(self.sources)
 
 
 def person_range(person: Person) -> dict[str, Any]:

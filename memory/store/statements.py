@@ -22,7 +22,14 @@ from memory.embeddings.embedder import Embedder
 from memory.model.errors import EmbeddingsUnavailable, logged
 from memory.model.namespace import DM, Person, is_shown_by_click
 from memory.model.schemas import KEPT_KIND, Subject, fields_with_value, kind_and_subject
-from memory.model.statement import MessageKey, Statement, View, current, since_removal
+from memory.model.statement import (
+    MessageKey,
+    Statement,
+    View,
+    current,
+    messages_of,
+    since_removal,
+)
 from memory.model.text import Json
 from memory.postgres.database import Connection, Pool, fetch_rows, person_transaction
 from memory.postgres.statements import (
@@ -215,7 +222,7 @@ async def messages_among(
     values = {**person.ids, **message_parameters(messages)}
     async with seeing_forgotten(connection):
         rows = await fetch_rows(connection, _SQL["messages_among"], values)
-    return messages_of(rows)
+    return set(messages_of(rows))
 
 
 async def change_channel(
@@ -274,11 +281,6 @@ async def refresh_rows(
 def keys_of(rows: Iterable[DictRow]) -> set[str]:
     """Return the keys of the memories that rows name by ``key``."""
     return {row["key"] for row in rows}
-
-
-def messages_of(rows: Iterable[DictRow]) -> set[MessageKey]:
-    """Return the messages that rows name by ``channel`` and ``ts``; some name none."""
-    return {(row["channel"], row["ts"]) for row in rows if row["channel"] and row["ts"]}
 
 
 def message_parameters(messages: Collection[MessageKey]) -> dict[str, list[Any]]:
