@@ -301,8 +301,6 @@ async def join_same_things(
     """
     # The same words may be kept for two conversations.
     own = [view for view in views if view.audience == DM and view.kind != KEPT_KIND]
-    if not own:
-        return {}
     subjects = {kind_and_subject(view.kind, view.content) for view in own}
     keys_of_things = await keys_by_subject(
         connection, person, subjects, remembered=True
@@ -314,6 +312,17 @@ async def join_same_things(
         return {}
     keys = {*joined, *joined.values()}
     by_key = await read_statements(connection, person, keys)
+    rows = _as_joined(joined, by_key)
+    values = {**person.ids, **column_parameters(("ids", "keys", "audiences"), rows)}
+    await connection.execute(_SQL["join"], values)
+    await refresh_rows(connection, person, keys)
+    return joined
+
+
+def _as_joined(
+    joined: Mapping[str, str], by_key: Mapping[str, Sequence[Statement]]
+) -> list[tuple[UUID, str, str]]:
+    """Return the statements that a joining changes: the id, the new key and audience of each."""
     now = datetime.now(UTC)
     rows: list[tuple[UUID, str, str]] = []
     for key, newest in joined.items():
@@ -324,7 +333,4 @@ async def join_same_things(
     for newest in set(joined.values()):
         counted = current(by_key[newest], now)
         rows += [(one.id, newest, one.audience) for one in counted]
-    values = {**person.ids, **column_parameters(("ids", "keys", "audiences"), rows)}
-    await connection.execute(_SQL["join"], values)
-    await refresh_rows(connection, person, keys)
-    return joined
+    return rows
