@@ -11,6 +11,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
 from memory.model.errors import InvalidSchemas
 from memory.model.schemas import (
     BUILT_IN_KINDS,
+    SCHEMAS,
     declaration,
     field_rules,
     first_text,
@@ -42,7 +43,7 @@ def load_schemas(setting: str | None) -> tuple[type[BaseModel], ...]:
     `InvalidSchemas` for the first unusable one, with the reason.
     """
     if setting is None:
-        return register_schemas(BUILT_IN_KINDS.values())
+        return SCHEMAS
     names = setting.replace(",", " ").split()
     if not names:
         raise InvalidSchemas(

@@ -80,8 +80,6 @@ class References:
 
     def shown_in(self, value: Any) -> Any:
         """Return a JSON value with its texts as a model reads them."""
-        if not self.names:
-            return value
         return with_texts(value, self.shown)
 
     def stored_in(self, value: Any) -> Any:

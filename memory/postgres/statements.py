@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any, LiteralString, cast
 
@@ -48,8 +48,4 @@ def column_parameters(
 
 def rows_parameter(rows: Iterable[Mapping[str, Any]]) -> Jsonb:
     """Return rows as a parameter for ``jsonb_to_recordset``, with ids and dates as text."""
-    return Jsonb(list(rows), dumps=_dumps)
-
-
-def _dumps(value: object) -> str:
-    return json.dumps(value, default=str)
+    return Jsonb(list(rows), dumps=partial(json.dumps, default=str))
