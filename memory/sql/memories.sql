@@ -1,9 +1,11 @@
 -- Reads memories: rows of LangGraph's store, of one person or, for a card, of a colleague.
 
 -- name: reread
+-- The memories with these keys, newest first.
 SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
 WHERE prefix = ANY(%(prefixes)s) AND key = ANY(%(keys)s)
-    AND (expires_at IS NULL OR expires_at > now());
+    AND (expires_at IS NULL OR expires_at > now())
+ORDER BY updated_at DESC;
 
 -- name: card
 -- What somebody shows to colleagues.

@@ -207,7 +207,7 @@ async def forget_within(
     return Forgotten(
         id=identity,
         can_undo=bool(hidden),
-        memories=tuple(_newest_first(lost)),
+        memories=tuple(lost),
         batches=frozenset(row["batch"] for row in [*hidden, *asked]),
     )
 
@@ -248,10 +248,6 @@ async def _hide_shown_sentences(
     return shown
 
 
-def _newest_first(memories: Iterable[Memory]) -> list[Memory]:
-    return sorted(memories, key=lambda memory: memory.updated_at, reverse=True)
-
-
 async def selected(pool: Pool, person: Person, selection: Selection) -> list[Memory]:
     """Return the memories that a selection is about, newest first; nothing is changed."""
     values = {**person.ids, **selection.parameters()}
@@ -259,7 +255,7 @@ async def selected(pool: Pool, person: Person, selection: Selection) -> list[Mem
         rows = await fetch_rows(connection, _SQL["choose"], values)
         keys = keys_of(rows) | set(selection.keys)
         memories = await reread(connection, person, keys)
-    return _newest_first(memories.values())
+    return list(memories.values())
 
 
 async def undo_forgetting(

@@ -241,7 +241,10 @@ async def newest(pool: Pool, view: MemoryView, limit: int | None) -> list[Memory
 async def reread(
     connection: Connection, person: Person, keys: Iterable[str]
 ) -> dict[str, Memory]:
-    """Return the memories with these keys, as direct messages know them, within a transaction."""
+    """Return the memories with these keys, as direct messages know them, newest first.
+
+    Within a transaction of the person.
+    """
     values = {"prefixes": [person.dm_prefix], "keys": list(keys)}
     rows = await fetch_rows(connection, _SQL["reread"], values)
     return {one.key: one for one in read_own(rows, person)}
