@@ -147,7 +147,8 @@ def _written(
     whole = validated(kind, content)
     said = _said(kind, whole, set(_given(content)))
     if not (words.text or words.ts):
-        words = replace(words, text=_as_typed(whole))
+        typed = "\n".join(texts(whole))
+        words = replace(words, text=typed[:MAX_TEXT])
     return statement_of(str(uuid4()), kind, audience, said, words, batch=batch)
 
 
@@ -213,11 +214,6 @@ async def _counted_statements(
     """Return what was said about a memory since it was last taken back, and counts now."""
     by_key = await read_statements(connection, person, [key])
     return since_removal(current(by_key[key], datetime.now(UTC)))
-
-
-def _as_typed(content: Content) -> str:
-    """Return the texts of a content as evidence."""
-    return "\n".join(texts(content))[:MAX_TEXT]
 
 
 def _said(kind: str, whole: Content, names: set[str]) -> Json:

@@ -25,9 +25,7 @@ from memory.model.errors import (
 from memory.model.namespace import Person, kept_audience, kept_channel
 from memory.model.person_message import PersonMessage
 from memory.model.schemas import KEPT_KIND
-from memory.model.statement import Statement
 from memory.postgres.database import (
-    Connection,
     Pool,
     Query,
     execute_statement,
@@ -195,23 +193,15 @@ async def keep(
         str(uuid4()), KEPT_KIND, audience, content, words, batch=uuid4()
     )
     async with writing(pool, embedder, person) as connection:
-        if await _is_kept(connection, person, kept):
+        said = await statements_of_message(connection, person, (channel, words.ts))
+        counted = [one for one in said if one.withdrawn_at is None]
+        known = [(one.audience, one.sentence) for one in counted]
+        if (audience, kept.sentence) in known:
             raise ChangedSince("The message keeps these words already.")
         await check_capacity(connection, person, 1)
         [change] = await add_changes(connection, person, [kept])
         await in_commit(connection, [change])
     return change
-
-
-async def _is_kept(connection: Connection, person: Person, kept: Statement) -> bool:
-    """Return whether the same words of the same message are kept for the conversation already."""
-    if kept.message is None:
-        return False
-    for one in await statements_of_message(connection, person, kept.message):
-        is_same = one.audience == kept.audience and one.evidence == kept.evidence
-        if is_same and one.withdrawn_at is None:
-            return True
-    return False
 
 
 async def replace_decision(
