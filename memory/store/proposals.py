@@ -15,7 +15,13 @@ from memory.model.errors import ChangeGone
 from memory.model.namespace import Person
 from memory.model.schemas import Content, subject_key
 from memory.model.statement import MessageKey, Statement
-from memory.postgres.database import Connection, Pool, fetch_rows, person_statement
+from memory.postgres.database import (
+    Connection,
+    Pool,
+    fetch_rows,
+    person_statement,
+    person_transaction,
+)
 from memory.postgres.statements import load_statements, rows_parameter
 from memory.store.changes import Change, add_changes
 from memory.store.projection import check_capacity
@@ -105,18 +111,26 @@ async def _insert(
 async def open_questions(
     pool: Pool, person: Person, *, batch: UUID | None = None
 ) -> list[Question]:
-    """Return the open questions, oldest first."""
-    rows = await person_statement(
-        pool, person, _SQL["open"], _values(person, batch=batch)
-    )
-    return [_question(row) for row in rows]
+    """Return the open questions, or those of a notice, oldest first."""
+    async with person_transaction(pool, person) as connection:
+        return await read_questions(connection, person, batch=batch)
 
 
 async def read_questions(
-    connection: Connection, person: Person, *, batch: UUID
+    connection: Connection,
+    person: Person,
+    *,
+    batch: UUID | None = None,
+    question_id: UUID | None = None,
 ) -> list[Question]:
-    """Return the open questions of a notice, within a transaction of the person."""
-    rows = await fetch_rows(connection, _SQL["open"], _values(person, batch=batch))
+    """Return what `open_questions` does, or one question, within a transaction of the person."""
+    values = {
+        **person.ids,
+        "prefix": person.dm_prefix,
+        "batch": batch,
+        "question": question_id,
+    }
+    rows = await fetch_rows(connection, _SQL["open"], values)
     return [_question(row) for row in rows]
 
 
@@ -139,15 +153,13 @@ async def answer_question(
     if answer not in ("yes", "no", "both"):
         raise ValueError("A question has no such answer.")
     async with writing(pool, embedder, person) as connection:
-        rows = await fetch_rows(
-            connection, _SQL["open"], _values(person, question=question_id)
-        )
+        found = await read_questions(connection, person, question_id=question_id)
         await connection.execute(_SQL["delete"], {**person.ids, "id": question_id})
-        if not rows:
+        if not found:
             raise ChangeGone("The question was answered already or has expired.")
         if answer == "no":
             return []
-        question = _question(rows[0])
+        [question] = found
         said = question.said
         if question.asks == "store" or (answer == "both" and said.act == "say"):
             # If there is a memory about the same thing by now, the statement is about that one.
@@ -166,21 +178,6 @@ async def delete_proposals_of_message(
     values = {**person.ids, "channel": channel, "ts": ts}
     rows = await fetch_rows(connection, _SQL["delete_of_message"], values)
     return {row["batch"] for row in rows}
-
-
-def _values(
-    person: Person,
-    *,
-    batch: UUID | None = None,
-    question: UUID | None = None,
-) -> dict[str, Any]:
-    """Return the parameters of the statement that reads open questions: all, or only these."""
-    return {
-        **person.ids,
-        "prefix": person.dm_prefix,
-        "batch": batch,
-        "question": question,
-    }
 
 
 def _question(row: DictRow) -> Question:
