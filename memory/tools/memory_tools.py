@@ -20,7 +20,7 @@ from memory.model.errors import FormationUnavailable, MemoryOff
 from memory.model.namespace import MemoryView
 from memory.model.person_message import PersonMessage
 from memory.model.references import References
-from memory.model.schemas import lenient, level, named_fields
+from memory.model.schemas import lenient, level
 from memory.model.text import Json, texts
 from memory.recall.lines import memories_within
 from memory.recall.search import search_memories
@@ -206,9 +206,8 @@ class MemoryTools:
         if schema is None:
             names = ", ".join(kinds)
             return f"`content` is an object with `kind`, one of {names}, and the fields of it."
-        fields = named_fields({**kept, **content}, schema.model_fields)
         try:
-            valid = lenient(schema, fields).model_dump(mode="json")
+            valid = lenient(schema, {**kept, **content}).model_dump(mode="json")
         except ValidationError as problem:
             faults = problem.json(include_url=False, include_input=False)
             return f"`content` is not valid for {kind}: {faults[:300]}"
