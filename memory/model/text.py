@@ -34,7 +34,7 @@ _INVISIBLE = regex.compile(
 )
 _JSON = json.JSONEncoder(ensure_ascii=False, default=str)
 _JOINER = "\u034f"  # of no width and no class: marks are not moved across it
-_IN_NAMES = frozenset("#")  # C# is not C
+_NO_NAME = regex.compile(r"[^\p{L}\p{M}\p{N}\p{S}#]+")  # C# is not C
 
 
 def clean(text: str) -> str:
@@ -194,7 +194,4 @@ def name_of(text: str) -> str:
 
     Unlike `letters` it keeps symbols: C, C++ and C# are three names.
     """
-    name = folded(text)
-    return "".join(
-        c for c in name if c in _IN_NAMES or unicodedata.category(c)[0] in "LMNS"
-    )
+    return str(_NO_NAME.sub("", folded(text)))
