@@ -26,8 +26,10 @@ def load_statements(package: str, file: str) -> Mapping[str, LiteralString]:
     """
     path = files(package) / "sql" / f"{file}.sql"
     _, *parts = _NAME.split(path.read_text("utf-8"))
+    names = parts[::2]
+    texts = parts[1::2]
     statements: dict[str, str] = {}
-    for name, text in zip(parts[::2], parts[1::2], strict=True):
+    for name, text in zip(names, texts, strict=True):
         statements[name] = text.strip().removesuffix(";")
     return cast(Mapping[str, LiteralString], statements)
 

@@ -113,11 +113,18 @@ async def _always_shown(pool: Pool, view: MemoryView, budget: int) -> list[Memor
     """Return the newest wishes about answers, and memories that may harm, that fit; by age."""
     values = {"prefixes": view.prefixes, "limit": _most_lines(budget)}
     rows = await person_statement(pool, view.person, _SQL["always_shown"], values)
-    by_age = sorted(read_in_view(rows, view).values(), key=_age)
-    instructions = [one for one in by_age if one.kind == INSTRUCTION_KIND]
-    harmful = [one for one in by_age if one.kind != INSTRUCTION_KIND]
-    kept = memories_within(reversed(instructions), _INSTRUCTION_TOKENS)
-    kept += memories_within(reversed(harmful), _HARM_TOKENS)
+    found = read_in_view(rows, view)
+    instructions: list[Memory] = []
+    harmful: list[Memory] = []
+    for memory in sorted(found.values(), key=_age, reverse=True):
+        if memory.kind == INSTRUCTION_KIND:
+            instructions.append(memory)
+        else:
+            harmful.append(memory)
+    kept = [
+        *memories_within(instructions, _INSTRUCTION_TOKENS),
+        *memories_within(harmful, _HARM_TOKENS),
+    ]
     return sorted(kept, key=_age)
 
 
