@@ -233,9 +233,10 @@ async def add_changes(
         return []
     batch = statements[0].batch
     by_key = await add_statements(connection, person, statements)
-    own: list[Statement] = []
+    changes: list[Change] = []
     for said in by_key.values():
-        own += [one for one in said if one.batch == batch]
-    own.sort(key=lambda one: one.number)
-    keys = dict.fromkeys(one.key for one in own)
-    return [_change_of(by_key[key], batch) for key in keys]
+        batches = {one.batch for one in said}
+        # What was stored before is not stored again.
+        if batch in batches:
+            changes.append(_change_of(said, batch))
+    return changes

@@ -97,6 +97,8 @@ async def add_statements(
 ) -> dict[str, list[Statement]]:
     """Store statements and refresh their memories; return all statements of these, by key.
 
+    The keys are in the order of the statements.
+
     There is one memory per subject: a statement that gives a memory the subject of another one
     takes the first back and is added to the other. The same words of the same message count once.
     """
@@ -109,7 +111,8 @@ async def add_statements(
         "statements": rows_parameter([one.columns for one in stored]),
     }
     await connection.execute(_SQL["insert"], values)
-    by_key = await read_statements(connection, person, {one.key for one in stored})
+    keys_stored = dict.fromkeys(one.key for one in stored)
+    by_key = await read_statements(connection, person, keys_stored)
     await write_rows(connection, person, by_key)
     return by_key
 
