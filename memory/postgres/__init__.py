@@ -10,7 +10,6 @@ from memory.postgres.database import (
     transaction_timeout as transaction_timeout,
     is_unavailable as is_unavailable,
     person_statement as person_statement,
-    pipeline as pipeline,
     person_transaction as person_transaction,
     transaction as transaction,
 )

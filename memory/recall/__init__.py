@@ -6,7 +6,6 @@ from memory.recall.lines import (
 )
 from memory.recall.search import (
     MEMORY_TOKENS as MEMORY_TOKENS,
-    NEAREST as NEAREST,
     Recalled as Recalled,
     large_set_query as large_set_query,
     nearest_or_newest as nearest_or_newest,

@@ -29,7 +29,6 @@ from memory.store.memories import (
     MAX_MEMORIES as MAX_MEMORIES,
     find_memory as find_memory,
     reread as reread,
-    newest as newest,
     read_card as read_card,
 )
 from memory.store.proposals import (
