@@ -38,10 +38,12 @@ WITH wanted AS (
 ), found AS MATERIALIZED (
     SELECT *, count(*) OVER () AS total, max(created_at) OVER (PARTITION BY kind) AS newest
     FROM ranked WHERE rank = (SELECT min(rank) FROM ranked)
+), page AS (
+    SELECT GREATEST(LEAST(%(page)s, (count(*) - 1) / %(size)s + 1), 1) AS number FROM found
 )
-SELECT prefix, key, value, created_at, updated_at, expires_at, total FROM found
+SELECT prefix, key, value, created_at, updated_at, expires_at, total, number
+FROM found CROSS JOIN page
 ORDER BY open_until, kind <> 'UserInstruction', kind = 'KeptLine', kind = 'Promise', newest DESC, kind,
     created_at DESC, key
 LIMIT %(size)s
-OFFSET %(size)s * GREATEST(LEAST(%(page)s - 1,
-    ((SELECT total FROM found LIMIT 1) - 1) / %(size)s), 0);
+OFFSET %(size)s * ((SELECT number FROM page) - 1);

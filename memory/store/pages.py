@@ -51,6 +51,8 @@ async def memory_page(
         "whole": whole_words,
     }
     rows = await person_statement(pool, person, _SQL["page"], values)
-    total = rows[0]["total"] if rows else 0
-    number = max(min(page, -(-total // size)), 1)
-    return MemoryPage(memories=read_own(rows, person), total=total, page=number)
+    if not rows:
+        return MemoryPage(memories=[], total=0, page=1)
+    first = rows[0]
+    memories = read_own(rows, person)
+    return MemoryPage(memories=memories, total=first["total"], page=first["number"])
