@@ -12,7 +12,6 @@ from psycopg import DataError
 
 from memory.embeddings.embedder import Embedder, literal
 from memory.metrics import step
-from memory.model.embedding_space import EmbeddingSpace
 from memory.model.errors import EmbeddingsUnavailable, logged
 from memory.model.namespace import MemoryView
 from memory.model.schemas import INSTRUCTION_KIND
@@ -200,12 +199,11 @@ async def nearest_memories(
         rows = await person_statement(pool, view.person, _SQL["nearest"], values)
     except DataError:  # the vectors were just replaced by those of another model
         rows = []
-    if not rows and not await _is_comparable(pool, view, embedder.space):
-        raise EmbeddingsUnavailable("The memories are embedded with another model now.")
+    if not rows:
+        statement = _SQL["is_comparable"]
+        [row] = await person_statement(pool, view.person, statement, values)
+        if not row["comparable"]:
+            raise EmbeddingsUnavailable(
+                "The memories are embedded with another model now."
+            )
     return list(read_in_view(rows, view).values())[:limit]
-
-
-async def _is_comparable(pool: Pool, view: MemoryView, space: EmbeddingSpace) -> bool:
-    statement = _SQL["is_comparable"]
-    [row] = await person_statement(pool, view.person, statement, asdict(space))
-    return bool(row["comparable"])

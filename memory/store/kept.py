@@ -66,12 +66,12 @@ class KeptMemory:
     @property
     def text(self) -> str:
         """The words, as they were typed."""
-        return str(self.memory.content.get("text", ""))
+        return str(self.memory.content["text"])
 
     @property
     def is_decision(self) -> bool:
         """Whether it is kept as a decision."""
-        return bool(self.memory.content.get("decision"))
+        return bool(self.memory.content["decision"])
 
 
 def _settings(reader: Person, channels: Iterable[str]) -> dict[str, str]:
@@ -84,7 +84,7 @@ def _settings(reader: Person, channels: Iterable[str]) -> dict[str, str]:
 
 
 def _line(row: DictRow) -> KeptMemory:
-    return KeptMemory(memory=read(row), is_replaced=bool(row["is_replaced"]))
+    return KeptMemory(memory=read(row), is_replaced=row["is_replaced"])
 
 
 async def read_kept(
