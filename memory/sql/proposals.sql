@@ -1,15 +1,16 @@
 -- What does not count: questions that wait for the person, and refused proposals with the reason.
 
 -- name: insert
--- New proposals, from a JSON array.
+-- New proposals, from a JSON array: questions for 14 days, refusals for one.
 INSERT INTO proposals (id, team_id, user_id, key, audience, kind, act, content, evidence, channel, ts,
     zone, until, may_harm, batch, reason, expires_at)
 SELECT new.id, %(team)s, %(user)s, new.key, new.audience, new.kind, new.act,
     NULLIF(new.content, 'null'::jsonb), new.evidence, new.channel, new.ts, new.zone, new.until,
-    new.may_harm, new.batch, new.reason, now() + make_interval(days => new.days)
+    new.may_harm, new.batch, new.reason,
+    now() + CASE WHEN new.reason IS NULL THEN interval '14 days' ELSE interval '1 day' END
 FROM jsonb_to_recordset(%(proposals)s) AS new (id uuid, key text, audience text, kind text, act text,
     content jsonb, evidence text, channel text, ts text, zone text, until timestamptz, may_harm boolean,
-    batch uuid, reason text, days int);
+    batch uuid, reason text);
 
 -- name: delete_replaced
 -- One question about a memory is open at a time, and a sentence has one reason why it was not

@@ -30,15 +30,12 @@ from memory.store.subjects import read_known
 
 _SQL = load_statements("memory", "proposals")
 
-OPEN_DAYS = 14
-REFUSED_DAYS = 1
-
 Asks: TypeAlias = Literal["replace", "older", "remove", "store"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A question to the person, open for `OPEN_DAYS`: should this count?
+    """A question to the person, open for 14 days: should this count?
 
     ``replace``: replace `before` with `after`? ``older``: do so, though `after` was said before it?
     ``remove``: remove it? ``store``: remember `after`? Both are contents. `before` is what the
@@ -79,7 +76,7 @@ async def ask(
 ) -> None:
     """Ask whether these should count. A memory has at most one open question."""
     asked = [(one, None) for one in statements]
-    await _insert(connection, person, asked, OPEN_DAYS)
+    await _insert(connection, person, asked)
 
 
 async def note_refusals(
@@ -88,19 +85,16 @@ async def note_refusals(
     refused: Iterable[tuple[Statement, str]],
 ) -> None:
     """Keep for a day what was refused, with the reason, for the person to see."""
-    await _insert(connection, person, refused, REFUSED_DAYS)
+    await _insert(connection, person, refused)
 
 
 async def _insert(
     connection: Connection,
     person: Person,
     proposals: Iterable[tuple[Statement, str | None]],
-    days: int,
 ) -> None:
-    """Store proposals, each with the reason why it was refused, for a number of days."""
-    rows = [
-        {**one.columns, "reason": reason, "days": days} for one, reason in proposals
-    ]
+    """Store proposals, each with the reason why it was refused; None for a question."""
+    rows = [{**one.columns, "reason": reason} for one, reason in proposals]
     if not rows:
         return
     values = {**person.ids, "proposals": rows_parameter(rows)}
