@@ -54,10 +54,10 @@ async def read_known(
 ) -> Known:
     """Return what is known about these subjects and about the memories `keys`."""
     keys_of_things = await keys_by_subject(connection, person, subjects)
-    rows: dict[str, list[Memory]] = {key: [] for key in keys}
+    wanted = list(keys)
     for found in keys_of_things.values():
-        for key in found:
-            rows.setdefault(key, [])
+        wanted += found
+    rows: dict[str, list[Memory]] = {key: [] for key in wanted}
     for row in await read_rows(connection, person, rows):
         rows[row.key].append(row)
     return Known(keys=keys_of_things, rows=rows)
