@@ -55,4 +55,5 @@ def clock_time(text: object) -> str:
         hour %= 12
         if found["half"][0] in "pP":
             hour += 12
-    return f"{time(hour, minute):%H:%M}"
+    found_time = time(hour, minute)
+    return found_time.strftime("%H:%M")

@@ -92,9 +92,11 @@ async def recall_memories(
 async def _whole_set(pool: Pool, view: MemoryView, budget: int) -> list[Memory] | None:
     """Return all memories in `view`, oldest first; None if they are too many for `budget`."""
     most = _most_lines(budget)
-    memories = await newest(pool, view, most + 1)
+    values = {"prefixes": view.prefixes, "limit": most + 1}
+    rows = await person_statement(pool, view.person, _SQL["set"], values)
+    memories = read_in_view(rows, view).values()
     tokens = sum(map(line_tokens, memories))
-    if len(memories) > most or tokens > budget:
+    if len(rows) > most or tokens > budget:
         return None
     return sorted(memories, key=_age)
 

@@ -26,6 +26,13 @@ FROM newest JOIN store USING (key)
 WHERE store.prefix = ANY(%(prefixes)s) AND (store.expires_at IS NULL OR store.expires_at > now())
 ORDER BY newest.updated_at DESC, key;
 
+-- name: set
+-- The memories of a set that may be shown whole: if there are `limit` rows, there may be more. Every
+-- reply waits for it; `newest` takes half a millisecond more for 200 memories.
+SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
+WHERE prefix = ANY(%(prefixes)s) AND (expires_at IS NULL OR expires_at > now())
+ORDER BY updated_at DESC, prefix LIMIT %(limit)s;
+
 -- name: always_shown
 -- Those that are shown whatever is asked: how the person wants to be answered, and what may harm.
 SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
