@@ -55,7 +55,7 @@ class QuotaExceeded(Exception):
         Seconds are not shown, so this is the minute after the one in which they may.
         """
         moment = datetime.now(UTC) + timedelta(seconds=self.seconds + 60)
-        return localizer.plain_minute(moment)
+        return localizer.minute(moment)
 
 
 @step("quotas")

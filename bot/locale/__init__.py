@@ -79,12 +79,7 @@ def language_of(locale: str | None, text: str = "") -> Language:
 
 @dataclass(frozen=True, slots=True)
 class Localizer:
-    """Writes sentences, dates and times for one person.
-
-    In mrkdwn, Slack writes dates itself (``<!date^…>``), for each reader's time zone and language;
-    Babel writes the fallback, and dates in plain text.
-    Source: https://docs.slack.dev/messaging/formatting-message-text#date-formatting
-    """
+    """Writes sentences, dates and times for one person."""
 
     language: Language
     zone: tzinfo = UTC
@@ -110,27 +105,16 @@ class Localizer:
         """Return the person's day."""
         return datetime.now(self.zone).date()
 
-    def day(self, moment: datetime) -> str:
-        """Return a date as mrkdwn."""
-        shown = self.plain_day(moment.astimezone(self.zone).date())
-        return f"<!date^{int(moment.timestamp())}^{{date_short}}|{shown}>"
-
     def minute(self, moment: datetime) -> str:
-        """Return date and time as mrkdwn."""
-        shown = self.plain_minute(moment)
-        tokens = f"{{date_short}}{_BETWEEN[self.language]}{{time}}"
-        return f"<!date^{int(moment.timestamp())}^{tokens}|{shown}>"
-
-    def plain_minute(self, moment: datetime) -> str:
-        """Return date and time as plain text."""
+        """Return date and time."""
         local = moment.astimezone(self.zone)
-        return self.plain_day(local.date(), local.time())
+        return self.day(local.date(), local.time())
 
     def stored_day(self, day: str) -> str:
-        """Return a day as it is stored, ``YYYY-MM-DD``, as plain text. Raises `ValueError`."""
-        return self.plain_day(date.fromisoformat(day))
+        """Return a day as it is stored, ``YYYY-MM-DD``. Raises `ValueError`."""
+        return self.day(date.fromisoformat(day))
 
-    def plain_day(self, day: date, at: time | None = None) -> str:
+    def day(self, day: date, at: time | None = None) -> str:
         """Return a day with its weekday, its year if not the current one, and a time if given."""
         skeleton = "yMMMEd"
         if day.year == self.today().year:

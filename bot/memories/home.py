@@ -92,6 +92,6 @@ async def _newest_forgetting(
     if found is None:
         return None
     memories = localizer.say("counted_memories", count=found["count"])
-    note = localizer.say("undo_until", until=localizer.plain_minute(found["until"]))
+    note = localizer.say("undo_until", until=localizer.minute(found["until"]))
     line = f"{localizer.say('forgotten', what=memories)}\n{note}"
     return Done(line=line, undo=Undo(what="forgetting", ids=(found["forgotten_id"],)))

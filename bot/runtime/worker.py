@@ -100,7 +100,7 @@ async def _warm_up(app: App) -> None:
 def _make_ready(app: App) -> None:
     """Load what the first message would wait for: both catalogues, and the formats of dates."""
     for language in LANGUAGES:
-        Localizer(language).plain_minute(datetime.now(UTC))
+        Localizer(language).minute(datetime.now(UTC))
         say(language, "stopped")
     app.former.warm_up()
     # A full collection would scan the app's own 200,000 objects, which live as long as the process,

@@ -48,7 +48,7 @@ _UNLINKED = re.compile(r"\w\[\.\]\w")
 _REFERENCE = re.compile(r"&lt;((?:@[UW]|#[CG]|!subteam\^S)[A-Z0-9]{7,20})&gt;")
 # A person, channel or group by its id, which means nothing when it is read aloud.
 _ID = re.compile(r"<(?:@|#|!subteam\^)[A-Z0-9]+>")
-# A mention, link or date of mrkdwn: what it is, and the words that are shown for it.
+# A mention or link of mrkdwn: what it is, and the words that are shown for it.
 _MARKUP = re.compile(r"<(?:[^<>|]*\|)?([^<>|]*)>")
 # A bracket, a line end or, in an address, a space would end a link early.
 _TO_LABEL = str.maketrans("\n[]", " ()")

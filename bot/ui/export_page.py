@@ -74,7 +74,7 @@ def _message_items(localizer: Localizer, messages: Sequence[Json]) -> list[str]:
         answer = ""
         if reply:
             answer = f"<blockquote>{html.escape(reply)}</blockquote>"
-        items.append(_item(said, localizer.plain_minute(when), answer))
+        items.append(_item(said, localizer.minute(when), answer))
     return items
 
 

@@ -251,7 +251,8 @@ def used_where(localizer: Localizer, memory: Memory) -> str:
 
 def _last_day(localizer: Localizer, end: datetime) -> str:
     """Return the last day of what ends at `end`, often a midnight, in parentheses."""
-    return localizer.say("change_until", day=localizer.day(end - timedelta(seconds=1)))
+    last = (end - timedelta(seconds=1)).astimezone(localizer.zone)
+    return localizer.say("change_until", day=localizer.day(last.date()))
 
 
 # --- changes -----------------------------------------------------------------------------------

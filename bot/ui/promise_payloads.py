@@ -40,7 +40,7 @@ def promise_told(
     edit = Edit(key=promise.key)
     content = promise.content
     if reminder is not None:
-        when = localizer.plain_minute(reminder)
+        when = localizer.minute(reminder)
         if not content.get("to") and is_on_its_day(localizer, content, reminder):
             if content.get("due_time"):
                 when = due_line(localizer, content)

@@ -19,7 +19,7 @@ def due_line(localizer: Localizer, content: Content) -> str:
     Texts that are no day or time, as of another version of its kind, are returned as they are.
     """
     try:
-        return localizer.plain_day(*_due(content))
+        return localizer.day(*_due(content))
     except ValueError:
         day = content.get("due") or ""
         at = content.get("due_time") or ""

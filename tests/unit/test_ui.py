@@ -344,10 +344,9 @@ def _named(one: Memory | Change, number: UUID) -> dict[str, Any]:
 
 # --- what is true of everything that is shown ----------------------------------------------------
 
-# What the app itself writes in mrkdwn: dates, names of people and channels, links to messages.
+# What the app itself writes in mrkdwn: names of people and channels, links to messages.
 _OURS = re.compile(
-    r"<!date\^\d+\^\{date_short\}(?:(?: at)? \{time\})?\|[^<>|]+>"
-    r"|<@[UW][A-Z0-9]{7,20}>|<#C\d+>|<https://example\.slack\.com/[^<>|]+\|[^<>|]+>"
+    r"<@[UW][A-Z0-9]{7,20}>|<#C\d+>|<https://example\.slack\.com/[^<>|]+\|[^<>|]+>"
 )
 _ESCAPES = re.compile("&(?:amp|lt|gt);")
 
