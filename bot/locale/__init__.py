@@ -88,15 +88,6 @@ class Localizer:
         """Return a sentence of the catalogues. Raises `KeyError` for an unknown key."""
         return say(self.language, key, **values)
 
-    def joined(self, first: str, second: str) -> str:
-        """Return two sentences of mrkdwn, one after the other.
-
-        Japanese has no space between them, except after bold, which Slack ends only at a space.
-        """
-        if self.language == "ja" and not first.endswith("*"):
-            return f"{first}{second}"
-        return f"{first} {second}"
-
     def listed(self, items: Iterable[str]) -> str:
         """Return short texts, such as names, as they are listed within a sentence."""
         return self.say("listed").join(items)

@@ -32,7 +32,7 @@ def kept_payload(localizer: Localizer, memory: Memory, channel: str) -> Payload:
     who = _who(memory.namespace.person)
     line = localizer.say(key, channel=f"<#{channel}>", who=who, what=what)
     if content.get("replaces"):
-        line = localizer.joined(line, localizer.say("kept_line_replaces"))
+        line += f"\n{localizer.say('kept_line_replaces')}"
     undo = TakeBack(key=memory.key)
     return payload(line, explained_button(localizer, "undo_button", undo, line))
 

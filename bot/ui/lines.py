@@ -386,7 +386,7 @@ def off_line(localizer: Localizer, off: Off) -> str:
 
 def off_sentences(localizer: Localizer, off: Off) -> str:
     """Return that memory is off, and what that means."""
-    return localizer.joined(off_line(localizer, off), localizer.say("off_means"))
+    return f"{off_line(localizer, off)}\n{localizer.say('off_means')}"
 
 
 def place_name(localizer: Localizer, scope: str) -> str:

@@ -158,7 +158,7 @@ def on_done(localizer: Localizer, scope: str) -> Done:
     if scope:
         line = localizer.say("switched_on_here", where=place_name(localizer, scope))
     off = button(localizer.say("off_button"), Switch(to="off", scope=scope))
-    return Done(line=localizer.joined(line, localizer.say("on_means")), buttons=[off])
+    return Done(line=f"{line}\n{localizer.say('on_means')}", buttons=[off])
 
 
 def on_button(localizer: Localizer, scope: str = "") -> Block:

@@ -573,7 +573,7 @@ async def test_memory_turned_on_in_words_is_on_and_said_once(ann: SlackPerson) -
     await ann.command("/memories pause")
     message = await ann.say("Turn memory on")
     [told] = ann.app.shown(message)
-    assert told["text"] == f"{ann.sentence('panel_on')} {ann.sentence('on_means')}"
+    assert told["text"] == f"{ann.sentence('panel_on')}\n{ann.sentence('on_means')}"
     assert (
         ann.app.rows("SELECT scope FROM memory_off WHERE user_id = %s", ann.user) == []
     )

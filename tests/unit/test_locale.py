@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.locale import Language, Localizer, language_of, say
+from bot.locale import language_of, say
 
 
 @pytest.mark.parametrize(
@@ -48,24 +48,3 @@ def test_a_number_agrees_with_its_noun(count: int, text: str) -> None:
     """English says one memory and two memories; Japanese has one form."""
     assert say("en", "counted_memories", count=count) == text
     assert f"{count}件" in say("ja", "counted_memories", count=count)
-
-
-@pytest.mark.parametrize(
-    ("language", "first", "second", "joined"),
-    [
-        (
-            "en",
-            "Memory is off.",
-            "I remember nothing.",
-            "Memory is off. I remember nothing.",
-        ),
-        ("ja", "オフです。", "何も覚えません。", "オフです。何も覚えません。"),
-        ("ja", "*オフです。*", "何も覚えません。", "*オフです。* 何も覚えません。"),
-    ],
-    ids=["English", "Japanese", "after bold"],
-)
-def test_sentences_are_joined(
-    language: Language, first: str, second: str, joined: str
-) -> None:
-    """With a space where the language, or the end of bold, has one."""
-    assert Localizer(language).joined(first, second) == joined
