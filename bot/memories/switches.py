@@ -13,7 +13,7 @@ from bot.ui.panel import Click, Done
 from bot.ui.payloads import off_done, on_button, on_done
 from memory import Person
 from memory.model import Until, until
-from memory.postgres import fetch_rows, load_statements, person_transaction
+from memory.postgres import load_statements, person_transaction
 
 log = logging.getLogger(__name__)
 
@@ -46,19 +46,16 @@ async def turn_off(
 
 async def turn_on(
     app: App, person: Person, scope: str | None = None, *, agrees: bool = True
-) -> bool:
+) -> None:
     """Switch memory on in one scope; None means everywhere, and ends all switches.
 
     `agrees`: by switching it on everywhere, the person agrees to memory. What was stored while it
-    was off stays off the record. Returns False if it was on.
+    was off stays off the record.
     """
     async with person_transaction(app.pool, person) as connection:
-        switches = await fetch_rows(
-            connection, _SQL["switch_on"], {**person.ids, "scope": scope}
-        )
+        await connection.execute(_SQL["switch_on"], {**person.ids, "scope": scope})
         if scope is None and agrees:
             await connection.execute(_SQL["note_agreed"], person.ids)
-    return any(switch["was_off"] for switch in switches)
 
 
 async def switch(app: App, click: Click, act: Switch) -> Done:

@@ -8,11 +8,10 @@ VALUES (%(team)s, %(user)s, %(scope)s, %(until)s)
 ON CONFLICT (team_id, user_id, scope) DO UPDATE SET until_at = excluded.until_at;
 
 -- name: switch_on
--- Switch memory on in `scope`; NULL: in all scopes. Returns whether each was still off.
+-- Switch memory on in `scope`; NULL: in all scopes.
 DELETE FROM memory_off
 WHERE team_id = %(team)s AND user_id = %(user)s
-    AND (%(scope)s::text IS NULL OR scope = %(scope)s)
-RETURNING COALESCE(until_at > now(), true) AS was_off;
+    AND (%(scope)s::text IS NULL OR scope = %(scope)s);
 
 -- name: take_off_record
 -- Keep no text of messages that are still to be answered.

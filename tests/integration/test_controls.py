@@ -86,7 +86,7 @@ async def test_off_is_no_read_and_no_write(app: App) -> None:
     before = app.model_requests()
     assert len(await app.form(fresh)) == 1
     assert app.model_requests() == before
-    assert await turn_on(app.core, who)
+    await turn_on(app.core, who)
     after = await app.ask(place, "What shall I eat?")
     assert "ramen" in app.request_texts()[-1]
     assert "tempura" not in app.request_texts()[-1]
@@ -213,7 +213,7 @@ async def test_what_was_said_off_stays_so_when_it_is_answered_later(app: App) ->
     again = replace(answered, text="I love natto")
     change = change_of(answered, "I love natto", again=again)
     await follow_change(app.core, change)
-    assert await turn_on(app.core, formed.person)
+    await turn_on(app.core, formed.person)
     for message in (edited, answered, waiting, queued):
         await app.answering.drain(message.thread)
         assert nothing_kept(app, message)
@@ -358,7 +358,7 @@ async def test_off_until_a_year_that_is_not_stored_is_off_without_an_end(
     assert says(app.shown(asked), "off")
     assert app.replies(await app.ask(place, "hello"))
     assert (await app.panel(asked.person)).off == Off()
-    assert await turn_on(app.core, asked.person)
+    await turn_on(app.core, asked.person)
 
 
 async def test_two_switches_in_one_message_are_told_each_with_its_button(
