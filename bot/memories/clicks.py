@@ -523,8 +523,6 @@ async def memories_typed(app: App, click: Click, words: str) -> Result:
     match _command(words):
         case "pause":
             done = await switch(app, click, Switch(to="off"))
-            if len(words.split()) == 1:
-                return done
             how = click.localizer.say("pause_for_a_time")
             return replace(done, line=f"{done.line}\n{how}")
         case "resume":
