@@ -9,7 +9,7 @@ from typing import NamedTuple
 from bot.locale import Localizer
 from bot.people import Off
 from bot.slack.messages import is_direct
-from bot.ui.blocks import LINE_LIMIT, as_mrkdwn, one_line, spoken, truncate
+from bot.ui.blocks import LINE_LIMIT, as_mrkdwn, one_line, truncate
 from bot.ui.promises import due_line, is_open
 from memory import (
     COLLEAGUES,
@@ -68,7 +68,6 @@ _DETAILS: Mapping[str, tuple[str, ...]] = {
 }
 _SAID_LIMIT = 120  # characters of the sentence of a memory in its row
 _ENDED = ("done", "dropped")
-_TITLE_LIMIT = 100  # characters of a memory in a title, which Slack limits to 150
 # Reasons that mean the same to a person as another reason.
 _REFUSED_AS = {"no_evidence": "unusable"}
 _SHOWN = frozenset({"remembered", "updated", "removed", "moved"})
@@ -294,16 +293,6 @@ def ends_promise(entry: Change) -> bool:
     """Return whether a promise was kept or dropped, which its line says."""
     was_open = is_open(entry.kind, entry.before or {})
     return was_open and (entry.after or {}).get("state") in _ENDED
-
-
-def history_title(localizer: Localizer, changes: Sequence[Change]) -> str:
-    """Return the title of the changes of one memory, in plain text."""
-    for change in changes:
-        if content := change.after or change.before:
-            line = content_line(localizer, change.kind, content)
-            what = truncate(spoken(line), _TITLE_LIMIT)
-            return localizer.say("history_title", what=what)
-    return localizer.say("changes_title")
 
 
 def changes_line(localizer: Localizer, entries: Sequence[Change]) -> str:

@@ -60,7 +60,6 @@ from bot.ui.kept_lines import kept_row
 from bot.ui.lines import (
     audience_of,
     change_line,
-    history_title,
     memory_line,
     off_sentences,
     place_name,
@@ -275,7 +274,8 @@ def _panel(
         blocks += _memories(localizer, content, rows)
     else:
         blocks += _not_remembered(localizer, content)
-        blocks.append(header(_changes_title(localizer, content)))
+        title = "menu_history" if position.of else "changes_title"
+        blocks.append(header(localizer.say(title)))
         blocks += rows
     return [*blocks, *_pages(localizer, content)]
 
@@ -584,12 +584,6 @@ def _kept_rows(localizer: Localizer, content: Content) -> list[Block]:
         link = content.links.get(one.memory.key)
         rows.append(kept_row(localizer, one, content.viewer, link))
     return rows
-
-
-def _changes_title(localizer: Localizer, content: Content) -> str:
-    if content.position.list == "changes" and content.position.of:
-        return history_title(localizer, content.changes)
-    return localizer.say("changes_title")
 
 
 def _not_remembered(localizer: Localizer, content: Content) -> list[Block]:

@@ -15,7 +15,6 @@ from bot.ui.blocks import LINE_LIMIT
 from bot.ui.lines import (
     change_line,
     describe,
-    history_title,
     memory_line,
     notable_changes,
 )
@@ -316,27 +315,6 @@ def test_of_several_questions_the_first_is_asked(
     ]
     assert given == [one for one in ANSWERS if len(answers) == 3 or one != "both"]
     assert more["elements"][0]["text"] == EN.say("notice_questions", count=2)
-
-
-@pytest.mark.parametrize(
-    ("changes", "language", "title"),
-    [
-        ([change("updated", OSAKA, TOKYO)], "en", "History of “I live in Tokyo”"),
-        ([change("removed", OSAKA, None)], "en", "History of “I live in Osaka”"),
-        ([change("updated", OSAKA, TOKYO)], "ja", "「I live in Tokyo」の履歴"),
-        (
-            [change("remembered", None, fact("a <b> & c"))],
-            "en",
-            "History of “a <b> & c”",
-        ),
-        ([], "en", "Changes"),
-    ],
-)
-def test_the_history_of_a_memory_names_it(
-    changes: list[Change], language: Language, title: str
-) -> None:
-    """By its newest state, in plain text; the list of all changes has another title."""
-    assert history_title(Localizer(language), changes) == title
 
 
 def test_people_are_shown_by_their_names() -> None:
