@@ -470,8 +470,7 @@ def _memory_rows(localizer: Localizer, content: Content) -> list[Block]:
     for heading in _HEADINGS:
         if heading not in groups:
             continue
-        needs_heading = len(groups) > 1 or heading != "about_title"
-        if needs_heading and not content.position.of:
+        if not content.position.of:
             blocks.append(section(f"*{localizer.say(heading)}*", block_id=heading))
         blocks += groups[heading]
     return blocks

@@ -844,7 +844,7 @@ def test_a_row_says_all_places_where_a_memory_is_used(
 
 
 def test_the_panel_has_a_heading_for_each_group() -> None:
-    """Wishes about answers are apart; what is about the person alone needs no heading."""
+    """Wishes about answers are apart from what is about the person."""
     wish = remembered({"instruction": "answer briefly"}, "UserInstruction")
     food = replace(remembered(RAMEN, "UserFoodPreference"), key="food")
     localizer = Localizer("en")
@@ -859,7 +859,7 @@ def test_the_panel_has_a_heading_for_each_group() -> None:
         ]
 
     assert headings(wish, food) == ["instructions_title", "about_title"]
-    assert headings(food) == []
+    assert headings(food) == ["about_title"]
     assert headings(wish) == ["instructions_title"]
 
 
