@@ -555,6 +555,4 @@ async def forget_typed(app: App, click: Click, words: str) -> Done:
     if folded(words) in _EVERYTHING:
         return forget_everything_question(click.localizer)
     question = await forget_words_question(app, click.person, click.localizer, words)
-    if question is not None:
-        return question
-    return await nothing_to_forget(app, click.person, click.localizer, words)
+    return question or nothing_to_forget(click.localizer, words)

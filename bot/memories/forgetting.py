@@ -56,13 +56,8 @@ async def forget_words_question(
     return forget_question(localizer, found.memories, found.total)
 
 
-async def nothing_to_forget(
-    app: App, person: Person, localizer: Localizer, words: str
-) -> Done:
+def nothing_to_forget(localizer: Localizer, words: str) -> Done:
     """Return that no memory contains these words, with a button for the search."""
-    every = await memory_page(app.pool, person, size=1)
-    if not every.total:
-        return Done(line=localizer.say("panel_none"))
     line = localizer.say("panel_no_match", words=as_mrkdwn(words))
     search = button(localizer.say("search_submit"), Position())
     return Done(line=line, buttons=[search])

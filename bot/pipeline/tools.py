@@ -450,7 +450,7 @@ class Toolbox:
         question = await forget_words_question(app, person, self._localizer, words)
         if question is not None:
             return self._proposed(question, found=True)
-        nothing = await nothing_to_forget(app, person, self._localizer, words)
+        nothing = nothing_to_forget(self._localizer, words)
         return self._proposed(nothing, found=False)
 
     def _proposed(self, question: Done, *, found: bool) -> Output:

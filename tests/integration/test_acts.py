@@ -605,11 +605,11 @@ async def test_who_deletes_everything_while_memory_is_off_keeps_it_off(
 
 
 async def test_who_has_nothing_is_not_asked_what_to_forget(ann: SlackPerson) -> None:
-    """There is nothing to forget by words."""
+    """There is nothing to forget by words, which is said with a button for the search."""
     bo = SlackPerson(ann.app)
     answer = await bo.command("/forget ramen")
-    assert answer["text"] == bo.sentence("panel_none")
-    assert elements(answer) == []
+    assert answer["text"] == bo.sentence("panel_no_match", words="ramen")
+    assert [one["text"]["text"] for one in elements(answer)] == ["Search"]
 
 
 NAMING_NOTHING = {Export, Open, Switch}
