@@ -264,14 +264,13 @@ async def _restored(app: App, click: Click, restored: Sequence[Memory]) -> Done:
     asked = [question for question in questions if question.said.key in keys]
     if not asked:
         return Done(line=_restored_line(localizer, restored))
+    # The line of a memory that is contradicted would say what is newer.
+    what = localizer.say("counted_memories", count=len(restored))
+    line = localizer.say("restored", what=what)
     if click.place.position is not None:
-        what = localizer.say("counted_memories", count=len(restored))
-        return Done(line=localizer.say("restored", what=what))
-    contradicted = {question.said.key for question in asked}
-    others = [memory for memory in restored if memory.key not in contradicted]
-    lines = [_restored_line(localizer, others)] if others else []
-    lines.append(question_line(localizer, asked[0]))
-    return Done(line="\n".join(lines), buttons=answer_buttons(localizer, asked[0]))
+        return Done(line=line)
+    line += f"\n{question_line(localizer, asked[0])}"
+    return Done(line=line, buttons=answer_buttons(localizer, asked[0]))
 
 
 def _restored_line(localizer: Localizer, restored: Sequence[Memory]) -> str:

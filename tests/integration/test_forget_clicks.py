@@ -168,7 +168,7 @@ async def test_an_undo_asks_about_what_was_said_differently_since(app: App) -> N
     back = await app.click(said.person, done.undo)
     assert app.formations(said.person)
     [restored, asked] = back.line.split("\n")
-    assert restored == say("en", "restored", what="Likes sushi very much")
+    assert restored == say("en", "restored", what="2 memories")
     assert "before that “Likes ramen very much”" in asked
     older, _ = back.acts
     await app.click(said.person, older)
@@ -180,14 +180,15 @@ async def test_an_undo_asks_about_what_was_said_differently_since(app: App) -> N
 
 
 async def test_an_undo_names_no_conversation_where_there_was_none(app: App) -> None:
-    """Of a memory that was added in a form and contradicts a newer one there is only a question."""
+    """Of a memory that was added in a form and contradicts a newer one the question follows."""
     who = app.person(app.slack.place())
     await app.add(who, "I love ramen")
     done = await app.click(who, Forget(everything=True))
     await app.add(who, "I dislike ramen")
     back = await app.click(who, done.undo)
     [question] = await open_questions(app.pool, who)
-    assert back.line == question_line(Localizer("en"), question)
+    asked = question_line(Localizer("en"), question)
+    assert back.line == f"{say('en', 'restored', what='1 memory')}\n{asked}"
 
 
 async def test_what_an_undo_brings_back_is_embedded_where_nothing_is_formed(
