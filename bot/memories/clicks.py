@@ -31,7 +31,7 @@ from bot.memories.forgetting import (
 from bot.memories.kept_lines import update_lines
 from bot.memories.kept_lines_acts import keep_as_author, replace_older, take_back
 from bot.memories.promises import snooze, undo_snooze
-from bot.memories.shaping import find_shaping
+from bot.memories.shaping import show_shaping
 from bot.memories.switches import change_settings, switch
 from bot.notices import update_notices
 from bot.people import read_settings
@@ -119,7 +119,7 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
         case Position():
             return act
         case ShowShaping():
-            return await _show_shaping(app, click, act)
+            return await show_shaping(app, click, act)
         case Open():
             return await _open(app, click, act)
         case Switch():
@@ -163,11 +163,6 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
         case Export():
             return await send_export(app, click)
     assert_never(act)
-
-
-async def _show_shaping(app: App, click: Click, act: ShowShaping) -> Done | SlackView:
-    view = await find_shaping(app, click.person, click.localizer, act.turn)
-    return view or click.say("others_answer", beside=True)
 
 
 async def _open(app: App, click: Click, act: Open) -> Done | SlackView:

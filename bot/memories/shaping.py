@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence, Set
-from uuid import UUID
 
 from bot.app import App
 from bot.conversation.audiences import view_at
-from bot.locale import Localizer
+from bot.ui.acts import ShowShaping
 from bot.ui.blocks import SlackView
+from bot.ui.panel import Click, Done
 from bot.ui.shaping import shaping_view
-from memory import Memory, Person, subject
+from memory import Memory, subject
 from memory.model import folded
 from memory.postgres import load_statements, person_statement
 from memory.recall import nearest_or_newest
@@ -119,22 +119,19 @@ def in_answer(memories: Sequence[Memory], question: str, answer: str) -> list[Me
 # --- on the click ------------------------------------------------------------------------------
 
 
-async def find_shaping(
-    app: App, person: Person, localizer: Localizer, turn: UUID
-) -> SlackView | None:
-    """Return what shaped the answer of a turn; None if it is not the person's, or has no text.
+async def show_shaping(app: App, click: Click, act: ShowShaping) -> Done | SlackView:
+    """Return what shaped the answer of a turn of the person, while its texts are kept.
 
     Memories that the conversation may know now are considered. At most `MOST_SHOWN` are shown,
     those with words in the answer first.
     """
-    rows = await person_statement(app.pool, person, _SQL["texts"], {"turn": turn})
+    person = click.person
+    rows = await person_statement(app.pool, person, _SQL["texts"], {"turn": act.turn})
     if not rows:
-        return None
+        return click.say("others_answer", beside=True)
     [row] = rows
     question = row["question"]
     reply = row["reply"]
-    if not question or not reply:
-        return None
     view = await view_at(app, person, row["channel"], row["ts"], row["audience"])
     found = await nearest_or_newest(
         app.pool, app.embedder, view, f"{question}\n{reply}", seconds=_EMBEDDING_SECONDS
@@ -142,4 +139,4 @@ async def find_shaping(
     near = found.nearest
     marked = frozenset(one.key for one in in_answer(near, question, reply))
     marked_first = sorted(near, key=lambda memory: memory.key not in marked)
-    return shaping_view(localizer, marked_first[:MOST_SHOWN], marked)
+    return shaping_view(click.localizer, marked_first[:MOST_SHOWN], marked)

@@ -13,10 +13,10 @@ from bot.conversation.inbox import store_message
 from bot.listeners.events import handle_event
 from bot.listeners.interactions import person_of
 from bot.locale import Localizer
-from bot.memories.shaping import MOST_SHOWN, find_shaping
+from bot.memories.shaping import MOST_SHOWN
 from bot.slack.client import Installations
 from bot.slack.messages import read_message, user_key
-from bot.ui.acts import Position
+from bot.ui.acts import Position, ShowShaping
 from bot.ui.panel import Content, panel_view
 from bot.workspaces import single_installation
 from memory import DM, MemoryTools, Person, PersonMessage, move_memory
@@ -129,13 +129,13 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
     assert case.shows(prompt) == case.seen
 
     turn = app.turn(message)
-    english = Localizer("en")
-    shaping = await find_shaping(app.core, case.person, english, turn["id"])
-    assert shaping is not None
-    shaped = case.shows(json.dumps(shaping))
+    asks = ShowShaping(turn=turn["id"])
+    shaping = await app.click(case.person, asks)
+    assert shaping.form is not None
+    shaped = case.shows(json.dumps(shaping.form))
     assert shaped <= case.seen
     assert len(shaped) == min(MOST_SHOWN, len(case.seen))
-    assert await find_shaping(app.core, case.bystander, english, turn["id"]) is None
+    assert (await app.click(case.bystander, asks)).form is None
 
     view = await view_of_message(app.core, message)
     words = PersonMessage(
