@@ -188,7 +188,6 @@ async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
     if act.ts and not await _still_says(app, click.person, act):
         return click.say("changed_meanwhile")
     await request.store(request.lines, await request.begin())
-    log.info("a person stored a sentence as it was typed")
     return await request.done([])
 
 

@@ -6,7 +6,6 @@ person.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -101,8 +100,6 @@ from memory.store import (
     hide_from_colleagues,
     show_to_colleagues,
 )
-
-log = logging.getLogger(__name__)
 
 _ERASING_SECONDS = 30.0
 
@@ -236,7 +233,6 @@ async def _answer(app: App, click: Click, act: Answer) -> Done:
         )
     except ChangeGone:
         return gone
-    log.info("a person answered a question about a memory")
     if click.place.position is None:
         batch = batches[act.question]
         made = await list_changes(app.pool, click.person, batch=batch)
@@ -322,7 +318,6 @@ async def _undo(app: App, click: Click, act: Undo) -> Done:
 async def _undone(app: App, click: Click, made: Sequence[Change]) -> Done:
     if not made:
         return click.say("undo_gone", beside=True)
-    log.info("a person undid a change")
     change = made[0]
     if len(made) == 1 and click.place.position is None and ends_promise(change):
         await _update_notices_of(app, click, {change.key})
@@ -416,7 +411,6 @@ async def _save_memory(app: App, click: Click, act: SaveMemory, view: Json) -> D
         made.append(moved)
     if not made:
         return click.say("no_changes")
-    log.info("a person edited a memory")
     return await _changed(app, click, made)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -34,8 +33,6 @@ from memory import (
 from memory.model import MessageKey
 from memory.postgres import Connection, fetch_rows, load_statements, transaction_timeout
 from memory.store import Gone, memory_page, message_parameters, selected
-
-log = logging.getLogger(__name__)
 
 _SQL = load_statements("bot", "forgetting")
 

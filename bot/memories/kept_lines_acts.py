@@ -217,7 +217,6 @@ async def _keep(app: App, said: _Said) -> Done:
         app, said.person, said.localizer, said.wanted.channel
     )
     kept = await _store(app, said, words, request, is_public=is_public)
-    log.info("a person keeps a message for its conversation")
     older: Sequence[KeptMemory] = ()
     if said.wanted.decision:
         older = await _older_decisions(app, said, kept.key, words.text)

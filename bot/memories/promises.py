@@ -193,7 +193,6 @@ async def _post(
             raise
         log.warning("a reminder was refused: %s", error_code(error))
         return _REFUSED
-    log.info("a person was reminded of their promises")
     return ts
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime, time, timedelta
 
 from bot.app import App
@@ -14,8 +13,6 @@ from bot.ui.payloads import off_done, on_button, on_done
 from memory import Person
 from memory.model import Until, until
 from memory.postgres import load_statements, person_transaction
-
-log = logging.getLogger(__name__)
 
 _SQL = load_statements("bot", "switches")
 
@@ -40,7 +37,6 @@ async def turn_off(
         await connection.execute(_SQL["switch_off"], values)
         await connection.execute(_SQL["take_off_record"], values)
         await connection.execute(_SQL["discard_words"], values)
-    log.info("a person switched memory off")
     return Off(until=until, scope=scope)
 
 
