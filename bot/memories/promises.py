@@ -125,23 +125,18 @@ async def _reminders_to_post(app: App, person: Person) -> list[Memory] | None:
 
 
 async def _settle_interrupted(app: App, person: Person) -> None:
-    """Find out which messages were posted although their job ended before it could store that.
-
-    If the conversation's id is not known, Slack cannot be searched, and nothing is posted again.
-    """
+    """Find out which messages were posted although their job ended before it could store that."""
     interrupted = await person_statement(
         app.pool, person, _SQL["interrupted"], {"dm": DM}
     )
     for row in interrupted:
         message = row["message_id"]
-        ts: str | None = _REFUSED
-        if row["channel"] is not None:
-            ts = await find_posted(
-                app.slack.client(person.team_id, patience=PATIENCE_SECONDS),
-                row["channel"],
-                _metadata(message),
-                since=row["posting_since"].timestamp(),
-            )
+        ts = await find_posted(
+            app.slack.client(person.team_id, patience=PATIENCE_SECONDS),
+            row["channel"],
+            _metadata(message),
+            since=row["posting_since"].timestamp(),
+        )
         settled = {"message": message, "ts": ts}
         statement = _SQL["take_back"] if ts is None else _SQL["note_posted"]
         await person_statement(app.pool, person, statement, settled)
@@ -152,48 +147,25 @@ def _metadata(message: UUID) -> dict[str, Any]:
 
 
 async def _post(
-    app: App,
-    person: Person,
-    message: UUID,
-    channel: str | None,
-    payload: Payload,
+    app: App, person: Person, message: UUID, channel: str, payload: Payload
 ) -> str:
     """Post a reminder and return its ts, or ``-`` if Slack refuses it.
 
-    If `channel` is None, because the conversation's id is not known, Slack is not searched for an
-    earlier attempt. Raises `_TakenOver`, and Slack's error if it may be temporary.
+    Raises `_TakenOver`, and Slack's error if it may be temporary.
     """
-    client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
-    confirm = partial(_confirm, app, person, message)
     try:
-        if channel is None:
-            await confirm()
-            answer = await client.chat_postMessage(
-                channel=person.user_id,
-                unfurl_links=False,
-                unfurl_media=False,
-                metadata=_metadata(message),
-                **payload,
-            )
-            ts = str(answer["ts"])
-        else:
-            ts = await post_once(
-                client,
-                channel,
-                payload,
-                _metadata(message),
-                confirm=confirm,
-            )
+        return await post_once(
+            app.slack.client(person.team_id, patience=PATIENCE_SECONDS),
+            channel,
+            payload,
+            _metadata(message),
+            confirm=partial(_confirm, app, person, message),
+        )
     except SlackApiError as error:
         if is_passing(error):
-            if error_code(error):
-                # A rate limit: the message is certainly not in Slack.
-                taken_back = {"message": message}
-                await person_statement(app.pool, person, _SQL["take_back"], taken_back)
             raise
         log.warning("a reminder was refused: %s", error_code(error))
         return _REFUSED
-    return ts
 
 
 async def _confirm(app: App, person: Person, message: UUID) -> None:
