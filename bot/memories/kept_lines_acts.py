@@ -15,12 +15,17 @@ from bot.access import Overtaken, admit, admit_question, begin_request, check_re
 from bot.app import App
 from bot.conversation.audiences import look_up_kind
 from bot.locale import Localizer
-from bot.memories.adding import NotKept, author_of, check_state, words_typed
+from bot.memories.adding import (
+    NotKept,
+    author_of,
+    check_may_store,
+    check_state,
+    words_typed,
+)
 from bot.memories.forgetting import forget_all_of
 from bot.memories.kept_lines import add_line, update_lines
 from bot.people import person_refusal, refusal_in
 from bot.slack.client import SLACK_FAULTS, error_code, find_message
-from bot.slack.messages import is_direct
 from bot.ui.acts import Keep, Replace, TakeBack, Undo
 from bot.ui.kept_lines import author_question
 from bot.ui.lines import refusal_line
@@ -37,7 +42,7 @@ from memory import (
     Selection,
 )
 from memory.model import Json, kept_channel
-from memory.postgres import Connection, load_statements, person_transaction
+from memory.postgres import Connection, load_statements
 from memory.store import (
     KeptMemory,
     find_memory,
@@ -126,10 +131,6 @@ async def _check_place(
     excluded by the operator or of uncertain kind; nor for guests and people who are not in the
     conversation.
     """
-    if not channel or is_direct(channel):
-        raise NotKept(localizer.say("kept_channels_only"))
-    if refused := refusal_in(app.settings, person, channel, None):
-        raise NotKept(localizer.say(refused))
     try:
         kind = await look_up_kind(app, person.team_id, channel)
     except SLACK_FAULTS as error:
@@ -137,6 +138,8 @@ async def _check_place(
         raise NotKept(localizer.say("kept_place")) from error
     if kind.shared or kind.audience not in (PUBLIC, channel):
         raise NotKept(localizer.say("kept_place"))
+    if refused := refusal_in(app.settings, person, channel, kind.audience):
+        raise NotKept(localizer.say(refused))
     if channel not in await app.members.conversations(person):
         raise NotKept(localizer.say("kept_members_only"))
     return kind.audience == PUBLIC
@@ -177,12 +180,11 @@ async def _ask_author(
 
 async def _keep_found(app: App, click: Click, wanted: Keep, message: Json) -> Done:
     words = await words_typed(app, click.person.team_id, message)
+    await check_may_store(app, click, wanted.channel, wanted.ts, wanted.thread_ts)
+    await admit(app.pool, app.settings, click.person)
     said = _Said(
         person=click.person, localizer=click.localizer, wanted=wanted, words=words
     )
-    async with person_transaction(app.pool, said.person) as connection:
-        await _check_state(app, connection, said)
-    await admit(app.pool, app.settings, said.person)
     return await _keep(app, said)
 
 
@@ -258,7 +260,15 @@ async def _store(
     localizer = said.localizer
 
     async def in_commit(connection: Connection, changes: Sequence[Change]) -> None:
-        await _check_state(app, connection, said)
+        await check_state(
+            app,
+            connection,
+            person,
+            localizer,
+            wanted.channel,
+            wanted.ts,
+            wanted.thread_ts,
+        )
         if said.quote is not None:
             values = {**person.ids, "channel": wanted.channel, "ts": wanted.ts}
             await connection.execute(_SQL["mark_formed"], values)
@@ -283,20 +293,6 @@ async def _store(
         raise NotKept(localizer.say("kept_already")) from known
     except Overtaken as changed:
         raise NotKept(localizer.say("changed_meanwhile")) from changed
-
-
-async def _check_state(app: App, connection: Connection, said: _Said) -> None:
-    """Raise `NotKept` if memory is off, or nothing may be remembered of the message."""
-    wanted = said.wanted
-    await check_state(
-        app,
-        connection,
-        said.person,
-        said.localizer,
-        wanted.channel,
-        wanted.ts,
-        wanted.thread_ts,
-    )
 
 
 async def _older_decisions(
