@@ -185,17 +185,11 @@ async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
         ts=act.ts,
     )
     await request.check()
-    if act.ts and not await _still_says(app, click.person, act):
+    said = {"channel": act.channel, "ts": act.ts, "text": act.text}
+    if await person_statement(app.pool, click.person, _SQL["changed_words"], said):
         return click.say("changed_meanwhile")
     await request.store(request.lines, await request.begin())
     return await request.done([])
-
-
-async def _still_says(app: App, person: Person, act: Remember) -> bool:
-    """Return whether a stored message still has the words, after whatever changed it."""
-    values = {"channel": act.channel, "ts": act.ts, "text": act.text}
-    [row] = await person_statement(app.pool, person, _SQL["still_says"], values)
-    return bool(row["still_says"])
 
 
 async def _view(app: App, person: Person, channel: str, ts: str) -> MemoryView:
@@ -247,6 +241,14 @@ async def check_state(
     age = time.time() - float(ts)
     if days is not None and age > days * _DAY_SECONDS:
         raise NotKept(localizer.say("remember_too_old", days=days))
+
+
+async def mark_formed(
+    connection: Connection, person: Person, channel: str, ts: str
+) -> None:
+    """Let no formation read a message whose words are stored by a request of the person."""
+    values = {**person.ids, "channel": channel, "ts": ts}
+    await connection.execute(_SQL["mark_formed"], values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -383,8 +385,7 @@ class _Request:
             self.ts,
             self.root,
         )
-        values = {**person.ids, "channel": self.channel, "ts": self.ts}
-        await connection.execute(_SQL["mark_formed"], values)
+        await mark_formed(connection, person, self.channel, self.ts)
         # This comes last: an edit locks the turn first, and then the requests about its message.
         await check_request(connection, person, request)
 

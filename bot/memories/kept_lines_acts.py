@@ -20,6 +20,7 @@ from bot.memories.adding import (
     author_of,
     check_may_store,
     check_state,
+    mark_formed,
     words_typed,
 )
 from bot.memories.forgetting import forget_all_of
@@ -42,7 +43,7 @@ from memory import (
     Selection,
 )
 from memory.model import Json, kept_channel
-from memory.postgres import Connection, load_statements
+from memory.postgres import Connection
 from memory.store import (
     KeptMemory,
     find_memory,
@@ -57,7 +58,6 @@ log = logging.getLogger(__name__)
 
 _LONGEST = 1_000  # characters
 _MOST_REPLACED = 3
-_SQL = load_statements("bot", "kept_lines")
 # These verdicts have sentences of their own, because nothing is remembered about the person.
 _REASONS = {
     "not_asserted": "kept_refused_open",
@@ -270,8 +270,8 @@ async def _store(
             wanted.thread_ts,
         )
         if said.quote is not None:
-            values = {**person.ids, "channel": wanted.channel, "ts": wanted.ts}
-            await connection.execute(_SQL["mark_formed"], values)
+            # A message that asks for this says nothing about the person.
+            await mark_formed(connection, person, wanted.channel, wanted.ts)
         await check_request(connection, person, request)
         [kept] = changes
         await add_line(

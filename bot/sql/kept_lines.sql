@@ -40,9 +40,3 @@ RETURNING channel_id AS channel, ts, earlier.posting_since;
 -- name: note_posted
 UPDATE kept_lines SET ts = %(ts)s
 WHERE team_id = %(team)s AND user_id = %(user)s AND key = %(key)s;
-
--- name: mark_formed
--- A message that asks the app to keep something for the conversation says nothing about the person.
-UPDATE messages SET formed_at = now()
-WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s
-    AND formed_at IS NULL;
