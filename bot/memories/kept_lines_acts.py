@@ -163,15 +163,10 @@ async def _ask_author(
     if not await admit_question(app.pool, person):
         raise NotKept(click.localizer.say("kept_enough_asked"))
     question = author_question(settings.localizer(), person, words, wanted)
-    # Slack shows it in a thread only if the thread has a reply.
-    in_thread = bool(message.get("reply_count")) or wanted.thread_ts != wanted.ts
     client = app.slack.client(person.team_id)
     try:
         await client.chat_postEphemeral(
-            channel=wanted.channel,
-            user=author.user_id,
-            thread_ts=wanted.thread_ts if in_thread else None,
-            **question,
+            channel=wanted.channel, user=author.user_id, **question
         )
     except SLACK_FAULTS as error:
         log.info("the author of a message could not be asked: %s", error_code(error))
