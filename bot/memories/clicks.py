@@ -473,22 +473,22 @@ _COMMANDS: Mapping[str, tuple[str, ...]] = {
     "resume": ("resume", "on", "再開", "オン"),
     "incognito": ("incognito", "シークレット"),
     "settings": ("settings", "設定"),
+    "channel": ("channel", "チャンネル"),
+    "why": ("why", "理由"),
 }
-_CHANNEL_WORDS = frozenset({"channel", "チャンネル"})
-_WHY_WORDS = frozenset({"why", "理由"})
 _EVERYTHING = frozenset({"everything", "all", "すべて", "全て", "全部", "ぜんぶ"})
 
 
 def memories_searched(words: str, channel: str) -> Position | None:
     """Return what ``/memories`` with these words shows in the panel; None if they are a command."""
-    given = folded(words)
-    if given in _CHANNEL_WORDS:
-        return Position(list="kept", of=channel)
-    if given in _WHY_WORDS:
-        return Position(list="changes")
-    if _command(words) is not None:
-        return None
-    return Position(of=words)
+    match _command(words):
+        case "channel":
+            return Position(list="kept", of=channel)
+        case "why":
+            return Position(list="changes")
+        case None:
+            return Position(of=words)
+    return None
 
 
 def _command(words: str) -> str | None:

@@ -53,7 +53,7 @@ from memory.store import needles_of_forgotten
 log = logging.getLogger(__name__)
 
 _SQL = load_statements("bot", "data")
-# One statement for each of our tables with rows of a person.
+# One statement for each of our tables with rows of a person; a test compares them with the database.
 _ERASING = load_statements("bot", "erasing")
 
 DELETE_FILE = "delete_file"
@@ -73,9 +73,6 @@ _FORBIDDEN = frozenset(
 )
 _GONE = frozenset({"file_not_found", "file_deleted"})
 
-
-TABLES = tuple(_ERASING)
-"""All of our tables with rows of a person; a test compares them with the database."""
 _PARTS = ("messages", "feedback", "settings", "memory_off", "snoozes", "files")
 EXPORTED = ("memories", "statements", "proposals", "forgotten", *_PARTS)
 """The parts of an export that are about the person; all are empty for an unknown person."""

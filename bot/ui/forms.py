@@ -584,4 +584,4 @@ def comment_form(
 
 def read_comment(view: Json) -> str:
     """Return the comment of a submitted form."""
-    return _entered(view, _COMMENT)[:COMMENT_LIMIT]
+    return _entered(view, _COMMENT)

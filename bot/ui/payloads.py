@@ -112,7 +112,10 @@ def _told(
     undo = Undo(what="notice", ids=(batch,))
     buttons = [*buttons, explained_button(localizer, "undo_button", undo, lines[0])]
     if len(promises) != 1:
-        buttons += _notice_buttons(localizer, thread)
+        show = Position(list="changes")
+        off_here = Switch(to="off", scope=thread)
+        buttons.append(button(localizer.say("show_button"), show))
+        buttons.append(button(localizer.say("off_thread_button"), off_here))
     return lines, buttons
 
 
@@ -129,16 +132,6 @@ def lines_told(
     if len(told) == 1:
         return [line], buttons
     return [changes_line(localizer, told), line], buttons
-
-
-def _notice_buttons(localizer: Localizer, thread: str) -> list[Block]:
-    """Return the buttons that show the changes, and switch memory off in a notice's thread."""
-    show = Position(list="changes")
-    off_here = Switch(to="off", scope=thread)
-    return [
-        button(localizer.say("show_button"), show),
-        button(localizer.say("off_thread_button"), off_here),
-    ]
 
 
 def consent_question(localizer: Localizer) -> Done:

@@ -12,10 +12,10 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from bot.locale import say
-from bot.memories.data import TABLES
 from bot.pipeline.reply import MAX_CALLS, MAX_ROUNDS
 from bot.pipeline.tools import ACTIONS, SETTINGS_TOOL
 from bot.ui.acts import Forget, Switch
+from memory.postgres import load_statements
 from memory.tools.definitions import CHANGE_TOOL
 from tests.integration.app import App
 from tests.integration.messages import pressable
@@ -229,7 +229,7 @@ def kept(app: App, user: str, *, without: str = "") -> dict[str, list[dict[str, 
     """
     found: dict[str, list[dict[str, Any]]] = {}
     with psycopg.connect(app.database, row_factory=dict_row) as owner:
-        for table in (*TABLES, "statements", "proposals"):
+        for table in (*load_statements("bot", "erasing"), "statements", "proposals"):
             rows = owner.execute(
                 # An update moves a row: without an order it may come later.
                 sql.SQL(
