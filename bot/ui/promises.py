@@ -14,52 +14,45 @@ def is_open(kind: str, content: Content) -> bool:
 
 
 def due_line(localizer: Localizer, content: Content) -> str:
-    """Return the day and time of a promise as the person reads them; empty if it has neither.
-
-    Texts that are no day or time, as of another version of its kind, are returned as they are.
-    """
-    try:
-        return localizer.day(*_due(content))
-    except ValueError:
-        day = content.get("due") or ""
-        at = content.get("due_time") or ""
-        return f"{day} {at}".strip()
+    """Return the day and time of a promise as the person reads them; empty if it has no day."""
+    due = _due(content)
+    return localizer.day(*due) if due else ""
 
 
 def is_past(localizer: Localizer, content: Content) -> bool:
-    """Return whether a promise's day, or time on it, is past for the person.
-
-    Return False for texts that are no day or time.
-    """
-    try:
-        day, at = _due(content)
-    except ValueError:
+    """Return whether a promise's day, or time on it, is past for the person."""
+    due = _due(content)
+    if due is None:
         return False
+    day, at = due
     now = datetime.now(localizer.zone)
     return (day, at or time.max) < (now.date(), now.time())
 
 
 def is_due_after(content: Content, day: date) -> bool:
-    """Return whether a promise is due on a later day; False for a text that is no day."""
-    try:
-        due, _ = _due(content)
-    except ValueError:
-        return False
-    return due > day
+    """Return whether a promise is due on a later day."""
+    due = _due(content)
+    return due is not None and due[0] > day
 
 
 def is_on_its_day(localizer: Localizer, content: Content, moment: datetime) -> bool:
     """Return whether a moment is on the day of a promise, and not after its time if it has one."""
-    try:
-        day, at = _due(content)
-    except ValueError:
+    due = _due(content)
+    if due is None:
         return False
+    day, at = due
     there = moment.astimezone(localizer.zone)
     return day == there.date() and (at is None or there.time() <= at)
 
 
-def _due(content: Content) -> tuple[date, time | None]:
-    """Return the day of a promise, and its time if it has one. Raises `ValueError`."""
-    day = date.fromisoformat(str(content.get("due") or ""))
-    at = str(content.get("due_time") or "")
-    return day, time.fromisoformat(at) if at else None
+def _due(content: Content) -> tuple[date, time | None] | None:
+    """Return the day of a promise, and its time if it has one.
+
+    Return None without a day, and for texts that are none, as another tool may have written.
+    """
+    try:
+        day = date.fromisoformat(str(content.get("due")))
+        at = content.get("due_time")
+        return day, time.fromisoformat(str(at)) if at else None
+    except ValueError:
+        return None
