@@ -53,7 +53,7 @@ from memory.store import needles_of_forgotten
 log = logging.getLogger(__name__)
 
 _SQL = load_statements("bot", "data")
-# One statement for each of our tables with rows of a person, which a test compares with the database.
+# A statement for each of our tables with rows of a person; a test compares them with the database.
 _ERASING = load_statements("bot", "erasing")
 
 DELETE_FILE = "delete_file"

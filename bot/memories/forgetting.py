@@ -139,7 +139,7 @@ async def forget_selected(app: App, click: Click, act: Forget) -> Done:
         lines.append(localizer.say("forgotten", what=what))
     if not lines:
         lines.append(localizer.say("forgotten_words"))
-    done = _receipt(localizer, "\n".join(lines), forgotten)
+    done = receipt(localizer, "\n".join(lines), forgotten)
     if not act.among:
         return done
     left = await _memories(app, click.person, act.among)
@@ -155,10 +155,10 @@ def _one_or_count(localizer: Localizer, memories: Sequence[Memory]) -> str:
 
 def receipt_of_message(localizer: Localizer, forgotten: Forgotten) -> Done:
     """Return that a message is not remembered, with *Undo* if it had been."""
-    return _receipt(localizer, localizer.say("not_remembered"), forgotten)
+    return receipt(localizer, localizer.say("not_remembered"), forgotten)
 
 
-def _receipt(localizer: Localizer, line: str, forgotten: Forgotten) -> Done:
+def receipt(localizer: Localizer, line: str, forgotten: Forgotten) -> Done:
     """Return what was forgotten, and that the earlier conversation is no longer used."""
     if forgotten.id is None or not forgotten.can_undo:
         return Done(line=f"{line}\n{localizer.say('forgotten_note')}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.access import Overtaken, admit, admit_question, begin_request, check_request
 from bot.app import App
@@ -23,7 +23,7 @@ from bot.memories.adding import (
     mark_formed,
     words_typed,
 )
-from bot.memories.forgetting import forget_all_of
+from bot.memories.forgetting import forget_all_of, receipt
 from bot.memories.kept_lines import add_line, update_lines
 from bot.people import person_refusal, refusal_in
 from bot.slack.client import SLACK_FAULTS, error_code, find_message
@@ -36,7 +36,6 @@ from memory import (
     PUBLIC,
     Change,
     ChangedSince,
-    ChangeGone,
     Person,
     PersonMessage,
     Refusal,
@@ -331,14 +330,12 @@ async def take_back(app: App, click: Click, act: TakeBack) -> Done:
     selection = Selection(keys=[act.key])
     publish = not click.place.is_home
     forgotten = await forget_all_of(app, click.person, selection, publish=publish)
-    if forgotten.id is None:
-        raise ChangeGone
     [audience] = memory.audiences
     line = click.localizer.say(
         "kept_taken_back", channel=f"<#{kept_channel(audience)}>"
     )
-    undo = Undo(what="forgetting", ids=(forgotten.id,))
-    return Done(line=line, undo=undo, beside=click.place.position is None)
+    done = receipt(click.localizer, line, forgotten)
+    return replace(done, beside=click.place.position is None)
 
 
 async def take_all_back(app: App, person: Person) -> None:
