@@ -135,10 +135,10 @@ async def remember_message(app: App, click: Click, channel: str, message: Json) 
     No memory is formed from a message that the person forgot or that was written while memory was
     off.
     """
-    ts = str(message.get("ts") or "")
+    ts = str(message["ts"])
     person = click.person
     is_own = await author_of(app, person, message) == person.user_id
-    if not is_own or message.get("bot_id") or not ts or not channel:
+    if not is_own or message.get("bot_id"):
         return click.say("remember_not_own")
     words = await words_typed(app, person.team_id, message)
     if not words:
@@ -293,7 +293,7 @@ class _Request:
         `EXPECTED`.
         """
         request = await self.begin()
-        messages = [self._message(line) for line in dict.fromkeys(self.lines)]
+        messages = [self._message(line) for line in self.lines]
         formed = await self._judge(messages, request)
         others = [message.text for message in messages]
         refused: dict[PersonMessage, Refusal] = {}

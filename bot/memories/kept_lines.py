@@ -96,14 +96,13 @@ def quoted_in(
     if not lines:
         return []
     brought = brought_words(question, answer)
-    shared: dict[str, int] = {}
-    found: list[KeptMemory] = []
+    shared: list[tuple[int, KeptMemory]] = []
     for line in lines:
         words = brought & distinctive_words(line.text)
         if words:
-            shared[line.memory.key] = len(words)
-            found.append(line)
-    return sorted(found, key=lambda line: -shared[line.memory.key])
+            shared.append((len(words), line))
+    shared.sort(key=lambda one: one[0], reverse=True)
+    return [line for _, line in shared]
 
 
 # --- the line in the thread --------------------------------------------------------------------

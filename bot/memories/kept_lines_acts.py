@@ -86,7 +86,7 @@ async def keep_message(
     app: App, click: Click, message: Json, *, decision: bool
 ) -> Done:
     """Keep the message that a shortcut was used on, or ask its author. Raises `NotKept`."""
-    ts = str(message.get("ts") or "")
+    ts = str(message["ts"])
     thread_ts = str(message.get("thread_ts") or ts)
     wanted = Keep(
         channel=click.place.channel, ts=ts, thread_ts=thread_ts, decision=decision
