@@ -203,19 +203,16 @@ async def check_may_store(
     app: App, click: Click, channel: str = "", ts: str = "", root: str = ""
 ) -> None:
     """Raise `NotKept` if nothing may be stored about the person, or from their message."""
-    person = click.person
-    localizer = click.localizer
-    if refusal := person_refusal(app.settings, person):
-        raise NotKept(localizer.say(refusal))
-    async with person_transaction(app.pool, person) as connection:
-        await check_state(app, connection, person, localizer, channel, ts, root)
+    if refusal := person_refusal(app.settings, click.person):
+        raise NotKept(click.localizer.say(refusal))
+    async with person_transaction(app.pool, click.person) as connection:
+        await check_state(app, connection, click, channel, ts, root)
 
 
 async def check_state(
     app: App,
     connection: Connection,
-    person: Person,
-    localizer: Localizer,
+    click: Click,
     channel: str,
     ts: str,
     root: str,
@@ -225,6 +222,8 @@ async def check_state(
     `root` is the ts of the first message of its thread. A message that the person forgot or wrote
     while memory was off, or that is older than memories are kept, forms nothing.
     """
+    person = click.person
+    localizer = click.localizer
     thread = thread_key(person.team_id, channel, root) if root else ""
     state = await read_memory_state(
         connection, person, channel, ts or "0", app.settings.consent, thread=thread
@@ -377,13 +376,7 @@ class _Request:
         """
         person = self.click.person
         await check_state(
-            self.app,
-            connection,
-            person,
-            self.click.localizer,
-            self.channel,
-            self.ts,
-            self.root,
+            self.app, connection, self.click, self.channel, self.ts, self.root
         )
         await mark_formed(connection, person, self.channel, self.ts)
         # This comes last: an edit locks the turn first, and then the requests about its message.

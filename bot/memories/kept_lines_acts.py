@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.access import Overtaken, admit, admit_question, begin_request, check_request
+from bot.access import admit, admit_question, begin_request, check_request
 from bot.app import App
 from bot.conversation.audiences import look_up_kind
 from bot.locale import Localizer
@@ -72,11 +72,15 @@ class _Said:
     `words` are the typed words; `quote` is the part of them that is meant, None: all of it.
     """
 
-    person: Person
-    localizer: Localizer
+    click: Click
     wanted: Keep
     words: str
     quote: str | None = None
+
+
+def _not_kept(click: Click, key: str) -> NotKept:
+    """Return a sentence of the catalogues as the reason why nothing is kept."""
+    return NotKept(click.localizer.say(key))
 
 
 # --- by a shortcut, and by the author's click --------------------------------------------------
@@ -103,13 +107,13 @@ async def keep_as_author(app: App, click: Click, wanted: Keep) -> Done:
     """Keep a message as its author, who was asked. Raises `NotKept` for anybody else's click."""
     found = await _find(app, click, wanted)
     if await author_of(app, click.person, found) != click.person.user_id:
-        raise NotKept(click.localizer.say("kept_not_yours"))
+        raise _not_kept(click, "kept_not_yours")
     return await _keep_found(app, click, wanted, found)
 
 
 async def _find(app: App, click: Click, wanted: Keep) -> Json:
     """Return the message as Slack has it now. Raises `NotKept`."""
-    await _check_place(app, click.person, click.localizer, wanted.channel)
+    await _check_place(app, click, wanted.channel)
     client = app.slack.client(click.person.team_id)
     try:
         found = await find_message(client, wanted.channel, wanted.thread_ts, wanted.ts)
@@ -117,30 +121,29 @@ async def _find(app: App, click: Click, wanted: Keep) -> Json:
         log.info("a message to keep could not be read: %s", error_code(error))
         found = None
     if found is None or found.get("bot_id") or found.get("subtype") == "tombstone":
-        raise NotKept(click.localizer.say("kept_unread"))
+        raise _not_kept(click, "kept_unread")
     return found
 
 
-async def _check_place(
-    app: App, person: Person, localizer: Localizer, channel: str
-) -> bool:
+async def _check_place(app: App, click: Click, channel: str) -> bool:
     """Return whether a conversation is a public channel. Raises `NotKept` if nothing can be kept.
 
     Nothing is kept in direct messages and in conversations that are shared with other workspaces,
     excluded by the operator or of uncertain kind; nor for guests and people who are not in the
     conversation.
     """
+    person = click.person
     try:
         kind = await look_up_kind(app, person.team_id, channel)
     except SLACK_FAULTS as error:
         log.info("the kind of a conversation is not known: %s", error_code(error))
-        raise NotKept(localizer.say("kept_place")) from error
+        raise _not_kept(click, "kept_place") from error
     if kind.shared or kind.audience not in (PUBLIC, channel):
-        raise NotKept(localizer.say("kept_place"))
+        raise _not_kept(click, "kept_place")
     if refused := refusal_in(app.settings, person, channel, kind.audience):
-        raise NotKept(localizer.say(refused))
+        raise _not_kept(click, refused)
     if channel not in await app.members.conversations(person):
-        raise NotKept(localizer.say("kept_members_only"))
+        raise _not_kept(click, "kept_members_only")
     return kind.audience == PUBLIC
 
 
@@ -150,8 +153,8 @@ async def _ask_author(
     """Ask the author of a message, privately, whether to keep it. Raises `NotKept`."""
     person = click.person
     if await kept_author(app.pool, person.team_id, wanted.channel, wanted.ts):
-        raise NotKept(click.localizer.say("kept_already"))
-    cannot = NotKept(click.localizer.say("kept_cannot_ask"))
+        raise _not_kept(click, "kept_already")
+    cannot = _not_kept(click, "kept_cannot_ask")
     words = await words_typed(app, person.team_id, message)
     settings = await app.people.settings(author, keep_new=False)
     is_off = settings.off(app.settings.consent) is not None
@@ -160,7 +163,7 @@ async def _ask_author(
     if not await app.members.is_member(author):
         raise cannot
     if not await admit_question(app.pool, person):
-        raise NotKept(click.localizer.say("kept_enough_asked"))
+        raise _not_kept(click, "kept_enough_asked")
     question = author_question(settings.localizer(), person, words, wanted)
     client = app.slack.client(person.team_id)
     try:
@@ -176,26 +179,21 @@ async def _keep_found(app: App, click: Click, wanted: Keep, message: Json) -> Do
     words = await words_typed(app, click.person.team_id, message)
     await check_may_store(app, click, wanted.channel, wanted.ts, wanted.thread_ts)
     await admit(app.pool, app.settings, click.person)
-    said = _Said(
-        person=click.person, localizer=click.localizer, wanted=wanted, words=words
-    )
-    return await _keep(app, said)
+    return await _keep(app, _Said(click=click, wanted=wanted, words=words))
 
 
 # --- in words to the app -----------------------------------------------------------------------
 
 
 async def keep_words(
-    app: App, person: Person, localizer: Localizer, wanted: Keep, words: str, quote: str
+    app: App, click: Click, wanted: Keep, words: str, quote: str
 ) -> Done:
     """Keep what a person asks for in a message to the app: the part that `quote` quotes.
 
     Raises `NotKept`.
     """
-    await _check_place(app, person, localizer, wanted.channel)
-    said = _Said(
-        person=person, localizer=localizer, wanted=wanted, words=words, quote=quote
-    )
+    await _check_place(app, click, wanted.channel)
+    said = _Said(click=click, wanted=wanted, words=words, quote=quote)
     return await _keep(app, said)
 
 
@@ -204,37 +202,38 @@ async def keep_words(
 
 async def _keep(app: App, said: _Said) -> Done:
     """Judge words, keep them, and offer older decisions that they may replace. Raises `NotKept`."""
+    click = said.click
+    wanted = said.wanted
     request = await begin_request(
-        app.pool, said.person, channel=said.wanted.channel, ts=said.wanted.ts
+        app.pool, click.person, channel=wanted.channel, ts=wanted.ts
     )
     words = await _judge(app, said)
     # Checked again, because the channel may have been shared or the person may have left since.
-    is_public = await _check_place(
-        app, said.person, said.localizer, said.wanted.channel
-    )
+    is_public = await _check_place(app, click, wanted.channel)
     kept = await _store(app, said, words, request, is_public=is_public)
     older: Sequence[KeptMemory] = ()
-    if said.wanted.decision:
+    if wanted.decision:
         older = await _older_decisions(app, said, kept.key, words.text)
-    return kept_done(said.localizer, said.wanted.channel, kept.key, older)
+    return kept_done(click.localizer, wanted.channel, kept.key, older)
 
 
 async def _judge(app: App, said: _Said) -> PersonMessage:
     """Return the words that may be kept. Raises `NotKept`."""
+    click = said.click
     message = PersonMessage(
         text=said.words,
         channel=said.wanted.channel,
         ts=said.wanted.ts,
         actor="command",
-        zone=said.localizer.zone,
+        zone=click.localizer.zone,
     )
     judged = await app.former.judge_kept(
-        said.person, message, said.quote, decision=said.wanted.decision
+        click.person, message, said.quote, decision=said.wanted.decision
     )
     if isinstance(judged, Refusal):
-        raise NotKept(_refusal(said.localizer, judged))
+        raise NotKept(_refusal(click.localizer, judged))
     if len(judged.text) > _LONGEST:
-        raise NotKept(said.localizer.say("kept_long"))
+        raise _not_kept(click, "kept_long")
     return judged.words
 
 
@@ -249,16 +248,14 @@ async def _store(
     app: App, said: _Said, words: PersonMessage, request: str, *, is_public: bool
 ) -> Change:
     """Keep words, with the line in their thread. Raises `NotKept`."""
-    person = said.person
+    person = said.click.person
     wanted = said.wanted
-    localizer = said.localizer
 
     async def in_commit(connection: Connection, changes: Sequence[Change]) -> None:
         await check_state(
             app,
             connection,
-            person,
-            localizer,
+            said.click,
             wanted.channel,
             wanted.ts,
             wanted.thread_ts,
@@ -284,9 +281,7 @@ async def _store(
             in_commit=in_commit,
         )
     except ChangedSince as known:
-        raise NotKept(localizer.say("kept_already")) from known
-    except Overtaken as changed:
-        raise NotKept(localizer.say("changed_meanwhile")) from changed
+        raise _not_kept(said.click, "kept_already") from known
 
 
 async def _older_decisions(
@@ -299,7 +294,7 @@ async def _older_decisions(
     found = await nearest_kept(
         app.pool,
         app.embedder,
-        said.person,
+        said.click.person,
         [said.wanted.channel],
         words,
         most=_MOST_REPLACED + 1,

@@ -35,9 +35,9 @@ from bot.notices import add_notice
 from bot.people import read_memory_state
 from bot.slack.messages import mentions
 from bot.slack.names import MessageNames
-from bot.ui.acts import Keep, Open, Position
+from bot.ui.acts import Keep, Open, Place, Position
 from bot.ui.lines import notable_changes
-from bot.ui.panel import Done
+from bot.ui.panel import Click, Done
 from bot.ui.payloads import (
     consent_question,
     off_done,
@@ -354,14 +354,14 @@ class Toolbox:
             thread_ts=message.thread_ts,
             decision=given.get("is_decision") is True,
         )
+        click = Click(person=message.person, localizer=self._localizer, place=Place())
         if self._turn.removed:
             # The words that are stored have a gap where the credential was.
             return self._not_kept(Done(line=self._localizer.say("refused_secret")))
         try:
             done = await keep_words(
                 self._app,
-                message.person,
-                self._localizer,
+                click,
                 wanted,
                 self._turn.words,
                 str(given.get("quote") or ""),
