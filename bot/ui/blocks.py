@@ -158,17 +158,12 @@ def button(
 
 
 def explained_button(
-    localizer: Localizer,
-    key: str,
-    act: ButtonAct,
-    what: str,
-    *,
-    style: Literal["", "primary", "danger"] = "",
+    localizer: Localizer, key: str, act: ButtonAct, what: str
 ) -> Block:
     """Return a button with the text `key`; for screen readers it also says what it is about."""
     text = localizer.say(key)
     label = localizer.say("explained", what=text, more=what)
-    return button(text, act, label=label, style=style)
+    return button(text, act, label=label)
 
 
 def option(text: str, value: str) -> Block:

@@ -91,12 +91,12 @@ def describe(localizer: Localizer, kind: str, content: Content) -> str:
 def _described(localizer: Localizer, kind: str, what: str, content: Content) -> str:
     """Return a memory with the fields beside its subject, and its description if that says more."""
     line = _sentence(localizer, kind, what, content)
+    details = _details(localizer, kind, what, content)
+    line = _with_details(localizer, line, details)
     description = str(content.get("description") or "")
-    says_more = bool(description) and not _only_names(what, description)
-    line = _with_details(localizer, line, _details(localizer, kind, what, content))
-    if says_more and description not in line:
-        line = localizer.say("explained", what=line, more=description)
-    return line
+    if description in line or _only_names(what, description):
+        return line
+    return localizer.say("explained", what=line, more=description)
 
 
 def _details(localizer: Localizer, kind: str, what: str, content: Content) -> list[str]:

@@ -206,7 +206,7 @@ def _forget_rows(localizer: Localizer, memories: Sequence[Memory]) -> list[Block
         line = memory_line(localizer, memory)
         text = with_sentence(localizer, memory, line, line)
         act = Forget(keys=(memory.key,), among=among)
-        forget = explained_button(localizer, "menu_forget", act, line, style="danger")
+        forget = explained_button(localizer, "menu_forget", act, line)
         rows.append(section(text, forget))
     return rows
 
