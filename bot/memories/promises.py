@@ -18,13 +18,11 @@ from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
-from slack_sdk.errors import SlackApiError
-
 from bot.app import App
 from bot.logs import fault
 from bot.people import person_refusal, read_settings
 from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.client import PATIENCE_SECONDS, error_code, is_passing, notice_metadata
+from bot.slack.client import PATIENCE_SECONDS, notice_metadata, unless_refused
 from bot.slack.messages import API_TEAM
 from bot.slack.posting import find_posted, post_once
 from bot.ui.blocks import Payload
@@ -153,7 +151,7 @@ async def _post(
 
     Raises `_TakenOver`, and Slack's error if it may be temporary.
     """
-    try:
+    with unless_refused("post a reminder"):
         return await post_once(
             app.slack.client(person.team_id, patience=PATIENCE_SECONDS),
             channel,
@@ -161,11 +159,7 @@ async def _post(
             _metadata(message),
             confirm=partial(_confirm, app, person, message),
         )
-    except SlackApiError as error:
-        if is_passing(error):
-            raise
-        log.warning("a reminder was refused: %s", error_code(error))
-        return _REFUSED
+    return _REFUSED
 
 
 async def _confirm(app: App, person: Person, message: UUID) -> None:
