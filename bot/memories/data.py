@@ -223,17 +223,13 @@ async def _export(app: App, click: Click) -> Done:
     request = await begin_request(app.pool, person)
     with transaction_timeout(_DATABASE_SECONDS):
         document = await export_person(app.pool, person, app.settings)
-    text = localizer.say(
-        "export_message",
-        memories=localizer.say("counted_memories", count=len(document["memories"])),
-        messages=localizer.say("counted_messages", count=len(document["messages"])),
-    )
     name = f"kioku-{datetime.now(UTC).date().isoformat()}"
     files = {
         f"{name}.html": await _page_of(app, person, localizer, document),
         f"{name}.json": await asyncio.to_thread(_file_of, document),
     }
     try:
+        text = localizer.say("export_message")
         key = await _send_files(app, person, request, files, text)
     except Overtaken:
         key = "changed_meanwhile"
