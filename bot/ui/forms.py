@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from bot.locale import LANGUAGE_NAMES, LANGUAGES, Localizer, known_language, say
+from bot.locale import LANGUAGE_NAMES, LANGUAGES, Localizer, known_language
 from bot.people import Choices, Eagerness, PersonSettings
 from bot.types import PersonErased
 from bot.ui.acts import (
@@ -517,9 +517,8 @@ def delete_form(localizer: Localizer, place: Place) -> SlackView:
 
 
 def delete_errors(localizer: Localizer, view: Json) -> dict[str, str]:
-    """Return the error if the wrong word was typed, by block; the word of any language counts."""
-    words = [say(language, "delete_word") for language in LANGUAGES]
-    if _entered(view, _WORD) in words:
+    """Return the error if the wrong word was typed, by block."""
+    if _entered(view, _WORD) == localizer.say("delete_word"):
         return {}
     return {_WORD: _delete_label(localizer)}
 
