@@ -222,17 +222,14 @@ async def _switch(app: App, click: Click, act: Switch) -> Result:
 
 async def _answer(app: App, click: Click, act: Answer) -> Done:
     """Answer a question; in a message, which may also say what was remembered, say that again."""
-    gone = click.say("ask_gone", beside=True)
     asked = await open_questions(app.pool, click.person)
     batches = {one.id: one.said.batch for one in asked}
-    if act.question not in batches:
-        return gone
     try:
         made = await answer_question(
             app.pool, app.embedder, click.person, act.question, act.answer
         )
     except ChangeGone:
-        return gone
+        return click.say("ask_gone", beside=True)
     if click.place.position is None:
         batch = batches[act.question]
         made = await list_changes(app.pool, click.person, batch=batch)
