@@ -25,7 +25,6 @@ from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import PATIENCE_SECONDS, notice_metadata, unless_refused
 from bot.slack.messages import API_TEAM
 from bot.slack.posting import find_posted, post_once
-from bot.ui.blocks import Payload
 from bot.ui.promise_payloads import reminder_payload
 from memory import DM, Memory, Person, Pool
 from memory.postgres import (
@@ -96,8 +95,16 @@ async def remind(app: App, team: str, user: str) -> None:
     [begun] = await person_statement(app.pool, person, _SQL["begin_post"], values)
     if not begun["reminders"]:
         return
+    ts = _REFUSED
     try:
-        ts = await _post(app, person, message, begun["channel"], payload)
+        with unless_refused("post a reminder"):
+            ts = await post_once(
+                app.slack.client(person.team_id, patience=PATIENCE_SECONDS),
+                begun["channel"],
+                payload,
+                _metadata(message),
+                confirm=partial(_confirm, app, person, message),
+            )
     except _TakenOver:
         log.info("another process has posted a reminder")
         return
@@ -142,24 +149,6 @@ async def _settle_interrupted(app: App, person: Person) -> None:
 
 def _metadata(message: UUID) -> dict[str, Any]:
     return notice_metadata(reminder=str(message))
-
-
-async def _post(
-    app: App, person: Person, message: UUID, channel: str, payload: Payload
-) -> str:
-    """Post a reminder and return its ts, or ``-`` if Slack refuses it.
-
-    Raises `_TakenOver`, and Slack's error if it may be temporary.
-    """
-    with unless_refused("post a reminder"):
-        return await post_once(
-            app.slack.client(person.team_id, patience=PATIENCE_SECONDS),
-            channel,
-            payload,
-            _metadata(message),
-            confirm=partial(_confirm, app, person, message),
-        )
-    return _REFUSED
 
 
 async def _confirm(app: App, person: Person, message: UUID) -> None:
