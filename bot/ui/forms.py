@@ -214,7 +214,7 @@ def _element(rules: FieldRules, value: str) -> Block:
         return select(options, value)
     if rules.get("format") in ("date", "time"):
         return _picker(rules["format"], value)
-    return text_input(_length(rules), value)
+    return text_input(_length(rules), value, multiline=_is_text(rules))
 
 
 def _picker(kind: str, value: str) -> Block:
