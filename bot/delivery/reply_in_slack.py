@@ -457,7 +457,6 @@ class ReplyInSlack:
         self, client: TeamClient, piece: str, below: list[Block], session: str
     ) -> bool:
         """End the stream with its last text; if that fails, call `_break` and return False."""
-        self._end_open_tasks()
         chunks = _chunks(piece, self._tasks.values())
         try:
             await self._ask_for_end(client, chunks, below, session)
@@ -504,13 +503,6 @@ class ReplyInSlack:
     def _note_sent(self, piece: str, tasks: Mapping[str, Chunk]) -> None:
         self._page.sent += len(piece)
         self._page.tasks |= tasks
-
-    def _end_open_tasks(self) -> None:
-        """Complete the tasks of the page: Slack shows one left open at the end as an error."""
-        for identity, chunk in (self._page.tasks | self._tasks).items():
-            latest = self._tasks.get(identity, chunk)
-            if latest["status"] == "in_progress":
-                self.add_task({**latest, "status": "complete"})
 
     # --- the transitions of posts --------------------------------------------------------------
 
