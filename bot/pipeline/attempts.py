@@ -164,7 +164,7 @@ async def _handle(app: App, claimed: ClaimedMessage) -> bool:
 
 
 async def _handle_error(app: App, claimed: ClaimedMessage, error: Exception) -> None:
-    """Schedule another attempt after a failure, or give the message up."""
+    """Schedule another attempt after a failure."""
     if is_unavailable(error):
         count("errors", kind="database_away")
         log.warning("a turn waits for PostgreSQL and is begun again: %s", fault(error))
@@ -180,10 +180,6 @@ async def _handle_error(app: App, claimed: ClaimedMessage, error: Exception) -> 
         )
         return
     count("errors", kind="turn")
-    if claimed.failures >= MAX_FAILURES_WITH_APOLOGY:
-        log.exception("a message was given up after %d failures", claimed.failures)
-        await end_unanswered(app, claimed, "failed")
-        return
     log.warning("a turn failed and is begun again: %s", fault(error))
     pause = _FIRST_PAUSE_SECONDS * 2**claimed.failures
     await _begin_again(app, claimed, min(pause, _LONGEST_PAUSE_SECONDS), failed=True)
