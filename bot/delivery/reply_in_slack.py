@@ -230,7 +230,8 @@ class ReplyInSlack:
         if self._is_nearly_full():
             return True
         text = self._page.text(self.text)
-        piece = text[self._page.sent : shown_end(text)]
+        # White space waits for what follows it: the whole text has none at its end.
+        piece = text[self._page.sent : shown_end(text)].rstrip()
         if not (piece or self._tasks):
             return self.state is State.STREAMING
         if self.state is State.EMPTY:
@@ -331,17 +332,10 @@ class ReplyInSlack:
         self.state = State.EMPTY
 
     def _take_whole_text(self, text: str) -> None:
-        """Take the reply's whole text; start over if it does not begin with what is shown.
-
-        White space at the end of what is shown is ignored, because the whole text has none.
-        """
+        """Take the reply's whole text; start over if it does not begin with what is shown."""
         shown = self.text[: self._page.position(self._page.sent)]
-        bare = shown.rstrip()
-        if not text.startswith(bare):
+        if not text.startswith(shown):
             self.start_over()
-        elif not text.startswith(shown):
-            white_space = len(shown) - len(bare)
-            self._page.sent = max(self._page.sent - white_space, 0)
         self.text = text
 
     # --- the transitions of a stream -----------------------------------------------------------

@@ -331,7 +331,7 @@ async def test_after_stop_the_streamed_message_stays(thread: Thread, how: str) -
             await thread.write_until(answer, "chat.appendStream")
         text = await answer.stream.stop()
     first, *others = thread.messages()
-    assert (first["ts"], markdown(first)) == (before["ts"], "Half of ")
+    assert (first["ts"], markdown(first)) == (before["ts"], "Half of")
     if how == "expired":
         [line] = others
         assert (markdown(line), below(line)) == (LINE, [FOOTER])
