@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from contextlib import suppress
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from procrastinate import JobContext
 from procrastinate.job_context import AbortReason
@@ -61,26 +61,16 @@ async def answer_thread(app: App, context: JobContext, thread: str) -> None:
     It goes on until no message of the thread waits. The thread's next job can only begin after this
     one has ended, without a notification; it then finds nothing to do. A job that ran before
     answers one message, because its number of runs counts for that one. Raises `RunLater` to be run
-    again, and `asyncio.CancelledError` if the process ends.
+    again, `asyncio.CancelledError` if the process ends, and `psycopg.OperationalError`.
     """
     token = uuid4()
     attempts = context.job.attempts
-    while claimed := await _take(app, thread, token, attempts):
+    while claimed := await take_message(app, thread, token, attempts=attempts):
         await _spread_after_crashes(app, claimed)
         with log_fields(team=claimed.message.team_id, turn=str(claimed.id)):
             goes_on = await _attempt_until_interrupted(app, claimed, context)
         if attempts or not goes_on:
             return
-
-
-async def _take(
-    app: App, thread: str, token: UUID, attempts: int
-) -> ClaimedMessage | None:
-    try:
-        return await take_message(app, thread, token, attempts=attempts)
-    except OperationalError as error:
-        log.warning("a thread waits for PostgreSQL: %s", fault(error))
-        raise RunLater(_FIRST_PAUSE_SECONDS) from error
 
 
 async def _spread_after_crashes(app: App, claimed: ClaimedMessage) -> None:
