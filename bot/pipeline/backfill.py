@@ -179,11 +179,8 @@ async def _later(
     jobs: Sequence[Mapping[str, str]],
     spacing: float = 0.0,
 ) -> None:
-    """Schedule jobs `spacing` seconds apart; those for the same place run one at a time."""
-    by_lock: dict[str, Mapping[str, str]] = {}
-    for job in jobs:
-        place = [value for key, value in job.items() if key != "cursor"]
-        by_lock[".".join([name, *place])] = job
+    """Schedule jobs `spacing` seconds apart; a job that is scheduled twice runs twice in order."""
+    by_lock = {".".join([name, *job.values()]): job for job in jobs}
     await app.queue.defer(where, name, by_lock, queue=BACKGROUND, delay=spacing)
 
 
