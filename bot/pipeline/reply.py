@@ -445,13 +445,16 @@ class StreamedAnswer:
     async def _read_response(self, event: Event) -> None:
         """Read the whole response in a last event, and whether it was cut off.
 
-        Some servers write so into the response alone, and call the event ``response.completed``.
+        Its items are read if no event has brought any. Some servers write so into the response
+        alone, and call the event ``response.completed``.
         """
         response = event.get("response")
         if not isinstance(response, dict):
             response = {}
         self.response = response
-        await self._read_items(response)
+        if not self.output:
+            for item in objects(response.get("output")):
+                await self._read_item(item)
         await self.flush()
         is_cut = event["type"] == "response.incomplete"
         if is_cut or response.get("status") == "incomplete":
@@ -459,16 +462,12 @@ class StreamedAnswer:
             is_filtered = "content_filter" in reason
             self.cut = "cut_filtered" if is_filtered else "cut_short"
 
-    async def _read_items(self, response: Item) -> None:
-        """Read the items of a whole response, if no event has brought any."""
-        if self.output:
-            return
-        for item in objects(response.get("output")):
-            await self._read_item(item)
-
     async def _read_item(self, item: object) -> None:
         """Read a whole item; its text, if the response does not come in pieces."""
-        done = self._add(item)
+        if len(self.output) == MAX_ITEMS:
+            raise ReplyFailed("model_malformed")
+        done = checked_item(item)
+        self.output.append(done)
         if done["type"] != "message":
             return
         is_whole = not self._has_pieces
@@ -478,13 +477,6 @@ class StreamedAnswer:
             await self._new_paragraph()
             await self._write(raw_text_of(done))
         self._is_comment = False
-
-    def _add(self, item: object) -> Item:
-        if len(self.output) == MAX_ITEMS:
-            raise ReplyFailed("model_malformed")
-        checked_one = checked_item(item)
-        self.output.append(checked_one)
-        return checked_one
 
     async def _comment(self, text: str) -> None:
         """Show a whole message of commentary as a task."""
