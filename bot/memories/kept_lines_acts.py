@@ -120,7 +120,7 @@ async def _find(app: App, click: Click, wanted: Keep) -> Json:
     except SLACK_FAULTS as error:
         log.info("a message to keep could not be read: %s", error_code(error))
         found = None
-    if found is None or found.get("bot_id") or found.get("subtype") == "tombstone":
+    if found is None or found.get("bot_id"):
         raise _not_kept(click, "kept_unread")
     return found
 

@@ -182,7 +182,7 @@ async def _words_now(app: App, team: str, channel: str, ts: str, root: str) -> s
         if error_code(error) not in ("thread_not_found", "message_not_found"):
             raise
         return ""
-    if found is None or found.get("subtype") == "tombstone":
+    if found is None:
         return ""
     return await words_typed(app, team, found)
 

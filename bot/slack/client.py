@@ -492,13 +492,14 @@ async def find_message(
 ) -> dict[str, Any] | None:
     """Return one message of a thread, or its first; None if it is gone.
 
-    Raises what the Slack client raises.
+    Slack leaves a tombstone in the place of a deleted message that has replies. Raises what the
+    Slack client raises.
     """
     answer = await client.conversations_replies(
         channel=channel, ts=thread_ts, oldest=ts, latest=ts, inclusive=True, limit=10
     )
     for message in answer.get("messages") or []:
-        if message.get("ts") == ts:
+        if message.get("ts") == ts and message.get("subtype") != "tombstone":
             return dict(sanitize_payload(message))
     return None
 
