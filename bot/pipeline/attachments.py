@@ -201,12 +201,11 @@ def _check_access(file: Json) -> None:
     """Raise `FileUnreadable` if Slack does not give the file to the app."""
     mode = file.get("mode")
     access = file.get("file_access")
-    # Slack sends only the id of a file from another organization.
-    if access in ("access_denied", "check_file_info"):
-        raise FileUnreadable("files_elsewhere")
     if access == "file_not_found" or mode in ("tombstone", "hidden_by_limit"):
         raise FileUnreadable("files_gone")
-    if file.get("is_external") or mode == "external":
+    # Slack sends only the id of a file from another organization.
+    is_hidden = access in ("access_denied", "check_file_info")
+    if is_hidden or file.get("is_external") or mode == "external":
         raise FileUnreadable("files_elsewhere")
 
 
