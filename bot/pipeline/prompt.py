@@ -181,7 +181,7 @@ class Prompt:
 
     @cached_property
     def _shown_exchanges(self) -> list[Exchange]:
-        return _newest_exchanges(self.exchanges, self.user_id, self.references)
+        return _newest_exchanges(self.exchanges, self.references)
 
     def _instructions(self) -> list[str]:
         """Return what stays the same in a conversation as long as nothing new is remembered."""
@@ -450,18 +450,15 @@ def _first_and_newest(lines: Sequence[str], budget: int) -> list[str]:
 
 
 def _newest_exchanges(
-    exchanges: Sequence[Exchange], user_id: str, references: References
+    exchanges: Sequence[Exchange], references: References
 ) -> list[Exchange]:
     """Return the newest exchanges that fit, in order, with names in their texts."""
     kept: list[Exchange] = []
     budget = HISTORY_TOKENS
     for stored in reversed(exchanges):
         exchange = _as_shown(stored, references)
-        if exchange.user_id != user_id:
-            texts = _quoted(exchange, references)
-        else:
-            texts = [exchange.question, exchange.reply or ""]
-        budget -= sum(map(estimated_tokens, texts))
+        budget -= estimated_tokens(exchange.question)
+        budget -= estimated_tokens(exchange.reply or "")
         if budget < 0:
             break
         kept.append(exchange)
