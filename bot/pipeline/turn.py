@@ -33,7 +33,7 @@ from bot.pipeline.reply import ask_models
 from bot.pipeline.sink import ReplySink, open_sink
 from bot.pipeline.tools import Toolbox
 from bot.reply_models.failures import ReplyFailed
-from bot.slack.messages import API_TEAM, Message, mentions, plain, typed
+from bot.slack.messages import Message, mentions, plain, typed
 from bot.slack.names import MessageNames
 from bot.types import KEPT_ANSWER, Reply
 from bot.ui.blocks import one_line, reply_text, with_notes
@@ -385,7 +385,9 @@ async def _prompt(
         _kept(app, turn, question),
         names.find(_texts_known(turn, question, brought)),
     )
-    read = texts([*thread.lines, *map(_named_in, kept)])
+    read = texts([*thread.lines])
+    for line in kept:
+        read += [line.text, _author(line), f"<#{line.channel}>"]
     read += [memory.text for memory in recalled.memories]
     references = await names.find(read)
     # The event of a deactivation may have been missed, but Slack has just been asked for names.
@@ -426,9 +428,7 @@ def _texts_known(turn: Turn, question: str, brought: Brought) -> list[str]:
             exchange.question,
             exchange.reply or "",
         ]
-    found += turn.recent_words
-    # A caller of POST /ask is no Slack user.
-    return found[1:] if message.team_id == API_TEAM else found
+    return [*found, *turn.recent_words]
 
 
 async def _thread(app: App, turn: Turn) -> Thread:
@@ -458,11 +458,6 @@ async def _kept(app: App, turn: Turn, question: str) -> list[KeptMemory]:
         question,
         turn.channels_with_kept,
     )
-
-
-def _named_in(line: KeptMemory) -> dict[str, str]:
-    """Return a kept line with the references whose names are shown beside it."""
-    return {"text": line.text, "from": _author(line), "in": f"<#{line.channel}>"}
 
 
 def _said_elsewhere(memories: Sequence[Memory], message: Message) -> tuple[Memory, ...]:
