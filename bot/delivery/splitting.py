@@ -127,19 +127,15 @@ def shown_end(text: str) -> int:
     A heading is held back until text follows it, and a row of a table until it has ended, because
     a message must not end after them.
     """
-    lines = list(_lines(text))
     end = len(text)
-    while lines:
-        line = lines.pop()
-        has_ended = text[line.end - 1] == "\n"
-        is_open_row = line.kind == "table" and not (line.head and has_ended)
-        is_last_text = line.end == end and line.kind == "text"
-        may_be_head = is_last_text and "|" in text[line.start : line.end]
-        if line.kind == "heading" or is_open_row or may_be_head:
+    # The line end makes a row that has not ended longer than what may be shown.
+    lines = list(_lines(f"{text}\n"))
+    for line in lines:
+        # The next line shows whether this one is the head of a table.
+        is_last = line.start < end <= line.end
+        if is_last and line.kind == "text" and "|" in text[line.start :]:
             end = line.start
-        elif line.kind != "blank":
-            break
-    return end
+    return _moved_back(lines, end)
 
 
 def open_fence(text: str) -> str | None:
