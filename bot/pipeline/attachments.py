@@ -107,11 +107,9 @@ class Brought:
     forwarded: Sequence[Mapping[str, str]] = ()
 
     @property
-    def asks(self) -> bool:
-        """Whether it can be a question by itself, without words of the person."""
-        forwarded_now = any("sent" not in part for part in self.forwarded)
-        shows_file = any(file.shown and not file.earlier for file in self.files)
-        return forwarded_now or shows_file
+    def is_shown(self) -> bool:
+        """Whether the model is shown any of it."""
+        return bool(self.forwarded) or any(file.shown for file in self.files)
 
 
 @asynccontextmanager

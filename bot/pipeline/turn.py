@@ -280,7 +280,8 @@ async def _ask_model(
     )
     localizer = await _localizer(turn, sink)
     tools = Toolbox(app, turn, names, localizer)
-    if not (question or brought.asks):
+    # What was brought can be a question by itself, but not what an earlier message brought.
+    if not (question or (message.brings and brought.is_shown)):
         nothing = Prompt(
             question="",
             user_id=message.user_id,
