@@ -160,7 +160,8 @@ async def _handle_error(app: App, claimed: ClaimedMessage, error: Exception) -> 
         log.warning("a turn waits for PostgreSQL and is begun again: %s", fault(error))
         await _release_when_back(app, claimed)
         raise RunLater(0.0) from error
-    if _is_slack_away(error) and claimed.attempts < _MAX_RUNS_WITHOUT_SLACK:
+    is_slack_away = isinstance(error, SLACK_FAULTS) and is_passing(error)
+    if is_slack_away and claimed.attempts < _MAX_RUNS_WITHOUT_SLACK:
         count("errors", kind="slack_away")
         log.warning("a turn waits for Slack and is begun again: %s", slack_fault(error))
         # An outage of Slack is no failure of the message.
@@ -173,10 +174,6 @@ async def _handle_error(app: App, claimed: ClaimedMessage, error: Exception) -> 
     log.warning("a turn failed and is begun again: %s", fault(error))
     pause = _FIRST_PAUSE_SECONDS * 2**claimed.failures
     await _begin_again(app, claimed, min(pause, _LONGEST_PAUSE_SECONDS), failed=True)
-
-
-def _is_slack_away(error: Exception) -> bool:
-    return isinstance(error, SLACK_FAULTS) and is_passing(error)
 
 
 async def _begin_again(

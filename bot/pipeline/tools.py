@@ -200,11 +200,6 @@ class Toolbox:
         return bool(self._memory.to_forget) or "forget" in self._shown
 
     @property
-    def shows_card(self) -> bool:
-        """Whether a colleague's card is shown, which is no answer: no answer with it is stored."""
-        return any(one.startswith("card ") for one in self._shown)
-
-    @property
     def shows_something(self) -> bool:
         """Whether a call shows the person a message, so that an answer may be empty."""
         return bool(self._shown)
@@ -230,7 +225,9 @@ class Toolbox:
         It is the whole answer if the model adds nothing to it. None if there is no such message, or
         several.
         """
-        if self._message.audience != DM or self.shows_card:
+        # A colleague's card is no answer: no answer with it is stored.
+        shows_card = any(one.startswith("card ") for one in self._shown)
+        if self._message.audience != DM or shows_card:
             return None
         messages = self.messages
         return messages[0] if len(messages) == 1 else None
