@@ -519,9 +519,7 @@ class StreamedAnswer:
         self._begins_paragraph = not text
         if not (text and self._text):
             return text
-        end = self._text[-2:]
-        line_ends = len(end) - len(end.rstrip("\n"))
-        return "\n" * (2 - line_ends) + text
+        return f"\n\n{text}"
 
     async def _restart(self) -> None:
         """Take back what was shown of the newest message: it was a thought."""
