@@ -276,11 +276,10 @@ class Prompt:
             found |= dict.fromkeys(read.removed)
         return tuple(found)
 
-    def without_files(self, *, too_long: bool = False) -> Prompt | None:
+    def without_files(self, *, too_long: bool = False) -> Prompt:
         """Return the same prompt without files that the model does not read, which it names so.
 
         They are those other than text or, in a prompt that is `too_long`, all that are shown.
-        Returns None if there are none.
         """
         trouble: FileTrouble = "files_long" if too_long else "files_model"
         files: list[AttachedFile] = []
@@ -288,27 +287,18 @@ class Prompt:
             if file.content or (too_long and file.text):
                 file = replace(file, content=None, text="", trouble=trouble)
             files.append(file)
-        if files == list(self.files):
-            return None
         return replace(self, files=files)
 
-    def without_earlier(self) -> Prompt | None:
-        """Return the same prompt without earlier messages, or None if it has none."""
-        if not (self.thread or self.exchanges or self.recent_words):
-            return None
+    def without_earlier(self) -> Prompt:
+        """Return the same prompt without earlier messages."""
         return replace(self, thread=(), exchanges=(), recent_words=())
 
-    def with_fewer_memories(self) -> Prompt | None:
-        """Return the same prompt with only the newest memories and those that are always shown.
-
-        Returns None if it has no others.
-        """
+    def with_fewer_memories(self) -> Prompt:
+        """Return the same prompt with only the newest memories and those that are always shown."""
         memories = self.recalled.always
         newest = memories_within(reversed(memories), _FEW_MEMORIES_TOKENS)
         shown = {one.key for one in newest}
         kept = [one for one in memories if one.is_always_shown or one.key in shown]
-        if len(kept) == len(memories) and not self.recalled.nearest:
-            return None
         fewer = replace(self.recalled, always=tuple(kept), nearest=())
         return replace(self, recalled=fewer)
 

@@ -74,5 +74,6 @@ class Reduction:
             reduced = self.prompt.without_earlier()
         else:
             reduced = self.prompt.with_fewer_memories()
-        self.prompt = reduced or self.prompt
-        return reduced is not None
+        took_something = reduced.input != self.prompt.input
+        self.prompt = reduced
+        return took_something

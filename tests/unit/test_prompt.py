@@ -397,11 +397,10 @@ def test_few_memories_are_the_newest_and_what_is_always_shown() -> None:
         recalled=Recalled(always=(wish, allergy, *many), nearest=(memory("n", "n"),))
     )
     fewer = made.with_fewer_memories()
-    assert fewer is not None
     kept_keys = [one.key for one in fewer.recalled.memories]
     assert kept_keys[:2] == ["w", "a"]
     assert kept_keys[2:] == [str(i) for i in range(102 - len(kept_keys), 100)]
-    assert fewer.with_fewer_memories() is None
+    assert fewer.with_fewer_memories().input == fewer.input
 
 
 IMAGE = {
@@ -425,7 +424,6 @@ def test_files_are_sent_beside_the_words() -> None:
         {"name": "notes.txt", "not_shown": "kind"},
     ]
     without = made.without_files()
-    assert without is not None
     assert (without.input[-1]["content"], without.shows_files) == ("q", False)
     assert [
         json.loads(line)["not_shown"] for line in section(others(without), "files")
