@@ -62,6 +62,8 @@ _DOCUMENTS: Mapping[str, str] = {
     "html": "text/html",
 }
 _ENDINGS = {kind: ending for ending, kind in _DOCUMENTS.items()}
+_NO_ACCESS = ("access_denied", "check_file_info", "file_not_found")
+_NOT_HERE = ("external", "hidden_by_limit", "tombstone")
 _TEXT = "text/plain"
 _CAPTIONS = "text/vtt"
 _CODE = re.compile(
@@ -197,14 +199,11 @@ def excerpts(
 
 def _check_access(file: Json) -> None:
     """Raise `FileUnreadable` if Slack does not give the file to the app."""
-    mode = file.get("mode")
-    access = file.get("file_access")
-    if access == "file_not_found" or mode in ("tombstone", "hidden_by_limit"):
-        raise FileUnreadable("files_gone")
     # Slack sends only the id of a file from another organization.
-    is_hidden = access in ("access_denied", "check_file_info")
-    if is_hidden or file.get("is_external") or mode == "external":
-        raise FileUnreadable("files_elsewhere")
+    is_refused = file.get("file_access") in _NO_ACCESS
+    is_elsewhere = file.get("mode") in _NOT_HERE or file.get("is_external")
+    if is_refused or is_elsewhere:
+        raise FileUnreadable("files_gone")
 
 
 def _whole_transcript(file: Json) -> str:

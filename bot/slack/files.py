@@ -37,7 +37,6 @@ FileTrouble: TypeAlias = Literal[
     "files_many",
     "files_gone",
     "files_not_now",
-    "files_elsewhere",
     "files_model",
     "files_long",
 ]

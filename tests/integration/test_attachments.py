@@ -241,7 +241,7 @@ async def test_a_follow_up_is_about_the_same_files(app: App) -> None:
         ({"name": "IMG_1.jpg"}, "files_not_now"),
         ({"mimetype": "image/jpeg", "name": "IMG_1.jpg"}, "files_not_now"),
         ({"mimetype": "image/png", "size": FILE_BYTES + 1}, "files_large"),
-        ({"mimetype": "image/png", "is_external": True}, "files_elsewhere"),
+        ({"mimetype": "image/png", "is_external": True}, "files_gone"),
         ({"mode": "tombstone"}, "files_gone"),
         ({"mode": "hidden_by_limit", "mimetype": "image/png"}, "files_gone"),
         (
@@ -252,8 +252,8 @@ async def test_a_follow_up_is_about_the_same_files(app: App) -> None:
             {"mimetype": "image/png", "url_private": "{slack}/files-pri/TX-F1/x"},
             "files_scope",
         ),
-        ({"file_access": "check_file_info"}, "files_elsewhere"),
-        ({"file_access": "access_denied"}, "files_elsewhere"),
+        ({"file_access": "check_file_info"}, "files_gone"),
+        ({"file_access": "access_denied"}, "files_gone"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
