@@ -50,12 +50,7 @@ from bot.slack.client import (
     unless_refused,
 )
 from bot.slack.messages import split_thread_key
-from bot.slack.posting import (
-    CLOCKS_DIFFER_SECONDS,
-    messages_since,
-    post_once,
-    with_metadata,
-)
+from bot.slack.posting import messages_since, post_once, with_metadata
 from bot.slack.retries import RATE_LIMITED
 from bot.ui.blocks import (
     FALLBACK_LIMIT,
@@ -671,12 +666,8 @@ def messages_of_turn(
     marked = with_metadata(unrecorded, turn_metadata(turn_id), author=bot_user_id)
     if marked:
         return marked
-    earliest = since - CLOCKS_DIFFER_SECONDS
-    bare: list[Json] = []
-    for one in unrecorded:
-        is_own = one.get("user") == bot_user_id and not one.get("metadata")
-        if is_own and _time(one) > earliest:
-            bare.append(one)
+    own = [one for one in unrecorded if one.get("user") == bot_user_id]
+    bare = [one for one in own if not one.get("metadata")]
     if not bare:
         return []
     nearest = min(bare, key=lambda one: abs(_time(one) - since))

@@ -51,12 +51,6 @@ def test_a_stream_without_metadata_is_the_one_begun_when_it_was_intended() -> No
     assert own(found("999.9")) == ["999.9"]
 
 
-def test_what_is_older_than_the_intention_is_not_taken() -> None:
-    """Clocks may differ by minutes, not by more."""
-    assert own(found("699.9")) == []
-    assert own(found("700.1")) == ["700.1"]
-
-
 def test_people_and_other_turns_keep_theirs() -> None:
     """Nobody else's message is taken, nor one that another turn has recorded."""
     assert own(found("1001.0", by="UANN"), found("1001.1")) == ["1001.1"]
