@@ -395,7 +395,7 @@ class StreamedAnswer:
         """Allow links to the pages that a web search cites in the text that follows."""
         for citation in citations:
             # The title becomes the label of a link, which must not hold another link.
-            words = checked(printable(citation.title)).split()
+            words = checked(citation.title).split()
             titled = replace(citation, title=" ".join(words))
             self._citations.setdefault(citation.url, titled)
             self.links.known.add(normal(citation.url))
