@@ -138,12 +138,8 @@ def _cited(messages: Sequence[Json]) -> tuple[Citation, ...]:
 
 def _citation(annotation: Json) -> Citation | None:
     """Return the page that an annotation of a text cites; None if it cites none."""
-    url = annotation.get("url")
-    if annotation.get("type") != "url_citation" or not isinstance(url, str):
-        return None
-    if not is_web_address(url):
-        return None
-    title = annotation.get("title")
-    if not isinstance(title, str):
-        title = ""
-    return Citation(url=url, title=printable(title) or url)
+    match annotation:
+        case {"type": "url_citation", "url": str(url)} if is_web_address(url):
+            title = printable(str(annotation.get("title") or url))
+            return Citation(url=url, title=title)
+    return None
