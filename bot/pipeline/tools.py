@@ -445,10 +445,10 @@ class Toolbox:
         app = self._app
         person = self._message.person
         question = await forget_words_question(app, person, self._localizer, words)
-        if question is not None:
-            return self._proposed(question, found=True)
-        nothing = nothing_to_forget(self._localizer, words)
-        return self._proposed(nothing, found=False)
+        found = question is not None
+        if question is None:
+            question = nothing_to_forget(self._localizer, words)
+        return self._proposed(question, found=found)
 
     def _proposed(self, question: Done, *, found: bool) -> Output:
         """Show the person the question whether to forget something; return what the model is told.
