@@ -135,7 +135,9 @@ async def reminded(ann: SlackPerson) -> Place:
         ann.person.user_id,
     )
     await minute(ann.app)
-    found = [one for one in await ann.seen() if asks(one) and "Q3 figures" in shown(one)]
+    found = [
+        one for one in await ann.seen() if asks(one) and "Q3 figures" in shown(one)
+    ]
     return {**found[-1], "channel": "dm"}
 
 
