@@ -57,7 +57,7 @@ async def extract_writes(
     kinds = tuple(with_evidence(schema) for schema in schemas)
     instructions = _RULES + _DETAILS if eager else _RULES
     manager = create_manager(kinds, instructions)
-    run = Run(model, [item(row) for row in rows])
+    run = Run(model, [item(row) for row in rows], kinds)
     conversation: list[dict[str, str]] = []
     for message in messages:
         conversation += _shown(message)

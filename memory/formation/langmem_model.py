@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import langmem  # type: ignore[import-untyped]
 from langchain_core.language_models import BaseChatModel
@@ -17,42 +17,66 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolCall
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable
 from langgraph.store.base import BaseStore, Op, PutOp, Result, SearchItem, SearchOp
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from memory.formation.formation_model import FormationModel
 from memory.formation.known import MOST_KNOWN, known_line
 from memory.formation.proposal import Write
-from memory.formation.tool_definitions import (
-    ToolDefinition,
-    tool_definition,
-    with_function,
-)
+from memory.formation.tool_definitions import tool_definition
 from memory.model.errors import FormationUnavailable
-from memory.model.text import Json, with_objects
+from memory.model.schemas import by_kind
+from memory.model.text import Json
 from memory.store.memories import Memory
 
 # trustcall logs answers that it cannot parse, and those quote the person.
 logging.getLogger("extraction").setLevel(logging.CRITICAL)
 
-PATCH_TOOL = "PatchDoc"
-REMOVE_TOOL = "RemoveDoc"
-"""trustcall's tools that change and remove a memory."""
-
 # LangMem writes to a namespace; which person and audience a memory is for is no part of its run.
 _NAMESPACE = ("memories",)
+
+_Scalar: TypeAlias = str | int | bool | float
 
 # A memory in trustcall's request: its content is the text of a Python dictionary.
 _INSTANCE = re.compile(
     r'<instance id=(?P<id>[0-9a-f]{32}) schema_type="\w+">\n(?P<content>.*)\n</instance>'
 )
-_PARAMETERS: Mapping[str, Mapping[str, str]] = {
-    PATCH_TOOL: {
-        "json_doc_id": "The number of the memory.",
-        "planned_edits": "What changes, and why.",
-        "patches": "JSON Patch (RFC 6902) of its fields.",
-    },
-    REMOVE_TOOL: {"json_doc_id": "The number of the memory."},
-}
+
+
+class _Patch(BaseModel):
+    op: Literal["add", "remove", "replace"]
+    path: str
+    value: _Scalar | list[_Scalar] | dict[str, _Scalar]
+
+
+class PatchDoc(BaseModel):
+    """Respond with JSONPatch operations to update a memory"""
+
+    json_doc_id: str = Field(description="The number of the memory.")
+    planned_edits: str = Field(description="What changes, and why.")
+    patches: list[_Patch] = Field(description="JSON Patch (RFC 6902) of its fields.")
+
+
+class RemoveDoc(BaseModel):
+    """Use this tool to remove (delete) a memory"""
+
+    json_doc_id: str = Field(description="The number of the memory.")
+
+
+class PatchFunctionErrors(BaseModel):
+    """Respond with JSONPatch operations to correct a function call that was invalid"""
+
+    json_doc_id: str = Field(description="The id of the call.")
+    planned_edits: str = Field(description="What was wrong.")
+    patches: list[_Patch] = Field(description="JSON Patch (RFC 6902) of its arguments.")
+
+
+PATCH_TOOL = PatchDoc.__name__
+REMOVE_TOOL = RemoveDoc.__name__
+# The model reads these in the place of trustcall's tools of the same names, which add pages to each
+# request: RemoveDoc's description lists the ids of all memories.
+_SHORT: Mapping[str, type[BaseModel]] = by_kind(
+    [PatchDoc, RemoveDoc, PatchFunctionErrors]
+)
 
 
 def item(row: Memory) -> SearchItem:
@@ -75,31 +99,11 @@ def _numbered(text: str, numbers: dict[str, str]) -> str:
     return _INSTANCE.sub(line, text)
 
 
-def _without_description(schema: Json) -> Json:
-    kept = dict(schema)
-    kept.pop("description", None)
-    return kept
-
-
-def _definition(tool: Any) -> ToolDefinition:
-    """Return the definition of a tool; those of trustcall get short descriptions of parameters.
-
-    RemoveDoc's own description would list the ids of all memories.
-    """
-    definition = tool_definition(tool)
-    function = definition["function"]
-    descriptions = _PARAMETERS.get(function["name"])
-    if descriptions is None:
-        return definition
-    properties = {}
-    for name, parameter in function["parameters"]["properties"].items():
-        description = descriptions.get(name, "")
-        properties[name] = {
-            **with_objects(parameter, _without_description),
-            "description": description,
-        }
-    parameters = {**function["parameters"], "properties": properties}
-    return with_function(definition, parameters=parameters)
+def _name(tool: Any) -> str:
+    """Return the name of a tool, which trustcall gives as a class or as a definition."""
+    if isinstance(tool, dict):
+        return str(tool["function"]["name"])
+    return str(tool.__name__)
 
 
 @dataclass(slots=True)
@@ -107,7 +111,7 @@ class Run:
     """One run of LangMem's manager: its model, its memories, and what it would lose of the answers.
 
     Every search of its store returns all of `memories`, which are rows of the person. `writes`
-    collects what it proposes; nothing is stored.
+    collects what it proposes of the `kinds`; nothing is stored.
 
     `failure` is the error of a failed call. trustcall takes every exception for a bad answer, asks
     again up to 25 times, and then drops the words. So a failed call answers without a tool call,
@@ -116,6 +120,7 @@ class Run:
 
     model: FormationModel
     memories: list[SearchItem]
+    kinds: Sequence[type[BaseModel]]
     writes: list[Write] = field(default_factory=list)
     failure: FormationUnavailable | None = None
 
@@ -139,7 +144,10 @@ class Run:
         for message in messages:
             text = _numbered(str(message.text), numbers)
             numbered.append(message.model_copy(update={"content": text}))
-        answer = await self.model.ask(numbered, [_definition(tool) for tool in tools])
+        known = {**by_kind(self.kinds), **_SHORT}
+        sent = [known.get(_name(tool), tool) for tool in tools]
+        definitions = [tool_definition(tool) for tool in sent]
+        answer = await self.model.ask(numbered, definitions)
         ids = {number: identity for identity, number in numbers.items()}
         for call in answer.tool_calls:
             number = str(call["args"].get("json_doc_id"))
