@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from memory.credentials.keys import is_random, share_left
 from memory.credentials.readable import Found
@@ -199,60 +199,53 @@ def _values_of(text: str, label: re.Match[str]) -> list[tuple[int, int]]:
     There are two in "password (hunter2x) is …": what is in brackets may be a value or say what the
     label is for.
     """
-    named = _named_value(text, label)
-    if named is not None:
-        return [named]
-    values = [_value_beside(text, label), _value_for(text, label)]
-    return [value for value in values if value is not None]
-
-
-def _named_value(text: str, label: re.Match[str]) -> tuple[int, int] | None:
+    pattern = _IS_VALUE
     if label["setting"]:
         pattern = _SIGN_VALUE
     elif label["option"]:
         pattern = _OPTION_VALUE
-    else:
-        pattern = _IS_VALUE
+    named = _value_after(text, label, pattern, _is_named)
+    if named:
+        return named
+    beside = _value_after(text, label, _BESIDE_VALUE, _is_secret_beside)
+    behind_purpose = _value_after(text, label, _PURPOSE_VALUE, _is_secret_for)
+    return beside + behind_purpose
+
+
+def _value_after(
+    text: str,
+    label: re.Match[str],
+    pattern: re.Pattern[str],
+    is_secret: Callable[[re.Match[str], str], bool],
+) -> list[tuple[int, int]]:
+    """Return the start and the end of the value that `pattern` finds behind a label, if any."""
     match = pattern.match(text, label.end())
     if match is None:
-        return None
+        return []
     value = _value(match["value"], quote=match["between"].rstrip()[-1:])
-    if not _is_named(value):
-        return None
+    if not is_secret(label, value):
+        return []
+    return [_whole(text, match.start("value"), value)]
+
+
+def _is_named(label: re.Match[str], value: str) -> bool:
     if _POSTAL.match(label[0]) and value.isdigit():
-        return None
-    return _whole(text, match.start("value"), value)
-
-
-def _value_for(text: str, label: re.Match[str]) -> tuple[int, int] | None:
-    match = _PURPOSE_VALUE.match(text, label.end())
-    if match is None or not (label["password"] or label["key"]):
-        return None
-    value = _value(match["value"], quote=match["between"].rstrip()[-1:])
-    is_secret = _is_named(value) if label["password"] else is_random(f"key_{value}")
-    if not is_secret:
-        return None
-    return _whole(text, match.start("value"), value)
-
-
-def _is_named(value: str) -> bool:
+        return False
     return len(value.rstrip("!?")) >= _LEAST_NAMED and bool(_DIGIT.search(value))
 
 
-def _value_beside(text: str, label: re.Match[str]) -> tuple[int, int] | None:
-    match = _BESIDE_VALUE.match(text, label.end())
-    if match is None or label["pin"]:
-        return None
-    value = _value(match["value"], quote="")
-    if not _DIGIT.search(value) or value.isdigit():
-        return None
+def _is_secret_beside(label: re.Match[str], value: str) -> bool:
+    if label["pin"] or value.isdigit() or not _DIGIT.search(value):
+        return False
     if label["password"]:
-        is_secret = len(value) >= _LEAST_BESIDE and share_left(value) >= _LEFT_BESIDE
-    else:
-        is_secret = is_random(f"key_{value}")
-    if not is_secret:
-        return None
-    return _whole(text, match.start("value"), value)
+        return len(value) >= _LEAST_BESIDE and share_left(value) >= _LEFT_BESIDE
+    return is_random(f"key_{value}")
+
+
+def _is_secret_for(label: re.Match[str], value: str) -> bool:
+    if label["password"]:
+        return _is_named(label, value)
+    return bool(label["key"]) and is_random(f"key_{value}")
 
 
 def _whole(text: str, start: int, value: str) -> tuple[int, int]:
