@@ -56,7 +56,6 @@ _LEAST_LEFT = 0.3  # share of a key that is left without what people write
 _LEAST_BARE = 32  # characters of a key without a name; ids of 20 to 28 look the same
 _LEAST_NAMED = 16  # characters of a key behind a name such as "sk_live_"
 _LEAST_MIXED = 10  # characters of one part of a key, between "-", "_", "." or "/"
-_CASES = (re.compile("[a-z]"), re.compile("[A-Z]"))
 _DIGIT = re.compile("[0-9]")
 # A prefix that marks a key as one. "pk" and "pub" begin public keys.
 _NAME = re.compile(
@@ -103,7 +102,7 @@ def is_random(word: str) -> bool:
 
 def _is_mixed(part: str) -> bool:
     """Return whether a part of a word has letters of both cases, and digits unless it is long."""
-    if not all(one.search(part) for one in _CASES):
+    if part in (part.lower(), part.upper()):
         return False
     least = _LEAST_MIXED if _DIGIT.search(part) else _LEAST_BARE
     return len(part) >= least

@@ -48,16 +48,6 @@ _IBAN_START = re.compile(
 )
 
 
-def _account_pattern(length: int) -> re.Pattern[str]:
-    """Return the pattern of an IBAN; one space or hyphen may precede each character."""
-    return re.compile(
-        rf"(?:[A-Za-z0-9][ -]?){{{length - 1}}}[A-Za-z0-9](?![A-Za-z0-9])"
-    )
-
-
-_ACCOUNTS = {length: _account_pattern(length) for length in set(_LENGTHS.values())}
-
-
 def find_numbers(text: str) -> Iterator[Found]:
     """Yield the kind, start and end of cards and bank accounts."""
     for match in _CARD.finditer(text):
@@ -69,27 +59,24 @@ def find_numbers(text: str) -> Iterator[Found]:
         length = _LENGTHS.get(match[1].upper())
         if length is None:
             continue
-        account = _ACCOUNTS[length].match(text, match.start())
+        # One space or hyphen may precede each character.
+        pattern = rf"(?:[A-Za-z0-9][ -]?){{{length - 1}}}[A-Za-z0-9](?![A-Za-z0-9])"
+        account = re.compile(pattern).match(text, match.start())
         if account and _is_account(account[0]):
             yield "bank account number", *account.span()
 
 
 def _card_in(digits: str) -> str:
     """Return the card number at the start of `digits`: a group after it may be something else."""
-    while True:
-        if _is_card(re.sub(r"[ .-]", "", digits)):
-            return digits
-        shorter = re.match(r"(.+)[ .-][0-9]+\Z", digits)
-        if shorter is None:
-            return ""
-        digits = shorter[1]
+    for number in (digits, re.sub(r"[ .-][0-9]{3}\Z", "", digits)):
+        if _is_card(re.sub(r"[ .-]", "", number)):
+            return number
+    return ""
 
 
 def _is_card(digits: str) -> bool:
     """Check the issuer, the length and the check digit (Luhn) of a card."""
-    if not _ISSUERS.fullmatch(digits):
-        return False
-    if len(set(digits)) == 1:
+    if not _ISSUERS.fullmatch(digits) or len(set(digits)) == 1:
         return False
     total = 0
     for place, digit in enumerate(reversed(digits)):
