@@ -17,8 +17,7 @@ any script, by Unicode's sentence break rules (UAX #29).
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -77,13 +76,22 @@ class TypedMessage:
         self._index_sentences()
 
     def _index_letters(self) -> None:
-        """Keep the letters that quotes are compared with, each with its offsets in `text`."""
-        pieces = [*lettered(self.text), *_omissions(self.text)]
-        pieces.sort(key=lambda piece: piece[1])
-        self._letters = "".join(piece for piece, _, _ in pieces)
-        for piece, start, end in pieces:
-            self._starts += [start] * len(piece)
-            self._ends += [end] * len(piece)
+        """Keep the letters that quotes are compared with, each with its offsets in `text`.
+
+        There is a character that is no letter for each place where something was left out.
+        """
+        kept: list[str] = []
+        position = 0
+        for part in self.text.split(OMITTED):
+            pieces = lettered(part)
+            if position > 0:
+                pieces.insert(0, (_LEFT_OUT, -2, -1))
+            for piece, start, end in pieces:
+                kept.append(piece)
+                self._starts += [position + start] * len(piece)
+                self._ends += [position + end] * len(piece)
+            position += len(part) + len(OMITTED)
+        self._letters = "".join(kept)
 
     def _index_sentences(self) -> None:
         breaks = [found.end() for found in _BREAK.finditer(self.text)]
@@ -123,9 +131,12 @@ class TypedMessage:
 
     def sentences_around(self, start: int, end: int) -> tuple[int, int]:
         """Return where the first sentence between two offsets begins and the last one ends."""
-        first = bisect_right(self.sentences, start, key=lambda one: one[0]) - 1
-        last = bisect_left(self.sentences, end, key=lambda one: one[0]) - 1
-        return self.sentences[first][0], self.sentences[max(first, last)][1]
+        touched = [
+            (begin, close)
+            for begin, close in self.sentences
+            if begin < end and start < close
+        ]
+        return touched[0][0], touched[-1][1]
 
     def is_whole(self, start: int, end: int) -> bool:
         """Return whether all letters of the sentences between two offsets are between them."""
@@ -225,14 +236,6 @@ def _evidence(
         before=before.strip()[-_CONTEXT:],
         after=after.strip()[:_CONTEXT],
     )
-
-
-def _omissions(text: str) -> Iterator[tuple[str, int, int]]:
-    """Yield a character that is not a letter for each place where something was left out."""
-    position = text.find(OMITTED)
-    while position >= 0:
-        yield _LEFT_OUT, position + 1, position + 2
-        position = text.find(OMITTED, position + len(OMITTED))
 
 
 def links_not_typed(content: object, messages: Iterable[TypedMessage]) -> list[str]:
