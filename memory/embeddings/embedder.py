@@ -91,20 +91,25 @@ class Embedder:
 
     @step("embed")
     async def _request(self, texts: list[str]) -> list[list[float]]:
-        try:
-            answer = await self.client.embeddings.create(
-                model=self.space.model, input=texts
-            )
-            in_order = sorted(answer.data, key=_index)
-            vectors = [_numbers(item.embedding) for item in in_order]
-        except _NO_ANSWER as fault:
-            raise _no_answer(self.space.model, fault) from fault
+        vectors = await _request_vectors(self.client, self.space.model, texts)
         sizes = {len(vector) for vector in vectors}
         if len(vectors) != len(texts) or sizes != {self.space.dimensions}:
             raise EmbeddingsUnavailable(
                 f"{self.space.model} did not return vectors of {self.space.dimensions} dimensions."
             )
         return vectors
+
+
+async def _request_vectors(
+    client: openai.AsyncOpenAI, model: str, texts: list[str]
+) -> list[list[float]]:
+    """Return the vectors of an answer, in order. Raises `EmbeddingsUnavailable`."""
+    try:
+        answer = await client.embeddings.create(model=model, input=texts)
+        in_order = sorted(answer.data, key=_index)
+        return [_numbers(item.embedding) for item in in_order]
+    except _NO_ANSWER as fault:
+        raise _no_answer(model, fault) from fault
 
 
 def _index(item: object) -> int:
@@ -162,12 +167,8 @@ async def embedding_space(client: openai.AsyncOpenAI, model: str) -> EmbeddingSp
     """
     if known := _KNOWN_DIMENSIONS.get(model):
         return EmbeddingSpace(model, known)
-    try:
-        answer = await client.embeddings.create(model=model, input="dimensions")
-        vector = _numbers(answer.data[0].embedding)
-    except _NO_ANSWER as fault:
-        raise _no_answer(model, fault) from fault
-    return EmbeddingSpace(model, len(vector))
+    vectors = await _request_vectors(client, model, ["dimensions"])
+    return EmbeddingSpace(model, len(vectors[0]))
 
 
 def literal(vector: Sequence[float]) -> str:
