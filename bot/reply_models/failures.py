@@ -45,18 +45,24 @@ _SAID_AS: Final[Mapping[Cause, Cause]] = {
 }
 
 # Patterns of error codes, in the order in which they are tried.
-_CODES: Final[Mapping[Cause, str]] = {
-    "model_images": "image",
-    "model_policy": "policy|invalid_prompt|content_filter",
-    "model_too_long": "context_length_exceeded|exceed_context_size|string_above_max_length"
-    "|ContextWindowExceeded",
-    "model_down": "server_error|vector_store_timeout",
+_CODES: Final[Mapping[Cause, re.Pattern[str]]] = {
+    "model_images": re.compile("image"),
+    "model_policy": re.compile("policy|invalid_prompt|content_filter"),
+    "model_too_long": re.compile(
+        "context_length_exceeded|exceed_context_size|string_above_max_length"
+        "|ContextWindowExceeded"
+    ),
+    "model_down": re.compile("server_error|vector_store_timeout"),
     # OpenAI answers with 200 and sends ``server_is_overloaded`` in the stream; Anthropic's type is
     # ``overloaded_error``.
-    "model_busy": "rate_limit_exceeded|overloaded|slow_down",
-    "model_quota": "insufficient_quota|billing_hard_limit_reached|billing_not_active",
-    "model_refused": "invalid_api_key|account_deactivated|model_not_found|data_residency_mismatch"
-    "|unsupported_country_region_territory",
+    "model_busy": re.compile("rate_limit_exceeded|overloaded|slow_down"),
+    "model_quota": re.compile(
+        "insufficient_quota|billing_hard_limit_reached|billing_not_active"
+    ),
+    "model_refused": re.compile(
+        "invalid_api_key|account_deactivated|model_not_found|data_residency_mismatch"
+        "|unsupported_country_region_territory"
+    ),
 }
 _STATUSES: Final[Mapping[Cause, Sequence[int]]] = {
     # 408, 409 and 425 are a timeout, a conflict and "too early": the request can succeed later.
@@ -215,20 +221,20 @@ def failure_of_code(
     """
     if status is None and _STATUS.fullmatch(str(code)):
         status = int(str(code))
-    by_type = _cause_of_name(kind)
+    by_type = _cause_named(_CODES, kind)
     if by_type == "model_down" and status is not None:
         by_type = None  # the status says more than ``server_error``
-    cause = _cause_of_name(code) or by_type or _cause_of_status(status)
+    cause = _cause_named(_CODES, code) or by_type or _cause_of_status(status)
     if cause in _UNDECIDED:
-        cause = _cause_of_words(told) or cause
+        cause = _cause_named(_WORDS, told) or cause
     return ReplyFailed(cause, code, kind=kind, status=status)
 
 
-def _cause_of_name(name: object) -> Cause | None:
-    if not isinstance(name, str):
-        return None
-    for cause, pattern in _CODES.items():
-        if re.search(pattern, name):
+def _cause_named(
+    patterns: Mapping[Cause, re.Pattern[str]], told: object
+) -> Cause | None:
+    for cause, pattern in patterns.items():
+        if pattern.search(str(told)):
             return cause
     return None
 
@@ -238,13 +244,6 @@ def _cause_of_status(status: int | None) -> Cause:
         if status in statuses:
             return cause
     return "model_failed"
-
-
-def _cause_of_words(told: str) -> Cause | None:
-    for cause, pattern in _WORDS.items():
-        if pattern.search(told):
-            return cause
-    return None
 
 
 def lacks_endpoint(error: Exception) -> bool:
