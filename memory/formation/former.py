@@ -249,14 +249,14 @@ class Former:
         refused += [proposal.refused("unreadable") for proposal in unread]
         return judged, refused
 
-    async def _judge_one(self, proposal: Proposal) -> Proposal | None:
-        """Return a proposal with its verdict; None if the memory model cannot read its words."""
+    async def _judge_one(self, proposal: Proposal) -> Proposal:
+        """Return a proposal with its verdict, if the memory model can read its words."""
         try:
             [judged] = await judge(
                 self._memory_model, [proposal], [proposal.evidence.message]
             )
         except WordsUnreadable:
-            return None
+            return proposal
         return judged
 
     async def is_sensitive(self, memory: Memory, sentence: str) -> bool:
@@ -275,9 +275,10 @@ class Former:
         judged = await self._judge_one(
             Proposal(kind=memory.kind, content=shown, said=shown, evidence=evidence)
         )
-        if judged is None or judged.verdict is None:
+        verdict = judged.verdict
+        if verdict is None:
             return True
-        return judged.verdict.is_sensitive or judged.verdict.about != "speaker"
+        return verdict.is_sensitive or verdict.about != "speaker"
 
     async def judge_kept(
         self,
@@ -308,8 +309,6 @@ class Former:
         if holds_credentials(evidence.text):
             return asked.refused("secret")
         judged = await self._judge_one(asked)
-        if judged is None:
-            return asked.refused("unreadable")
         reason = refusal(judged, datetime.now(UTC), "never")
         if reason is not None:
             return judged.refused(reason)
