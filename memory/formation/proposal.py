@@ -15,7 +15,6 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
@@ -90,8 +89,6 @@ TimeOfDay: TypeAlias = Annotated[
 
 class Verdict(BaseModel):
     """The model's verdict on one proposal."""
-
-    model_config = ConfigDict(extra="ignore")
 
     index: int
     supported: bool

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 
 from langchain_core.messages import AIMessage
 from langsmith import tracing_context
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from memory.formation.evidence import TypedMessage
 from memory.formation.formation_model import FormationModel
@@ -78,7 +78,7 @@ or a model how to answer or what to do is "request"."""
 class MemoryVerdicts(BaseModel):
     """One verdict for each proposal, by its index."""
 
-    verdicts: list[Verdict] = Field(...)
+    verdicts: list[Verdict]
 
 
 _TOOL = MemoryVerdicts.__name__
