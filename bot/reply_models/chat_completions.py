@@ -33,8 +33,9 @@ def chat_body(body: Json) -> Json:
         "model": body["model"],
         "messages": _messages(body["input"]),
         "stream": True,
-        "stream_options": {"include_usage": True},
     }
+    if "stream_options" in body:
+        chat["stream_options"] = body["stream_options"]
     tools = [_tool(tool) for tool in body.get("tools", ())]
     if tools:
         chat["tools"] = tools

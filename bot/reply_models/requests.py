@@ -210,7 +210,7 @@ class ModelRequests:
             accepted = self._accepted
             body = self._body(accepted, conversation, tools, identifier)
             try:
-                return await self._post_stream(accepted, body)
+                return await self._post_stream(body)
             except openai.APIError as error:
                 if self._adapted(accepted, body, error):
                     continue
@@ -225,27 +225,21 @@ class ModelRequests:
             retries -= 1
             await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _post_stream(
-        self, accepted: _Accepted, body: Json
-    ) -> openai.AsyncStream[object]:
+    async def _post_stream(self, body: Json) -> openai.AsyncStream[object]:
         """Return the stream of a new response; if the connection is lost, ask once more."""
         try:
-            return await self._post(accepted, body)
+            return await self._post(body)
         except openai.APIConnectionError as error:
             if not is_lost_connection(error):
                 raise
-        return await self._post(accepted, body)
+        return await self._post(body)
 
-    async def _post(
-        self, accepted: _Accepted, body: Json
-    ) -> openai.AsyncStream[object]:
+    async def _post(self, body: Json) -> openai.AsyncStream[object]:
         path = "/responses"
         sent = body
         if self.api == "chat":
             path = "/chat/completions"
             sent = chat_body(body)
-            if "stream_options" in accepted.left_out:
-                del sent["stream_options"]
         return await self.client.post(
             path,
             body=sent,
@@ -280,8 +274,7 @@ class ModelRequests:
 
     async def _comes_to_end(self, body: Json) -> bool:
         """Send a request, and return whether the last event of its response comes."""
-        accepted = self._accepted
-        begun = await self._post_stream(accepted, accepted.of(body))
+        begun = await self._post_stream(self._accepted.of(body))
         async with begun as stream, aclosing(self._translated(stream)) as events:
             async for event in events:
                 if isinstance(event, dict) and event.get("type") in _LAST:
@@ -324,6 +317,8 @@ class ModelRequests:
             body["include"] = ["reasoning.encrypted_content"]
         if self._effort:
             body["reasoning"] = {"effort": self._effort}
+        if self.api == "chat":
+            body["stream_options"] = {"include_usage": True}
         return accepted.of(body)
 
     def _adapted(self, sent: _Accepted, body: Json, error: openai.APIError) -> bool:
@@ -333,25 +328,21 @@ class ModelRequests:
         may have been for the same reason.
         """
         known = self._accepted
-        if shape := self._refused_shape(sent, body, error):
+        told = words_of_error(error)
+        if shape := self._refused_shape(sent, body, told):
             if shape not in known.shapes:
                 log.warning("the model's server asks for %s", shape.name)
                 self._accepted = replace(known, shapes=(*known.shapes, shape))
             return True
-        if parameter := self._refused_parameter(sent, body, error):
+        if parameter := self._refused_parameter(body, error, told):
             if parameter not in known.left_out:
                 log.warning("the model refuses the parameter %s", parameter)
                 self._accepted = replace(known, left_out=known.left_out | {parameter})
             return True
         return False
 
-    def _refused_shape(
-        self, sent: _Accepted, body: Json, error: openai.APIError
-    ) -> Shape | None:
+    def _refused_shape(self, sent: _Accepted, body: Json, told: str) -> Shape | None:
         """Return the shape for whose lack a request was refused, with any status, or None."""
-        if not isinstance(error, openai.APIStatusError):
-            return None
-        told = words_of_error(error)
         for shape in SHAPES:
             if shape in sent.shapes or not shape.refusal.search(told):
                 continue
@@ -360,7 +351,7 @@ class ModelRequests:
         return None
 
     def _refused_parameter(
-        self, sent: _Accepted, body: Json, error: openai.APIError
+        self, body: Json, error: openai.APIError, told: str
     ) -> str | None:
         """Return the optional parameter for which a request was refused, or None.
 
@@ -370,21 +361,16 @@ class ModelRequests:
         """
         if not isinstance(error, openai.APIStatusError):
             return None
-        if error.status_code not in _REFUSALS:
-            return None
         cause = failure_of(error).cause
-        if cause not in _REFUSED_CAUSES:
+        if error.status_code not in _REFUSALS or cause not in _REFUSED_CAUSES:
             return None
         names = {*body}
-        if self.api == "chat":
-            names.add("stream_options")
         if any(item.get("type") == "reasoning" for item in body["input"]):
             names.add("include")
         if cause == "model_too_long":
             names &= {"max_output_tokens"}
-        told = words_of_error(error)
         for name, refusal in _OPTIONAL.items():
-            if name in names - sent.left_out and refusal.search(told):
+            if name in names and refusal.search(told):
                 return name
         return None
 
