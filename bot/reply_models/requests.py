@@ -24,7 +24,7 @@ from bot.reply_models.failures import (
     words_of_error,
 )
 from bot.reply_models.message_shapes import SHAPES, Shape
-from memory.formation import TokenUse
+from memory.formation import TokenUse, token_use
 from memory.metrics import step
 from memory.model import Json
 
@@ -388,15 +388,13 @@ def tokens_of(response: Json, model: str) -> TokenUse:
     match response.get("usage"):
         case {"input_tokens": int(sent), "output_tokens": int(written), **rest}:
             details = rest.get("input_tokens_details")
-            cached = _number(details, "cached_tokens")
-            cache_write = _number(details, "cache_write_tokens")
-            used = {
-                (model, "input"): sent - cached - cache_write,
-                (model, "cache_write"): cache_write,
-                (model, "cached"): cached,
-                (model, "output"): written,
-            }
-            return +Counter(used)
+            return token_use(
+                model,
+                sent=sent,
+                cached=_number(details, "cached_tokens"),
+                cache_write=_number(details, "cache_write_tokens"),
+                output=written,
+            )
     return Counter()
 
 

@@ -1,6 +1,6 @@
 """Formation of memories from what a person typed: extraction, evidence, verdict, commit."""
 
-from memory.formation.chat_model import TokenUse as TokenUse
+from memory.formation.chat_model import TokenUse as TokenUse, token_use as token_use
 from memory.formation.evidence import OMITTED as OMITTED, TypedMessage as TypedMessage
 from memory.formation.following import follow_message as follow_message
 from memory.formation.extract import (

@@ -80,14 +80,25 @@ def memory_model(
     )
 
 
+def token_use(
+    model: str, *, sent: int, cached: int, cache_write: int, output: int
+) -> TokenUse:
+    """Return the tokens of a call; `sent` are all of the input."""
+    used: TokenUse = Counter()
+    used[model, "input"] = sent - cached - cache_write
+    used[model, "cache_write"] = cache_write
+    used[model, "cached"] = cached
+    used[model, "output"] = output
+    return +used
+
+
 def tokens_used(model: str, reported: UsageMetadata) -> TokenUse:
     """Return the tokens that LangChain reports for a call."""
     details = reported.get("input_token_details", {})
-    cached = details.get("cache_read") or 0
-    written = details.get("cache_creation") or 0
-    used: TokenUse = Counter()
-    used[model, "input"] = max(reported["input_tokens"] - cached - written, 0)
-    used[model, "cache_write"] = written
-    used[model, "cached"] = cached
-    used[model, "output"] = reported["output_tokens"]
-    return +used
+    return token_use(
+        model,
+        sent=reported["input_tokens"],
+        cached=details.get("cache_read") or 0,
+        cache_write=details.get("cache_creation") or 0,
+        output=reported["output_tokens"],
+    )
