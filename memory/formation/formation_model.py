@@ -33,18 +33,8 @@ Way: TypeAlias = Literal["tools", "schema"]
 TEAM: ContextVar[str] = ContextVar("team")
 """The team for which the tokens of this task's calls are counted."""
 
-# Error codes for the text of one request: the same text would always be refused.
-_FINAL = frozenset(
-    {
-        "bio_policy",
-        "content_filter",
-        "context_length_exceeded",
-        "cyber_policy",
-        "invalid_prompt",
-    }
-)
 # Codes of a failed response that are temporary: three of `ResponseErrorCode` in OpenAI's OpenAPI
-# document, and two that OpenAI sends besides.
+# document, and two that OpenAI sends besides. With any other the same text would fail again.
 _PASSING_CODES = frozenset(
     {
         "server_error",
@@ -318,7 +308,7 @@ def _failure(fault: Exception, model: str) -> Exception:
     """
     status = _status(fault) or _status(fault.__cause__)
     code = _code(fault)
-    if code in _FINAL or (status is None and code and code not in _PASSING_CODES):
+    if status is None and code and code not in _PASSING_CODES:
         return WordsUnreadable(code, refused=True)
     why = type(fault).__name__
     if status:
