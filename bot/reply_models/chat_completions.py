@@ -227,10 +227,8 @@ def _string(given: Json, name: str) -> str:
 
 def _response_usage(usage: Json) -> Json:
     """Return the tokens as the Responses API names them."""
-    details = usage.get("prompt_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, dict) else None
     return {
         "input_tokens": usage.get("prompt_tokens"),
         "output_tokens": usage.get("completion_tokens"),
-        "input_tokens_details": {"cached_tokens": cached},
+        "input_tokens_details": usage.get("prompt_tokens_details"),
     }
