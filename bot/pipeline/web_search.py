@@ -71,7 +71,7 @@ async def search_web(
         return _failed("`query` is empty: write what to search for.")
     body = {
         "model": model.model,
-        "input": query,
+        "input": [{"type": "message", "role": "user", "content": query}],
         "tools": [{"type": "web_search", "user_location": location(zone)}],
         "max_output_tokens": _MAX_OUTPUT_TOKENS,
         "store": False,

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias, TypeVar
 
 import openai
@@ -23,7 +21,7 @@ from bot.reply_models.failures import (
     is_lost_connection,
     words_of_error,
 )
-from bot.reply_models.message_shapes import SHAPES, Shape
+from bot.reply_models.request_shapes import OPTIONAL, SHAPES, WITHOUT_LIMIT, Shape
 from memory.formation import TokenUse, token_use
 from memory.metrics import step
 from memory.model import Json
@@ -49,43 +47,7 @@ _NO_ANSWER = (*_ERRORS, "response.created", "response.in_progress", "response.qu
 # A RuntimeError is raised for too deep nesting.
 _UNREADABLE = (ValueError, RuntimeError)
 _PLAIN: Any = object  # makes the SDK return the parsed JSON unchanged
-# The parameters that a server may refuse, and what its error then says, in the order in which they
-# are tried. Sources: the errors of OpenAI, Azure OpenAI, vLLM, Ollama and llama.cpp.
-_OPTIONAL: Final[Mapping[str, re.Pattern[str]]] = {
-    "max_output_tokens": re.compile(
-        r"max_output_tokens|max_tokens|max_completion_tokens"
-        r"|requested [1-9]\d* output tokens|output tokens must be reduced"
-    ),
-    "safety_identifier": re.compile("safety_identifier"),
-    "stream_options": re.compile("stream_options|include_usage"),
-    "reasoning": re.compile(
-        r"\beffort\b|reasoning_effort|reasoning value|^reasoning |'reasoning'"
-    ),
-    "include": re.compile(
-        r"\binclude\b|encrypted|reasoning|\brs_|item\['content'\] is not an array",
-        re.IGNORECASE,
-    ),
-}
 _REFUSALS = (400, 404, 422, 429)
-# What a refused parameter can look like.
-_REFUSED_CAUSES = ("model_failed", "model_refused", "model_too_long")
-
-
-@dataclass(frozen=True, slots=True)
-class _Accepted:
-    """What a server accepts, as far as it is known: the parameters that it refuses are `left_out`.
-
-    The conversation gets the `shapes`, in this order.
-    """
-
-    left_out: frozenset[str] = frozenset()
-    shapes: tuple[Shape, ...] = ()
-
-    def of(self, body: Json) -> Json:
-        """Return a body without the parameters that are left out."""
-        return {
-            name: value for name, value in body.items() if name not in self.left_out
-        }
 
 
 class ModelRequests:
@@ -94,9 +56,8 @@ class ModelRequests:
     ``include`` asks for encrypted reasoning items, which are sent back between the tool rounds of
     an answer: nothing is stored at the model's host. ``max_output_tokens`` is left out for a host
     that has no such parameter or a lower limit, ``safety_identifier`` and ``reasoning`` (with
-    `effort`) for one that does not know them. Each is left out after its first refusal, and each of
-    `bot.reply_models.message_shapes` is used after the first refusal for its lack. `breaker`
-    records whether the model answers.
+    `effort`) for one that does not know them. Each of `bot.reply_models.request_shapes` is used
+    after the first refusal for its lack. `breaker` records whether the model answers.
 
     `api` names the endpoint: ``/responses``, or ``/chat/completions``, for which requests and
     events are translated. `first_event_seconds`: how long it may take to begin an answer.
@@ -123,22 +84,19 @@ class ModelRequests:
         self.api: ReplyApi = api
         self._max_output_tokens = max_output_tokens
         self._first_event_seconds = first_event_seconds
-        self._accepted = _Accepted()
+        self._asked_for: frozenset[Shape] = frozenset()
 
     @property
     def output_limit(self) -> int | None:
         """The limit of output tokens that is sent, if one is."""
-        if "max_output_tokens" in self._accepted.left_out:
+        if WITHOUT_LIMIT in self._asked_for:
             return None
         return self._max_output_tokens
 
     @property
     def learned(self) -> list[str]:
-        """What its server has asked for so far: shapes, and parameters that are left out."""
-        shapes = [shape.name for shape in self._accepted.shapes]
-        names = sorted(self._accepted.left_out)
-        left_out = [f"requests without {name}" for name in names]
-        return shapes + left_out
+        """What its server has asked for so far."""
+        return [one.name for one in (*SHAPES, *OPTIONAL) if one in self._asked_for]
 
     async def events(
         self,
@@ -207,12 +165,12 @@ class ModelRequests:
         """Return the events of a new response; one temporary failure is repeated."""
         retries = self._retries
         while True:
-            accepted = self._accepted
-            body = self._body(accepted, conversation, tools, identifier)
+            asked_for = self._asked_for
+            body = _shaped(self._body(conversation, tools, identifier), asked_for)
             try:
                 return await self._post_stream(body)
             except openai.APIError as error:
-                if self._adapted(accepted, body, error):
+                if self._adapted(asked_for, body, error):
                     continue
                 failed = failure_of(error)
                 may_be_repeated = failed.cause == "model_down" and not failed.silent
@@ -274,7 +232,7 @@ class ModelRequests:
 
     async def _comes_to_end(self, body: Json) -> bool:
         """Send a request, and return whether the last event of its response comes."""
-        begun = await self._post_stream(self._accepted.of(body))
+        begun = await self._post_stream(_shaped(body, self._asked_for))
         async with begun as stream, aclosing(self._translated(stream)) as events:
             async for event in events:
                 if isinstance(event, dict) and event.get("type") in _LAST:
@@ -288,24 +246,18 @@ class ModelRequests:
         `openai.APIError`, and ValueError or RecursionError for a body that cannot be parsed.
         """
         client = self.client.with_options(timeout=None)
-        sent = self._accepted.of(body)
+        sent = _shaped(body, self._asked_for)
         return await client.post("/responses", body=sent, cast_to=_PLAIN)
 
     def _body(
         self,
-        accepted: _Accepted,
         conversation: Items,
         tools: Items,
         identifier: str,
     ) -> Json:
-        items = [dict(item) for item in conversation]
-        if "include" in accepted.left_out:
-            items = [item for item in items if item.get("type") != "reasoning"]
-        for shape in accepted.shapes:
-            items = shape.of(items)
         body: Json = {
             "model": self.model,
-            "input": items,
+            "input": [dict(item) for item in conversation],
             "tools": tools,
             "store": False,
             "stream": True,
@@ -319,60 +271,53 @@ class ModelRequests:
             body["reasoning"] = {"effort": self._effort}
         if self.api == "chat":
             body["stream_options"] = {"include_usage": True}
-        return accepted.of(body)
+        return body
 
-    def _adapted(self, sent: _Accepted, body: Json, error: openai.APIError) -> bool:
+    def _adapted(
+        self, sent: frozenset[Shape], body: Json, error: openai.APIError
+    ) -> bool:
         """Remember what a refusal asks for; return whether another request can then differ.
 
-        `sent` is what was known when the request was sent: another one that was refused meanwhile
-        may have been for the same reason.
+        `sent` is what the request had: another one that was refused meanwhile may have been for
+        the same reason.
         """
-        known = self._accepted
         told = words_of_error(error)
-        if shape := self._refused_shape(sent, body, told):
-            if shape not in known.shapes:
+        for shape in _may_be_asked_for(error):
+            if shape in sent or not shape.refusal.search(told):
+                continue
+            if shape.of(body) == body:
+                continue
+            if shape not in self._asked_for:
                 log.warning("the model's server asks for %s", shape.name)
-                self._accepted = replace(known, shapes=(*known.shapes, shape))
-            return True
-        if parameter := self._refused_parameter(body, error, told):
-            if parameter not in known.left_out:
-                log.warning("the model refuses the parameter %s", parameter)
-                self._accepted = replace(known, left_out=known.left_out | {parameter})
+                self._asked_for |= {shape}
             return True
         return False
 
-    def _refused_shape(self, sent: _Accepted, body: Json, told: str) -> Shape | None:
-        """Return the shape for whose lack a request was refused, with any status, or None."""
-        for shape in SHAPES:
-            if shape in sent.shapes or not shape.refusal.search(told):
-                continue
-            if shape.of(body["input"]) != body["input"]:
-                return shape
-        return None
 
-    def _refused_parameter(
-        self, body: Json, error: openai.APIError, told: str
-    ) -> str | None:
-        """Return the optional parameter for which a request was refused, or None.
+def _shaped(body: Json, shapes: frozenset[Shape]) -> Json:
+    """Return a body in these shapes; without parameters first, which may leave out items."""
+    for shape in (*OPTIONAL, *SHAPES):
+        if shape in shapes:
+            body = shape.of(body)
+    return body
 
-        The refusal of a reasoning item that is sent back counts as one of ``include``. A request
-        that is too long counts only as one of ``max_output_tokens``: vLLM's context and OpenAI's
-        tokens per minute must hold the output besides the input.
-        """
-        if not isinstance(error, openai.APIStatusError):
-            return None
-        cause = failure_of(error).cause
-        if error.status_code not in _REFUSALS or cause not in _REFUSED_CAUSES:
-            return None
-        names = {*body}
-        if any(item.get("type") == "reasoning" for item in body["input"]):
-            names.add("include")
-        if cause == "model_too_long":
-            names &= {"max_output_tokens"}
-        for name, refusal in _OPTIONAL.items():
-            if name in names and refusal.search(told):
-                return name
-        return None
+
+def _may_be_asked_for(error: openai.APIError) -> Sequence[Shape]:
+    """Return the shapes for whose lack a request may have been refused.
+
+    A request that is too long may have been so with its ``max_output_tokens`` alone: vLLM's context
+    and OpenAI's tokens per minute must hold the output besides the input.
+    """
+    if not isinstance(error, openai.APIStatusError):
+        return ()
+    if error.status_code not in _REFUSALS:
+        return SHAPES
+    cause = failure_of(error).cause
+    if cause == "model_too_long":
+        return (*SHAPES, WITHOUT_LIMIT)
+    if cause in ("model_failed", "model_refused"):
+        return (*SHAPES, *OPTIONAL)
+    return SHAPES
 
 
 async def _read_to_end(stream: openai.AsyncStream[object]) -> None:

@@ -129,7 +129,7 @@ async def test_a_search_sees_the_query_and_the_country_alone(
     asked, search, answered = requests(stand_in)
     assert search == {
         "model": STAND_IN_MODEL,
-        "input": "weather in Kyoto",
+        "input": [{"type": "message", "role": "user", "content": "weather in Kyoto"}],
         "tools": [{"type": "web_search", "user_location": location}],
         "max_output_tokens": 8_000,
         "store": False,
@@ -154,7 +154,8 @@ async def test_a_search_is_made_without_the_credentials_of_the_question(
     asked = Prompt(question=f"My password is {word}. Is that safe?", user_id="U1")
     shown = Shown()
     await replier.reply(ALICE, asked, shown)
-    assert requests(stand_in)[1]["input"] == "evil site [password removed]"
+    [query] = requests(stand_in)[1]["input"]
+    assert query["content"] == "evil site [password removed]"
     assert shown.tasks[0].detail == "evil site [password removed]"
 
 

@@ -1,4 +1,4 @@
-"""Shapes of a conversation that the chat templates of some models ask for.
+"""Shapes of a request that some servers, and the chat templates of some models, ask for.
 
 A `Shape` is used from the first request that a server refuses without it until the process ends.
 """
@@ -18,11 +18,11 @@ _CALL_ID: Final = re.compile("[A-Za-z0-9]{9}")
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A shape: `refusal` matches what servers say without it; `of` gives it to a conversation."""
+    """A shape: `refusal` matches what servers say without it; `of` gives it to a request's body."""
 
     name: str
     refusal: re.Pattern[str]
-    of: Callable[[Sequence[Json]], list[Json]]
+    of: Callable[[Json], Json]
 
 
 def alternating(items: Sequence[Json]) -> list[Json]:
@@ -87,6 +87,26 @@ def one_call_at_a_time(items: Sequence[Json]) -> list[Json]:
     return ordered
 
 
+def _of_items(change: Callable[[Sequence[Json]], list[Json]]) -> Callable[[Json], Json]:
+    def changed(body: Json) -> Json:
+        return {**body, "input": change(body["input"])}
+
+    return changed
+
+
+def _without(name: str) -> Callable[[Json], Json]:
+    def changed(body: Json) -> Json:
+        return {key: value for key, value in body.items() if key != name}
+
+    return changed
+
+
+def _without_reasoning(body: Json) -> Json:
+    """Return a body that neither asks for reasoning items nor sends them back."""
+    items = [item for item in body["input"] if item.get("type") != "reasoning"]
+    return {**_without("include")(body), "input": items}
+
+
 # Sources: the chat templates of Mistral's models, Gemma 2 and Llama 3, and what other hosts say.
 SHAPES: Final = (
     Shape(
@@ -94,16 +114,56 @@ SHAPES: Final = (
         re.compile(
             r"roles? must alternate|alternate between user|consecutive .{0,20}messages?"
         ),
-        alternating,
+        _of_items(alternating),
     ),
     Shape(
         "call ids of nine characters",
         re.compile(r"[Tt]ool call IDs? should be alphanumeric"),
-        with_short_call_ids,
+        _of_items(with_short_call_ids),
     ),
     Shape(
         "one call at a time",
         re.compile(r"single tool-calls? at once|one tool call at a time"),
-        one_call_at_a_time,
+        _of_items(one_call_at_a_time),
     ),
 )
+"""Shapes of the conversation; a server may refuse their lack with any status."""
+
+WITHOUT_LIMIT: Final = Shape(
+    "requests without max_output_tokens",
+    re.compile(
+        r"max_output_tokens|max_tokens|max_completion_tokens"
+        r"|requested [1-9]\d* output tokens|output tokens must be reduced"
+    ),
+    _without("max_output_tokens"),
+)
+# Sources: the errors of OpenAI, Azure OpenAI, vLLM, Ollama and llama.cpp.
+OPTIONAL: Final = (
+    WITHOUT_LIMIT,
+    Shape(
+        "requests without safety_identifier",
+        re.compile("safety_identifier"),
+        _without("safety_identifier"),
+    ),
+    Shape(
+        "requests without stream_options",
+        re.compile("stream_options|include_usage"),
+        _without("stream_options"),
+    ),
+    Shape(
+        "requests without reasoning",
+        re.compile(
+            r"\beffort\b|reasoning_effort|reasoning value|^reasoning |'reasoning'"
+        ),
+        _without("reasoning"),
+    ),
+    Shape(
+        "requests without include",
+        re.compile(
+            r"\binclude\b|encrypted|reasoning|\brs_|item\['content'\] is not an array",
+            re.IGNORECASE,
+        ),
+        _without_reasoning,
+    ),
+)
+"""Parameters that a server may refuse, in the order in which they are tried."""

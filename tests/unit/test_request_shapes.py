@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.reply_models.message_shapes import (
+from bot.reply_models.request_shapes import (
     SHAPES,
     alternating,
     one_call_at_a_time,
