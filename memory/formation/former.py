@@ -241,20 +241,25 @@ class Former:
     ) -> Proposed:
         """Return the proposals that quote the person, with verdicts, and what is refused."""
         proposals, refused = read_writes(writes, known, typed, self.kinds)
-        proposals = await match_stored(self.pool, view, proposals)
         if not proposals:
             return [], refused
+        proposals = await match_stored(self.pool, view, proposals)
         judge_part = partial(judge, self._memory_model, messages=typed)
         judged, unread = await read_in_halves(judge_part, proposals)
         refused += [proposal.refused("unreadable") for proposal in unread]
         return judged, refused
 
-    async def _judge_one(self, proposal: Proposal) -> Proposal:
-        """Return a proposal with its verdict, if the memory model can read its words."""
+    async def _judge_words(
+        self, person: Person, kind: str, content: Json, words: Evidence
+    ) -> Proposal:
+        """Return a proposal of a person's words, with its verdict if the model can read them.
+
+        Tokens are counted as by `form`. Raises `FormationUnavailable`.
+        """
+        TEAM.set(person.team_id)
+        proposal = Proposal(kind=kind, content=content, said=content, evidence=words)
         try:
-            [judged] = await judge(
-                self._memory_model, [proposal], [proposal.evidence.message]
-            )
+            [judged] = await judge(self._memory_model, [proposal], [words.message])
         except WordsUnreadable:
             return proposal
         return judged
@@ -263,18 +268,16 @@ class Former:
         """Return whether others should not see a memory and the sentence that it comes from.
 
         This is so if the verdict finds it sensitive or about somebody else, or there is no verdict.
-        No row is read, and tokens are counted as by `form`. Raises `FormationUnavailable`.
+        No row is read. Raises `FormationUnavailable`.
         """
-        TEAM.set(memory.namespace.person.team_id)
+        person = memory.namespace.person
         stored = [sentence, *texts(memory.content)]
-        references = await self.find_references(memory.namespace.person, stored)
+        references = await self.find_references(person, stored)
         said = TypedMessage(PersonMessage(text=sentence, channel="", ts=""), references)
         # They are shown the sentence, so it is among what is judged.
         shown = {**memory.content, "sentence": sentence}
-        evidence = whole_message(said)
-        judged = await self._judge_one(
-            Proposal(kind=memory.kind, content=shown, said=shown, evidence=evidence)
-        )
+        words = whole_message(said)
+        judged = await self._judge_words(person, memory.kind, shown, words)
         verdict = judged.verdict
         if verdict is None:
             return True
@@ -294,25 +297,21 @@ class Former:
         decides whether they are asserted, as a decision if `decision` is set, and neither about
         somebody else nor sensitive. Raises `FormationUnavailable`.
         """
-        TEAM.set(person.team_id)
         references = await self.find_references(person, _stored_texts(message))
         said = TypedMessage(message, references)
-        evidence: Evidence | None = whole_message(said)
+        words: Evidence | None = whole_message(said)
         if quote is not None:
-            evidence = quoted_part(said, quote)
-        if evidence is None or not evidence.text:
+            words = quoted_part(said, quote)
+        if words is None or not words.text:
             return Refusal(reason="no_evidence", kind=KEPT_KIND)
-        content = {"text": evidence.text, "decision": decision}
-        asked = Proposal(
-            kind=KEPT_KIND, content=content, said=content, evidence=evidence
-        )
-        if holds_credentials(evidence.text):
-            return asked.refused("secret")
-        judged = await self._judge_one(asked)
+        if holds_credentials(words.text):
+            return Refusal(reason="secret", kind=KEPT_KIND, evidence=words)
+        content = {"text": words.text, "decision": decision}
+        judged = await self._judge_words(person, KEPT_KIND, content, words)
         reason = refusal(judged, datetime.now(UTC), "never")
         if reason is not None:
             return judged.refused(reason)
-        return evidence
+        return words
 
     @cached_property
     def _memory_model(self) -> FormationModel:
@@ -349,8 +348,6 @@ async def match_stored(
     The model was perhaps not shown that memory, or has not recognised it.
     """
     subjects = {one.about for one in proposals if one.target is None}
-    if not subjects:
-        return list(proposals)
     async with person_transaction(pool, view.person) as connection:
         known = await read_known(connection, view.person, subjects)
     memories = known.in_view(view)
