@@ -63,7 +63,7 @@ async def extract_writes(
         conversation += _shown(message)
     shown = {"messages": conversation}
     config = {"recursion_limit": RECURSION_LIMIT}
-    token = RUN.set(run)
+    RUN.set(run)
     try:
         with tracing_context(enabled=False):
             await manager.ainvoke(shown, config=config)
@@ -77,8 +77,6 @@ async def extract_writes(
         # trustcall raises these on some answers; their messages may quote the person.
         if run.failure is None:
             raise WordsUnreadable(type(fault).__name__, refused=False) from None
-    finally:
-        RUN.reset(token)
     if run.failure is not None:
         raise run.failure
     return run.writes
