@@ -264,10 +264,9 @@ def _line(index: int, proposal: Proposal, today: date) -> Json:
     if proposal.target is not None:
         change = "change"
         old = fields_with_value(references.shown_in(proposal.target.content))
-        if proposal.removes:
-            values = {}
     if proposal.removes:
         change = "remove"
+        values = {}
     line = {
         "index": index,
         "change": change,
