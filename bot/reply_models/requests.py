@@ -41,9 +41,14 @@ PROBE_ANSWER_SECONDS = 10.0
 _PROBE_TOKENS = 16  # the API takes no smaller limit
 _PROBE_INPUT: Final = [{"type": "message", "role": "user", "content": "Say OK."}]
 _LAST = ("response.completed", "response.incomplete")
-_ERRORS = ("error", "response.failed")
 # Events that a server may send although its model writes nothing.
-_NO_ANSWER = (*_ERRORS, "response.created", "response.in_progress", "response.queued")
+_NO_ANSWER = (
+    "error",
+    "response.failed",
+    "response.created",
+    "response.in_progress",
+    "response.queued",
+)
 # A RuntimeError is raised for too deep nesting.
 _UNREADABLE = (ValueError, RuntimeError)
 _PLAIN: Any = object  # makes the SDK return the parsed JSON unchanged
