@@ -195,7 +195,8 @@ def failure_of(error: openai.OpenAIError) -> ReplyFailed:
 
 def failure_of_event(error: Mapping[Any, object]) -> ReplyFailed:
     """Return what the error of an event means, ``error`` or ``response.failed``."""
-    return failure_of_code(error.get("code"), told=str(error.get("message")))
+    told = str(error.get("message"))
+    return failure_of_code(error.get("code"), told=told)
 
 
 def is_lost_connection(error: openai.APIError) -> bool:

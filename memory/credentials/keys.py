@@ -89,9 +89,8 @@ def is_random(word: str) -> bool:
     name = _NAME.match(word)
     if name and _has_random(word[name.end() :]):
         return True
-    strange = [
-        part for part in _PART.finditer(word) if share_left(part[0]) >= _LEAST_LEFT
-    ]
+    parts = _PART.finditer(word)
+    strange = [part for part in parts if share_left(part[0]) >= _LEAST_LEFT]
     if not strange:
         return False
     body = word[strange[0].start() : strange[-1].end()]
@@ -127,7 +126,9 @@ def _has_random(body: str) -> bool:
     """Return whether `body` has letters and digits, `_LEAST_NAMED` characters, and enough left."""
     if len(body) < _LEAST_NAMED or share_left(body) < _LEAST_LEFT:
         return False
-    return any(map(str.isdigit, body)) and any(map(str.isalpha, body))
+    has_digit = any(map(str.isdigit, body))
+    has_letter = any(map(str.isalpha, body))
+    return has_digit and has_letter
 
 
 def _is_hook(address: str) -> bool:

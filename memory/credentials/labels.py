@@ -222,7 +222,8 @@ def _value_after(
     match = pattern.match(text, label.end())
     if match is None:
         return []
-    value = _value(match["value"], quote=match["between"].rstrip()[-1:])
+    quote = match["between"].rstrip()[-1:]
+    value = _value(match["value"], quote)
     if not is_secret(label, value):
         return []
     return [_whole(text, match.start("value"), value)]
@@ -231,7 +232,8 @@ def _value_after(
 def _is_named(label: re.Match[str], value: str) -> bool:
     if _POSTAL.match(label[0]) and value.isdigit():
         return False
-    return len(value.rstrip("!?")) >= _LEAST_NAMED and bool(_DIGIT.search(value))
+    is_long = len(value.rstrip("!?")) >= _LEAST_NAMED
+    return is_long and _DIGIT.search(value) is not None
 
 
 def _is_secret_beside(label: re.Match[str], value: str) -> bool:
@@ -251,7 +253,10 @@ def _is_secret_for(label: re.Match[str], value: str) -> bool:
 def _whole(text: str, start: int, value: str) -> tuple[int, int]:
     """Return the start and the end of the whole value, of which `value` may be the beginning."""
     end = start + len(value)
-    if len(value) >= _MOST_VALUE and (rest := _REST.match(text, end)):
+    if len(value) < _MOST_VALUE:
+        return start, end
+    rest = _REST.match(text, end)
+    if rest is not None:
         end = rest.end()
     return start, end
 

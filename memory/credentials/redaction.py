@@ -70,13 +70,20 @@ def _found_in(readable: Readable) -> list[Credential]:
 def _merged(found: Iterable[Found]) -> list[Found]:
     """Return parts in order; overlapping parts become one, of the kind of the first."""
     merged: list[Found] = []
-    for kind, start, end in sorted(found, key=lambda one: (one[1], -one[2])):
-        if merged and start < merged[-1][2]:
-            before_kind, before_start, before_end = merged.pop()
-            merged.append((before_kind, before_start, max(before_end, end)))
-        else:
-            merged.append((kind, start, end))
+    for part in sorted(found, key=_place):
+        _, start, end = part
+        if not merged or start >= merged[-1][2]:
+            merged.append(part)
+            continue
+        first_kind, first_start, first_end = merged[-1]
+        merged[-1] = (first_kind, first_start, max(first_end, end))
     return merged
+
+
+def _place(part: Found) -> tuple[int, int]:
+    """Return where a part begins, and the longer of two that begin there first."""
+    _, start, end = part
+    return start, -end
 
 
 def redact(text: str, known: Iterable[Credential] = ()) -> Redacted:
@@ -99,8 +106,10 @@ def redact_texts(*texts: str, known: Iterable[Credential] = ()) -> list[Redacted
         found[text] = _found_in(readable[text])
     values: dict[str, Credential] = {}
     for one in chain(known, *found.values()):
+        if len(values) >= _MOST_VALUES:
+            break
         value = _ASSIGNED.sub("", one.value.strip())
-        if not _WORD.match(value) and len(values) < _MOST_VALUES:
+        if not _WORD.match(value):
             values.setdefault(value, one)
     return [_redacted(text, readable[text], found[text], values) for text in texts]
 
@@ -114,9 +123,8 @@ def _redacted(
     removed = dict.fromkeys(found)
     parts = [(one.kind, one.start, one.end) for one in found]
     for value, one in values.items():
-        places = _places_of(value, readable)
-        if places:
-            parts += [(one.kind, start, end) for start, end in places]
+        for start, end in _places_of(value, readable):
+            parts.append((one.kind, start, end))
             removed[one] = None
     kept: list[str] = []
     end_of_last = 0
@@ -132,9 +140,11 @@ def _places_of(value: str, readable: Readable) -> list[tuple[int, int]]:
     if value not in readable.text:
         return []
     whole = rf"(?<![A-Za-z0-9]){re.escape(value)}(?![A-Za-z0-9])"
-    return [
-        readable.as_typed(*match.span()) for match in re.finditer(whole, readable.text)
-    ]
+    places = []
+    for match in re.finditer(whole, readable.text):
+        start, end = match.span()
+        places.append(readable.as_typed(start, end))
+    return places
 
 
 def is_redacted(text: str) -> bool:

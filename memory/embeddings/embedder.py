@@ -86,14 +86,16 @@ class Embedder:
         if len(texts) == 1:
             return await self._vectors([beginning(texts[0], size // 2)])
         half = len(texts) // 2
-        vectors = await self._vectors(texts[:half])
-        return vectors + await self._vectors(texts[half:])
+        first = await self._vectors(texts[:half])
+        second = await self._vectors(texts[half:])
+        return first + second
 
     @step("embed")
     async def _request(self, texts: list[str]) -> list[list[float]]:
         vectors = await _request_vectors(self.client, self.space.model, texts)
         sizes = {len(vector) for vector in vectors}
-        if len(vectors) != len(texts) or sizes != {self.space.dimensions}:
+        are_as_wanted = sizes == {self.space.dimensions}
+        if len(vectors) != len(texts) or not are_as_wanted:
             raise EmbeddingsUnavailable(
                 f"{self.space.model} did not return vectors of {self.space.dimensions} dimensions."
             )
@@ -151,9 +153,10 @@ def _no_answer(model: str, fault: Exception) -> EmbeddingsUnavailable:
     """Return the error for a failed call, with its HTTP status and code, or the fault's type."""
     why = type(fault).__name__
     if isinstance(fault, openai.APIStatusError):
-        why = ", ".join(
-            filter(None, (f"HTTP {fault.status_code}", name_in(fault.code)))
-        )
+        why = f"HTTP {fault.status_code}"
+        code = name_in(fault.code)
+        if code:
+            why += f", {code}"
     return EmbeddingsUnavailable(
         f"The embedding model {model} did not answer ({why}): check KIOKU_EMBEDDING_MODEL, and its"
         " server's address and key."

@@ -141,7 +141,9 @@ class TypedMessage:
     def is_whole(self, start: int, end: int) -> bool:
         """Return whether all letters of the sentences between two offsets are between them."""
         begin, close = self.sentences_around(start, end)
-        return not letters(self.text[begin:start] + self.text[end:close])
+        before = self.text[begin:start]
+        after = self.text[end:close]
+        return not letters(before + after)
 
     @property
     def sentence_texts(self) -> list[str]:
@@ -202,7 +204,8 @@ def find_evidence(quote: str, messages: Sequence[TypedMessage]) -> Evidence | No
     index, start, end = found
     begin, close = messages[index].sentences_around(start, end)
     if close - begin > MAX_TEXT:
-        begin = max(begin, min(start, (start + end - MAX_TEXT) // 2))
+        around_the_middle = (start + end - MAX_TEXT) // 2
+        begin = max(begin, min(start, around_the_middle))
     return _evidence(messages, index, begin, close)
 
 

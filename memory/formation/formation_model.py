@@ -245,8 +245,10 @@ class FormationModel:
     def _with_schema(self, tools: Sequence[ToolDefinition]) -> Runnable[Any, AIMessage]:
         """Return the model with a schema, through the API that every server has."""
         chat = self._chat.model_copy(update={"use_responses_api": False})
-        form = {"response_format": response_format(tools)}
-        return chat.bind(extra_body=form, max_tokens=self._limit)
+        return chat.bind(
+            extra_body={"response_format": response_format(tools)},
+            max_tokens=self._limit,
+        )
 
     def _with_tools(self, tools: Sequence[ToolDefinition]) -> Runnable[Any, AIMessage]:
         if not self._is_openai:
@@ -292,11 +294,13 @@ def _with_calls(answer: AIMessage, tools: Sequence[ToolDefinition]) -> AIMessage
 def _thinks(answer: AIMessage) -> bool:
     """Return whether the model thought before it answered."""
     used = answer.usage_metadata
-    if used and used.get("output_token_details", {}).get("reasoning"):
-        return True
-    blocks = [one for one in answer.content if isinstance(one, dict)]
-    if any(one.get("type") == "reasoning" for one in blocks):
-        return True
+    if used is not None:
+        details = used.get("output_token_details", {})
+        if details.get("reasoning"):
+            return True
+    for block in answer.content:
+        if isinstance(block, dict) and block.get("type") == "reasoning":
+            return True
     text = str(answer.text)
     return without_thoughts(text) != text
 
@@ -360,11 +364,15 @@ def _status(fault: BaseException | None) -> int | None:
 
     OpenAI and Anthropic call it `status_code`, Google `code`; botocore has it in `response`.
     """
-    found = [getattr(fault, "status_code", None), getattr(fault, "code", None)]
-    found.append(_reported_code(fault))
+    found = [
+        getattr(fault, "status_code", None),
+        getattr(fault, "code", None),
+        _reported_code(fault),
+    ]
     response = getattr(fault, "response", None)
     if isinstance(response, dict):
-        found.append(response.get("ResponseMetadata", {}).get("HTTPStatusCode"))
+        metadata = response.get("ResponseMetadata", {})
+        found.append(metadata.get("HTTPStatusCode"))
     for status in found:
         if isinstance(status, int):
             return status
@@ -373,7 +381,8 @@ def _status(fault: BaseException | None) -> int | None:
 
 def _code(fault: Exception) -> str:
     """Return the error code of a failed call; "" if it has none."""
-    return name_in(getattr(fault, "code", None)) or name_in(_reported_code(fault))
+    code = name_in(getattr(fault, "code", None))
+    return code or name_in(_reported_code(fault))
 
 
 def _reported_code(fault: BaseException | None) -> object:

@@ -81,7 +81,8 @@ _SHORT: Mapping[str, type[BaseModel]] = by_kind(
 
 def item(row: Memory) -> SearchItem:
     """Return a memory as LangMem reads it: its schema wants a quote, which is not sent."""
-    value = {"kind": row.kind, "content": {**row.content, "evidence": ""}}
+    content = {**row.content, "evidence": ""}
+    value = {"kind": row.kind, "content": content}
     return SearchItem(_NAMESPACE, row.key, value, row.created_at, row.updated_at)
 
 
@@ -150,9 +151,12 @@ class Run:
         answer = await self.model.ask(numbered, definitions)
         ids = {number: identity for identity, number in numbers.items()}
         for call in answer.tool_calls:
-            number = str(call["args"].get("json_doc_id"))
-            if call["name"] in (PATCH_TOOL, REMOVE_TOOL) and number in ids:
-                call["args"]["json_doc_id"] = ids[number]
+            if call["name"] not in (PATCH_TOOL, REMOVE_TOOL):
+                continue
+            arguments = call["args"]
+            number = str(arguments.get("json_doc_id"))
+            if number in ids:
+                arguments["json_doc_id"] = ids[number]
         return answer
 
 
@@ -176,11 +180,12 @@ def _one_patch_each(answer: AIMessage) -> AIMessage:
     patches_of: dict[str, list[Json]] = {}
     kept: list[ToolCall] = []
     for call in answer.tool_calls:
-        given = call["args"].get("patches")
+        arguments = call["args"]
+        given = arguments.get("patches")
         if call["name"] == PATCH_TOOL and isinstance(given, list):
             patches = [_json_patch(one) for one in given if isinstance(one, dict)]
-            call["args"]["patches"] = patches
-            memory = str(call["args"].get("json_doc_id"))
+            arguments["patches"] = patches
+            memory = str(arguments.get("json_doc_id"))
             earlier = patches_of.setdefault(memory, patches)
             if earlier is not patches:
                 earlier += patches

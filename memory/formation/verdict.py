@@ -186,8 +186,10 @@ def end_of(day: date, zone: tzinfo) -> Until | None:
     """Return the end of `day` in `zone`; None, which means no end, if it is after `LATEST`."""
     if day >= LATEST.date():
         return None
-    next_day = max(day, EARLIEST.date()) + timedelta(days=1)
-    return until(datetime.combine(next_day, time(), zone))
+    last_day = max(day, EARLIEST.date())
+    next_day = last_day + timedelta(days=1)
+    midnight = datetime.combine(next_day, time(), zone)
+    return until(midnight)
 
 
 def _verdicts_in(answer: AIMessage) -> dict[int, Verdict]:
@@ -287,4 +289,5 @@ def _line(index: int, proposal: Proposal, today: date) -> Json:
 
 def _frame(name: str, values: Iterable[object]) -> list[str]:
     """Return a frame with one JSON value per line."""
-    return [f"<{name}>", *map(framed, values), f"</{name}>"]
+    lines = map(framed, values)
+    return [f"<{name}>", *lines, f"</{name}>"]
