@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from memory.formation.proposal import Proposal, Reason, Refusal
+from memory.formation.proposal import Proposal, Reason, Refusal, Verdict
 from memory.formation.verdict import SensitivePolicy, asks_first, end_of, refusal
-from memory.model.namespace import DM, MemoryView, Namespace
+from memory.model.namespace import DM, MemoryView
 from memory.model.person_message import PersonMessage
 from memory.model.schemas import (
     DUE_FIELDS,
@@ -68,30 +68,34 @@ def decide(
     existing = known.remembered
     removals = 0
     for proposal in proposals:
+        verdict = proposal.verdict
+        said = proposal.evidence.original
+        if verdict is None or said.key in forgotten:
+            decisions.refused.append(proposal.refused("unusable"))
+            continue
         key = _key(proposal, keys)
         is_new = key not in existing
-        reason: Reason | None = refusal(proposal, at, sensitive)
-        if proposal.evidence.original.key in forgotten:
-            reason = "unusable"
-        elif reason is None and is_new:
+        reason: Reason | None = refusal(proposal, verdict, at, sensitive)
+        if reason is None and is_new:
             reason = _refusal_of_new(proposal, remaining)
         if reason is not None:
             decisions.refused.append(proposal.refused(reason))
             continue
-        said = proposal.evidence.original
         if said not in decisions.accepted:
             decisions.accepted.append(said)
         if proposal.removes:
             removals += 1
-        audience = _audience(proposal, view.own)
+        audience = view.own.audience
+        if verdict.is_sensitive:
+            audience = DM  # wherever it was said
         rows = known.rows.get(key, ())
-        statement = _statement(proposal, key, audience, batch, rows)
+        statement = _statement(proposal, verdict, key, audience, batch, rows)
         has_too_many_removals = proposal.removes and removals > MAX_REMOVALS
         has_changed = _has_changed(proposal, memories)
         if (
             has_changed
             or has_too_many_removals
-            or asks_first(proposal, view.own, sensitive)
+            or asks_first(proposal, verdict, view.own, sensitive)
         ):
             decisions.questions.append(statement)
             continue
@@ -130,16 +134,9 @@ def _has_changed(proposal: Proposal, memories: Mapping[str, Memory]) -> bool:
     return now is None or now.content != proposal.target.content
 
 
-def _audience(proposal: Proposal, own: Namespace) -> str:
-    """Return who may know it: sensitive memories are for direct messages, wherever said."""
-    verdict = proposal.verdict
-    if verdict is not None and verdict.is_sensitive:
-        return DM
-    return own.audience
-
-
 def _statement(
     proposal: Proposal,
+    verdict: Verdict,
     key: str,
     audience: str,
     batch: UUID,
@@ -153,26 +150,20 @@ def _statement(
     names = subject_fields(proposal.kind, proposal.content)
     content = named_fields(proposal.content, names) | proposal.values
     if proposal.kind == PROMISE_KIND:
-        content = _as_promised(proposal, rows) | content
-    until = _until(proposal, content)
+        content = _as_promised(verdict, proposal.evidence.original, rows) | content
+    until = _until(proposal, verdict, content)
     statement = statement_of(
         key, proposal.kind, audience, content, words, batch=batch, until=until
     )
-    if proposal.verdict is not None and proposal.verdict.may_harm:
-        return replace(statement, may_harm=True)
-    return statement
+    return replace(statement, may_harm=verdict.may_harm)
 
 
-def _as_promised(proposal: Proposal, rows: Iterable[Memory]) -> Json:
+def _as_promised(verdict: Verdict, said: PersonMessage, rows: Iterable[Memory]) -> Json:
     """Return the state of a promise, and the day and time that its sentence says.
 
     What is promised is open, also if it was promised before and kept. A day that is past is left
     out; if the day of the earlier promise, which `rows` know, is past, it does not count any more.
     """
-    verdict = proposal.verdict
-    if verdict is None:
-        return {}
-    said = proposal.evidence.original
     today = said.said_at.astimezone(said.zone).date()
     fields: Json = {}
     if verdict.modality == "promised":
@@ -185,12 +176,11 @@ def _as_promised(proposal: Proposal, rows: Iterable[Memory]) -> Json:
     return fields
 
 
-def _until(proposal: Proposal, content: Content) -> datetime | None:
+def _until(proposal: Proposal, verdict: Verdict, content: Content) -> datetime | None:
     """Return when a statement ends: as the sentence says, or with the memory that it details."""
     if proposal.kind == PROMISE_KIND:  # it ends when it is kept, not when it is due
         return None
-    verdict = proposal.verdict
-    if verdict is not None and verdict.valid_until is not None:
+    if verdict.valid_until is not None:
         return end_of(verdict.valid_until, proposal.evidence.original.zone)
     if proposal.target is None or not proposal.values:
         return None

@@ -308,7 +308,9 @@ class Former:
             return Refusal(reason="secret", kind=KEPT_KIND, evidence=words)
         content = {"text": words.text, "decision": decision}
         judged = await self._judge_words(person, KEPT_KIND, content, words)
-        reason = refusal(judged, datetime.now(UTC), "never")
+        if judged.verdict is None:
+            return judged.refused("unusable")
+        reason = refusal(judged, judged.verdict, datetime.now(UTC), "never")
         if reason is not None:
             return judged.refused(reason)
         return words

@@ -121,15 +121,12 @@ async def _ask_for_verdicts(
 
 
 def refusal(
-    proposal: Proposal, at: datetime, sensitive: SensitivePolicy | None
-) -> VerdictReason | Literal["unusable"] | None:
-    """Return why the verdict refuses a proposal; None if it is stored or the person is asked.
-
-    Without a verdict it is ``unusable``.
-    """
-    verdict = proposal.verdict
-    if verdict is None:
-        return "unusable"
+    proposal: Proposal,
+    verdict: Verdict,
+    at: datetime,
+    sensitive: SensitivePolicy | None,
+) -> VerdictReason | None:
+    """Return why the verdict refuses a proposal; None if it is stored or the person is asked."""
     if not verdict.supported:
         return "unsupported"
     if not _is_asserted(proposal, verdict):
@@ -164,15 +161,17 @@ def _is_asserted(proposal: Proposal, verdict: Verdict) -> bool:
 
 
 def asks_first(
-    proposal: Proposal, own: Namespace, sensitive: SensitivePolicy | None
+    proposal: Proposal,
+    verdict: Verdict,
+    own: Namespace,
+    sensitive: SensitivePolicy | None,
 ) -> bool:
-    """Return whether the person is asked before a proposal, which has a verdict, is stored.
+    """Return whether the person is asked before a proposal with this verdict is stored.
 
     `sensitive` is the policy for sensitive information. With None, what people say about themselves
     in a direct message is stored; in all other cases the person is asked.
     """
-    verdict = proposal.verdict
-    if verdict is None or verdict.conflict == "unclear":
+    if verdict.conflict == "unclear":
         return True
     if proposal.removes:
         return False
