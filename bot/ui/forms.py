@@ -62,6 +62,9 @@ from memory.store import validated
 
 LINES_LIMIT = 20  # of one formation run, which may propose a line twice
 COMMENT_LIMIT = 1_000
+# A form has at most six inputs, and one says where the memory may be used.
+_MAX_FIELDS = 5
+_MULTILINE_LENGTH = 60
 # Fields of our own kinds that have no label.
 _HIDDEN = frozenset({("UserFact", "topic"), (PROMISE_KIND, "state")})
 _AUDIENCE = "audience"
@@ -107,7 +110,7 @@ def _entered(view: Json, block_id: str) -> str:
 
 
 def fields_of(schema: type[BaseModel], content: Content) -> dict[str, FieldRules]:
-    """Return the rules of each field that a form asks for.
+    """Return the rules of each field that a form asks for, required ones first.
 
     An optional text field is included only if it has a value. What no input can hold, such as a
     list or a long text, is left out and keeps its value.
@@ -118,7 +121,8 @@ def fields_of(schema: type[BaseModel], content: Content) -> dict[str, FieldRules
         is_asked = rules["required"] or value or not _is_text(rules)
         if is_asked and len(value) <= _length(rules):
             asked[name] = rules
-    return asked
+    required_first = sorted(asked, key=lambda name: not asked[name]["required"])
+    return {name: asked[name] for name in required_first[:_MAX_FIELDS]}
 
 
 def _fields(schema: type[BaseModel]) -> dict[str, FieldRules]:
@@ -214,7 +218,8 @@ def _element(rules: FieldRules, value: str) -> Block:
         return select(options, value)
     if rules.get("format") in ("date", "time"):
         return _picker(rules["format"], value)
-    return text_input(_length(rules), value, multiline=_is_text(rules))
+    is_long = len(value) > _MULTILINE_LENGTH or "\n" in value
+    return text_input(_length(rules), value, multiline=is_long)
 
 
 def _picker(kind: str, value: str) -> Block:
