@@ -27,7 +27,7 @@ read from it) or output."""
 def memory_model(
     *,
     model: str,
-    api_key: str | None = None,
+    api_key: SecretStr | str | None = None,
     base_url: str | None = None,
     client: AsyncOpenAI | None = None,
     api: Api = "responses",
@@ -38,10 +38,10 @@ def memory_model(
     `model` is an OpenAI model, or ``provider:model`` as LangChain's `init_chat_model` takes it
     (requires that provider's package and key; raises ImportError or ValueError without them).
     `api_key` and `base_url` are OpenAI's, by default those of the environment; other providers'
-    packages read their own variables, and giving either raises ValueError. A `client` of the same
-    key and address shares its connections, and stays their owner. OpenAI models are called through
-    `api`, also behind `base_url`, with `reasoning_effort` if it is given. Parameters that only some
-    model families accept, such as a temperature, are not sent.
+    packages read their own variables, and giving either raises ValueError. The connections of
+    `client` are shared, and it stays their owner. OpenAI models are called through `api`, also
+    behind `base_url`, with `reasoning_effort` if it is given. Parameters that only some model
+    families accept, such as a temperature, are not sent.
     """
     provider, name = provider_and_name(model)
     if provider != "openai":
@@ -55,13 +55,20 @@ def memory_model(
     # Importing LangChain's package takes 65 ms, which start-up need not wait for.
     from langchain_openai import ChatOpenAI
 
+    if isinstance(api_key, str):
+        api_key = SecretStr(api_key)
     through: dict[str, Any] = {"default_headers": _ONE_CALL}
     if client is not None:
-        own = client.with_options(max_retries=0, timeout=MODEL_TIMEOUT)
+        own = client.with_options(
+            api_key=api_key.get_secret_value() if api_key else None,
+            base_url=base_url,
+            max_retries=0,
+            timeout=MODEL_TIMEOUT,
+        )
         through = {"root_async_client": own, "async_client": own.chat.completions}
     return ChatOpenAI(
         model=name,
-        api_key=None if api_key is None else SecretStr(api_key),
+        api_key=api_key,
         base_url=base_url,
         use_responses_api=api == "responses",
         reasoning_effort=reasoning_effort,
