@@ -245,8 +245,16 @@ def spoken(text: str) -> str:
 
 
 def escaped(text: str, limit: int = LINE_LIMIT) -> str:
-    """Return the first `limit` characters of a text as mrkdwn: ``&``, ``<`` and ``>`` escaped."""
-    return html.escape(truncate(text, limit), quote=False)
+    """Return a text as mrkdwn with ``&``, ``<`` and ``>`` escaped; at most `limit` characters.
+
+    Escapes count with all their characters.
+    """
+    shown = html.escape(text, quote=False)
+    while len(shown) > limit:
+        fitting = len(text) * (limit - 1) // len(shown)
+        text = text[:fitting]
+        shown = html.escape(text, quote=False) + "…"
+    return shown
 
 
 def as_mrkdwn(text: str, limit: int = LINE_LIMIT) -> str:

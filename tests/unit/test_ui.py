@@ -990,9 +990,9 @@ def test_where_data_goes_is_said(localizer: Localizer) -> None:
 
 @given(st.text(f"ab <&> {chr(12354)}", max_size=600), st.integers(10, 300))
 def test_escaped_text_is_cut_between_characters(text: str, limit: int) -> None:
-    """Escaped text is as long as it reads, holds no markup, and never ends within an escape."""
+    """Escaped text fits, holds no markup, and never ends within an escape."""
     shown = escaped(text, limit)
-    assert len(html.unescape(shown)) <= limit
+    assert len(shown) <= limit
     assert not re.search("[<>]|&(?!(?:amp|lt|gt);)", shown)
     assert html.unescape(shown) == text or text.startswith(
         html.unescape(shown).removesuffix("…")
