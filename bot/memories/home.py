@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+
+from slack_sdk.errors import SlackApiError
+
 from bot.app import App
 from bot.locale import Localizer
 from bot.memories.panel import read_panel
 from bot.queue.queue import REPLIES, Queue
-from bot.slack.client import unless_refused
+from bot.slack.client import error_code, is_passing
 from bot.slack.messages import API_TEAM
 from bot.ui.acts import Position, Row, Undo
 from bot.ui.panel import Done, home_view
 from memory import Person, Pool
 from memory.postgres import Connection
 from memory.store import undoable_forgetting
+
+log = logging.getLogger(__name__)
 
 PUBLISH = "publish_home"
 # A person may be waiting, and the job is tried again.
@@ -56,7 +62,7 @@ async def show_home(
     """Publish a Home at a position; `said` is what the click in `row` did.
 
     Without `said`, the newest forgetting is shown while it can be undone. With `replaces`, the
-    hash of a Home, Slack leaves a newer Home as it is.
+    hash of a Home, a newer Home is left as it is.
     Source: https://docs.slack.dev/surfaces/modals#handling_race_conditions
     """
     localizer = await app.people.localizer(person, keep_new=False)
@@ -65,10 +71,17 @@ async def show_home(
     content = await read_panel(app, person, localizer, position, home=True)
     view = home_view(localizer, content, said, row)
     client = app.slack.client(person.team_id, patience=_PATIENCE_SECONDS)
-    with unless_refused("publish a Home"):
+    try:
         await client.views_publish(
             user_id=person.user_id, view=view, hash=replaces or None
         )
+    except SlackApiError as error:
+        if is_passing(error):
+            raise
+        if error_code(error) == "hash_conflict":
+            return
+        # The next attempt would be refused for the same reason.
+        log.warning("a Home was refused: %s", error_code(error))
 
 
 async def _newest_forgetting(

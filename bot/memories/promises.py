@@ -18,13 +18,16 @@ from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
+from slack_sdk.errors import SlackApiError
+
 from bot.app import App
 from bot.logs import fault
 from bot.people import person_refusal, read_settings
 from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.client import PATIENCE_SECONDS, notice_metadata, unless_refused
+from bot.slack.client import PATIENCE_SECONDS, error_code, is_passing, notice_metadata
 from bot.slack.messages import API_TEAM
 from bot.slack.posting import find_posted, post_once
+from bot.ui.blocks import Payload
 from bot.ui.promise_payloads import reminder_payload
 from memory import DM, Memory, Person, Pool
 from memory.postgres import (
@@ -95,16 +98,8 @@ async def remind(app: App, team: str, user: str) -> None:
     [begun] = await person_statement(app.pool, person, _SQL["begin_post"], values)
     if not begun["reminders"]:
         return
-    ts = _REFUSED
     try:
-        with unless_refused("post a reminder"):
-            ts = await post_once(
-                app.slack.client(person.team_id, patience=PATIENCE_SECONDS),
-                begun["channel"],
-                payload,
-                _metadata(message),
-                confirm=partial(_confirm, app, person, message),
-            )
+        ts = await _post(app, person, message, begun["channel"], payload)
     except _TakenOver:
         log.info("another process has posted a reminder")
         return
@@ -130,18 +125,23 @@ async def _reminders_to_post(app: App, person: Person) -> list[Memory] | None:
 
 
 async def _settle_interrupted(app: App, person: Person) -> None:
-    """Find out which messages were posted although their job ended before it could store that."""
+    """Find out which messages were posted although their job ended before it could store that.
+
+    If the conversation's id is not known, Slack cannot be searched, and nothing is posted again.
+    """
     interrupted = await person_statement(
         app.pool, person, _SQL["interrupted"], {"dm": DM}
     )
     for row in interrupted:
         message = row["message_id"]
-        ts = await find_posted(
-            app.slack.client(person.team_id, patience=PATIENCE_SECONDS),
-            row["channel"],
-            _metadata(message),
-            since=row["posting_since"].timestamp(),
-        )
+        ts: str | None = _REFUSED
+        if row["channel"] is not None:
+            ts = await find_posted(
+                app.slack.client(person.team_id, patience=PATIENCE_SECONDS),
+                row["channel"],
+                _metadata(message),
+                since=row["posting_since"].timestamp(),
+            )
         settled = {"message": message, "ts": ts}
         statement = _SQL["take_back"] if ts is None else _SQL["note_posted"]
         await person_statement(app.pool, person, statement, settled)
@@ -149,6 +149,51 @@ async def _settle_interrupted(app: App, person: Person) -> None:
 
 def _metadata(message: UUID) -> dict[str, Any]:
     return notice_metadata(reminder=str(message))
+
+
+async def _post(
+    app: App,
+    person: Person,
+    message: UUID,
+    channel: str | None,
+    payload: Payload,
+) -> str:
+    """Post a reminder and return its ts, or ``-`` if Slack refuses it.
+
+    If `channel` is None, because the conversation's id is not known, Slack is not searched for an
+    earlier attempt. Raises `_TakenOver`, and Slack's error if it may be temporary.
+    """
+    client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
+    confirm = partial(_confirm, app, person, message)
+    try:
+        if channel is None:
+            await confirm()
+            answer = await client.chat_postMessage(
+                channel=person.user_id,
+                unfurl_links=False,
+                unfurl_media=False,
+                metadata=_metadata(message),
+                **payload,
+            )
+            ts = str(answer["ts"])
+        else:
+            ts = await post_once(
+                client,
+                channel,
+                payload,
+                _metadata(message),
+                confirm=confirm,
+            )
+    except SlackApiError as error:
+        if is_passing(error):
+            if error_code(error):
+                # A rate limit: the message is certainly not in Slack.
+                taken_back = {"message": message}
+                await person_statement(app.pool, person, _SQL["take_back"], taken_back)
+            raise
+        log.warning("a reminder was refused: %s", error_code(error))
+        return _REFUSED
+    return ts
 
 
 async def _confirm(app: App, person: Person, message: UUID) -> None:

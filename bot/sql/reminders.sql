@@ -13,13 +13,12 @@ ON CONFLICT DO NOTHING;
 
 -- name: interrupted
 -- The messages that were being posted when their job ended, and where they are.
-SELECT message_id, min(posting_since) AS posting_since,
-    COALESCE((SELECT channel_id FROM messages
-        WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(dm)s LIMIT 1),
-        %(user)s) AS channel
+SELECT reminders.message_id, min(reminders.posting_since) AS posting_since,
+    (SELECT channel_id FROM messages
+        WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(dm)s LIMIT 1) AS channel
 FROM reminders
 WHERE team_id = %(team)s AND user_id = %(user)s AND message_id IS NOT NULL AND ts IS NULL
-GROUP BY message_id;
+GROUP BY reminders.message_id;
 
 -- name: to_post
 -- The open promises with a stored reminder that is still due then, the earliest first.
@@ -29,17 +28,15 @@ GROUP BY key
 ORDER BY min(at), key;
 
 -- name: begin_post
--- Name the message that is posted next. Returns its conversation: the direct messages, by the id of the
--- person if they have never written there, which Slack takes for a post.
+-- Name the message that is posted next. Returns its conversation, if that is known.
 WITH begun AS (
     UPDATE reminders SET message_id = %(message)s, posting_since = now()
     WHERE team_id = %(team)s AND user_id = %(user)s AND message_id IS NULL AND key = ANY(%(keys)s)
     RETURNING key
 )
 SELECT (SELECT count(*) FROM begun) AS reminders,
-    COALESCE((SELECT channel_id FROM messages
-        WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(dm)s LIMIT 1),
-        %(user)s) AS channel;
+    (SELECT channel_id FROM messages
+        WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(dm)s LIMIT 1) AS channel;
 
 -- name: release
 -- Delete stored reminders that are not posted now.

@@ -176,10 +176,6 @@ async def test_a_reminder_that_could_not_be_posted_comes_when_it_may(
     assert len(app.rows(posted, place.user)) == 1
 
 
-@pytest.mark.failed_calls(
-    "conversations.history: channel_not_found",
-    because="the id of the direct message is not known, only that of the person",
-)
 async def test_a_reminder_that_slack_puts_off_comes_later(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
