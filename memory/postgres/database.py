@@ -56,6 +56,7 @@ _CONNECTING = {
 # Seconds during which the pool doubles its delay between attempts; then it starts again at zero.
 _RECONNECT_SECONDS = 3.0
 _ATTEMPTS = 5  # at one statement
+_GRACE_SECONDS = 0.1
 # Executions after which psycopg prepares a statement that was not executed with ``prepare=True``:
 # never, because a generic plan reads far too much for a person who has many memories.
 _ON_REQUEST = sys.maxsize
@@ -107,7 +108,8 @@ async def _configure(connection: Connection) -> None:
 def with_usual_options(conninfo: str) -> str:
     """Return `conninfo` with the usual connection options that it does not set itself."""
     given = conninfo_to_dict(conninfo)
-    return make_conninfo("", **{**_CONNECTING, **given})
+    usual = {name: value for name, value in _CONNECTING.items() if name not in given}
+    return make_conninfo(conninfo, **usual)
 
 
 def create_pool(
@@ -242,8 +244,10 @@ def _shut_down_at(end: float, connection: Connection) -> Iterator[None]:
     """Shut a connection down at `end`, by the event loop's clock, if this block has not ended.
 
     The task that waits for it gets an error immediately: a cancel request would wait for the
-    server.
+    server. If the event loop was blocked, pending input is read first.
     """
+    loop = asyncio.get_running_loop()
+    alarm: asyncio.TimerHandle
 
     def shut_down() -> None:
         with (
@@ -252,7 +256,11 @@ def _shut_down_at(end: float, connection: Connection) -> Iterator[None]:
         ):
             line.shutdown(socket.SHUT_RDWR)
 
-    alarm = asyncio.get_running_loop().call_at(end, shut_down)
+    def expire() -> None:
+        nonlocal alarm
+        alarm = loop.call_later(_GRACE_SECONDS, shut_down)
+
+    alarm = loop.call_at(end, expire)
     try:
         yield
     finally:

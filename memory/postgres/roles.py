@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from psycopg import Connection, errors, sql
+from psycopg import Connection, errors, pq, sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow
 
@@ -95,15 +95,13 @@ def create_login(
 ) -> None:
     """Create the user of the conninfo `login` if it is missing, and grant it the roles it needs.
 
-    A conninfo without a user is taken for that of the owner, and nothing is done.
-
     It may set the application's role but does not inherit its rights: outside of a transaction that
     sets the role it cannot read people's tables. If the tables or pgvector are not in the schema
     public, the user's search_path in this database is set to their schemas. Runs in the caller's
     transaction. Raises `DatabaseNotReady`, also if the user is one of the roles.
     """
     given = conninfo_to_dict(login)
-    name = str(given.get("user", around.user))
+    name = str(given.get("user") or _default_user())
     if name == around.user:
         return
     if name in (APP_ROLE, *inherits):
@@ -172,6 +170,14 @@ def lead_to_schemas(
         f" `{statement.as_string(connection)}` as a superuser."
     ):
         connection.execute(statement)
+
+
+def _default_user() -> str:
+    """Return the user that libpq uses for a conninfo without one."""
+    for option in pq.Conninfo.get_defaults():
+        if option.keyword == b"user" and option.val is not None:
+            return option.val.decode()
+    return ""
 
 
 def revoke_temporary(connection: Connection[DictRow], around: Surroundings) -> None:
