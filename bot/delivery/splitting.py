@@ -130,10 +130,10 @@ def shown_end(text: str) -> int:
     end = len(text)
     # The line end makes a row that has not ended longer than what may be shown.
     lines = list(_lines(f"{text}\n"))
-    for line in lines:
-        # The next line shows whether this one is the head of a table.
+    for line in reversed(lines):
+        # The next line, which has to be whole, shows whether this one is the head of a table.
         is_last = line.start < end <= line.end
-        if is_last and line.kind == "text" and "|" in text[line.start :]:
+        if is_last and line.kind == "text" and "|" in text[line.start : end]:
             end = line.start
     return _moved_back(lines, end)
 

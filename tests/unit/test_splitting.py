@@ -237,6 +237,7 @@ def test_no_part_ends_behind_a_heading_or_begins_within_a_table(text: str) -> No
         ("# One\n\n## Two\n", ""),
         ("# One\n\nText", "# One\n\nText"),
         ("Text\n\n| a | b", "Text\n\n"),
+        ("Text\n\n| a | b |\n|", "Text\n\n"),
         ("Text\n\n| a | b |\n|--", "Text\n\n"),
         ("| a | b |\n|---|---|\n| 1 | 2 |\n", "| a | b |\n|---|---|\n| 1 | 2 |\n"),
         ("| a | b |\n|---|---|\n| 1 | 2 |\n| 3", "| a | b |\n|---|---|\n| 1 | 2 |\n"),
