@@ -28,6 +28,7 @@ from bot.slack.client import (
 )
 from bot.slack.content import clean_name
 from bot.slack.kept_answers import KeptAnswers
+from bot.slack.messages import API_TEAM
 from memory import Person
 from memory.metrics import step
 from memory.model import Json, References, references_in
@@ -119,8 +120,8 @@ class Names:
     async def find_user(self, team_id: str, user_id: str) -> Json | None:
         """Ask Slack for a user object with the locale, and keep its name.
 
-        It is empty for an unknown person. Returns None if there is no answer within three seconds;
-        while Slack's rate limit lasts it is not asked.
+        Both are empty for an unknown person. Returns None if there is no answer within three
+        seconds; while Slack's rate limit lasts it is not asked.
         """
         if self._slack.limits.wait(team_id, _USER):
             return None
@@ -130,6 +131,7 @@ class Names:
                 answer = await client.users_info(user=user_id, include_locale=True)
         except SLACK_FAULTS as error:
             if error_code(error) == "user_not_found":
+                self._kept[team_id].keep(f"<@{user_id}>", _Name(), _TRUSTED_SECONDS)
                 return {}
             log.info("a person could not be looked up: %s", slack_fault(error))
             return None
@@ -139,7 +141,8 @@ class Names:
         return user
 
     async def _ask(self, team_id: str, reference: str) -> None:
-        if not _MADE.fullmatch(reference):
+        # A caller of POST /ask is no Slack user.
+        if team_id == API_TEAM or not _MADE.fullmatch(reference):
             return
         identity = reference[2:-1]
         if reference.startswith(_PERSON):

@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
-from bot.slack.names import MOST_LOOKUPS
+from bot.slack import names
+from bot.slack.client import Installations
+from bot.slack.messages import API_TEAM, Installation
+from bot.slack.names import MOST_LOOKUPS, Names
+from bot.workspaces import single_installation
 from memory import DM, Former, Person, PersonMessage, memory_view
 from memory.model import References
 from tests.databases import owner_rows
@@ -107,6 +111,30 @@ async def test_of_many_unknown_people_the_first_are_asked_for(app: App) -> None:
     calls = len(app.slack.calls("users.info"))
     await app.ask(place, said)
     assert len(app.slack.calls("users.info")) == calls
+
+
+@pytest.mark.failed_calls(
+    "users.info: user_not_found", because="That is what is tested."
+)
+async def test_that_slack_knows_nobody_of_an_id_is_known_for_a_day(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that did not come is asked for again after a minute."""
+    monkeypatch.setattr(names, "_FAILED_SECONDS", 0.0)
+    place = app.slack.place(name="Mia Tanaka")
+    await app.ask(place, "I report to <@U0NOBODY01>")
+    assert asked(app) == "I report to @someone"
+    calls = len(app.slack.calls("users.info"))
+    await app.ask(place, "I report to <@U0NOBODY01>")
+    assert len(app.slack.calls("users.info")) == calls
+
+
+async def test_slack_is_not_asked_about_callers_of_the_api(app: App) -> None:
+    """A database without Slack has an installation, whose token is empty."""
+    installed = single_installation(Installation(team_id=API_TEAM, bot_user_id=""))
+    slack = Installations(installed, base_url=app.core.slack.base_url)
+    await Names(slack).look_up(API_TEAM, ["<@U0CALLER01>"])
+    assert app.slack.calls("users.info") == []
 
 
 async def test_a_private_channel_has_its_name_in_itself_only(app: App) -> None:
