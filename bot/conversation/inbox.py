@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from bot.app import App
 from bot.conversation.run import Run, Superseded
 from bot.logs import fault
+from bot.notices import show_later
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import THREAD_SETTING, Message
 from bot.slack.sessions import WAIT_SECONDS, Progress
@@ -185,12 +186,15 @@ async def finish_without_turn(
 ) -> None:
     """Mark a message as handled without an answer. Raises `Superseded`.
 
-    `failed`: it can be neither answered nor apologised for.
+    `failed`: it can be neither answered nor apologised for; a notice of what tools changed before
+    that is shown now.
     """
     scope = {THREAD_SETTING: claimed.message.thread}
     lock = claimed.message.person.prefix
     async with transaction(app.pool, scope, lock=lock, shared=True) as connection:
         await finish(connection, claimed, status)
+        if status == "failed":
+            await show_later(app, connection, claimed.message.person, [claimed.id])
 
 
 async def answer_at_once(connection: Connection, queue: Queue, thread: str) -> None:

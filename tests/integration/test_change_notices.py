@@ -112,6 +112,21 @@ async def test_a_notice_of_a_tool_is_shown_when_the_answer_is_there(app: App) ->
     assert waiting["due_in"] == 0
 
 
+@pytest.mark.failed_calls(
+    "chat.startStream: restricted_action",
+    "chat.postMessage: restricted_action",
+    because="That is what is tested.",
+)
+async def test_a_notice_of_a_tool_is_shown_without_an_answer(app: App) -> None:
+    """Slack takes no answer, so the person must be told of the change all the same."""
+    for method in ("chat.startStream", "chat.postMessage"):
+        app.slack.fault(method, error="restricted_action", times=None)
+    asked = await app.ask(app.slack.place(), "remember that I love ramen")
+    assert app.turn(asked)["status"] == "failed"
+    assert await app.memories(asked.person) != []
+    assert len(app.jobs(SHOW_NOTICE)) == 1
+
+
 @pytest.mark.parametrize(
     "fault", [{"status": 500}, {"error": "ratelimited", "retry_after": 1}]
 )
