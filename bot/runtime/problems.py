@@ -105,15 +105,14 @@ def cannot_open(
     host: str, port: int, error: OSError | UnicodeError, setting: str = "PORT"
 ) -> Problem:
     """Return the problem if `port`, set by `setting`, cannot be opened at `host`."""
-    if (
-        isinstance(error, (socket.gaierror, UnicodeError))
-        or error.errno == errno.EADDRNOTAVAIL
-    ):
+    # Since Python 3.13 the error of an address of another machine has no number.
+    number = getattr(error, "errno", None) or errno.EADDRNOTAVAIL
+    if number == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
         return Problem(
             f"{host} is no address of this machine: set KIOKU_HOST to one, such as 127.0.0.1 or"
             " ::1, without brackets and port."
         )
-    why = os.strerror(error.errno or 0)
+    why = os.strerror(number)
     return Problem(
         f"Port {port} cannot be opened ({why}): set {setting} to a free one."
     )
