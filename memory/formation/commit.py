@@ -65,6 +65,7 @@ async def commit(
     batch = batch or uuid4()
     async with writing(pool, embedder, person) as connection:
         decisions = Decisions()
+        known: Known | None = None
         if proposals:
             known = await _known_about(connection, person, proposals)
             remaining = await remaining_capacity(connection, person)
@@ -79,7 +80,7 @@ async def commit(
                 sensitive=sensitive,
                 batch=batch,
             )
-        changes = await add_changes(connection, person, decisions.statements)
+        changes = await add_changes(connection, person, decisions.statements, known)
         all_refused = (*refused, *decisions.refused)
         await ask(connection, person, decisions.questions)
         await note_refusals(connection, person, _notes(view, all_refused, batch))

@@ -22,6 +22,7 @@ from memory.store.statements import (
     withdraw,
     writing,
 )
+from memory.store.subjects import Known
 
 _SQL = load_statements("memory", "statements")
 
@@ -224,6 +225,7 @@ async def add_changes(
     connection: Connection,
     person: Person,
     statements: Sequence[Statement],
+    known: Known | None = None,
 ) -> list[Change]:
     """Store the statements of one notice, as `add_statements` does; return what they changed.
 
@@ -232,7 +234,7 @@ async def add_changes(
     if not statements:
         return []
     batch = statements[0].batch
-    by_key = await add_statements(connection, person, statements)
+    by_key = await add_statements(connection, person, statements, known)
     changes: list[Change] = []
     for said in by_key.values():
         batches = {one.batch for one in said}

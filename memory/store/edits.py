@@ -132,7 +132,7 @@ async def add_memories(
             statements.append(replace(one, key=key))
         new = {one.key for one in statements} - known.remembered
         await check_capacity(connection, person, len(new))
-        changes = await add_changes(connection, person, statements)
+        changes = await add_changes(connection, person, statements, known)
         await in_commit(connection, changes)
     return changes
 

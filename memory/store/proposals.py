@@ -155,13 +155,13 @@ async def answer_question(
             return []
         [question] = found
         said = question.said
+        known = await read_known(connection, person, [said.about], [said.key])
         if question.asks == "store" or (answer == "both" and said.act == "say"):
             # If there is a memory about the same thing by now, the statement is about that one.
-            known = await read_known(connection, person, [said.about])
             said = replace(said, key=known.first_keys.get(said.about, str(uuid4())))
         if question.before is None:
             await check_capacity(connection, person, 1)
-        return await add_changes(connection, person, [said])
+        return await add_changes(connection, person, [said], known)
 
 
 async def delete_proposals_of_message(

@@ -94,6 +94,7 @@ async def add_statements(
     connection: Connection,
     person: Person,
     statements: Sequence[Statement],
+    known: Known | None = None,
 ) -> dict[str, list[Statement]]:
     """Store statements and refresh their memories; return all statements of these, by key.
 
@@ -101,10 +102,13 @@ async def add_statements(
 
     There is one memory per subject: a statement that gives a memory the subject of another one
     takes the first back and is added to the other. The same words of the same message count once.
+    `known` is what this transaction has read about the statements' memories and subjects.
     """
-    subjects = {one.about for one in statements if _names_a_thing(one)}
-    keys = [one.key for one in statements]
-    known = await read_known(connection, person, subjects, keys)
+    if known is None:
+        subjects = {one.about for one in statements if _names_a_thing(one)}
+        known = await read_known(
+            connection, person, subjects, [one.key for one in statements]
+        )
     stored = _about_their_things(statements, known)
     values = {
         **person.ids,
