@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import TypeAlias, assert_never
+from uuid import UUID
 
 from pydantic import BaseModel
 
@@ -222,15 +223,18 @@ async def _switch(app: App, click: Click, act: Switch) -> Result:
 
 async def _answer(app: App, click: Click, act: Answer) -> Done:
     """Answer a question; in a message, which may also say what was remembered, say that again."""
-    asked = await open_questions(app.pool, click.person)
-    batches = {one.id: one.said.batch for one in asked}
+    is_in_message = click.place.position is None
+    batches: dict[UUID, UUID] = {}
+    if is_in_message:
+        asked = await open_questions(app.pool, click.person)
+        batches = {one.id: one.said.batch for one in asked}
     try:
         made = await answer_question(
             app.pool, app.embedder, click.person, act.question, act.answer
         )
     except ChangeGone:
         return click.say("ask_gone", beside=True)
-    if click.place.position is None:
+    if is_in_message:
         batch = batches[act.question]
         made = await list_changes(app.pool, click.person, batch=batch)
     return await _changed(app, click, made)

@@ -350,6 +350,8 @@ async def match_stored(
     The model was perhaps not shown that memory, or has not recognised it.
     """
     subjects = {one.about for one in proposals if one.target is None}
+    if not subjects:
+        return list(proposals)
     async with person_transaction(pool, view.person) as connection:
         known = await read_known(connection, view.person, subjects)
     memories = known.in_view(view)
