@@ -313,7 +313,7 @@ class People:
             return settings
         if person.team_id == API_TEAM:
             return PersonSettings()
-        user = await self._user(person) or {}
+        user = await self._names.find_user(person.team_id, person.user_id) or {}
         return PersonSettings(
             locale=user.get("locale") or None, time_zone=user.get("tz") or None
         )
@@ -331,7 +331,7 @@ class People:
         Without an answer, or of a person whom Slack does not know, it is asked again soon, but not
         for each message.
         """
-        user = await self._user(person) or {}
+        user = await self._names.find_user(person.team_id, person.user_id) or {}
         at = datetime.now(UTC)
         if not user:
             at += _FAILED - PROFILE_TRUSTED
@@ -361,15 +361,12 @@ class People:
 
         An account that Slack does not know is not active.
         """
-        user = await self._user(person)
+        user = await self._names.find_user(person.team_id, person.user_id)
         if user is None:
             return None
         known = user or {"deleted": True}
         await self.changed(person, known)
         return not known.get("deleted")
-
-    async def _user(self, person: Person) -> Json | None:
-        return await self._names.find_user(person.team_id, person.user_id)
 
 
 async def _note_profile(

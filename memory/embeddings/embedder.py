@@ -94,8 +94,7 @@ class Embedder:
     async def _request(self, texts: list[str]) -> list[list[float]]:
         vectors = await _request_vectors(self.client, self.space.model, texts)
         sizes = {len(vector) for vector in vectors}
-        are_as_wanted = sizes == {self.space.dimensions}
-        if len(vectors) != len(texts) or not are_as_wanted:
+        if len(vectors) != len(texts) or sizes != {self.space.dimensions}:
             raise EmbeddingsUnavailable(
                 f"{self.space.model} did not return vectors of {self.space.dimensions} dimensions."
             )

@@ -85,6 +85,7 @@ class TypedMessage:
         for part in self.text.split(OMITTED):
             pieces = lettered(part)
             if position > 0:
+                # In the place of the middle of the mark that ends where this part begins.
                 pieces.insert(0, (_LEFT_OUT, -2, -1))
             for piece, start, end in pieces:
                 kept.append(piece)

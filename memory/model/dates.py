@@ -55,5 +55,4 @@ def clock_time(text: object) -> str:
         hour %= 12
         if found["half"][0] in "pP":
             hour += 12
-    found_time = time(hour, minute)
-    return found_time.strftime("%H:%M")
+    return time(hour, minute).isoformat("minutes")
