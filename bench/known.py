@@ -14,7 +14,7 @@ import psycopg
 from bench.plan import Plan
 from bench.results import spread
 from bench.side_by_side import SYSTEMS, prefix
-from bench.systems import PEERS, Systems, open_systems
+from bench.systems import EMBEDDING_FLOOR, PEERS, Systems, open_systems
 from bench.testbed import Testbed
 
 SIZES = (5, 200, 2_000)
@@ -84,7 +84,7 @@ FROM generate_series(1, %(size)s::int) AS made (n)
 
 async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
     """Let one person for each number of memories ask every system, with new questions each time."""
-    over = defaultdict[tuple[str, int], list[float]](list)
+    times = defaultdict[str, list[float]](list)
     numbers = itertools.count(1)
     shuffled = random.Random(plan.rounds)
     await testbed.model("script", _SCRIPT)
@@ -100,17 +100,24 @@ async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
                     people[size],
                     f"{_TOPICS[at % 8]}について、{number}番目の質問です",
                 )
-                ready = {
-                    system: await _ready(systems, system, asked)
-                    for system in shuffled.sample(SYSTEMS, len(SYSTEMS))
-                }
-                floor = ready.pop("floor")
-                for system, took in ready.items():
-                    if at:
-                        over[system, size].append(took - floor)
+                asks = [*SYSTEMS, EMBEDDING_FLOOR]
+                shuffled.shuffle(asks)
+                ready = {one: await _ready(systems, one, asked) for one in asks}
+                if not at:
+                    continue
+                floor = ready["floor"]
+                for system in ("app", *PEERS):
+                    name = f"{prefix(system)}turn_overhead_ms_knowing_{size}"
+                    times[name].append(ready[system] - floor)
+                embedding_floor = ready[EMBEDDING_FLOOR]
+                times["floor_embedding_ms"].append(embedding_floor - floor)
+                # Kioku calls the embedding model for the largest set only.
+                if size == max(SIZES):
+                    beyond = ready["app"] - embedding_floor
+                    times[f"turn_beyond_embedding_ms_knowing_{size}"].append(beyond)
     found: dict[str, float] = {}
-    for (system, size), times in over.items():
-        found |= spread(f"{prefix(system)}turn_overhead_ms_knowing_{size}", times)
+    for name, values in times.items():
+        found |= spread(name, values)
     return found
 
 

@@ -19,6 +19,8 @@ TOPIC = "Rust"
 TOLD = f"技術トピックでは{TOPIC}に興味があります。ラーメンが大好きです。"
 QUESTION = "おすすめの技術トピックを3つ挙げて簡潔にまとめて！"
 PEERS = ("articles", "mem0")
+EMBEDDING_FLOOR = "embedding_floor"
+"""The floor of a system that embeds the question before it calls the model."""
 _AT_ONCE_WHILE_WARMING = 20
 _PEER_SECONDS = 300.0
 # The answer to mem0's extraction prompt: a message that states an interest or a liking.
@@ -67,7 +69,8 @@ class Systems:
         Raises `RuntimeError` if a system does not recall it, because its times would mean nothing.
         """
         self.people = [await self.testbed.person(f"Person{n}") for n in range(people)]
-        await self.turns("floor", [(self.people[0], TOLD)])
+        for floor in ("floor", EMBEDDING_FLOOR):
+            await self.turns(floor, [(self.people[0], TOLD)])
         for system in ("app", *PEERS):
             for begin in range(0, people, _AT_ONCE_WHILE_WARMING):
                 some = self.people[begin : begin + _AT_ONCE_WHILE_WARMING]
@@ -107,10 +110,13 @@ async def open_systems(
             )
 
         async def peer(
-            module: str, python: str = sys.executable, **settings: str
+            module: str,
+            *options: str,
+            python: str = sys.executable,
+            **settings: str,
         ) -> Running:
             opened = running(
-                *("-m", f"bench.peers.{module}"),
+                *("-m", f"bench.peers.{module}", *options),
                 settings={**testbed.model_settings(), **settings},
                 log=testbed.folder / f"{module}.log",
                 python=python,
@@ -121,10 +127,11 @@ async def open_systems(
 
         processes = {
             "floor": await peer("floor"),
+            EMBEDDING_FLOOR: await peer("floor", "--embedding"),
             "articles": await peer("articles", DATABASE_URL=addresses["articles"]),
             "mem0": await peer(
                 "mem0_peer",
-                mem0_python,
+                python=mem0_python,
                 DATABASE_URL=addresses["mem0"],
                 MEM0_TELEMETRY="False",
                 MEM0_DIR=str(testbed.folder / f"mem0-{name}"),
