@@ -152,6 +152,7 @@ def page(result: Mapping[str, Any]) -> str:
         first_token=FIRST_TOKEN_MS,
         embedding=EMBEDDING_MS,
         floor=number(metrics["floor_ms_p50"]),
+        floor_embedding=number(metrics["floor_embedding_ms_p50"]),
         side_by_side=_compared(metrics, TEXTS["side_by_side"]),
         known=_compared(metrics, TEXTS["known"]),
         costs=_compared(metrics, TEXTS["costs"]),
