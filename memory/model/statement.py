@@ -118,13 +118,17 @@ class Statement:
         return {**asdict(self), "subject": subject_key(self.kind, self.fields)}
 
     @property
+    def written_at(self) -> datetime:
+        """When its words were written: before it was said, if that was the click on *Yes*."""
+        return slack_time(self.ts) or self.said_at
+
+    @property
     def said_on(self) -> str:
         """The day on which it was said, where the person was, such as ``2026-11-26``.
 
         What a message says is dated by the message, even if it came to count later.
         """
-        moment = slack_time(self.ts) or self.said_at
-        return moment.astimezone(ZoneInfo(self.zone)).date().isoformat()
+        return self.written_at.astimezone(ZoneInfo(self.zone)).date().isoformat()
 
     def source(self) -> Json:
         """Return it as an entry of a memory's `sources`."""
@@ -270,7 +274,8 @@ def _is_hidden(statement: Statement, moves: Iterable[Statement]) -> bool:
 
 def _is_moved(statement: Statement, move: Statement) -> bool:
     """Return whether a statement gets the audience of a move."""
-    if statement.order > move.order or is_shown_by_click(statement.audience):
+    is_later = (statement.written_at, statement.number) > move.order
+    if is_later or is_shown_by_click(statement.audience):
         return False
     was_stored = statement.number < move.number
     narrows = move.audience == DM or statement.audience == PUBLIC

@@ -202,6 +202,23 @@ def test_no_view_shows_what_it_has_not_heard_or_what_is_not_true_any_more() -> N
             ],
             {DM: 90, "G1": 90},
         ),
+        # So is what was asked about before a move, and is said by the click on Yes after it.
+        (
+            [
+                said(1, PUBLIC, preference=90),
+                said(3, DM, act="move"),
+                replace(said(4, PUBLIC, preference=5), ts=said(2).ts),
+            ],
+            {DM: 5},
+        ),
+        (
+            [
+                said(1, preference=90),
+                said(3, PUBLIC, act="move"),
+                replace(said(4, preference=5), ts=said(2).ts),
+            ],
+            {DM: 5},
+        ),
         (
             [said(1, preference=90), shown(2, said(1), preference=90)],
             {DM: 90, COLLEAGUES: 90},
