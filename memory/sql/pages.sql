@@ -6,7 +6,7 @@
 -- memory stays in its place when it is changed. With words, those whose content has all of them; if
 -- there are none, those whose content and quotes together do.
 WITH wanted AS (
-    SELECT array_agg(
+    SELECT array_agg(DISTINCT
         CASE WHEN %(whole)s AND word ~ '^[!-~]+$' THEN ' ' || word || ' ' ELSE needle(word) END
     ) AS needles
     FROM regexp_split_to_table(btrim(plain_text(%(words)s)), ' ') AS word
@@ -26,12 +26,15 @@ WITH wanted AS (
         CASE WHEN %(words)s = '' THEN 1
             WHEN btrim(plain_text(%(words)s)) = '' THEN NULL
             WHEN NOT EXISTS (
-                SELECT FROM unnest(wanted.needles) AS needle
-                WHERE strpos(plain_text(content_text), needle) = 0
+                SELECT FROM (SELECT plain_text(content_text) AS plain OFFSET 0) AS one,
+                    unnest(wanted.needles) AS needle
+                WHERE strpos(plain, needle) = 0
             ) THEN 1
             WHEN NOT EXISTS (
-                SELECT FROM unnest(wanted.needles) AS needle
-                WHERE strpos(plain_text(concat_ws(' ', content_text, quotes)), needle) = 0
+                SELECT FROM (
+                    SELECT plain_text(concat_ws(' ', content_text, quotes)) AS plain OFFSET 0
+                ) AS one, unnest(wanted.needles) AS needle
+                WHERE strpos(plain, needle) = 0
             ) THEN 2
         END AS rank
     FROM mine CROSS JOIN wanted

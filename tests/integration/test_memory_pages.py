@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from memory import Memory, Person, Pool, list_memories, subject
+from memory.postgres import transaction_timeout
 from memory.store import memory_page
 from tests.databases import owner_rows
 from tests.memories import put_memory
@@ -146,3 +147,14 @@ async def test_words_find_memories(
     page = await memory_page(pool, person, size=9, words=words)
     assert sorted(one.content["fact"] for one in page.memories) == sorted(found)
     assert page.total == len(found)
+
+
+async def test_a_search_reads_each_memory_once_however_many_words_it_has(
+    pool: Pool, database: str, person: Person
+) -> None:
+    """Thousands of words that each memory has are found within the time of a click."""
+    words = " ".join(f"word{number}" for number in range(250))
+    store(database, person, *[fact(f"{words} {number}") for number in range(20)])
+    with transaction_timeout(2.0):
+        found = await memory_page(pool, person, f"{words} " * 15, size=5)
+    assert found.total == 20
