@@ -184,7 +184,8 @@ class MessageNames:
         self._channel = f"<#{channel_id}>"
         self._lookups_left = MOST_LOOKUPS
         self._shown: dict[str, str] = {}
-        self._taken = {name.casefold() for name in _RESERVED}
+        # Names, and the last number that a name has got.
+        self._taken = dict.fromkeys(map(str.casefold, _RESERVED), 1)
 
     async def find(self, texts: Iterable[str]) -> References:
         """Return the names of all references so far and of those in `texts`, looked up in order."""
@@ -213,11 +214,12 @@ class MessageNames:
 
     def _unique(self, name: str) -> str:
         unique = name
-        number = 1
+        number = self._taken.get(name.casefold(), 1)
         while unique.casefold() in self._taken:
             number += 1
             unique = f"{name} ({number})"
-        self._taken.add(unique.casefold())
+        self._taken[unique.casefold()] = 1
+        self._taken[name.casefold()] = number
         return unique
 
 
