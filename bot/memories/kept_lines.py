@@ -7,6 +7,7 @@ after it was taken back, edited, deleted, forgotten or erased, it is no longer k
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from psycopg.rows import DictRow
 
@@ -15,9 +16,11 @@ from bot.memories.shaping import brought_words, distinctive_words
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import PATIENCE_SECONDS, notice_metadata, unless_refused
 from bot.slack.messages import API_TEAM
+from bot.slack.names import find_names
 from bot.slack.posting import find_posted, post_once
 from bot.ui.kept_lines import gone_payload, kept_payload
 from memory import DM, PUBLIC, MemoryView, Person, Pool
+from memory.model import texts
 from memory.postgres import (
     Connection,
     execute_statement,
@@ -219,7 +222,10 @@ async def _show_line(
     if memory is None:
         shown = gone_payload(localizer, channel)
     else:
-        shown = kept_payload(localizer, memory, channel)
+        # Slack would notify those whom the words mention once more.
+        references = await find_names(app.names, person, texts(memory.content))
+        named = replace(memory, value=references.shown_in(memory.value))
+        shown = kept_payload(localizer, named, channel)
     client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
     if ts:
         await client.chat_update(channel=channel, ts=ts, **shown)

@@ -125,6 +125,18 @@ async def test_a_person_keeps_a_message_and_anybody_there_gets_it_quoted(
     assert app.turn(greeted)["reply"] == "Good morning to you, too."
 
 
+async def test_the_line_in_a_thread_notifies_nobody_whom_it_names(app: App) -> None:
+    """Whom the words mention is named by a name; what is kept mentions them as before."""
+    channel = Channel(app, "public", "Ben", "Mia")
+    text = (
+        f"Ask <@{channel.users[1]}> or <!subteam^S0PLATFORM1> before a reset of orion"
+    )
+    said, _ = await channel.keep(text)
+    [line] = channel.thread(said)
+    assert "Ask @Mia or @a group before a reset of orion" in line
+    assert [one.text for one in await kept_in(app, channel)] == [text]
+
+
 async def test_words_to_the_app_are_kept_as_they_were_typed(app: App) -> None:
     """The quoted part of the author's own message; a quote that is not in it is refused."""
     channel = Channel(app, "public", "Ben", "Mia")
