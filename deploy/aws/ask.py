@@ -54,6 +54,19 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
     """
     del context
+    return _respond(event, runs_jobs=True)
+
+
+def handler_beside_service(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answer a call; the service forms the memories.
+
+    Jobs are left to the service, because most are Slack's, whose tokens a function does not have.
+    """
+    del context
+    return _respond(event, runs_jobs=False)
+
+
+def _respond(event: dict[str, Any], *, runs_jobs: bool) -> dict[str, Any]:
     body: str | bytes = event.get("body") or ""
     if event.get("isBase64Encoded"):
         body = base64.b64decode(body)
@@ -65,7 +78,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     try:
         # Before the database is woken.
         user_id, prompt = read_call(authorization, body, token)
-        text = asyncio.run(_answer(settings, user_id, prompt))
+        text = asyncio.run(_answer(settings, user_id, prompt, runs_jobs=runs_jobs))
     except web.HTTPException as refused:
         return _response(refused.status, refused.text)
     except OperationalError as error:
@@ -96,9 +109,13 @@ async def _keep_up(settings: Settings) -> None:
         await keep_up(app)
 
 
-async def _answer(settings: Settings, user_id: str, prompt: str) -> str:
+async def _answer(
+    settings: Settings, user_id: str, prompt: str, *, runs_jobs: bool
+) -> str:
     async with _open_app(settings) as app:
         text = await answer(app, user_id, prompt)
+        if not runs_jobs:
+            return text
         try:
             async with asyncio.timeout(FORMATION_SECONDS):
                 await app.queue.run_until_empty()

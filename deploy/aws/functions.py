@@ -27,7 +27,8 @@ AT_ONCE = 10
 class Functions(Construct):
     """`url` answers ``POST /ask``; `migrated` is what has to run after the migration.
 
-    With `keeps_up` a third function does the upkeep once an hour, which a worker does otherwise.
+    With `keeps_up`, where there is no service, `Ask` also runs the jobs that it stores, and a third
+    function does the upkeep once an hour.
     """
 
     def __init__(
@@ -67,9 +68,10 @@ class Functions(Construct):
             timeout=LIMIT,
             execute_after=[database.cluster],
         )
-        ask = self._function(
-            "Ask", "deploy.aws.ask.handler", shared, served, at_once=AT_ONCE
-        )
+        answers = "deploy.aws.ask.handler_beside_service"
+        if keeps_up:
+            answers = "deploy.aws.ask.handler"
+        ask = self._function("Ask", answers, shared, served, at_once=AT_ONCE)
         self.migrated.execute_before(ask)
         if keeps_up:
             upkeep = self._function(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import logging
@@ -15,12 +16,15 @@ import pytest
 from moto import mock_aws
 from psycopg.conninfo import conninfo_to_dict
 
+from bot.conversation.inbox import ANSWER, store_message
+from bot.conversation.turns import FORM_MEMORIES
 from bot.runtime.ask import DATABASE_AWAY
 from bot.runtime.problems import Problem
 from deploy.aws import ask, migration
 from memory import DM, Person
 from tests.conftest import Server
 from tests.databases import login_of, owner_rows
+from tests.integration.messages import message
 from tests.loopback import free_port
 from tests.memories import put_memory
 from tests.waiting import wait_until
@@ -77,7 +81,10 @@ def on_lambda(
 
 
 def post(
-    prompt: object, user_id: str = "MZ0001", token: str = TOKEN
+    prompt: object,
+    user_id: str = "MZ0001",
+    token: str = TOKEN,
+    handler: Any = ask.handler,
 ) -> tuple[int, str]:
     """Call the function as its URL does; Lambda encodes a body now and then."""
     body = json.dumps({"user_id": user_id, "prompt": prompt}).encode()
@@ -87,7 +94,7 @@ def post(
         "body": base64.b64encode(body).decode(),
         "isBase64Encoded": True,
     }
-    answer = ask.handler(event, None)
+    answer = handler(event, None)
     return answer["statusCode"], answer["body"]
 
 
@@ -146,6 +153,28 @@ def test_an_answer_is_returned_although_the_queue_cannot_be_worked(
     owner_rows(database, "GRANT ALL ON procrastinate_workers TO kioku_queue, kioku_app")
     assert post(TOPICS)[0] == 200
     assert owner_rows(database, "SELECT 1 FROM store WHERE value::text LIKE '%AWS%'")
+
+
+async def _store_message_in_slack() -> None:
+    async with ask._open_app(ask._settings()) as app:
+        assert await store_message(app, message())
+
+
+def test_a_call_beside_the_service_runs_none_of_its_jobs(
+    on_lambda: pytest.MonkeyPatch, database: str
+) -> None:
+    """A message in Slack would be lost: the function has no token to answer it."""
+    _secret("login", _database(login_of(database)))
+    asyncio.run(_store_message_in_slack())
+    assert post(CLOUD, handler=ask.handler_beside_service)[0] == 200
+    jobs = owner_rows(
+        database,
+        "SELECT task_name, status, attempts FROM procrastinate_jobs ORDER BY 1",
+    )
+    assert [tuple(job.values()) for job in jobs] == [
+        (ANSWER, "todo", 0),
+        (FORM_MEMORIES, "todo", 0),
+    ]
 
 
 def test_the_upkeep_deletes_what_is_past_its_retention(

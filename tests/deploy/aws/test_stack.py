@@ -138,10 +138,9 @@ def test_no_key_is_in_the_template(template: Template) -> None:
 
 def test_ask_is_a_function_behind_a_url(template: Template, other: Template) -> None:
     """As in the article; it verifies the server, and may not read the owner's secret."""
-    ask, migration = (
-        json.dumps(template.function(f"deploy.aws.{name}.handler"))
-        for name in ("ask", "migration")
-    )
+    answers = template.function("deploy.aws.ask.handler_beside_service")
+    ask = json.dumps(answers)
+    migration = json.dumps(template.function("deploy.aws.migration.handler"))
     assert template.one("AWS::Lambda::Url")["AuthType"] == "NONE"
     # A Function URL made since October 2025 needs both.
     # Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
@@ -152,10 +151,7 @@ def test_ask_is_a_function_behind_a_url(template: Template, other: Template) -> 
     }
     assert allowed == {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"}
     assert '"PGSSLMODE": "verify-full"' in ask
-    assert (
-        template.function("deploy.aws.ask.handler")["ReservedConcurrentExecutions"]
-        == 10
-    )
+    assert answers["ReservedConcurrentExecutions"] == 10
     assert "DATABASE_OWNER_SECRET" in migration
     assert "DATABASE_OWNER_SECRET" not in ask
     variables = other.function("deploy.aws.ask.handler")["Environment"]["Variables"]
