@@ -402,12 +402,13 @@ def _resendable(answer: AIMessage) -> AIMessage:
     """Return the parts of an answer that can be sent back: text and tool calls.
 
     The API rejects a reasoning item that it has not stored. A lone surrogate in an argument could
-    not be encoded.
+    not be encoded. Each call has an id of its own, by which LangMem tells them apart: some servers
+    give them none (MLX) or the same one. Mistral's ids are nine letters and digits.
     """
     calls = []
-    for call in answer.tool_calls:
+    for number, call in enumerate(answer.tool_calls):
         arguments = clean_content(call["args"])
-        calls.append({**call, "args": arguments})
+        calls.append({**call, "args": arguments, "id": f"call{number:05}"})
     update = {
         "content": str(answer.text),
         "additional_kwargs": {},

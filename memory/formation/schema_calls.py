@@ -83,9 +83,7 @@ def read_calls(text: str, tools: Sequence[ToolDefinition]) -> list[ToolCall]:
     for entry in entries:
         if isinstance(entry, dict) and entry.get("tool") in names:
             name = str(entry["tool"])
-            calls.append(
-                ToolCall(name=name, args=_arguments(entry), id=f"call_{len(calls)}")
-            )
+            calls.append(ToolCall(name=name, args=_arguments(entry), id=None))
     if len(entries) >= _MOST_CALLS:
         raise ValueError("The answer may have been cut off.")
     return calls

@@ -76,7 +76,7 @@ class ScriptedModel:
     proposal is approved. So are `probes`, which hold no words: each gets `probe`. A request whose
     text holds `poison` gets that status, that body, an answer that loops to its limit, or a call
     whose arguments have no end. A request with tools whose text holds `late` waits twice at that
-    barrier before it is answered.
+    barrier before it is answered. `call_id` names a call by its number.
     """
 
     script: list[Step] = field(default_factory=list)
@@ -100,6 +100,7 @@ class ScriptedModel:
     embeddings_status: int = 200
     barrier: asyncio.Barrier | None = None
     late: Mapping[str, asyncio.Barrier] = field(default_factory=dict)
+    call_id: Callable[[int], str | None] = "c{}".format
     base_url: str = ""
 
     @property
@@ -136,8 +137,8 @@ class ScriptedModel:
         if not request.path.endswith("/responses"):
             if "response_format" in body and not isinstance(step, str):
                 step = json_of_calls(step)
-            return web.json_response(_completion(step, self.usage))
-        answer = _response(step, self.usage)
+            return web.json_response(_completion(step, self.usage, self.call_id))
+        answer = _response(step, self.usage, self.call_id)
         if self.failed_response:
             error = {"code": self.failed_response, "message": "no"}
             answer |= {"error": error, "output": [], "status": "failed"}
@@ -250,14 +251,16 @@ def json_of_calls(calls: list[Call]) -> str:
 REFUSAL = "refusal"
 
 
-def _completion(step: list[Call] | str, tokens: int) -> dict[str, Any]:
+def _completion(
+    step: list[Call] | str, tokens: int, call_id: Callable[[int], str | None] = str
+) -> dict[str, Any]:
     """A chat completion with these calls or this text; `tokens` are used if there are any."""
     message: dict[str, Any] = {"role": "assistant", "content": step or "ok"}
     if step == REFUSAL:
         message |= {"content": None, "refusal": "I cannot help with that."}
     elif step and not isinstance(step, str):
         calls = [
-            {"id": f"c{i}", "type": "function"}
+            {"id": call_id(i), "type": "function"}
             | {"function": {"name": name, "arguments": _written(arguments)}}
             for i, (name, arguments) in enumerate(step)
         ]
@@ -268,7 +271,9 @@ def _completion(step: list[Call] | str, tokens: int) -> dict[str, Any]:
     return answer | {"choices": choices} | ({"usage": used} if tokens else {})
 
 
-def _response(step: list[Call] | str, tokens: int) -> dict[str, Any]:
+def _response(
+    step: list[Call] | str, tokens: int, call_id: Callable[[int], str | None] = str
+) -> dict[str, Any]:
     """A response with these calls or this text; `tokens` are used if there are any."""
     output: list[dict[str, Any]] = [{"type": "reasoning", "id": "rs_1", "summary": []}]
     if isinstance(step, str):
@@ -284,7 +289,7 @@ def _response(step: list[Call] | str, tokens: int) -> dict[str, Any]:
         output.append({**said, "content": [part]})
     else:
         output += [
-            {"type": "function_call", "id": f"fc_{i}", "call_id": f"call_{i}"}
+            {"type": "function_call", "id": f"fc_{i}", "call_id": call_id(i)}
             | {"name": name, "arguments": _written(arguments), "status": "completed"}
             for i, (name, arguments) in enumerate(step)
         ]

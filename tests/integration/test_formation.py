@@ -145,6 +145,27 @@ async def test_two_patches_of_one_memory_both_count(
     assert [one["evidence"] for one in row["value"]["sources"][1:]] == [said[1]]
 
 
+@pytest.mark.parametrize("call_id", [None, "", "c1"])
+async def test_calls_are_told_apart_whatever_their_ids(
+    trial: Trial, call_id: str | None
+) -> None:
+    """Servers leave ids out, or repeat them: what is new takes the place of nothing."""
+    await trial.know(RAMEN, PASTA)
+    trial.model.call_id = lambda _: call_id
+    said = "ラーメンは味噌。パスタはたまに。お寿司が好き。"
+    trial.model.answer(
+        lambda shown: [
+            patch(shown.id_of("ラーメン"), description="味噌", evidence="味噌"),
+            patch(shown.id_of("パスタ"), preference=50, evidence="パスタはたまに"),
+            food("お寿司", 80, "お寿司が好き"),
+        ]
+    )
+    formed = await trial.form(words(said))
+    actions = [one.action for one in formed.changes]
+    assert actions == ["updated", "updated", "remembered"]
+    assert len(await trial.rows()) == 3
+
+
 async def test_a_patch_without_a_slash_counts(trial: Trial) -> None:
     """Models forget it before the name of a field."""
     await trial.know(RAMEN)
