@@ -40,6 +40,7 @@ from memory.model.schemas import (
     kind_and_subject,
     lenient,
     level,
+    named_fields,
 )
 from memory.model.text import MAX_TEXT, Json, clean_content, texts
 from memory.store.memories import Memory
@@ -214,7 +215,8 @@ def _read(
     content = valid.model_dump(mode="json")
     said = content
     if target is None:
-        said = valid.model_dump(mode="json", exclude_defaults=True)
+        # A field is said as a whole: in an object, a default may tell which type it has.
+        said = named_fields(content, valid.model_dump(exclude_defaults=True))
     proposal = Proposal(
         kind=kind,
         content=content,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, computed_field
@@ -61,7 +62,30 @@ class Room(BaseModel):
     purpose: str | None = None
 
 
-SCHEMAS = checked_schemas([UserFact, Pet, Book, Room, Visit])
+class Train(BaseModel):
+    """One of the types that `Trip.by` may have, by a default alone"""
+
+    type: Literal["train"] = "train"
+    seat: str | None = None
+
+
+class Boat(BaseModel):
+    """The other one"""
+
+    type: Literal["boat"] = "boat"
+    deck: int | None = None
+
+
+class Trip(BaseModel):
+    """A kind with another title than its name, and an object of two types"""
+
+    model_config = ConfigDict(title="A trip")
+
+    to: str
+    by: Train | Boat | None = None
+
+
+SCHEMAS = checked_schemas([UserFact, Pet, Book, Room, Visit, Trip])
 
 
 @pytest.fixture
@@ -174,3 +198,17 @@ async def test_a_subject_at_its_default_is_the_same_thing(
         await former.form(ALICE_DM, words(said))
     [row] = owner_rows(database, "SELECT value FROM store")
     assert row["value"]["content"] == {"building": "north", "purpose": "writing"}
+
+
+async def test_an_object_keeps_its_type(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """The field that tells it may be at its default; the model calls a kind by its name."""
+    said = "I go to Oslo by boat"
+    trip = {"to": "Oslo", "by": {"type": "boat"}, "evidence": said}
+    model.answer([("Trip", trip)])
+    formed = await former.form(ALICE_DM, words(said))
+    assert [one.action for one in formed.changes] == ["remembered"]
+    [row] = owner_rows(database, "SELECT value FROM store")
+    assert row["value"]["content"]["by"] == {"type": "boat", "deck": None}
+    assert "Trip" in [tool["name"] for tool in model.requests[0]["tools"]]
