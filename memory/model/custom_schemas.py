@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ImportString, TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
+from pydantic.json_schema import JsonSchemaMode
 
 from memory.model.errors import InvalidSchemas
 from memory.model.schemas import (
@@ -93,13 +94,15 @@ def _fault(schema: type[BaseModel]) -> str | None:
     name = schema.__name__
     if name in _RESERVED_NAMES or not _TOOL_NAME.match(name):
         return "its name is taken or no tool can have it: give the class another name."
-    for field, info in schema.model_fields.items():
+    for field in schema.model_fields:
         if field in _RESERVED_FIELDS:
             return f"the field {field} is Kioku's own: give it another name."
-        if any((info.alias, info.validation_alias, info.serialization_alias)):
-            return f"the field {field} has an alias: remove it."
     try:
         fields = field_rules(schema)
+        if _has_alias(schema):
+            return "a field in it has an alias: remove it."
+        if "'uniqueItems'" in str(schema.model_json_schema()):
+            return "a field in it is a set, which has no order: make it a list."
     except (PydanticInvalidForJsonSchema, PydanticUserError):
         return "no JSON schema can be made of it: use types that JSON has."
     if first_text(schema) not in fields:
@@ -112,3 +115,13 @@ def _fault(schema: type[BaseModel]) -> str | None:
                 " level."
             )
     return None
+
+
+def _has_alias(schema: type[BaseModel]) -> bool:
+    """Return whether a field has an alias, also of a model in it: JSON is stored by names."""
+    modes: tuple[JsonSchemaMode, ...] = ("validation", "serialization")
+    return any(
+        schema.model_json_schema(mode=mode)
+        != schema.model_json_schema(by_alias=False, mode=mode)
+        for mode in modes
+    )

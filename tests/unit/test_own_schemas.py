@@ -169,11 +169,16 @@ def model(name: str = "Thing", extra: Any = None, **fields: Any) -> type[BaseMod
         (RootModel[str], "its name is taken or no tool can have it"),
         (Named, "no text field to be found by"),
         (model(text=(str, ...), run=(Callable[[], int], ...)), "no JSON schema"),
-        (model(text=(str, Field(..., alias="t"))), "the field text has an alias"),
+        (model(text=(str, Field(..., alias="t"))), "a field in it has an alias"),
         (
             model(text=(str, Field(..., serialization_alias="t"))),
-            "the field text has an alias",
+            "a field in it has an alias",
         ),
+        (
+            model(text=(str, ...), inner=(model(t=(str, Field(..., alias="u"))), ...)),
+            "a field in it has an alias",
+        ),
+        (model(text=(str, ...), tags=(set[str], ...)), "a field in it is a set"),
         (model("PatchDoc", text=(str, ...)), "its name is taken"),
         (
             model("Überblick", text=(str, ...)),
