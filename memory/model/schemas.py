@@ -274,11 +274,13 @@ class _ExtractedKind(BaseModel):
     """The base of the kinds as the memory model sees them.
 
     trustcall asks each of them for its JSON schema in every run, and building one takes 0.6 ms. It
-    validates what is stored and written, as JSON: see `lenient`. A tool is called by the title of
-    its schema, which is the name of the kind.
+    validates what is stored and written, as JSON, which has no NaN: see `lenient`. A tool is called
+    by the title of its schema, which is the name of the kind.
     """
 
-    model_config = ConfigDict(strict=False, extra="ignore", title=None)
+    model_config = ConfigDict(
+        strict=False, extra="ignore", allow_inf_nan=False, title=None
+    )
 
     @classmethod
     def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from memory import (
 from memory.model import checked_schemas
 from tests.databases import owner_rows
 from tests.integration.scripted_model import ScriptedModel, patch
-from tests.integration.test_formation import ALICE_DM, words
+from tests.integration.test_formation import ALICE_DM, fix, words
 from tests.memories import add_memory, put_memory
 
 
@@ -83,6 +83,7 @@ class Trip(BaseModel):
 
     to: str
     by: Train | Boat | None = None
+    cost: float | None = None
 
 
 SCHEMAS = checked_schemas([UserFact, Pet, Book, Room, Visit, Trip])
@@ -212,3 +213,16 @@ async def test_an_object_keeps_its_type(
     [row] = owner_rows(database, "SELECT value FROM store")
     assert row["value"]["content"]["by"] == {"type": "boat", "deck": None}
     assert "Trip" in [tool["name"] for tool in model.requests[0]["tools"]]
+
+
+@pytest.mark.parametrize("cost", ["NaN", "1e999", '"nan"'])
+async def test_a_number_that_json_does_not_have_is_asked_for_again(
+    former: Former, model: ScriptedModel, database: str, cost: str
+) -> None:
+    """PostgreSQL would store none of the message's memories."""
+    said = "I go to Oslo"
+    trip = f'{{"to": "Oslo", "cost": {cost}, "evidence": "{said}"}}'
+    model.answer([("Trip", trip)], [fix(cost=90.5)])
+    await former.form(ALICE_DM, words(said))
+    [row] = owner_rows(database, "SELECT value FROM store")
+    assert row["value"]["content"]["cost"] == 90.5
