@@ -128,7 +128,7 @@ class _Completion:
         # The newest call of each index.
         self._newest: dict[int, Json] = {}
         self._usage: Json = {}
-        self._finish: str | None = None
+        self._finish = ""
 
     def read(self, chunk: Json) -> Iterator[Json]:
         """Take a chunk; yield the events for its text. Raises `ReplyFailed`."""
@@ -137,9 +137,8 @@ class _Completion:
             self._usage = usage
         choices = objects(chunk.get("choices"))
         choice = choices[0] if choices else {}
-        finish = choice.get("finish_reason")
-        if isinstance(finish, str):
-            self._finish = finish
+        # LocalAI and older Ollama send an empty one with each chunk before the last.
+        self._finish = _string(choice, "finish_reason") or self._finish
         delta = choice.get("delta")
         if not isinstance(delta, dict):
             return
@@ -173,7 +172,7 @@ class _Completion:
 
     def end(self) -> Iterator[Json]:
         """Yield the whole items and the last event; nothing if the stream broke off."""
-        if self._finish is None:
+        if not self._finish:
             return
         items = self._items()
         for item in items:

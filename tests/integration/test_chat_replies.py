@@ -256,6 +256,7 @@ async def test_thoughts_in_a_field_of_their_own_are_not_shown() -> None:
     ("chunks", "cause"),
     [
         ([chunk(content="Half of")], "model_this_message"),
+        ([chunk("", content="Half of")], "model_this_message"),
         ([chunk("stop")], "model_empty"),
         ([chunk(content=5)], "model_malformed"),
         ([tool_call(function="look")], "model_malformed"),
