@@ -152,7 +152,8 @@ class _Completion:
         """Add a piece of a call, or a whole one, to the newest call of its index.
 
         Some servers send whole calls without an index or an id, or several with the same index: a
-        name after arguments begins another call.
+        name with another id begins another call, and so does one without an id after arguments.
+        MiniMax repeats the name in each piece.
         """
         index = call.get("index")
         if not isinstance(index, int):
@@ -161,13 +162,14 @@ class _Completion:
         if not isinstance(function, dict):
             raise ReplyFailed("model_malformed")
         name = _string(function, "name")
+        identity = _string(call, "id")
         kept = self._newest.get(index)
-        if kept is None or (name and kept["arguments"]):
-            kept = {"id": "", "name": "", "arguments": ""}
+        if kept is None or (name and _is_another(identity, kept)):
+            kept = {"id": identity, "name": "", "arguments": ""}
             self._newest[index] = kept
             self._calls.append(kept)
-        kept["id"] = kept["id"] or _string(call, "id")
-        kept["name"] += name
+        if name != kept["name"]:
+            kept["name"] += name
         kept["arguments"] += _arguments(function)
 
     def end(self) -> Iterator[Json]:
@@ -199,6 +201,13 @@ class _Completion:
             }
             items.append(item)
         return items
+
+
+def _is_another(identity: str, kept: Json) -> bool:
+    """Return whether a name belongs to another call than the newest one of its index."""
+    if identity:
+        return bool(identity != kept["id"])
+    return bool(kept["arguments"])
 
 
 def _arguments(function: Json) -> str:

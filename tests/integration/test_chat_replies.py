@@ -180,6 +180,12 @@ async def answered(chunks: Sequence[Any], **how: Any) -> tuple[Any, LookTool]:
             tool_call(index=0, function={"arguments": '{"at"'}),
             tool_call(index=0, function={"arguments": ": 1}"}),
         ],
+        [
+            tool_call(
+                index=0, id="c1", function={"name": "look", "arguments": '{"at"'}
+            ),
+            tool_call(index=0, id="c1", function={"name": "look", "arguments": ": 1}"}),
+        ],
         [tool_call(id="c1", function={"name": "look", "arguments": '{"at": 1}'})],
         [tool_call(function={"name": "look", "arguments": '{"at": 1}'})],
         [
@@ -188,7 +194,7 @@ async def answered(chunks: Sequence[Any], **how: Any) -> tuple[Any, LookTool]:
             )
         ],
     ],
-    ids=["pieces", "without index", "without id", "object"],
+    ids=["pieces", "named pieces", "without index", "without id", "object"],
 )
 async def test_a_call_is_put_together(calls: Sequence[Any]) -> None:
     """It is carried out once, with all of its arguments."""
