@@ -22,7 +22,7 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
         OR id = ANY(%(statements)s::uuid[])
         OR (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
         OR ((channel IS NOT NULL OR evidence <> '') AND said_at >= %(since)s AND said_at < %(until)s))
-RETURNING id, key, kind, content, channel, ts, batch;
+RETURNING id, key, kind, content, evidence, channel, ts, batch;
 
 -- name: hide_rest
 -- Hide what is left of memories that have gone: clicks, which only repeat, move or remove what is
@@ -41,17 +41,17 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
             WHERE hidden.team_id = %(team)s AND hidden.user_id = %(user)s
                 AND hidden.forgotten_id = %(id)s AND hidden.act = 'say'
                 AND hidden.key = ANY(%(keys)s)))
-RETURNING id, key, kind, content, channel, ts, batch;
+RETURNING id, key, kind, content, evidence, channel, ts, batch;
 
 -- name: hide_shown_sentences
 -- Hide sentences that others are shown, as colleagues or in a conversation: those of the same messages
--- that name what is forgotten.
+-- that say or name what is forgotten.
 UPDATE statements SET forgotten_id = %(id)s, forgotten_at = now()
 WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
     AND (audience = 'colleagues' OR starts_with(audience, 'kept:'))
     AND (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
-    AND says(evidence, %(needles)s)
-RETURNING id, key, kind, content, channel, ts, batch;
+    AND says(evidence, %(quotes)s)
+RETURNING id, key, kind, content, evidence, channel, ts, batch;
 
 -- name: delete_proposals
 -- Delete the questions and refusals about what is forgotten, or from its messages.
@@ -101,9 +101,9 @@ WHERE team_id = %(team)s AND user_id = %(user)s
 GROUP BY forgotten_id ORDER BY until DESC LIMIT 1;
 
 -- name: due
--- What was forgotten more than ten minutes ago: what it was about, and its messages. What colleagues
+-- What was forgotten more than ten minutes ago: what it was about, and its words. What colleagues
 -- were shown may be about another memory.
-SELECT kind, content, channel, ts FROM statements
+SELECT kind, content, evidence, channel, ts FROM statements
 WHERE team_id = %(team)s AND user_id = %(user)s AND audience <> 'colleagues'
     AND forgotten_at <= now() - make_interval(mins => %(minutes)s);
 
@@ -114,24 +114,27 @@ WHERE team_id = %(team)s AND user_id = %(user)s
 RETURNING forgotten_id;
 
 -- name: blank_quotes
--- Blank the quotes that name what was forgotten, even in statements whose forgetting can be undone.
+-- Blank the quotes that say or name what was forgotten, even in statements whose forgetting can be
+-- undone.
 UPDATE statements SET evidence = ''
 WHERE team_id = %(team)s AND user_id = %(user)s AND evidence <> ''
     AND (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
-    AND says(evidence, %(needles)s)
+    AND says(evidence, %(quotes)s)
 RETURNING key;
 
 -- name: blank_proposals
--- Delete questions and refusals that name what was forgotten.
+-- Delete questions and refusals that say or name what was forgotten.
 DELETE FROM proposals
 WHERE team_id = %(team)s AND user_id = %(user)s
     AND (says(evidence, %(needles)s)
-        OR says(jsonb_path_query_array(content, '$.*')::text, %(needles)s));
+        OR says(jsonb_path_query_array(content, '$.*')::text, %(needles)s)
+        OR (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
+            AND says(evidence, %(quotes)s));
 
 -- name: needles
--- What is looked for in a text to find one of these subjects.
-SELECT ARRAY(SELECT DISTINCT needle(subject) FROM unnest(%(subjects)s::text[]) AS subject
-    WHERE btrim(needle(subject)) <> '') AS needles;
+-- What is looked for in a text to find one of these subjects or sentences.
+SELECT ARRAY(SELECT DISTINCT needle(text) FROM unnest(%(texts)s::text[]) AS text
+    WHERE btrim(needle(text)) <> '') AS needles;
 
 -- name: recorded
 -- The messages of those of these forgettings of which no statement is left for an Undo.

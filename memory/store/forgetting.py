@@ -189,10 +189,12 @@ async def forget_within(
     )
 
     messages = {*messages_of(hidden), *selection.messages}
-    needles = await _needles(connection, hidden)
+    needles = await _needles(connection, _subjects(hidden))
     gone = Gone(messages=messages, needles=needles)
     if hidden and not selection.everything:
-        hidden += await _hide_shown_sentences(connection, person, identity, gone)
+        hidden += await _hide_shown_sentences(
+            connection, person, identity, messages, hidden
+        )
     others = await find_messages(connection, person, selection, gone)
     messages = messages.union(others)
     new_messages = messages - await forgotten_among(connection, person, messages)
@@ -233,13 +235,17 @@ async def _record(
 
 
 async def _hide_shown_sentences(
-    connection: Connection, person: Person, identity: UUID, gone: Gone
+    connection: Connection,
+    person: Person,
+    identity: UUID,
+    messages: Collection[MessageKey],
+    hidden: Collection[DictRow],
 ) -> list[DictRow]:
-    """Hide what others are shown of the same messages, if it names what is forgotten."""
+    """Hide what others are shown of the same messages, if it says or names what is forgotten."""
     values = {
         **person.ids,
-        **message_parameters(gone.messages),
-        "needles": gone.needles,
+        **message_parameters(messages),
+        "quotes": await _needles(connection, _sentences(hidden)),
         "id": identity,
     }
     async with seeing_forgotten(connection):
@@ -354,7 +360,7 @@ async def purge(
     """Delete for good what was forgotten at least `minutes` ago, and everything that names it.
 
     Runs in a transaction that holds the person's lock. Other memories from the same messages lose
-    the quotes that name it; questions and refusals that name it are deleted.
+    the quotes that say or name it; such questions and refusals are deleted.
     """
     values: dict[str, Any] = {**person.ids, "minutes": minutes}
     async with seeing_forgotten(connection):
@@ -363,10 +369,11 @@ async def purge(
         if not deleted:
             return
         messages = set(messages_of(due))
-        needles = await _needles(connection, due)
+        needles = await _needles(connection, _subjects(due))
         values |= {
             **message_parameters(messages),
             "needles": needles,
+            "quotes": await _needles(connection, _sentences(due)),
             "ids": list({row["forgotten_id"] for row in deleted}),
         }
         blanked = await fetch_rows(connection, _SQL["blank_quotes"], values)
@@ -377,13 +384,23 @@ async def purge(
     await delete_texts(connection, person, gone)
 
 
-async def _needles(connection: Connection, forgotten: Iterable[DictRow]) -> list[str]:
-    """Return the strings whose presence in a text shows that it names what was forgotten."""
-    subjects: set[str] = set()
-    for row in forgotten:
-        if row["content"]:
-            subjects.add(subject(row["kind"], row["content"]))
-    [row] = await fetch_rows(connection, _SQL["needles"], {"subjects": list(subjects)})
+def _subjects(forgotten: Iterable[DictRow]) -> set[str]:
+    """Return what was forgotten is about."""
+    return {subject(row["kind"], row["content"]) for row in forgotten if row["content"]}
+
+
+def _sentences(forgotten: Collection[DictRow]) -> set[str]:
+    """Return what was forgotten is about, and the sentences that said it, in whatever words.
+
+    A sentence may be as short as a yes: it is looked for in quotes of the same messages only.
+    """
+    return {row["evidence"] for row in forgotten} | _subjects(forgotten)
+
+
+async def _needles(connection: Connection, texts: Iterable[str]) -> list[str]:
+    """Return the strings whose presence in another text shows that it has one of these."""
+    values = {"texts": list(texts)}
+    [row] = await fetch_rows(connection, _SQL["needles"], values)
     needles: list[str] = row["needles"]
     return needles
 
@@ -392,7 +409,7 @@ async def needles_of_forgotten(connection: Connection, person: Person) -> list[s
     """Return the strings that name, in a text, what the person has forgotten and can still undo."""
     async with seeing_forgotten(connection):
         hidden = await fetch_rows(connection, _SQL["due"], {**person.ids, "minutes": 0})
-        return await _needles(connection, hidden)
+        return await _needles(connection, _subjects(hidden))
 
 
 async def forgotten_among(

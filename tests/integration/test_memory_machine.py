@@ -83,6 +83,7 @@ class Said:
     moves: bool = False
     ends: bool = False
     withdrawn: bool = False
+    blanked: bool = False  # its words, which also said what was forgotten, are gone
     at: float = 0.0
     number: int = 0  # the order in which all of it was stored
     batch: UUID | None = None
@@ -673,7 +674,9 @@ class Sequences(RuleBasedStateMachine):
         )
         self.do(follow_message(self.pool, self.embedder, person, (channel, ts), words))
         for thing, said in [*model.all_said()]:
-            left = [one for one in said if one.message != ts]
+            left = [
+                one for one in said if one.message != ts or (edited and one.blanked)
+            ]
             # A thing of which nobody has typed anything any more goes.
             if not edited and not any(
                 one.typed and one.fields is not None for one in left
@@ -726,9 +729,11 @@ class Sequences(RuleBasedStateMachine):
         for model in self.models.values():
             for states in model.forgotten.values():
                 said = [one for several in states.values() for one in several]
-                left = {one.message for thing in model.things for one in thing.said}
-                gone = {one.message for one in said} - left - {""}
+                gone = {one.message for one in said} - {""}
                 model.gone |= {quote(ts) for ts in gone}
+                for thing in model.things:
+                    for one in thing.said:
+                        one.blanked |= one.message in gone
             model.forgotten.clear()
             assert [word for word in model.gone if word in everything] == []
 
