@@ -2,15 +2,17 @@
 -- kioku.forgotten to 'shown', and deleted ten minutes later.
 
 -- name: choose
--- The memories that a selection is about. In a time, they are those about which something was typed;
--- without `until` there is no time.
+-- The memories that a selection is about. In a time, they are those about which something was typed
+-- then, whenever a yes let it count; without `until` there is no time.
 SELECT DISTINCT key FROM statements
 WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
     AND (%(everything)s
         OR key = ANY(%(keys)s)
         OR id = ANY(%(statements)s::uuid[])
         OR (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
-        OR ((channel IS NOT NULL OR evidence <> '') AND said_at >= %(since)s AND said_at < %(until)s));
+        OR ((channel IS NOT NULL OR evidence <> '')
+            AND COALESCE(to_timestamp(ts::float8), said_at) >= %(since)s
+            AND COALESCE(to_timestamp(ts::float8), said_at) < %(until)s));
 
 -- name: hide
 -- Hide statements: those of memories, named ones, those of messages, what was typed in a time, or
@@ -21,7 +23,9 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
         OR key = ANY(%(keys)s)
         OR id = ANY(%(statements)s::uuid[])
         OR (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
-        OR ((channel IS NOT NULL OR evidence <> '') AND said_at >= %(since)s AND said_at < %(until)s))
+        OR ((channel IS NOT NULL OR evidence <> '')
+            AND COALESCE(to_timestamp(ts::float8), said_at) >= %(since)s
+            AND COALESCE(to_timestamp(ts::float8), said_at) < %(until)s))
 RETURNING id, key, kind, content, evidence, channel, ts, batch;
 
 -- name: hide_rest
@@ -59,7 +63,8 @@ DELETE FROM proposals
 WHERE team_id = %(team)s AND user_id = %(user)s
     AND (%(everything)s OR key = ANY(%(keys)s)
         OR (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
-        OR (at >= %(since)s AND at < %(until)s))
+        OR (COALESCE(to_timestamp(ts::float8), at) >= %(since)s
+            AND COALESCE(to_timestamp(ts::float8), at) < %(until)s))
 RETURNING batch;
 
 -- name: record

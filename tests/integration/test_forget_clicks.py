@@ -10,7 +10,7 @@ import pytest
 from bot.conversation.turns import FORM_MEMORIES
 from bot.locale import Localizer, say
 from bot.pipeline.formation import form_memories
-from bot.ui.acts import Forget, Move
+from bot.ui.acts import Answer, Forget, Move
 from bot.ui.lines import question_line
 from memory import Person, open_questions
 from tests.databases import naming
@@ -131,9 +131,12 @@ async def test_texts_of_what_was_forgotten_go_when_it_cannot_be_undone(
     assert await foods(app, who) == ["tempura"]
 
 
-@pytest.mark.parametrize("by", ["message", "period"])
+@pytest.mark.parametrize("by", ["message", "period", "period of the message"])
 async def test_questions_go_with_what_they_quote(app: App, by: str) -> None:
-    """The question that quotes what is forgotten goes; one of another time stays."""
+    """The question that quotes what is forgotten goes; one of another time stays.
+
+    So does what a later yes let count: it is shown with the day of its message.
+    """
     place = app.slack.place()
     said = await app.ask(place, "I live in Osaka")
     await app.form(said)
@@ -147,9 +150,12 @@ async def test_questions_go_with_what_they_quote(app: App, by: str) -> None:
         question.id
     ]
     meant = Forget(messages=((asked.channel_id, asked.ts),))
+    since = datetime.fromtimestamp(float(asked.ts), UTC)
     if by == "period":
-        since = datetime.fromtimestamp(float(asked.ts), UTC)
         meant = Forget(since=since, until=datetime.now(UTC))
+    elif by == "period of the message":
+        meant = Forget(since=since, until=since + timedelta(milliseconds=1))
+        await app.click(said.person, Answer(question=question.id, answer="yes"))
     await app.click(said.person, meant)
     assert await open_questions(app.pool, said.person) == []
     facts = [one.content["fact"] for one in await app.memories(said.person)]
