@@ -33,7 +33,7 @@ ORDER BY store.key IS NULL, said.newest DESC;
 -- New statements, from a JSON array. A move or a removal gets the subject of its memory, so that the
 -- memory is still found by it when what it rests on is edited. The same words of the same message
 -- are stored only once, because a formation may run again, or read what a tool has stored; what was
--- undone does not count again by that.
+-- undone does not count again by that. Colleagues may be shown them again after a move ended that.
 INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, content, subject,
     evidence, channel, ts, said_at, zone, until, may_harm, batch)
 SELECT new.id, %(team)s, %(user)s, new.key, new.audience, new.kind, new.act, new.actor,
@@ -51,7 +51,7 @@ FROM ROWS FROM (jsonb_to_recordset(%(statements)s) AS (id uuid, key text, audien
     batch uuid))
     WITH ORDINALITY AS new (id, key, audience, kind, act, actor, content, subject, evidence, channel,
     ts, said_at, zone, until, may_harm, batch, place)
-WHERE NOT EXISTS (
+WHERE new.audience = 'colleagues' OR NOT EXISTS (
     SELECT FROM statements AS known
     WHERE known.team_id = %(team)s AND known.user_id = %(user)s AND known.key = new.key
         AND known.act = new.act AND known.channel = new.channel AND known.ts = new.ts

@@ -27,6 +27,7 @@ from memory import (
     Selection,
     add_memories,
     forget,
+    move_memory,
     undo_forgetting,
 )
 from memory.formation import follow_message
@@ -143,10 +144,13 @@ async def test_a_public_channel_is_told_what_the_shown_sentence_says_and_no_more
     await app.ask(place, "<@BOT> What can I eat?")
     assert "ramen" in app.context()
     assert "I am ill" not in app.context()
+    show = partial(show_to_colleagues, app.pool, app.embedder, aya, memory.key)
     with pytest.raises(ChangedSince):
-        await show_to_colleagues(
-            app.pool, app.embedder, aya, memory.key, "I love ramen"
-        )
+        await show("I love ramen")
+    await move_memory(app.pool, app.embedder, aya, memory.key, DM)
+    await show("I love ramen")
+    [again] = await app.memories(aya)
+    assert again.audiences == (COLLEAGUES,)
 
 
 @pytest.mark.parametrize("ends", ["forget", "erase", "off", "deactivate", "edit"])
