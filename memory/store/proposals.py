@@ -159,8 +159,8 @@ async def answer_question(
         if question.asks == "store" or (answer == "both" and said.act == "say"):
             # If there is a memory about the same thing by now, the statement is about that one.
             said = replace(said, key=known.first_keys.get(said.about, str(uuid4())))
-        if question.before is None:
-            await check_capacity(connection, person, 1)
+        new = {said.key} - known.remembered
+        await check_capacity(connection, person, len(new))
         return await add_changes(connection, person, [said], known)
 
 

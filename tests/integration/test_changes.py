@@ -47,6 +47,8 @@ from memory.store import (
     messages_among,
     read_not_remembered,
 )
+from memory.store.edits import statement_of
+from memory.store.proposals import ask
 from tests.databases import naming, owner_rows, printed
 from tests.memories import ApprovedStore, add_memory
 
@@ -482,6 +484,20 @@ async def test_a_person_has_a_limited_number_of_memories(ledger: Ledger) -> None
     with pytest.raises(MemoryFull):
         await add_memories(ledger.pool, ledger.embedder, OWN.own, KIND, given)
     await ledger.edit(liked.key, food("ramen", 7))
+    for name, key in (("soba", liked.key), ("ramen", "gone")):
+        words_of = PersonMessage(actor="question", text=name)
+        said = statement_of(key, KIND, DM, food(name), words_of, batch=uuid4())
+        async with person_transaction(ledger.pool, ALICE, locked=True) as connection:
+            await ask(connection, ALICE, [said])
+        *_, question = await open_questions(ledger.pool, ALICE)
+        answering = answer_question(
+            ledger.pool, ledger.embedder, ALICE, question.id, "both"
+        )
+        if name == "soba":
+            with pytest.raises(MemoryFull):
+                await answering
+        else:
+            await answering
     [why] = await read_not_remembered(ledger.pool, ALICE)
     assert (why.sentence, why.reason) == (words, "full")
 
