@@ -37,9 +37,16 @@ WHERE proposals.team_id = %(team)s AND proposals.user_id = %(user)s AND reason I
 ORDER BY proposals.at, proposals.id;
 
 -- name: refused
--- What was not remembered, the newest first. A sentence may have been refused as several kinds.
+-- What was not remembered, the newest first. A sentence may have been refused as several kinds; one
+-- that the person then had stored as typed is remembered.
 SELECT evidence AS sentence, reason, max(proposals.at) AS at FROM proposals
 WHERE team_id = %(team)s AND user_id = %(user)s AND reason IS NOT NULL AND expires_at > now()
+    AND NOT EXISTS (
+        SELECT FROM statements AS said
+        WHERE said.team_id = %(team)s AND said.user_id = %(user)s
+            AND said.evidence = proposals.evidence AND said.actor = 'command'
+            AND said.withdrawn_at IS NULL
+    )
 GROUP BY evidence, reason
 ORDER BY max(proposals.at) DESC, evidence LIMIT 20;
 
