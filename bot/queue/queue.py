@@ -54,6 +54,8 @@ _UPKEEP_SECONDS = 1.5
 _PRUNE_SECONDS = 600.0
 _REPLIES_PATIENCE_SECONDS = 25.0
 _BACKGROUND_PATIENCE_SECONDS = 3.0
+# How long a worker may take to store what it hands back: it would wait for PostgreSQL without end.
+_HAND_BACK_SECONDS = 5.0
 _PAUSE_SECONDS = 0.5
 _SQL = load_statements("bot.queue", "queue")
 
@@ -217,7 +219,8 @@ class Queue:
         """Take no more jobs; let running ones end (replies for 25 seconds), or hand them back."""
         self.begin_to_stop()
         if self._workers:
-            await asyncio.wait(self._workers, timeout=2 * _REPLIES_PATIENCE_SECONDS)
+            longest = _REPLIES_PATIENCE_SECONDS + _HAND_BACK_SECONDS
+            await asyncio.wait(self._workers, timeout=longest)
         self._workers = []
         if self._upkeep is not None:
             await cancel_until_done(self._upkeep)
