@@ -48,6 +48,10 @@ _REFUSED_USER = (
     "PostgreSQL refuses the user or the password: correct DATABASE_URL and DATABASE_OWNER_URL, or"
     " run `kioku migrate` if it has not created the user of DATABASE_URL yet."
 )
+_TLS = (
+    "PostgreSQL offers no TLS, or its certificate is refused: correct sslmode, and the file of its"
+    " certificate authority in sslrootcert, in DATABASE_URL and DATABASE_OWNER_URL."
+)
 _UNKNOWN = (
     "PostgreSQL knows no such database or user: create it, or correct DATABASE_URL and"
     " DATABASE_OWNER_URL."
@@ -66,6 +70,8 @@ _WORDS = {
     "no pg_hba.conf entry": _REFUSED_USER,
     "authentication failed": _REFUSED_USER,
     "is not permitted to log in": _REFUSED_USER,
+    "SSL was required": _TLS,
+    "certificate": _TLS,
     "does not exist": _UNKNOWN,
 }
 

@@ -334,6 +334,29 @@ async def test_a_database_that_answers_is_not_said_to_be_unreachable(
     assert said.startswith(sentence), said
 
 
+@pytest.mark.parametrize(
+    ("answer", "sslmode"), [(b"N", "require"), (b"S", "verify-full")]
+)
+async def test_tls_that_fails_is_not_taken_for_a_database_that_is_missing(
+    set_up: SetUp, answer: bytes, sslmode: str
+) -> None:
+    """The server offers none, or the file of its authority does not exist."""
+
+    async def answer_request(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await reader.readexactly(8)
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(answer_request, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        address = f"host=127.0.0.1 port={port} sslmode={sslmode} sslrootcert=/no/file"
+        said = await set_up.check("Database", DATABASE_URL=address)
+    assert said.startswith("✗ PostgreSQL offers no TLS, or its certificate is refused")
+
+
 @pytest.mark.failed_calls(
     "apps.connections.open: access_denied",
     "auth.test: account_inactive",
