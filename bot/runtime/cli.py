@@ -97,7 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     disable_telemetry()
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # typeshed: any TextIO
+    # JSON and the sentences are UTF-8, whatever the locale is.
+    sys.stdout.reconfigure(encoding="utf-8", line_buffering=True)  # type: ignore[union-attr] # typeshed: any TextIO
     try:
         settings = load_settings()
         use_network_settings()

@@ -131,7 +131,8 @@ def test_setup_reads_a_pipe(tmp_path: Path, slack: Server) -> None:
         return subprocess.run(
             [*PYTHON_M_BOT, "setup"],
             cwd=tmp_path,
-            env=environment(elsewhere(slack)),
+            # As in a locale that has no check mark.
+            env=environment({**elsewhere(slack), "PYTHONIOENCODING": "latin-1"}),
             input="".join(f"{line}\n" for line in lines),
             capture_output=True,
             text=True,
