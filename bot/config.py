@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 from dotenv import dotenv_values
 from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, timeout_from_conninfo
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -58,7 +58,7 @@ def _split(value: object) -> object:
 
 def _conninfo(value: SecretStr, checked: ValidationInfo) -> SecretStr:
     try:
-        conninfo_to_dict(value.get_secret_value())
+        timeout_from_conninfo(conninfo_to_dict(value.get_secret_value()))
     except ProgrammingError:  # its text quotes the address with the password
         wanted = "postgresql://USER:PASSWORD@HOST:5432/DATABASE"
         raise ValueError(f"an address such as {wanted} is needed") from None

@@ -99,6 +99,11 @@ BAD: list[tuple[str, str, str]] = [
         "an address such as postgresql://USER:PASSWORD@HOST:5432/",
     ),
     (
+        "DATABASE_URL",
+        "postgresql://u:p@h/d?connect_timeout=1m",
+        "an address such as postgresql://USER:PASSWORD@HOST:5432/",
+    ),
+    (
         "DATABASE_OWNER_URL",
         "localhost/kioku",
         "an address such as postgresql://USER:PASSWORD@",
