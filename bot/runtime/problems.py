@@ -56,11 +56,12 @@ _UNKNOWN = (
     "PostgreSQL knows no such database or user: create it, or correct DATABASE_URL and"
     " DATABASE_OWNER_URL."
 )
-_UNREACHABLE = (
-    "PostgreSQL could not be reached: check DATABASE_URL and DATABASE_OWNER_URL, and that the"
-    " server runs."
+_NO_CONNECTION = (
+    "PostgreSQL gives no connection: check address, user and password in DATABASE_URL and"
+    " DATABASE_OWNER_URL, and that the server runs."
 )
-# What libpq and PostgreSQL say where they give no connection, in the order in which it is tried.
+# What libpq and PostgreSQL say where they give no connection, in the order in which it is tried. A
+# server says it in the language of its lc_messages.
 _WORDS = {
     "session is read-only": _READ_ONLY,
     "too many clients": _NO_CONNECTION_LEFT,
@@ -104,7 +105,7 @@ def explained(error: Exception) -> str | None:
     for words, sentence in _WORDS.items():
         if words in text:
             return sentence
-    return _UNREACHABLE
+    return _NO_CONNECTION
 
 
 def cannot_open(

@@ -29,8 +29,8 @@ pytestmark = pytest.mark.slow
 TOKENS = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}
 MODEL = {"OPENAI_API_KEY": "sk-none", "KIOKU_EMBEDDING_MODEL": SPACE.model}
 AWAY = (
-    "PostgreSQL could not be reached: check DATABASE_URL and DATABASE_OWNER_URL, and that the"
-    " server runs."
+    "PostgreSQL gives no connection: check address, user and password in DATABASE_URL and"
+    " DATABASE_OWNER_URL, and that the server runs."
 )
 READ_ONLY = "PostgreSQL answers, but takes no writes: it is a standby, or default_tra"
 NOWHERE = "postgresql://kioku:hunter2@127.0.0.1:1/kioku"

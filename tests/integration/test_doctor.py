@@ -142,7 +142,7 @@ def test_it_goes_on_after_each_problem(tmp_path: Path) -> None:
         "✗ Settings: SLACK_BOT_TOKEN is set without SLACK_APP_TOKEN: copy it from your app's Basic",
         "✗ Bot token: Slack does not answer at http://127.0.0.1:1/api/: check the network, a proxy",
         "✗ Events: Kioku cannot receive events: set SLACK_APP_TOKEN for Socket Mode, or SLACK_S",
-        "✗ Database: PostgreSQL could not be reached: check DATABASE_URL and DATABASE_OWNER_URL",
+        "✗ Database: PostgreSQL gives no connection: check address, user and password in",
         "✗ Model: No answer from http://127.0.0.1:1/v1: check the network, a proxy that may be nee",
         "✗ Embeddings: No vectors from http://127.0.0.1:1/v1: check the network, a proxy that may",
         "✗ Remembering: gpt-6-luna at http://127.0.0.1:1/v1 forms no memory: check the network, a",
@@ -334,13 +334,23 @@ async def test_a_database_that_answers_is_not_said_to_be_unreachable(
     assert said.startswith(sentence), said
 
 
+TLS_FAILS = "✗ PostgreSQL offers no TLS, or its certificate is refused"
+FATAL = 'SFATAL\0C28P01\0Mユーザー"u"のパスワード認証に失敗しました\0\0'.encode()
+REFUSED = b"E" + (len(FATAL) + 4).to_bytes(4) + FATAL
+
+
 @pytest.mark.parametrize(
-    ("answer", "sslmode"), [(b"N", "require"), (b"S", "verify-full")]
+    ("answer", "sslmode", "sentence"),
+    [
+        (b"N", "require", TLS_FAILS),
+        (b"S", "verify-full", TLS_FAILS),
+        (REFUSED, "disable", "✗ PostgreSQL gives no connection: check address, user"),
+    ],
 )
-async def test_tls_that_fails_is_not_taken_for_a_database_that_is_missing(
-    set_up: SetUp, answer: bytes, sslmode: str
+async def test_a_server_that_gives_no_connection_is_told(
+    set_up: SetUp, answer: bytes, sslmode: str, sentence: str
 ) -> None:
-    """The server offers none, or the file of its authority does not exist."""
+    """It has no TLS, the file of its authority is missing, or it refuses the user in Japanese."""
 
     async def answer_request(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -354,7 +364,7 @@ async def test_tls_that_fails_is_not_taken_for_a_database_that_is_missing(
         port = server.sockets[0].getsockname()[1]
         address = f"host=127.0.0.1 port={port} sslmode={sslmode} sslrootcert=/no/file"
         said = await set_up.check("Database", DATABASE_URL=address)
-    assert said.startswith("✗ PostgreSQL offers no TLS, or its certificate is refused")
+    assert said.startswith(sentence), said
 
 
 @pytest.mark.failed_calls(
