@@ -113,7 +113,7 @@ def fields_of(schema: type[BaseModel], content: Content) -> dict[str, FieldRules
     """Return the rules of each field that a form asks for, required ones first.
 
     An optional text field is included only if it has a value. What no input can hold, such as a
-    list or a long text, is left out and keeps its value.
+    list, a long text or one of too many choices, is left out and keeps its value.
     """
     asked: dict[str, FieldRules] = {}
     for name, rules in _fields(schema).items():
@@ -132,7 +132,8 @@ def _fields(schema: type[BaseModel]) -> dict[str, FieldRules]:
         is_hidden = (schema.__name__, name) in _HIDDEN
         # The values of a menu's options are texts.
         types = ("string",) if "enum" in rules else _TYPES
-        if rules.get("type") in types and not is_hidden:
+        fits = len(rules.get("enum", ())) <= OPTIONS_LIMIT
+        if rules.get("type") in types and fits and not is_hidden:
             fields[name] = rules
     return fields
 
@@ -214,7 +215,7 @@ def _range(localizer: Localizer, rules: FieldRules) -> str:
 def _element(rules: FieldRules, value: str) -> Block:
     """Return the input of a field with `value` in it."""
     if "enum" in rules:
-        options = [option(one, one) for one in rules["enum"][:OPTIONS_LIMIT]]
+        options = [option(one, one) for one in rules["enum"]]
         return select(options, value)
     if rules.get("format") in ("date", "time"):
         return _picker(rules["format"], value)

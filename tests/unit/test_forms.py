@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, create_model
 
 from bot.locale import LANGUAGES, Language, Localizer, say
 from bot.people import PersonSettings
 from bot.ui.acts import Place, SaveMemory, submitted_act
-from bot.ui.blocks import SlackView
+from bot.ui.blocks import OPTIONS_LIMIT, SlackView
 from bot.ui.forms import (
     _HIDDEN,
     LINES_LIMIT,
@@ -197,6 +197,10 @@ def test_each_shape_of_field() -> None:
     text, select = "plain_text_input", "static_select"
     assert shapes == [text, select, select, text, text, select]
     assert elements(view)["field.size"]["initial_option"]["value"] == "large"
+    codes: list[Any] = [f"C{number}" for number in range(OPTIONS_LIMIT + 1)]
+    code = Field(json_schema_extra={"enum": codes})
+    trip = create_model("Trip", to=(str, ...), code=Annotated[str, code])
+    assert list(fields_of(trip, {"code": codes[-1]})) == ["to"]
 
 
 @pytest.mark.parametrize(
