@@ -19,6 +19,7 @@ from memory.model.schemas import (
     LEVEL_FIELDS,
     Content,
     changed_fields,
+    lenient,
     level,
     named_fields,
     schema_of,
@@ -63,12 +64,11 @@ def validated(kind: str, content: Content) -> Json:
         raise InvalidContent({"kind": "invalid"})
     given = _given(content)
     whole: Json = {}
-    codes: dict[str, str] = {}
+    codes = dict.fromkeys(given.keys() - schema.model_fields.keys(), "invalid")
     try:
-        valid = schema.model_validate(given, strict=False, extra="forbid")
-        whole = valid.model_dump(mode="json")
+        whole = lenient(schema, given).model_dump(mode="json")
     except ValidationError as problem:
-        codes = _codes_of(problem)
+        codes |= _codes_of(problem)
     for name, value in given.items():
         written = texts(value)
         if any(len(text) > MAX_TEXT for text in written):

@@ -14,6 +14,7 @@ from memory import (
     PersonMessage,
     Pool,
     UserFact,
+    edit_memory,
     memory_model,
     subject,
 )
@@ -74,6 +75,12 @@ class Boat(BaseModel):
 
     type: Literal["boat"] = "boat"
     deck: int | None = None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def is_inside(self) -> bool:
+        """A field that is not said."""
+        return self.deck is not None
 
 
 class Trip(BaseModel):
@@ -211,8 +218,18 @@ async def test_an_object_keeps_its_type(
     formed = await former.form(ALICE_DM, words(said))
     assert [one.action for one in formed.changes] == ["remembered"]
     [row] = owner_rows(database, "SELECT value FROM store")
-    assert row["value"]["content"]["by"] == {"type": "boat", "deck": None}
+    stored = row["value"]["content"]
+    assert stored["by"] == {"type": "boat", "deck": None, "is_inside": False}
     assert "Trip" in [tool["name"] for tool in model.requests[0]["tools"]]
+    [change] = await edit_memory(
+        former.pool,
+        former.embedder,
+        ALICE_DM.person,
+        formed.changes[0].key,
+        {**stored, "cost": 90.5},
+        PersonMessage(actor="modal"),
+    )
+    assert change.after == {**stored, "cost": 90.5}
 
 
 @pytest.mark.parametrize("cost", ["NaN", "1e999", '"nan"'])
