@@ -31,9 +31,9 @@ ORDER BY store.key IS NULL, said.newest DESC;
 
 -- name: insert
 -- New statements, from a JSON array. A move or a removal gets the subject of its memory, so that the
--- memory is still found by it when what it rests on is edited. The same words of the same message
--- are stored only once, because a formation may run again, or read what a tool has stored; what was
--- undone does not count again by that. Colleagues may be shown them again after a move ended that.
+-- memory is still found by it when what it rests on is edited. A formation stores the same words of the
+-- same message only once, because it may run again, or read what a tool has stored; what was undone
+-- does not count again by that.
 INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, content, subject,
     evidence, channel, ts, said_at, zone, until, may_harm, batch)
 SELECT new.id, %(team)s, %(user)s, new.key, new.audience, new.kind, new.act, new.actor,
@@ -51,16 +51,12 @@ FROM ROWS FROM (jsonb_to_recordset(%(statements)s) AS (id uuid, key text, audien
     batch uuid))
     WITH ORDINALITY AS new (id, key, audience, kind, act, actor, content, subject, evidence, channel,
     ts, said_at, zone, until, may_harm, batch, place)
-WHERE new.audience = 'colleagues' OR NOT EXISTS (
+WHERE new.actor <> 'formation' OR NOT EXISTS (
     SELECT FROM statements AS known
     WHERE known.team_id = %(team)s AND known.user_id = %(user)s AND known.key = new.key
         AND known.act = new.act AND known.channel = new.channel AND known.ts = new.ts
         AND known.audience = new.audience AND known.evidence = new.evidence
-        AND CASE WHEN new.actor = 'formation'
-            THEN COALESCE(known.content, 'null') @> COALESCE(new.content, 'null')
-            ELSE known.actor = new.actor AND known.withdrawn_at IS NULL
-                AND known.content IS NOT DISTINCT FROM NULLIF(new.content, 'null'::jsonb)
-        END
+        AND COALESCE(known.content, 'null') @> COALESCE(new.content, 'null')
 )
 ORDER BY new.place;
 

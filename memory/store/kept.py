@@ -216,10 +216,12 @@ async def replace_decision(
     """Let the person's decision `key` replace an older one of its conversation, `replaced`.
 
     The older one, which anybody may have kept, stays as it is and is shown as replaced. Raises
-    `ChangeGone` if the person keeps it no longer.
+    `ChangeGone` if the person keeps `key` no longer, `ChangedSince` if it replaces that already.
     """
     async with writing(pool, embedder, person) as connection:
         found = await existing_memory(connection, person, key)
+        if found.content["replaces"] == replaced:
+            raise ChangedSince("The decision replaces that one already.")
         [audience] = found.audiences
         content = {"replaces": replaced}
         clicked = PersonMessage(actor="command")

@@ -242,6 +242,8 @@ async def test_a_decision_replaces_an_older_one_that_its_author_chooses(
     old = next(one for one in await kept_in(app, channel) if one.text == DECISION)
     [chosen] = [act for act in offered if act.old == old.memory.key]
     changed = await app.click(channel.person(1), chosen)
+    again = await app.click(channel.person(1), chosen)
+    assert again.line == say("en", "changed_meanwhile")
     await show_lines(app)
     assert say("en", "kept_line_replaces") in channel.thread(said)[-1]
     await channel.ask("When do we deploy?")
