@@ -400,16 +400,21 @@ async def _save_memory(app: App, click: Click, act: SaveMemory, view: Json) -> D
     if audience != audience_of(memory):
         # What identifies a memory may have been edited.
         key = made[-1].key if made else act.key
-        moved = await move_memory(
-            app.pool,
-            app.embedder,
-            click.person,
-            key,
-            audience,
-            actor="modal",
-            seen=None if made else act.seen,
-        )
-        made.append(moved)
+        try:
+            moved = await move_memory(
+                app.pool,
+                app.embedder,
+                click.person,
+                key,
+                audience,
+                actor="modal",
+                seen=None if made else act.seen,
+            )
+            made.append(moved)
+        except ChangedSince:
+            # The memory that the edited one has joined is used there already.
+            if not made:
+                raise
     if not made:
         return click.say("no_changes")
     return await _changed(app, click, made)

@@ -188,13 +188,19 @@ async def edit_and_undo(ann: SlackPerson, panel: Place) -> None:
 
 
 async def use_elsewhere(ann: SlackPerson, panel: Place) -> None:
-    """The form's *May be used in* moves a memory."""
+    """The form's *May be used in* moves a memory, and what is added to one that is there stays."""
     memory = await ann.memory("ramen")
+    other = await ann.memory("sushi")
     await ann.press(panel, "edit", key=memory.key)
     await ann.submit(await ann.form_opens(), audience="public")
-    await ann.changed(panel)
+    panel = await ann.changed(panel)
     moved = await ann.memory("ramen")
     assert (moved.key, moved.audiences) == (memory.key, (PUBLIC,))
+    await ann.press(panel, "edit", key=other.key)
+    renamed = {"field.food_name": "ramen", "audience": "public"}
+    await ann.submit(await ann.form_opens(), **renamed)
+    assert ann.sentence("changed_meanwhile") not in shown(await ann.changed(panel))
+    assert await ann.foods() == ["ramen"]
 
 
 async def use_everywhere_and_only_here_again(ann: SlackPerson, panel: Place) -> None:
