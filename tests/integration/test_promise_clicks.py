@@ -152,6 +152,8 @@ async def update_notice(ann: SlackPerson, notice: Place) -> Place:
 async def test_a_promise_without_a_day_asks_for_one(ann: SlackPerson) -> None:
     """*Tomorrow* sets a reminder, and its notice asks no more; the promise stays without a day.
 
+    *Undo* takes that back, and the notice asks again.
+
     Home lists the open promise first, and its menu puts it off, with *Undo*, or ends it.
     """
     notice = await told(ann)
@@ -161,6 +163,9 @@ async def test_a_promise_without_a_day_asks_for_one(ann: SlackPerson) -> None:
     notice = await update_notice(ann, notice)
     assert ann.sentence("promise_pick") not in shown(notice)
     assert f"{MORNING}:00" in shown(notice)
+    await ann.press(notice, "undo_snooze")
+    await ann.changed(notice)
+    assert ann.sentence("promise_pick") in shown(await update_notice(ann, notice))
     assert await due(ann) == (None, None, "open")
     await ann.remember("ramen")
     home = shown(await ann.open_home())
