@@ -72,7 +72,7 @@ _LINES = "lines"
 _WORD = "word"
 _COMMENT = "comment"
 # List markers at the start of pasted lines.
-_BULLETS = "-–*•·▪◦ \t"
+_BULLETS = "-–*•·▪◦・●■◆ \t"
 _ERRORS = {"missing": "form_missing", "secret": "refused_secret"}
 _RETENTION = (30, 90, 180, 365)
 # The JSON types that have an input.

@@ -303,7 +303,7 @@ def test_a_form_without_fields_changes_none() -> None:
     ("text", "lines"),
     [
         ("I live in Osaka", ["I live in Osaka"]),
-        ("- ramen\r\n\n  * udon \n• soba\n", ["ramen", "udon", "soba"]),
+        ("- ramen\r\n\n  * udon \n・soba\n", ["ramen", "udon", "soba"]),
         ("soba\n- soba\n\t", ["soba"]),
         (" \n-\n", []),
     ],
