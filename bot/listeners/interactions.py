@@ -393,10 +393,13 @@ class Interactions:
         """Return the panel's modal at a position, with what was done."""
         try:
             with transaction_timeout(_DATABASE_SECONDS):
-                # Read again: the person may just have chosen another language.
-                localizer = await self._app.people.localizer(
+                # Read again: the person may just have chosen another language, or erased all.
+                settings = await self._app.people.settings(
                     click.person, may_be_old=True
                 )
+                localizer = click.localizer
+                if settings.profile_at is not None:
+                    localizer = settings.localizer()
                 content = await read_panel(self._app, click.person, localizer, position)
             return panel_view(localizer, content, done, _row_of(click, done))
         except Exception as error:  # noqa: BLE001 - logged, and the person is told

@@ -14,6 +14,7 @@ from bot.memories.home import PUBLISH, publish_home
 from tests.integration.app import App, MakeApp, receiving
 from tests.integration.person import SlackPerson
 from tests.person import shown
+from tests.waiting import until
 
 pytestmark = pytest.mark.own_slack
 
@@ -65,6 +66,23 @@ async def test_erased_while_it_is_open(make_app: MakeApp, consent: str) -> None:
             "SELECT 1 FROM person_settings WHERE user_id = %s", ann.user
         )
         await ann.click(home, "switch", to="off")
+
+
+async def test_the_panel_below_an_erasure_stays_in_the_language_of_its_person(
+    app: App,
+) -> None:
+    """Nothing is stored any more that says which it is."""
+    async with receiving(app):
+        aya = SlackPerson(app, "ja")
+        await aya.press(await aya.panel(), "open", form="settings")
+        form = await aya.click(await aya.form_opens(), "open", form="delete")
+        await aya.submit(form, word=aya.sentence("delete_word"))
+
+        async def is_empty() -> bool:
+            panel, *_ = await aya.views()
+            return aya.sentence("panel_none") in shown(panel)
+
+        await until(is_empty)
 
 
 async def test_what_slack_refuses_for_a_while_is_published_later(
