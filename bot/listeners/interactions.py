@@ -85,6 +85,8 @@ _DATABASE_SECONDS = 2.0
 # Slack waits three seconds for the answer to a submission.
 _ACK_SECONDS = 2.3
 _PATIENCE_SECONDS = 10.0  # for retries of what shows a result
+# Slack takes a trigger for three seconds, and reading for a form takes some of them.
+_TRIGGER_SECONDS = 2.0
 _TIMEOUT = aiohttp.ClientTimeout(total=30.0)
 _ANY = re.compile("")
 
@@ -285,7 +287,9 @@ class Interactions:
         database has answered.
         """
         self._count()
-        view = await _open(self._client(body), body, loading_view(position))
+        view = await _open(
+            self._client(body, _TRIGGER_SECONDS), body, loading_view(position)
+        )
         if view:
             place = Place(view=view, position=position, channel=place.channel)
 
@@ -303,10 +307,11 @@ class Interactions:
         result = await self._result(body, click, work)
         await self._show(body, click, result)
 
-    def _client(self, body: Body) -> AsyncWebClient:
+    def _client(
+        self, body: Body, patience: float = _PATIENCE_SECONDS
+    ) -> AsyncWebClient:
         """Return the client of the request's workspace; Bolt's own takes its proxy by itself."""
-        team_id = installation_team(body)
-        return self._app.slack.client(team_id, patience=_PATIENCE_SECONDS)
+        return self._app.slack.client(installation_team(body), patience=patience)
 
     async def _click(
         self, body: Body, place: Place, *, is_submission: bool = False
@@ -335,7 +340,7 @@ class Interactions:
         if result is None:
             return
         if isinstance(result, dict):
-            if await _open(self._client(body), body, result):
+            if await _open(self._client(body, _TRIGGER_SECONDS), body, result):
                 return
             result = click.say("modal_not_opened", beside=True)
         if isinstance(result, Position):

@@ -132,15 +132,25 @@ async def test_a_form_is_acknowledged_in_time_while_the_database_does_not_answer
     assert ann.sentence("command_failed") in shown(searched["ack"]["view"])
 
 
-async def test_a_form_that_slack_does_not_open_is_said(ann: SlackPerson) -> None:
-    """A command is answered with a sentence; a panel stays, with the sentence in it."""
+@pytest.mark.parametrize(
+    "fault",
+    [{"error": "expired_trigger_id"}, {"error": "ratelimited", "retry_after": 5}],
+    ids=["expired", "limited"],
+)
+async def test_a_form_that_slack_does_not_open_is_said(
+    ann: SlackPerson, fault: dict[str, Any]
+) -> None:
+    """A command is answered with a sentence; a panel stays, with the sentence in it.
+
+    A rate limit that outlasts the trigger is not waited for.
+    """
     for typed in ("/memories settings", "/memories"):
-        ann.app.slack.fault("views.open", error="expired_trigger_id")
+        ann.app.slack.fault("views.open", **fault)
         answer = await ann.command(typed)
         assert answer["text"] == ann.sentence("modal_not_opened")
     await ann.remember("ramen")
     panel = await ann.panel()
-    ann.app.slack.fault("views.push", error="expired_trigger_id")
+    ann.app.slack.fault("views.push", **fault)
     after = await ann.click(panel, "edit")
     assert ann.sentence("modal_not_opened") in shown(after)
     assert "ramen" in shown(after)
