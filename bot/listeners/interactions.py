@@ -34,6 +34,7 @@ from bot.memories.panel import read_panel
 from bot.network import proxy_for
 from bot.slack.client import (
     SLACK_FAULTS,
+    TeamClient,
     raise_if_passing,
     repeat,
     show_in_thread,
@@ -46,6 +47,7 @@ from bot.slack.messages import (
     plain,
     user_key,
 )
+from bot.slack.posting import show_privately
 from bot.slack.retries import RESPONSE_URL, RateLimits, SlackRetries
 from bot.ui.acts import (
     FormAct,
@@ -307,9 +309,7 @@ class Interactions:
         result = await self._result(body, click, work)
         await self._show(body, click, result)
 
-    def _client(
-        self, body: Body, patience: float = _PATIENCE_SECONDS
-    ) -> AsyncWebClient:
+    def _client(self, body: Body, patience: float = _PATIENCE_SECONDS) -> TeamClient:
         """Return the client of the request's workspace; Bolt's own takes its proxy by itself."""
         return self._app.slack.client(installation_team(body), patience=patience)
 
@@ -366,10 +366,21 @@ class Interactions:
         replaces = "actions" in body and not done.beside
         if replaces:
             shown = _in_clicked_row(body, shown)
+        client = self._client(body)
+        place = click.place
         try:
-            if not replaces and await show_in_thread(self._client(body), body, shown):
+            if not replaces and await show_in_thread(client, body, shown):
                 return
-            await _respond(click.place.url, shown, replace=replaces)
+            if await _respond(place.url, shown, replace=replaces):
+                return
+            # Slack takes answers for half an hour, and a form may have been open for longer.
+            await show_privately(
+                client,
+                shown,
+                channel=place.channel,
+                user=click.person.user_id,
+                thread_ts=None,
+            )
         except SLACK_FAULTS as error:
             log.warning("an answer was not shown: %s", fault(error))
 
@@ -484,10 +495,11 @@ def _sentence(localizer: Localizer, error: Exception) -> str:
     return localizer.say("command_broke")
 
 
-async def _respond(url: str, shown: Payload, *, replace: bool) -> None:
+async def _respond(url: str, shown: Payload, *, replace: bool) -> bool:
     """Send a payload to a response URL, and again as `SlackRetries` decides.
 
-    If Slack refuses it with 400, as for blocks that are too long, only its text is sent.
+    If Slack refuses it with 400, as for blocks that are too long, only its text is sent. Return
+    False if Slack does not take it.
     """
     retries = SlackRetries(RateLimits(), "", RESPONSE_URL, _PATIENCE_SECONDS)
     body: dict[str, Any] = {
@@ -501,7 +513,8 @@ async def _respond(url: str, shown: Payload, *, replace: bool) -> None:
         body["blocks"] = [section(shown["text"])]
         status = await _post(url, body)
     if status != HTTPStatus.OK:
-        log.warning("an answer was not shown: Slack answered %d", status)
+        log.warning("a response URL was refused: Slack answered %d", status)
+    return status == HTTPStatus.OK
 
 
 async def _post(url: str, body: Mapping[str, Any]) -> int:

@@ -156,6 +156,21 @@ async def test_a_form_that_slack_does_not_open_is_said(
     assert "ramen" in shown(after)
 
 
+async def test_what_a_form_did_is_said_however_long_it_was_open(
+    ann: SlackPerson,
+) -> None:
+    """Slack takes the answer to a command for half an hour; after that it is a message."""
+    await ann.type("/memories settings")
+    form = await ann.form_opens()
+    ann.app.slack.fault("response_url", status=404)
+    await ann.submit(form)
+
+    async def answer() -> Place | None:
+        return next(iter(await ann.seen("dm")), None)
+
+    assert (await until(answer))["text"] == ann.sentence("settings_saved")
+
+
 async def test_a_click_in_a_modal_of_another_version_is_answered_in_it(
     ann: SlackPerson,
 ) -> None:
