@@ -445,14 +445,22 @@ class ReplyInSlack:
     async def _stop_stream(
         self, client: TeamClient, piece: str, below: list[Block], session: str
     ) -> bool:
-        """End the stream with its last text; if that fails, call `_break` and return False."""
-        chunks = _chunks(piece, self._tasks.values())
+        """End the stream with its last text; if that fails, call `_break` and return False.
+
+        A task that has only begun waits for the next message: Slack shows one that is open at the
+        end of a stream as failed.
+        """
+        tasks = self._tasks
+        begun = {
+            key: one for key, one in tasks.items() if one["status"] == "in_progress"
+        }
+        ended = [one for key, one in tasks.items() if key not in begun]
         try:
-            await self._ask_for_end(client, chunks, below, session)
+            await self._ask_for_end(client, _chunks(piece, ended), below, session)
         except SLACK_FAULTS as error:
             self._break(error)
             return False
-        self._tasks = {}
+        self._tasks = begun
         return True
 
     async def _close_stream(self, below: list[Block]) -> bool:

@@ -70,15 +70,21 @@ async def test_all_content_of_a_stream_comes_in_chunks(
     assert {call["outcome"] for call in calls} == {"ok"}
 
 
-async def test_no_task_is_left_open_in_a_message_that_ends(thread: Thread) -> None:
-    """The end of a task comes with the end of its stream at the latest."""
+@pytest.mark.parametrize("characters", [0, 11_400], ids=["empty", "full"])
+async def test_no_task_is_left_open_in_a_message_that_ends(
+    thread: Thread, monkeypatch: pytest.MonkeyPatch, characters: int
+) -> None:
+    """The end of a task comes with the end of its stream; a full one does not begin it."""
+    monkeypatch.setattr("bot.delivery.reply_stream.FLUSH_SECONDS", 0.0)
     async with thread.answering() as answer:
+        await write_pieces(answer, LONG[:characters])
         await answer.stream.task(task("web_search", "in_progress"))
-        await thread.write_until(answer, "chat.appendStream")
+        await answer.stream.write("more ")
         await answer.stream.task(task("web_search", "complete"))
         await answer.stream.task(task("memory_search", "complete", "t2"))
         text = await end(answer)
-    [message] = thread.whole(text)
+    *full, message = thread.whole(text)
+    assert [cards(one) for one in full] == [[]] * len(full)
     assert cards(message) == [
         (say("en", "task_web_search"), "complete"),
         (say("en", "task_recall"), "complete"),
