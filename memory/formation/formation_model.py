@@ -49,8 +49,8 @@ _PASSING_STATUSES = frozenset({408, 409, 425, 429})
 _NOT_IMPLEMENTED = 501
 _SERVER_ERROR = 500
 # Statuses that may be due to the request itself, such as too many tokens, or its tools, or to a
-# server without /responses.
-_MAY_BE_THE_REQUEST = frozenset({400, 404, 405, 413, 422, _NOT_IMPLEMENTED})
+# server without /responses. OpenRouter refuses what moderation flags with 403.
+_MAY_BE_THE_REQUEST = frozenset({400, 403, 404, 405, 413, 422, _NOT_IMPLEMENTED})
 # How a call failed. `always`: every request would fail now. `broken`: an answer that is not of the
 # API, or a 500, which may be temporary, or llama.cpp's for output that it cannot parse. `endless`:
 # cut off at its limit.

@@ -129,14 +129,20 @@ async def test_a_refused_request_is_no_outage(
 
 
 @pytest.mark.parametrize(
-    "code", ["content_filter", "invalid_prompt", "context_length_exceeded"]
+    ("status", "code"),
+    [
+        (400, "content_filter"),
+        (400, "invalid_prompt"),
+        (400, "context_length_exceeded"),
+        (403, "content_policy_violation"),
+    ],
 )
 async def test_words_that_are_refused_are_not_sent_again(
-    former: Former, model: ScriptedModel, code: str
+    former: Former, model: ScriptedModel, status: int, code: str
 ) -> None:
     """A refusal of this text alone ends its formation: the same text would be refused again."""
     model.error_code = code
-    model.answer(400)
+    model.answer(status)
     formed = await former.form(ALICE_DM, words("ラーメンが好きです"))
     assert [one.reason for one in formed.refused] == ["unreadable"]
     assert len(model.requests) == 1
