@@ -97,10 +97,8 @@ async def _below(ann: SlackPerson, thread: str, key: str) -> Place:
     text = ann.sentence(key, what="{", until="{", where=place).split("{")[0]
 
     async def found() -> Place | None:
-        seen = await ann.control(
-            f"channels/dm/messages?as={ann.user}&thread_ts={thread}"
-        )
-        those = [one for one in seen["messages"] if text in shown(one)]
+        seen = [one for one in await ann.seen() if one.get("thread_ts") == thread]
+        those = [one for one in seen if text in shown(one)]
         return {**those[-1], "channel": "dm"} if those else None
 
     return await until(found)

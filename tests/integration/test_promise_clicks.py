@@ -60,10 +60,8 @@ async def told(ann: SlackPerson, food: str = "", **content: Any) -> Place:
         await add_notice(app.core, connection, ann.person, turn, formed)
     for job in app.take_jobs(SHOW_NOTICE):
         await show_notice(app.core, **job)
-    seen = await ann.control(
-        f"channels/dm/messages?as={ann.user}&thread_ts={message.ts}"
-    )
-    return {**seen["messages"][-1], "channel": "dm"}
+    seen = [one for one in await ann.seen() if one.get("thread_ts") == message.ts]
+    return {**seen[-1], "channel": "dm"}
 
 
 async def due(ann: SlackPerson) -> tuple[str | None, str | None, str]:

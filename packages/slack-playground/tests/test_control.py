@@ -89,6 +89,7 @@ async def test_a_deleted_parent_leaves_a_tombstone(driver: Driver) -> None:
         ("messages", {"user": "UNOBODY", "channel": "dm", "text": "x"}),
         ("messages", {"user": "AYA", "channel": "CNONE", "text": "x"}),
         ("messages", {"user": "AYA", "channel": "dm"}),
+        ("messages", {"user": "AYA", "text": "x", "thread": "1.1"}),
         ("messages", {"user": "AYA", "channel": "dm", "blocks": [{"type": "blink"}]}),
         ("messages/edit", {"user": "AYA", "channel": "dm", "ts": "1.1", "text": "x"}),
         ("commands", {"user": "AYA", "channel": "dm", "command": "/dance"}),

@@ -24,6 +24,8 @@ _OTHERS = {
     "channel_messages": ("GET", "channels/{id}/messages"),
     "clear_faults": ("DELETE", "faults"),
 }
+# What says who acts, and where, may be given to any act.
+_ANYWHERE = {"as", "user", "channel", "team"}
 Act = Callable[..., Any]
 
 
@@ -84,11 +86,14 @@ def _arguments(act: Act, slack: Slack, given: Json) -> Json:
 
     A parameter of type `User` or `Channel` gets the object that its id names; `channel` names a
     conversation of the person, and "dm" the one with the app. A null field counts as absent, unless
-    `act` takes ``**fields``.
+    `act` takes ``**fields``. Raises ValueError for a field that `act` does not have.
     """
     parameters = inspect.signature(act).parameters
     takes_any = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
     if not takes_any:
+        unknown = given.keys() - parameters.keys() - _ANYWHERE
+        if unknown:
+            raise ValueError(f"There is no field {min(unknown)} here.")
         known = {name: given[name] for name in parameters.keys() & given.keys()}
         given = without_nulls(known)
     if "user" in parameters and parameters["user"].annotation is User:
