@@ -158,7 +158,10 @@ def memory_view(own: Namespace, *, shared: bool = False) -> MemoryView:
     A direct message knows everything. A public channel knows what was said in public and what
     colleagues were shown; a private channel or group DM also knows what was said there. With
     `shared` (a Slack Connect channel, or a conversation of unknown kind) only `own` is shown.
+    Raises `InvalidNamespace` for an audience that is shown things by a click, not a conversation.
     """
+    if is_shown_by_click(own.audience):
+        raise InvalidNamespace("The audience is no conversation; nothing was read.")
     if own.audience == DM or shared:
         return MemoryView(own=own, audiences=(own.audience,))
     if own.audience == PUBLIC:

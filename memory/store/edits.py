@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from memory.credentials.redaction import find_credentials
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import ChangedSince, ChangeGone, InvalidContent
-from memory.model.namespace import COLLEAGUES, DM, Namespace, Person
+from memory.model.namespace import COLLEAGUES, DM, Namespace, Person, memory_view
 from memory.model.person_message import PersonMessage
 from memory.model.schemas import (
     LEVEL_FIELDS,
@@ -246,7 +246,7 @@ async def move_memory(
     is no such memory), `ChangedSince` (it already has that audience, or has changed since it was
     seen) and `InvalidNamespace`.
     """
-    target = person.namespace(audience)
+    target = memory_view(person.namespace(audience)).own
     batch = uuid4()
     async with writing(pool, embedder, person) as connection:
         memory = await existing_memory(connection, person, key, seen)

@@ -17,7 +17,7 @@ from bot.memories.kept_lines import SHOW_LINE, show_line, update_changed_lines
 from bot.runtime.maintenance import erase_deactivated
 from bot.slack.messages import Message
 from bot.types import KEPT_ANSWER
-from bot.ui.acts import Forget, Keep, Position, Replace, TakeBack, Undo
+from bot.ui.acts import Forget, Keep, Position, Remember, Replace, TakeBack, Undo
 from memory import Person, PersonMessage, add_memories, list_changes
 from memory.postgres import execute_statement, person_transaction
 from memory.store import delete_old, read_kept
@@ -164,6 +164,19 @@ async def kept_in(app: App, channel: Channel, reader: int = 0) -> list[Any]:
     return list(
         await read_kept(app.pool, channel.person(reader), [channel.id], most=100)
     )
+
+
+@pytest.mark.failed_calls(
+    "conversations.info: channel_not_found", because="The value was made by hand."
+)
+async def test_no_value_made_by_hand_keeps_anything(app: App) -> None:
+    """What a person stores as they typed it is not kept for a conversation that they are not in."""
+    channel = Channel(app, "private", "Ben", "Mia")
+    stranger = Channel(app, "public", "Eve").person()
+    forged = Remember(text="Ben owes me lunch", channel=f"kept:{channel.id}", ts="1.0")
+    refused = await app.click(stranger, forged)
+    assert refused.line == say("en", "command_broke")
+    assert await app.memories(stranger) == []
 
 
 @pytest.mark.parametrize(
