@@ -81,8 +81,11 @@ class AnswerNames:
         names = ""
         if self._by_name:
             names = rf"{_BEGIN}(?P<name>{names_pattern(self._by_name)})>?|"
+        # The cache would keep the names of hundreds of answers; those of one may take megabytes.
         return regex.compile(
-            f"(?=[<@#!`A-Z\\n])(?:{names}{_ID}|{_CODE})", regex.VERSION1
+            f"(?=[<@#!`A-Z\\n])(?:{names}{_ID}|{_CODE})",
+            regex.VERSION1,
+            cache_pattern=False,
         )
 
     def _read(self, text: str) -> str:

@@ -98,7 +98,10 @@ class References:
 
     @cached_property
     def _pattern(self) -> regex.Pattern[str]:
-        return regex.compile(names_pattern(self._by_name), regex.VERSION1)
+        # The cache would keep the names of hundreds of texts; those of one may take megabytes.
+        return regex.compile(
+            names_pattern(self._by_name), regex.VERSION1, cache_pattern=False
+        )
 
 
 @dataclass(frozen=True, slots=True)

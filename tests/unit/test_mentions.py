@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import weakref
 from itertools import pairwise
 
 import pytest
@@ -36,6 +37,15 @@ def shown(text: str, cuts: list[int] | None = None) -> str:
     pieces = [text[start:end] for start, end in pairwise(places)]
     out = "".join([names.feed(links.feed(piece)) for piece in pieces])
     return out + names.feed(links.flush()) + names.flush()
+
+
+def test_nothing_of_many_names_outlives_their_answer() -> None:
+    """A message may mention thousands, whose pattern takes megabytes."""
+    names = References({"<@U0SUE00001>": "@Sue Lindqvist"})
+    answer = AnswerNames(names)
+    kept = [weakref.ref(answer._pattern), weakref.ref(names._pattern)]
+    del answer, names
+    assert [one() for one in kept] == [None, None]
 
 
 @pytest.mark.parametrize(
