@@ -38,8 +38,8 @@ def _check_other_provider(model: str) -> None:
         ) from None
     except Exception:  # noqa: BLE001 - each provider's package has errors of its own
         raise Problem(
-            f"{model} cannot be used: name a provider that LangChain has, and set its key in the"
-            " provider's own variable, or set KIOKU_MEMORY_MODEL to another model."
+            f"{model} cannot be used: name a provider that LangChain has, and set its key, or AWS's"
+            " region, in the provider's own variable, or set KIOKU_MEMORY_MODEL to another model."
         ) from None
 
 

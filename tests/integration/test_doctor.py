@@ -200,7 +200,7 @@ BROKEN: list[tuple[str, Mapping[str, str], str]] = [
     (
         "Settings",
         {"KIOKU_MEMORY_MODEL": "foo:x"},
-        "✗ foo:x cannot be used: name a provider that LangChain has, and set its key in the",
+        "✗ foo:x cannot be used: name a provider that LangChain has, and set its key, or AWS's",
     ),
     (
         "Settings",
