@@ -34,9 +34,11 @@ WEB_ADDRESS = (
 )
 """The pattern of an address of HTTP, with a host and without white space."""
 _KEY = "[A-Za-z0-9+/_-]{43}="
-# Variables that Kubernetes sets for a Service named `kioku`:
+# Variables that Kubernetes sets for each Service whose name is `kioku` or begins with `kioku-`:
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
-_OF_KUBERNETES = ("KIOKU_SERVICE_", "KIOKU_PORT")
+_OF_KUBERNETES = re.compile(
+    r"KIOKU_(\w+_)?(SERVICE_HOST=|SERVICE_PORT(_\w+)?=|PORT_\d+_|PORT=(tcp|udp|sctp)://)"
+)
 
 
 class SettingsError(Exception):
@@ -327,13 +329,13 @@ def load_settings(
     Empty values count as not set. Raises `SettingsError` with one sentence for an unknown
     ``KIOKU_`` name, a bad value, or a file that cannot be read.
     """
-    given = _not_empty(environment)
-    named = {name for name in given if not name.startswith(_OF_KUBERNETES)}
+    given = {}
+    for name, value in _not_empty(environment).items():
+        if not _OF_KUBERNETES.match(f"{name}={value}"):
+            given[name] = value
     if dotenv is not None:
-        file = read_dotenv(dotenv)
-        named |= file.keys()
-        given = file | given
-    for name in sorted(named - FIELDS.keys()):
+        given = read_dotenv(dotenv) | given
+    for name in sorted(given.keys() - FIELDS.keys()):
         if name.startswith("KIOKU_"):
             raise SettingsError(
                 f"There is no setting {name}: `.env.example` lists all of them."

@@ -344,7 +344,7 @@ def test_socket_mode_listens_on_this_machine_only(
 
 
 def test_variables_of_kubernetes_are_no_settings() -> None:
-    """A Service named kioku adds variables to each pod of its namespace."""
+    """Services such as kioku and kioku-metrics add variables to each pod of their namespace."""
     added = {
         "KIOKU_SERVICE_HOST": "10.0.0.1",
         "KIOKU_SERVICE_PORT": "3000",
@@ -352,13 +352,14 @@ def test_variables_of_kubernetes_are_no_settings() -> None:
         "KIOKU_PORT": "tcp://10.0.0.1:3000",
         "KIOKU_PORT_3000_TCP": "tcp://10.0.0.1:3000",
         "KIOKU_PORT_3000_TCP_ADDR": "10.0.0.1",
+        "KIOKU_METRICS_SERVICE_HOST": "10.0.0.1",
+        "KIOKU_METRICS_PORT": "tcp://10.0.0.1:9464",
+        "KIOKU_METRICS_PORT_9464_TCP_PROTO": "tcp",
     }
     assert load_settings(added, dotenv=None) == load_settings({}, dotenv=None)
 
 
-def test_kioku_port_in_the_file_is_no_variable_of_kubernetes(tmp_path: Path) -> None:
+def test_a_port_is_no_variable_of_kubernetes() -> None:
     """Somebody meant PORT."""
-    dotenv = tmp_path / ".env"
-    dotenv.write_text("KIOKU_PORT=8080\n", "utf-8")
     with pytest.raises(SettingsError, match="There is no setting KIOKU_PORT"):
-        load_settings({}, dotenv=dotenv)
+        load(KIOKU_PORT="8080")
