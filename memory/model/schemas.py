@@ -278,9 +278,7 @@ class _ExtractedKind(BaseModel):
     by the title of its schema, which is the name of the kind.
     """
 
-    model_config = ConfigDict(
-        strict=False, extra="ignore", allow_inf_nan=False, title=None
-    )
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False, title=None)
 
     @classmethod
     def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -288,6 +286,11 @@ class _ExtractedKind(BaseModel):
         if args or kwargs:
             return super().model_json_schema(*args, **kwargs)
         return _default_json_schema(cls)
+
+    @classmethod
+    def model_validate(cls, obj: Any, **_: Any) -> Any:
+        """Validate stored content as `lenient` does, in the models of its fields, too."""
+        return super().model_validate(obj, strict=False, extra="ignore")
 
 
 @cache

@@ -71,16 +71,18 @@ class Train(BaseModel):
 
 
 class Boat(BaseModel):
-    """The other one"""
+    """The other one, which takes no texts for days, and counts"""
+
+    model_config = ConfigDict(strict=True)
 
     type: Literal["boat"] = "boat"
-    deck: int | None = None
+    days: list[date] = []
 
     @computed_field  # type: ignore[prop-decorator]
     @property
-    def is_inside(self) -> bool:
+    def length(self) -> int:
         """A field that is not said."""
-        return self.deck is not None
+        return len(self.days)
 
 
 class Trip(BaseModel):
@@ -208,18 +210,19 @@ async def test_a_subject_at_its_default_is_the_same_thing(
     assert row["value"]["content"] == {"building": "north", "purpose": "writing"}
 
 
+@pytest.mark.parametrize("days", [[], ["2026-12-01"]])
 async def test_an_object_keeps_its_type(
-    former: Former, model: ScriptedModel, database: str
+    former: Former, model: ScriptedModel, database: str, days: list[str]
 ) -> None:
     """The field that tells it may be at its default; the model calls a kind by its name."""
     said = "I go to Oslo by boat"
-    trip = {"to": "Oslo", "by": {"type": "boat"}, "evidence": said}
-    model.answer([("Trip", trip)])
+    by = {"type": "boat", "days": days}
+    model.answer([("Trip", {"to": "Oslo", "by": by, "evidence": said})])
     formed = await former.form(ALICE_DM, words(said))
     assert [one.action for one in formed.changes] == ["remembered"]
     [row] = owner_rows(database, "SELECT value FROM store")
     stored = row["value"]["content"]
-    assert stored["by"] == {"type": "boat", "deck": None, "is_inside": False}
+    assert stored["by"] == {**by, "length": len(days)}
     assert "Trip" in [tool["name"] for tool in model.requests[0]["tools"]]
     [change] = await edit_memory(
         former.pool,
