@@ -27,7 +27,7 @@ _CHANGES: Json = {
         "properties": {
             "field": {"type": "string", "description": "the name of a field"},
             "value": {
-                "anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "boolean"}]
+                "anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]
             },
         },
         "required": ["field", "value"],

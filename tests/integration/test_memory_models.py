@@ -7,6 +7,7 @@ import json
 import logging
 from typing import Any
 
+import jsonschema
 import pytest
 
 from bot.config import STAND_IN_MODEL, load_settings
@@ -22,6 +23,7 @@ from memory.formation.chat_model import Api
 from memory.formation.evidence import TypedMessage
 from memory.formation.extract import extract_writes
 from memory.formation.formation_model import FormationModel
+from memory.formation.langmem_model import PatchDoc
 from memory.formation.schema_calls import read_calls, response_format
 from memory.formation.tool_definitions import ToolDefinition, tool_definition
 from memory.formation.verdict import MemoryVerdicts
@@ -309,3 +311,12 @@ def test_every_text_and_list_of_a_schema_has_an_end() -> None:
         if schema.get("type") == "array":
             assert schema["maxItems"] <= 20
     assert "$ref" not in str(response_format(tools))
+
+
+@pytest.mark.parametrize("value", ["Osaka", 90, 3.5, True])
+def test_a_field_is_changed_to_any_single_value(value: object) -> None:
+    """A server that follows the schema can write no other."""
+    form = response_format([tool_definition(PatchDoc)])["json_schema"]["schema"]
+    changes = [{"field": "f", "value": value}]
+    call = {"tool": "PatchDoc", "json_doc_id": "0", "changes": changes}
+    jsonschema.validate({"calls": [call]}, form)
