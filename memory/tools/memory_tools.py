@@ -20,7 +20,7 @@ from memory.model.errors import FormationUnavailable, MemoryOff
 from memory.model.namespace import MemoryView
 from memory.model.person_message import PersonMessage
 from memory.model.references import References
-from memory.model.schemas import lenient, level
+from memory.model.schemas import level, with_evidence
 from memory.model.text import Json, texts
 from memory.recall.lines import memories_within
 from memory.recall.search import search_memories
@@ -206,15 +206,17 @@ class MemoryTools:
         if schema is None:
             names = ", ".join(kinds)
             return f"`content` is an object with `kind`, one of {names}, and the fields of it."
+        whole = {**kept, **content, "evidence": evidence}
         try:
-            valid = lenient(schema, {**kept, **content}).model_dump(mode="json")
+            written = with_evidence(schema).model_validate(whole)
         except ValidationError as problem:
             faults = problem.json(include_url=False, include_input=False)
             return f"`content` is not valid for {kind}: {faults[:300]}"
+        valid = written.model_dump(mode="json")
         if level(kind, valid) == 0:
             # Level 0 removes a memory, and only a click by the person may do that.
             return "To forget a memory use the action delete. A dislike is a low score above 0."
-        return {"kind": kind, "content": {**valid, "evidence": evidence}}
+        return {"kind": kind, "content": valid}
 
     def _report(self, outcome: FormationResult) -> Json:
         if outcome.changes:

@@ -161,7 +161,8 @@ def test_each_kind_and_field_is_named() -> None:
         ]
         assert all(name in line for name in schema.model_fields)
     assert content["description"].splitlines()[-1] == (
-        "Note(text, weight? 1-5, mood? good|bad, tags? array, done? boolean, level? 1-10) Anything."
+        "Note(text, weight? 1-5, mood? good|bad, tags? array, done? boolean, level? 1-10,"
+        " price? number) Anything."
     )
     assert change["parameters"]["required"] == ["action", "evidence"]
     assert len(json.dumps(search)) < 500
@@ -183,6 +184,7 @@ class Note(BaseModel):
     tags: list[str] = []
     done: bool | None = None
     level: int | None = Field(None, ge=0, le=10)
+    price: float | None = None
 
 
 register_schemas([Note])
@@ -365,7 +367,8 @@ async def test_bad_arguments_change_nothing(
 ) -> None:
     """What is empty, invented or misshapen is an error; the right call after it works."""
     key = case.put(OWN, "ramen")
-    tools = case.tools("Remember that I love ramen; forget ramen, I am done with it")
+    said = "Remember that I love ramen; forget ramen, I am done with it"
+    tools = case.tools(said, schemas=[*SCHEMAS, Note])
     for arguments in (
         {"action": "create"},
         {"action": "create", "content": "I love ramen"},
@@ -373,6 +376,10 @@ async def test_bad_arguments_change_nothing(
         {"action": "create", "content": {"food_name": "ramen"}},
         {"action": "create", "content": {**RAMEN, "preference": 0}},
         {"action": "create", "content": {**RAMEN, "kind": "UserBankAccount"}},
+        {
+            "action": "create",
+            "content": {"kind": "Note", "text": "I love ramen", "price": "nan"},
+        },
         {"action": "create", "content": RAMEN, "evidence": ["I love ramen"]},
         {"action": "destroy", "content": RAMEN},
         {"action": ["create"], "content": RAMEN},
