@@ -144,6 +144,8 @@ def stated(clause: str) -> tuple[Memory, ...]:
         if not words.search(clause):
             continue
         if is_japanese(clause):
+            if WORDS["passing"].search(clause):  # such as what others like
+                return ()
             names = _NAMES.findall(clause)
         else:
             names = _SEPARATOR.split(words.sub(",", clause))
