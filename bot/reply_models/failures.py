@@ -106,9 +106,11 @@ _WORDS: Final[Mapping[Cause, re.Pattern[str]]] = {
     ),
     # Anthropic, with HTTP 400, behind a gateway.
     "model_quota": re.compile("credit balance is too low"),
+    # OpenRouter's moderation, with HTTP 403.
+    "model_policy": re.compile("input was flagged"),
 }
 # The causes, found by HTTP status, that the words may correct.
-_UNDECIDED: Final = ("model_failed", "model_busy", "model_down")
+_UNDECIDED: Final = ("model_failed", "model_busy", "model_down", "model_refused")
 # The SDK makes a text of a code that is a number.
 _STATUS: Final = re.compile("[1-5][0-9]{2}")
 _IDENTIFIER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")

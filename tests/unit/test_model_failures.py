@@ -205,6 +205,12 @@ NO_CREDIT = [
         ),
     ),
 ]
+FLAGGED = [
+    (
+        403,
+        named("m requires moderation. Your input was flagged for x.", None, 403),
+    ),
+]
 FAILED = [
     (400, named("Cannot determine type of 'item'", "invalid_request_error", 400)),
     (400, named("registry.ollama.ai/library/gemma2 does not support tools")),
@@ -218,6 +224,7 @@ MEANINGS = {
     "model_images": NO_IMAGES,
     "model_loading": LOADING,
     "model_refused": NO_MODEL,
+    "model_policy": FLAGGED,
     "model_down": DOWN,
     "model_quota": NO_CREDIT,
     "model_failed": FAILED,
