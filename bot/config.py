@@ -329,10 +329,11 @@ def load_settings(
     Empty values count as not set. Raises `SettingsError` with one sentence for an unknown
     ``KIOKU_`` name, a bad value, or a file that cannot be read.
     """
-    given = {}
-    for name, value in _not_empty(environment).items():
-        if not _OF_KUBERNETES.match(f"{name}={value}"):
-            given[name] = value
+    given = {
+        name: value
+        for name, value in _not_empty(environment).items()
+        if not _OF_KUBERNETES.match(f"{name}={value}")
+    }
     if dotenv is not None:
         given = read_dotenv(dotenv) | given
     for name in sorted(given.keys() - FIELDS.keys()):

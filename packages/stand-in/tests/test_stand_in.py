@@ -223,7 +223,10 @@ Q3 = "I promised Mia the Q3 figures by Friday noon"
         (["I like ramen", "I don't like ramen any more"], []),
         (["I play chess on Mondays", "I no longer play chess on Mondays"], []),
         (["ラーメンが好きです", "ラーメンは嫌いになりました"], []),
-        (["ラーメンが好きです", "ミアさんはラーメンが苦手です"], ["ラーメンが好きです"]),
+        (
+            ["ラーメンが好きです", "ミアさんはラーメンが苦手です"],
+            ["ラーメンが好きです"],
+        ),
         (["I live in Osaka", "I live in Tokyo now"], ["I live in Tokyo now"]),
         *(
             ([Q3, said], ["the Q3 figures, for Mia (done)"])
