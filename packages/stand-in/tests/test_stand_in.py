@@ -225,7 +225,7 @@ Q3 = "I promised Mia the Q3 figures by Friday noon"
         (["ラーメンが好きです", "ラーメンは嫌いになりました"], []),
         (
             ["ラーメンが好きです", "ミアさんはラーメンが苦手です"],
-            ["ラーメンが好きです"],
+            ["I like ラーメン"],
         ),
         (["I live in Osaka", "I live in Tokyo now"], ["I live in Tokyo now"]),
         *(
