@@ -62,7 +62,9 @@ _PURPOSE_VALUE = re.compile(
 )
 _SIGN_VALUE = re.compile(rf"(?P<between>{_SIGN})(?P<value>{_VALUE})")
 _OPTION_VALUE = re.compile(rf"(?P<between>\s[\"']?)(?P<value>{_VALUE})")
-_BESIDE_VALUE = re.compile(rf"(?P<between>\s{{1,2}}{_MARK}?)(?P<value>{_VALUE})")
+_BESIDE_VALUE = re.compile(
+    rf"(?P<between>\s{{1,2}}{_MARK}{{0,3}}\s?)(?P<value>{_VALUE})"
+)
 _PASSWORD_OPTIONS = ("password", "passwd")
 _LEAST_NAMED = 6
 _LEAST_BESIDE = 8

@@ -181,6 +181,8 @@ IN_CONTEXT = [
     ("mysql -u root -p{} app", _draw(12)),
     ("kubeadm join 10.0.0.1:6443 --token {}", f"{_draw(6)}.{_draw(16)}"),
     ("machine x.example.com login aya password {}", "hunt" + "er2x"),
+    ("the db password ```{}``` please rotate", "hunt" + "er2x99"),
+    ("the db password\n```\n{}\n```", "hunt" + "er2x99"),
     ("パスワード {} を使って", "hunt" + "er2x"),
     ("the API key {} of maps", _draw(24, _HEX)),
     ("the API key for the maps of Osaka is {}", _draw(24, _HEX)),
