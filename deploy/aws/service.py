@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from aws_cdk import Duration
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct
@@ -63,6 +64,8 @@ class Service(Construct):
                 stream_prefix="kioku", log_group=log_group(self, "Logs")
             ),
             readonly_root_filesystem=True,
+            # A process that stops ends after about 50; ECS would kill it after 30.
+            stop_timeout=Duration.seconds(60),
         )
         self.service = ecs.FargateService(
             self,

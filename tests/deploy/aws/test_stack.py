@@ -184,6 +184,7 @@ def test_slack_is_served_by_one_task_without_rights(
     assert service["DeploymentConfiguration"]["MinimumHealthyPercent"] == 100
     assert "LoadBalancers" not in service
     task = template.one("AWS::ECS::TaskDefinition")
+    assert task["ContainerDefinitions"][0]["StopTimeout"] == 60
     role = task["TaskRoleArn"]["Fn::GetAtt"][0]
     assert role not in json.dumps(template.all("AWS::IAM::Policy"))
     assert other.all("AWS::ECS::Service") == []
