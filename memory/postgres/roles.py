@@ -125,8 +125,22 @@ def create_login(
         _grant(connection, APP_ROLE, name, inherit=False)
         for role in inherits:
             _grant(connection, role, name, inherit=True)
+    _let_connect(connection, around, name)
     if around.schemas != ("public",):
         lead_to_schemas(connection, around, name)
+
+
+def _let_connect(
+    connection: Connection[DictRow], around: Surroundings, user: str
+) -> None:
+    """Let a user connect to the database, if it may not yet; only the owner can."""
+    question = "SELECT has_database_privilege(%s, %s, 'CONNECT') AS allowed"
+    [row] = connection.execute(question, (user, around.database)).fetchall()
+    if row["allowed"]:
+        return
+    statement = sql.SQL("GRANT CONNECT ON DATABASE {} TO {}")
+    names = (sql.Identifier(around.database), sql.Identifier(user))
+    connection.execute(statement.format(*names))
 
 
 def _grant(
