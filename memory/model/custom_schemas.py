@@ -105,7 +105,7 @@ def _fault(schema: type[BaseModel]) -> str | None:
             return "a field in it is a set, which has no order: make it a list."
     except (PydanticInvalidForJsonSchema, PydanticUserError):
         return "no JSON schema can be made of it: use types that JSON has."
-    if first_text(schema) not in fields:
+    if first_text(schema) is None:
         return "it has no text field to be found by: add one of type str."
     for what, field in declaration(schema).items():
         kind = fields.get(field, {}).get("type")

@@ -12,8 +12,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from datetime import date
 from functools import cache
-from types import UnionType
-from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.json_schema import SkipJsonSchema
@@ -187,12 +186,10 @@ def declaration(schema: type[BaseModel]) -> dict[str, str]:
 def first_text(schema: type[BaseModel]) -> str | None:
     """Return the first required text field of a model, else its first one, if any."""
     first: str | None = None
-    for name, field in schema.model_fields.items():
-        types = (field.annotation, *get_args(field.annotation))
-        # A list of texts is none.
-        is_single = get_origin(field.annotation) in (None, Union, UnionType)
-        if is_single and str in types:
-            if field.is_required():
+    for name, rules in field_rules(schema).items():
+        is_free = rules.keys().isdisjoint(("enum", "const", "format"))
+        if rules.get("type") == "string" and is_free:
+            if rules["required"]:
                 return name
             first = first or name
     return first
@@ -311,9 +308,6 @@ def with_evidence(schema: type[BaseModel]) -> type[BaseModel]:
     )
 
 
-register_schemas([*SCHEMAS, KeptLine])
-
-
 FieldRules: TypeAlias = Mapping[str, Any]
 """The JSON schema of one field of a kind, and whether the field is ``required``.
 
@@ -321,7 +315,8 @@ Of a field that accepts several types it is the schema of the first one, with al
 """
 
 
-def field_rules(schema: type[BaseModel]) -> dict[str, FieldRules]:
+@cache
+def field_rules(schema: type[BaseModel]) -> Mapping[str, FieldRules]:
     """Return the rules of each field of a kind, without ``null`` and with references resolved."""
     described = schema.model_json_schema()
     # The schema of a kind that holds others of itself is a reference.
@@ -346,3 +341,6 @@ def _resolved(declared: FieldRules, described: FieldRules) -> FieldRules:
     if len(alternatives) > 1:
         outer["anyOf"] = alternatives
     return {**rules, **outer}
+
+
+register_schemas([*SCHEMAS, KeptLine])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
@@ -49,6 +49,13 @@ class Pet(BaseModel):
     toys: list[str] = []
     nickname: str | None = None
     name: str
+
+
+class Plan(BaseModel):
+    """A plan; its texts are rules of a type inside another one"""
+
+    kind_of_plan: Literal["trip", "work"] = "trip"
+    what: Annotated[str, Field(max_length=99)] | None = None
 
 
 class Named(RootModel[str]):
@@ -112,6 +119,8 @@ def test_own_kinds_say_what_they_are_about(models: types.ModuleType) -> None:
     assert subject("Pet", {"age": 3, "nickname": "Ta", "name": "Taro"}) == "Taro"
     assert level("Pet", {"age": 3, "name": "Taro"}) is None
     assert subject_fields("Pet", {"toys": ["ball"], "name": "Taro"}) == {"name"}
+    checked_schemas([Plan])
+    assert subject_fields("Plan", {}) == {"what"}
     shown = with_evidence(Project)
     assert (shown.__name__, shown.__doc__) == (
         "Project",
