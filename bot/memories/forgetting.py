@@ -106,8 +106,12 @@ async def _texts_of(
     app: App, person: Person, localizer: Localizer, selection: Selection
 ) -> str:
     """Return which texts a selection deletes: a message, by its beginning, or those of a period."""
-    if not selection.messages:
-        return localizer.say("forget_said")
+    if selection.until is not None:
+        until = localizer.minute(selection.until)
+        if selection.since is None:
+            return localizer.say("forget_before", until=until)
+        since = localizer.minute(selection.since)
+        return localizer.say("forget_between", since=since, until=until)
     [(channel, ts)] = selection.messages
     turn = await read_turn(app.pool, person, channel, ts)
     if turn is None or not turn["question"]:

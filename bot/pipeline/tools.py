@@ -79,8 +79,8 @@ list changes: recent changes with Undo; list settings: settings, export, deletin
 pause: nothing is read or remembered until `until`, without it until resume.
 incognito: the same in this thread only; `where` is whole_conversation if they say that.
 resume: memory on again.
-forget: what has all of `words`, or what they told you from `since` to `until`, or everything; \
-only proposed, by a button; say so.
+forget: what has all of `words`, or what they told you from `since` on, before `until`, or \
+everything; only proposed, by a button; say so.
 do_not_remember: delete the text of this message, as for off the record; which previous_message \
 (only proposed): the one before."""
 _COLLEAGUE = (

@@ -16,6 +16,7 @@ from memory import Person, open_questions
 from tests.databases import naming
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import pressable
+from tests.person import shown
 
 AN_HOUR_AGO = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
 
@@ -66,10 +67,10 @@ async def test_what_was_said_since_a_moment_is_forgotten(app: App) -> None:
     await app.form(later)
     assert await foods(app, who) == ["ramen", "tempura"]
     await app.ask(place, "What shall I eat?")
-    shown = app.request_texts()[-1]
-    assert "tempura" in shown
-    assert "sushi" not in shown
-    assert "natto" not in shown
+    prompt = app.request_texts()[-1]
+    assert "tempura" in prompt
+    assert "sushi" not in prompt
+    assert "natto" not in prompt
     again = await app.click(who, proposed)
     assert (again.line, again.replaces) == (say("en", "memory_gone"), False)
     await app.click(who, done.undo)
@@ -83,6 +84,27 @@ async def test_what_was_said_since_a_moment_is_forgotten(app: App) -> None:
     assert "natto" in await foods(app, who)
     assert len(app.rows(vectors, prefix)) == 4
     assert (await app.click(who, done.undo)).line == say("en", "undo_gone")
+
+
+@pytest.mark.parametrize(
+    ("given", "asked_about"),
+    [
+        (
+            {"since": "2025-03-01", "until": "2025-04-01"},
+            "from Sat, Mar 1, 2025 at 12:00 AM to Tue, Apr 1, 2025 at 12:00 AM",
+        ),
+        ({"until": "2025-04-01T09:30"}, "before Tue, Apr 1, 2025 at 9:30 AM"),
+    ],
+)
+async def test_the_question_names_the_time_that_is_meant(
+    app: App, given: dict[str, str], asked_about: str
+) -> None:
+    """The model has read it from “everything from March”; it is that of the person's zone."""
+    place = app.slack.place()
+    app.script_calls(("memory_settings", {"action": "forget", **given}))
+    asked = await app.ask(place, "Forget everything from March")
+    told = " ".join(map(shown, app.shown(asked))).replace("\u202f", " ")
+    assert f"What you told me {asked_about}, with my answers." in told
 
 
 async def test_what_goes_back_to_earlier_words_can_be_restored(app: App) -> None:
