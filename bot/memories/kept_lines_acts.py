@@ -41,6 +41,7 @@ from memory import (
     Refusal,
     Selection,
 )
+from memory.formation import TypedMessage
 from memory.model import Json, kept_channel
 from memory.postgres import Connection
 from memory.store import (
@@ -260,7 +261,7 @@ async def _store(
             wanted.ts,
             wanted.thread_ts,
         )
-        if said.quote is not None:
+        if said.quote is not None and not _says_more(said, words):
             # A message that asks for this says nothing about the person.
             await mark_formed(connection, person, wanted.channel, wanted.ts)
         await check_request(connection, person, request)
@@ -282,6 +283,16 @@ async def _store(
         )
     except ChangedSince as known:
         raise _not_kept(said.click, "kept_already") from known
+
+
+def _says_more(said: _Said, kept: PersonMessage) -> bool:
+    """Return whether a message has a sentence in which none of the kept words are."""
+    message = TypedMessage(replace(kept, text=said.words))
+    place = message.find(kept.text)
+    if place is None:
+        return True
+    whole = (message.sentences[0][0], message.sentences[-1][1])
+    return message.sentences_around(*place) != whole
 
 
 async def _older_decisions(

@@ -138,7 +138,10 @@ async def test_the_line_in_a_thread_notifies_nobody_whom_it_names(app: App) -> N
 
 
 async def test_words_to_the_app_are_kept_as_they_were_typed(app: App) -> None:
-    """The quoted part of the author's own message; a quote that is not in it is refused."""
+    """The quoted part of the author's own message; a quote that is not in it is refused.
+
+    The message itself is not remembered, but what it says of its author in another sentence is.
+    """
     channel = Channel(app, "public", "Ben", "Mia")
     app.script_calls(("keep_for_channel", {"quote": LINE}), text="It is kept.")
     asked = await channel.ask(f"remember for this channel: {LINE}")
@@ -150,6 +153,14 @@ async def test_words_to_the_app_are_kept_as_they_were_typed(app: App) -> None:
     )
     await channel.ask(f"remember for this channel: {LINE}!", 1)
     assert len(await kept_in(app, channel)) == 1
+    assert app.turn(asked)["formed_at"] is not None
+    app.script_calls(("keep_for_channel", {"quote": DECISION}), text="It is kept.")
+    both = await channel.ask(f"remember here: {DECISION}. I like ramen.", 1)
+    known = await app.form(both, "public")
+    assert {one.get("food_name") or one.get("text") for one in known} >= {
+        "ramen",
+        DECISION,
+    }
 
 
 def place_of(message: Message) -> PersonThread:
