@@ -101,14 +101,19 @@ async def store_message(app: App, message: Message) -> bool:
     return bool(stored)
 
 
-async def add_brought(app: App, message: Message) -> None:
+async def add_brought(app: App, message: Message, event_ts: str) -> None:
     """Answer a stored message with what it brings, if it was stored without that.
 
     Slack may leave files and forwarded messages out of ``app_mention``, which may come before the
     ``message`` event that has them. A message that a link leads to is added about a second later.
+    What an event of `event_ts` says that is older than the last edit is not taken.
     """
     scope = {THREAD_SETTING: message.thread}
-    values = {**values_of(message), "message": message_body(message)}
+    values = {
+        **values_of(message),
+        "message": message_body(message),
+        "event_ts": event_ts,
+    }
     async with transaction(app.pool, scope) as connection:
         row = await fetch_row(connection, _SQL["add_brought"], values)
         if row is None:

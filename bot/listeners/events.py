@@ -185,7 +185,7 @@ async def enqueue(app: App, message: Message, since: str) -> None:
     if is_new:
         _show_wait(app, message, after=WAIT_SECONDS)
     elif message.brings:
-        await add_brought(app, message)
+        await add_brought(app, message, since)
     is_mention = message.addressed and message.audience != DM
     seconds_under_way = time.time() - float(since)
     if is_mention and seconds_under_way >= _LATE_DELIVERY_SECONDS:
@@ -219,7 +219,7 @@ async def follow_edit(app: App, event: Event) -> None:
     if before.get("text") == text:
         previewed = _message_on_its_way(event, edited)
         if previewed is not None and previewed.brings:
-            await add_brought(app, previewed)
+            await add_brought(app, previewed, str(event.fields.get("ts") or ""))
         return
     on_its_way = _message_on_its_way(event, before)
     if on_its_way is not None:

@@ -39,7 +39,7 @@ WITH old AS (
     FROM messages, (
         SELECT %(message)s->'files' <> '[]' AS files, %(message)s->'forwarded' <> '[]' AS forwarded
     ) AS brought
-    WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s AND changed_ts = ''
+    WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s AND changed_ts < %(event_ts)s
         AND (status = 'waiting' AND (brought.files AND message->'files' = '[]'
                 OR brought.forwarded AND message->'forwarded' = '[]')
             OR status = 'answered' AND reply IS NOT NULL

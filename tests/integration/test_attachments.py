@@ -381,24 +381,35 @@ async def test_a_mention_that_came_without_its_file_is_answered_with_it(
 
 
 @pytest.mark.parametrize(
-    ("preview", "names", "times_asked"),
+    ("preview", "names", "is_read"),
     [
-        ({"is_msg_unfurl": True, "text": "The launch is on Friday"}, [], 2),
-        ({"is_msg_unfurl": True, "text": "The launch is on Friday"}, ["cat.png"], 2),
-        ({"title": "The launch is on Friday"}, ["cat.png"], 1),
+        ({"is_msg_unfurl": True, "text": "The launch is on Friday"}, [], True),
+        ({"is_msg_unfurl": True, "text": "The launch is on Friday"}, ["cat.png"], True),
+        ({"title": "The launch is on Friday"}, ["cat.png"], False),
     ],
     ids=["of a message", "of a message, beside a file", "of a page"],
 )
+@pytest.mark.parametrize("first", ["What does it say?", ""], ids=["edited", "typed"])
 async def test_the_message_that_a_link_leads_to_is_read_once_slack_adds_it(
-    app: App, preview: dict[str, Any], names: list[str], times_asked: int
+    app: App, preview: dict[str, Any], names: list[str], is_read: bool, first: str
 ) -> None:
-    """Slack adds it with an event of an edit, perhaps after the answer, and perhaps twice."""
+    """Slack adds it with an event of an edit, perhaps after the answer, and perhaps twice.
+
+    The link may have been added by an edit, too.
+    """
     link = "https://acme.slack.com/archives/C0AAAAAAA/p1700000000000100"
+    text = f"What does <{link}> say?"
     place = app.slack.place()
     files = [uploaded(app, place, name, PNG) for name in names]
-    message = await sent(app, place, f"What does <{link}> say?", file_ids=files)
-    event = changed(message, message.text)
+    message = await sent(app, place, first or text, file_ids=files)
     whole = posted(app, place, message.ts)
+    if first:
+        edit = changed(message, text)
+        edit["event"]["message"]["files"] = whole.get("files", [])
+        await app.note(edit)
+        await app.answering.drain(message.thread)
+    asked = len(app.requests())
+    event = changed(replace(message, text=text), text)
     event["event"]["message"] |= {
         "files": whole.get("files", []),
         "attachments": [{"from_url": link, **preview}],
@@ -406,9 +417,9 @@ async def test_the_message_that_a_link_leads_to_is_read_once_slack_adds_it(
     for _ in range(2):
         await app.note(event)
         await app.answering.drain(message.thread)
-    assert len(app.requests()) == times_asked
+    assert len(app.requests()) == asked + is_read
     assert len(app.replies(message)) == 1
-    assert ("Friday" in app.request_texts()[-1]) is (times_asked == 2)
+    assert ("Friday" in app.request_texts()[-1]) is is_read
 
 
 async def test_files_beyond_the_memory_for_files_are_not_read(app: App) -> None:
