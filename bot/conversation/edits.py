@@ -96,7 +96,7 @@ async def edit_message(
     again = change.again if row["may_be_answered_again"] else None
     is_answered_anew = says_else or again is not None
     if is_answered_anew:
-        values["message"] = message_body(again) if again else None
+        values["message"] = message_body(change.again) if change.again else None
         await connection.execute(_SQL["answer_anew"], values)
         await answer_at_once(connection, queue, change.thread)
     else:

@@ -25,11 +25,10 @@ SELECT set_config('kioku.team', %(team)s, true), set_config('kioku.user', %(user
 UPDATE messages SET changed_ts = %(changed)s WHERE id = %(id)s;
 
 -- name: answer_anew
--- Let an edited message wait: one that is still to be answered, with its new text, so that a run that
--- answers the old one loses it; or one that was answered, as `message`.
+-- Let an edited message wait, as `message`, so that a run that answers the old one loses it. Without a
+-- `message` one that is still to be answered gets the new text.
 UPDATE messages
-SET message = CASE WHEN ended_at IS NULL
-        THEN jsonb_set(message, '{text}', to_jsonb(%(text)s::text)) ELSE %(message)s END,
+SET message = COALESCE(%(message)s::jsonb, jsonb_set(message, '{text}', to_jsonb(%(text)s::text))),
     changed_ts = %(changed)s, status = 'waiting', token = NULL, failures = 0, ended_at = NULL,
     on_record = on_record AND on_record(team_id, user_id, channel_id, thread, %(must_agree)s)
 WHERE id = %(id)s;

@@ -334,6 +334,7 @@ async def test_a_forwarded_message_is_answered_and_never_remembered(
         ("What is in it?", "waits"),
         ("What is in it?", "is begun"),
         ("What is in it?", "is answered"),
+        ("What is in it?", "is edited"),
         ("", "is answered"),
     ],
 )
@@ -361,6 +362,10 @@ async def test_a_mention_that_came_without_its_file_is_answered_with_it(
     elif meanwhile == "is answered":
         await app.answering.drain(message.thread)
         assert len(app.replies(message)) == 1
+    elif meanwhile == "is edited":
+        edit = changed(message, f"<@{app.slack.bot_user_id}> What is this?")
+        edit["event"]["message"]["files"] = whole["files"]
+        await app.note(edit)
     asked = len(app.requests())
     app.rows(
         "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, status)"
