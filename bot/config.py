@@ -27,9 +27,10 @@ STAND_IN_MODEL = "kioku-stand-in"
 STAND_IN_EMBEDDING_MODEL = "kioku-stand-in-embedding"
 NO_KEY = "none"
 """The key to send to a server that needs none."""
+_LABEL = r"[^\s/?#\[\]:@.]{1,63}"
 WEB_ADDRESS = (
     r"(?i:https?)://([^\s/?#\[\]]*@)?"  # with or without a user and a password
-    r"([^\s/?#\[\]:@]+|\[[0-9A-Fa-f:.]+(%\w+)?\])"
+    rf"({_LABEL}(\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]+(%\w+)?\])"
     r"(:([0-5]?\d{1,4}|6[0-5]\d{3}))?([/?#]\S*)?"
 )
 """The pattern of an address of HTTP, with a host and without white space."""

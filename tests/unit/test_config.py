@@ -87,6 +87,7 @@ BAD: list[tuple[str, str, str]] = [
     ("SLACK_BOT_TOKEN", "xoxb-1\u200b2", "it has a space or another character"),
     ("SLACK_APP_TOKEN", "xapp-1 # a comment", "it has a space or another"),
     ("OPENAI_BASE_URL", "http://[::1", "an address such as"),
+    ("OPENAI_BASE_URL", "https://api..example.com/v1", "an address such as"),
     ("OPENAI_BASE_URL", "http://localhost:80000/v1", "an address such as"),
     ("OPENAI_BASE_URL", "http://h/v1 # of systemd's file", "an address such as"),
     ("SLACK_API_URL", "https://", "an address such as"),
