@@ -32,9 +32,9 @@ from bot.ui.blocks import (
     Block,
     SlackView,
     actions,
+    as_mrkdwn,
     bulleted,
     button,
-    escaped,
     input_block,
     modal,
     note,
@@ -408,7 +408,7 @@ def share_form(
     localizer: Localizer, key: str, sentence: str, place: Place
 ) -> SlackView:
     """Return the form that shows which sentence colleagues will read."""
-    shown = bulleted([escaped(sentence)])
+    shown = bulleted([as_mrkdwn(sentence)])
     blocks = [
         section(f"{localizer.say('card_will_read')}\n{shown}"),
         note(localizer.say("card_who_asks")),

@@ -79,10 +79,14 @@ def named(app: App, name: str, **more: Any) -> tuple[PersonThread, Person]:
 async def test_a_ticked_line_is_shown_to_a_colleague_and_gone_when_it_is_unticked(
     app: App,
 ) -> None:
-    """Before: nothing told. Then the person's own sentence, which no prompt and no turn holds."""
+    """Before: nothing told. Then the person's own sentence, which no prompt and no turn holds.
+
+    Whom it mentions is named in the form as for the colleague.
+    """
     _, aya = named(app, "Ayaka Tick")
     jonas, _ = named(app, "Jonas Tick")
-    memory = await fact(app, aya)
+    said = f"{SENTENCE} of <@{jonas.user}>"
+    memory = await fact(app, aya, said)
     nothing = say("en", "card_nothing", who=f"<@{aya.user_id}>")
     mention = f"<@{aya.user_id}>"
     _, seen = await asks(app, jonas, mention)
@@ -90,12 +94,13 @@ async def test_a_ticked_line_is_shown_to_a_colleague_and_gone_when_it_is_unticke
     opened = await app.click(aya, Share(key=memory.key))
     assert opened.form is not None
     assert say("en", "card_will_read") in shown(opened.form)
-    assert SENTENCE in shown(opened.form)
+    assert said in shown(opened.form)
     await app.submit(aya, opened)
     # What is said of it later is not shown: nobody has judged that sentence.
-    await fact(app, aya, evidence=f"My burnout: {SENTENCE}", ts="1000000000.000002")
+    burnout = f"My burnout: {SENTENCE}"
+    await fact(app, aya, said, evidence=burnout, ts="1000000000.000002")
     message, seen = await asks(app, jonas, mention)
-    assert SENTENCE in seen
+    assert said in seen
     assert "burnout" not in seen
     assert say("en", "card_says", who=f"<@{aya.user_id}>") in seen
     assert SENTENCE not in " ".join(app.request_texts())
