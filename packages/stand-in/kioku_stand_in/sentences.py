@@ -144,7 +144,7 @@ def stated(clause: str) -> tuple[Memory, ...]:
         if not words.search(clause):
             continue
         if is_japanese(clause):
-            if WORDS["passing"].search(clause):  # such as what others like
+            if WORDS["others"].search(clause):
                 return ()
             names = _NAMES.findall(clause)
         else:
