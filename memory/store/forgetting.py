@@ -193,7 +193,7 @@ async def forget_within(
     gone = Gone(messages=messages, needles=needles)
     if hidden and not selection.everything:
         hidden += await _hide_shown_sentences(
-            connection, person, identity, messages, hidden
+            connection, person, identity, gone, hidden
         )
     others = await find_messages(connection, person, selection, gone)
     messages = messages.union(others)
@@ -238,14 +238,15 @@ async def _hide_shown_sentences(
     connection: Connection,
     person: Person,
     identity: UUID,
-    messages: Collection[MessageKey],
-    hidden: Collection[DictRow],
+    gone: Gone,
+    hidden: Iterable[DictRow],
 ) -> list[DictRow]:
     """Hide what others are shown of the same messages, if it says or names what is forgotten."""
+    sentences = await _needles(connection, _sentences(hidden))
     values = {
         **person.ids,
-        **message_parameters(messages),
-        "quotes": await _needles(connection, _sentences(hidden)),
+        **message_parameters(gone.messages),
+        "quotes": [*gone.needles, *sentences],
         "id": identity,
     }
     async with seeing_forgotten(connection):
@@ -370,10 +371,11 @@ async def purge(
             return
         messages = set(messages_of(due))
         needles = await _needles(connection, _subjects(due))
+        sentences = await _needles(connection, _sentences(due))
         values |= {
             **message_parameters(messages),
             "needles": needles,
-            "quotes": await _needles(connection, _sentences(due)),
+            "quotes": [*needles, *sentences],
             "ids": list({row["forgotten_id"] for row in deleted}),
         }
         blanked = await fetch_rows(connection, _SQL["blank_quotes"], values)
@@ -389,12 +391,12 @@ def _subjects(forgotten: Iterable[DictRow]) -> set[str]:
     return {subject(row["kind"], row["content"]) for row in forgotten if row["content"]}
 
 
-def _sentences(forgotten: Collection[DictRow]) -> set[str]:
-    """Return what was forgotten is about, and the sentences that said it, in whatever words.
+def _sentences(forgotten: Iterable[DictRow]) -> set[str]:
+    """Return the sentences that said what was forgotten, in whatever words.
 
-    A sentence may be as short as a yes: it is looked for in quotes of the same messages only.
+    One may be as short as a yes: it is looked for in quotes of the same messages only.
     """
-    return {row["evidence"] for row in forgotten} | _subjects(forgotten)
+    return {row["evidence"] for row in forgotten}
 
 
 async def _needles(connection: Connection, texts: Iterable[str]) -> list[str]:
