@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 import aiohttp
 from psycopg import OperationalError
 from slack_bolt.async_app import AsyncAck, AsyncApp
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.app import App
 from bot.locale import LANGUAGES, Localizer
@@ -289,9 +288,7 @@ class Interactions:
         database has answered.
         """
         self._count()
-        view = await _open(
-            self._client(body, _TRIGGER_SECONDS), body, loading_view(position)
-        )
+        view = await self._open(body, loading_view(position))
         if view:
             place = Place(view=view, position=position, channel=place.channel)
 
@@ -335,12 +332,32 @@ class Interactions:
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             return Done(line=_sentence(click.localizer, error), beside=True)
 
+    async def _open(self, body: Body, view: SlackView) -> str:
+        """Open a form or the panel; return its id, empty if Slack does not open it.
+
+        It opens on top of the panel if the click was there, and replaces another form.
+        """
+        client = self._client(body, _TRIGGER_SECONDS)
+        trigger = str(body.get("trigger_id") or "")
+        below = body.get("view") or {}
+        try:
+            if submitted_act(below):
+                opened = await client.views_update(view_id=str(below["id"]), view=view)
+            elif below.get("type") == "modal":
+                opened = await client.views_push(trigger_id=trigger, view=view)
+            else:
+                opened = await client.views_open(trigger_id=trigger, view=view)
+        except SLACK_FAULTS as error:
+            log.warning("a view was not opened: %s", slack_fault(error))
+            return ""
+        return str(opened["view"]["id"])
+
     async def _show(self, body: Body, click: Click, result: Result | None) -> None:
         """Open a form, or show a position or what was done where the person clicked or typed."""
         if result is None:
             return
         if isinstance(result, dict):
-            if await _open(self._client(body, _TRIGGER_SECONDS), body, result):
+            if await self._open(body, result):
                 return
             result = click.say("modal_not_opened", beside=True)
         if isinstance(result, Position):
@@ -462,26 +479,6 @@ def _in_clicked_row(body: Body, shown: Payload) -> Payload:
         return shown
     message = body.get("message") or {}
     return with_row_replaced(message, block_id, shown)
-
-
-async def _open(client: AsyncWebClient, body: Body, view: SlackView) -> str:
-    """Open a form or the panel; return its id, empty if Slack does not open it.
-
-    It opens on top of the panel if the click was there, and replaces another form.
-    """
-    trigger = str(body.get("trigger_id") or "")
-    below = body.get("view") or {}
-    try:
-        if submitted_act(below):
-            opened = await client.views_update(view_id=str(below["id"]), view=view)
-        elif below.get("type") == "modal":
-            opened = await client.views_push(trigger_id=trigger, view=view)
-        else:
-            opened = await client.views_open(trigger_id=trigger, view=view)
-    except SLACK_FAULTS as error:
-        log.warning("a view was not opened: %s", slack_fault(error))
-        return ""
-    return str(opened["view"]["id"])
 
 
 def _sentence(localizer: Localizer, error: Exception) -> str:
