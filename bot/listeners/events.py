@@ -82,6 +82,11 @@ class Event:
         return self.installation.team_id
 
     @property
+    def ts(self) -> str:
+        """When it happened, as Slack's timestamp."""
+        return str(self.fields.get("ts") or "")
+
+    @property
     def channel(self) -> str:
         """The id of the conversation."""
         return str(self.fields.get("channel"))
@@ -219,7 +224,7 @@ async def follow_edit(app: App, event: Event) -> None:
     if before.get("text") == text:
         previewed = _message_on_its_way(event, edited)
         if previewed is not None and previewed.brings:
-            await add_brought(app, previewed, str(event.fields.get("ts") or ""))
+            await add_brought(app, previewed, event.ts)
         return
     on_its_way = _message_on_its_way(event, before)
     if on_its_way is not None:
@@ -284,7 +289,7 @@ def _change_of(
         thread=thread_key(event.team, event.channel, thread_ts),
         author=author,
         text=text,
-        changed_ts=str(event.fields.get("ts") or ""),
+        changed_ts=event.ts,
         again=again,
     )
 
