@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TypeAlias, assert_never
 from uuid import UUID
 
@@ -398,26 +399,28 @@ async def _save_memory(app: App, click: Click, act: SaveMemory, view: Json) -> D
         made += await _edit(app, click, act, memory, schema, changed)
     audience = forms.chosen_audience(view)
     if audience != audience_of(memory):
-        # What identifies a memory may have been edited.
-        key = made[-1].key if made else act.key
-        try:
-            moved = await move_memory(
-                app.pool,
-                app.embedder,
-                click.person,
-                key,
-                audience,
-                actor="modal",
-                seen=None if made else act.seen,
-            )
-            made.append(moved)
-        except ChangedSince:
-            # The memory that the edited one has joined is used there already.
-            if not made:
-                raise
+        made += await _move(app, click, act, audience, made)
     if not made:
         return click.say("no_changes")
     return await _changed(app, click, made)
+
+
+async def _move(
+    app: App, click: Click, act: SaveMemory, audience: str, edited: Sequence[Change]
+) -> list[Change]:
+    """Move a memory to the audience that was chosen in its form, after what was `edited` there.
+
+    Returns nothing if the edited memory has joined one that is used there already.
+    """
+    move = partial(move_memory, app.pool, app.embedder, click.person, actor="modal")
+    if not edited:
+        return [await move(act.key, audience, seen=act.seen)]
+    # What identifies the memory may have been edited.
+    key = edited[-1].key
+    try:
+        return [await move(key, audience)]
+    except ChangedSince:
+        return []
 
 
 async def _edit(
