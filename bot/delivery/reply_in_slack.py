@@ -450,11 +450,13 @@ class ReplyInSlack:
         A task that has only begun waits for the next message: Slack shows one that is open at the
         end of a stream as failed.
         """
-        tasks = self._tasks
-        begun = {
-            key: one for key, one in tasks.items() if one["status"] == "in_progress"
-        }
-        ended = [one for key, one in tasks.items() if key not in begun]
+        begun: dict[str, Chunk] = {}
+        ended: list[Chunk] = []
+        for key, task in self._tasks.items():
+            if task["status"] == "in_progress":
+                begun[key] = task
+            else:
+                ended.append(task)
         try:
             await self._ask_for_end(client, _chunks(piece, ended), below, session)
         except SLACK_FAULTS as error:

@@ -291,8 +291,10 @@ def _says_more(said: _Said, kept: PersonMessage) -> bool:
     place = message.find(kept.text)
     if place is None:
         return True
-    whole = (message.sentences[0][0], message.sentences[-1][1])
-    return message.sentences_around(*place) != whole
+    first_begin, _ = message.sentences[0]
+    _, last_end = message.sentences[-1]
+    begin, end = message.sentences_around(*place)
+    return begin > first_begin or end < last_end
 
 
 async def _older_decisions(

@@ -120,8 +120,8 @@ def _fault(schema: type[BaseModel]) -> str | None:
 def _has_alias(schema: type[BaseModel]) -> bool:
     """Return whether a field has an alias, also of a model in it: JSON is stored by names."""
     modes: tuple[JsonSchemaMode, ...] = ("validation", "serialization")
-    return any(
-        schema.model_json_schema(mode=mode)
-        != schema.model_json_schema(by_alias=False, mode=mode)
-        for mode in modes
-    )
+    for mode in modes:
+        by_name = schema.model_json_schema(by_alias=False, mode=mode)
+        if schema.model_json_schema(mode=mode) != by_name:
+            return True
+    return False
