@@ -47,7 +47,13 @@ async def forget_words_question(
     app: App, person: Person, localizer: Localizer, words: str
 ) -> Done | None:
     """Return the question whether to forget the memories with these words; None without any."""
-    found = await memory_page(app.pool, person, words, size=MAX_KEYS)
+    found = await memory_page(
+        app.pool,
+        person,
+        words,
+        size=MAX_KEYS,
+        find_references=app.former.find_references,
+    )
     if not found.memories:
         return None
     return forget_question(localizer, found.memories, found.total)

@@ -116,7 +116,12 @@ def _sources(content: Content) -> dict[str, MessageKey]:
 async def _with_memories(app: App, person: Person, content: Content) -> Content:
     position = content.position
     page = await memory_page(
-        app.pool, person, size=PAGE_SIZE, page=position.page, words=position.of
+        app.pool,
+        person,
+        position.of,
+        size=PAGE_SIZE,
+        page=position.page,
+        find_references=app.former.find_references,
     )
     return replace(
         content,
@@ -172,7 +177,13 @@ async def short_list(
         none = localizer.say("panel_none")
         if position.of:
             none = localizer.say("panel_no_match", words=as_mrkdwn(position.of))
-        page = await memory_page(app.pool, person, position.of, size=_FIRST)
+        page = await memory_page(
+            app.pool,
+            person,
+            position.of,
+            size=_FIRST,
+            find_references=app.former.find_references,
+        )
         lines = [memory_line(localizer, memory) for memory in page.memories]
     text = f"*{title}*\n{bulleted(lines)}" if lines else none
     if unformed:

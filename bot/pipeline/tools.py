@@ -306,8 +306,7 @@ class Toolbox:
 
     async def _open(self, given: Arguments) -> Output:
         """Show the beginning of a list in a direct message, or else the button that opens it."""
-        typed = str(given.get("words") or "").split()
-        words = await self._stored(" ".join(typed))
+        words = " ".join(str(given.get("words") or "").split())
         opens: Position | Open = Position(of=words)
         if given.get("list") == "changes":
             opens = Position(list="changes")

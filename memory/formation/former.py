@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from typing import TypeAlias
 from uuid import UUID, uuid4
 
 # At each request OpenAI's client looks for httpx among the loaded modules, and fails if a thread is
@@ -40,7 +39,7 @@ from memory.model.errors import (
 )
 from memory.model.namespace import MemoryView, Person
 from memory.model.person_message import PersonMessage
-from memory.model.references import References
+from memory.model.references import FindReferences, References, no_references
 from memory.model.schemas import (
     KEPT_KIND,
     SCHEMAS,
@@ -53,15 +52,6 @@ from memory.store.memories import Memory
 from memory.store.subjects import read_known
 
 _FEW = 8  # memories that are shown if the model's context takes no more
-
-
-FindReferences: TypeAlias = Callable[[Person, Iterable[str]], Awaitable[References]]
-"""Returns the names of the references in texts of a person."""
-
-
-async def no_references(_: Person, __: Iterable[str]) -> References:
-    """Return no names: every text is shown as it is stored."""
-    return References()
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,13 +7,14 @@ renamed. A model reads names in their place, and what it writes is turned back i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import regex
 
+from memory.model.namespace import Person
 from memory.model.text import with_texts
 
 _REFERENCE = regex.compile(r"<(?:@|#|!subteam\^)[A-Z0-9]{1,64}>")
@@ -102,6 +103,15 @@ class References:
         return regex.compile(
             names_pattern(self._by_name), regex.VERSION1, cache_pattern=False
         )
+
+
+FindReferences: TypeAlias = Callable[[Person, Iterable[str]], Awaitable[References]]
+"""Returns the names of the references in texts of a person."""
+
+
+async def no_references(_: Person, __: Iterable[str]) -> References:
+    """Return no names: every text is shown as it is stored."""
+    return References()
 
 
 @dataclass(frozen=True, slots=True)

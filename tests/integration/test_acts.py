@@ -542,6 +542,24 @@ async def test_result_of_click_in_row_stands_in_its_place(
     assert edit["type"] == "overflow"
 
 
+async def test_memory_of_colleague_is_found_and_forgotten_by_name(
+    ann: SlackPerson,
+) -> None:
+    """A memory holds the id; the commands and the search find it by the name that is shown."""
+    mia, _ = ann.app.slack.person(name="Mia Tanaka")
+    await ann.remember(f"the soup of <@{mia}>")
+    for typed in ("/memories mia", "/memories @Mia Tanaka"):
+        panel = await ann.panel(typed)
+        assert f"the soup of <@{mia}>" in shown(panel)
+        assert "Likes ramen" not in shown(panel)
+    asked = await ann.command("/forget mia")
+    assert asked["text"] == ann.sentence(
+        "forget_ask", what=f"Likes the soup of <@{mia}>"
+    )
+    await ann.click(asked, "forget")
+    assert await ann.foods() == ["ramen", "sushi"]
+
+
 PLAIN = {
     "Turn memory off": "off",
     "Show me my memories": "panel_title",
