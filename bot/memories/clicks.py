@@ -38,6 +38,7 @@ from bot.notices import update_notices
 from bot.people import read_settings
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.messages import is_direct
+from bot.slack.names import find_names
 from bot.ui import forms
 from bot.ui.acts import (
     AddLines,
@@ -95,7 +96,7 @@ from memory import (
     redo_changes,
     undo_changes,
 )
-from memory.model import Json, folded
+from memory.model import Json, folded, texts
 from memory.postgres import person_transaction, transaction_timeout
 from memory.store import (
     find_memory,
@@ -187,7 +188,8 @@ async def _open_edit(app: App, click: Click, act: Edit) -> Done | SlackView:
     schema = _schema_of(app, memory.kind)
     if schema is None:
         return click.say("edit_no_form")
-    return forms.edit_form(click.localizer, schema, memory, click.place)
+    references = await find_names(app.names, click.person, texts(memory.content))
+    return forms.edit_form(click.localizer, schema, memory, click.place, references)
 
 
 async def _open_share(app: App, click: Click, act: Share) -> Done | SlackView:
@@ -394,7 +396,7 @@ async def _save_memory(app: App, click: Click, act: SaveMemory, view: Json) -> D
     if schema is None:
         return click.say("edit_no_form")
     made: list[Change] = []
-    changed = forms.changed_fields(view, schema, memory.content)
+    changed = forms.changed_fields(view, schema, memory.content, act.names)
     if changed:
         made += await _edit(app, click, act, memory, schema, changed)
     audience = forms.chosen_audience(view)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date, time
+from itertools import islice
 from typing import cast, get_args
 from uuid import UUID
 
@@ -56,6 +58,7 @@ from memory.model import (
     Content,
     FieldRules,
     Json,
+    References,
     field_rules,
 )
 from memory.store import validated
@@ -65,6 +68,8 @@ COMMENT_LIMIT = 1_000
 # A form has at most six inputs, and one says where the memory may be used.
 _MAX_FIELDS = 5
 _MULTILINE_LENGTH = 60
+# More would not fit into the metadata of a view; others are shown by their ids.
+_MOST_NAMES = 15
 # Fields of our own kinds that have no label.
 _HIDDEN = frozenset({("UserFact", "topic"), (PROMISE_KIND, "state")})
 _AUDIENCE = "audience"
@@ -153,14 +158,24 @@ def edit_form(
     schema: type[BaseModel],
     memory: Memory,
     place: Place,
+    references: References,
 ) -> SlackView:
-    """Return the form of a memory with what it says now; `schema` is that of its kind."""
+    """Return the form of a memory with what it says now; `schema` is that of its kind.
+
+    It shows the names of `references`, and holds them to store what they stand for.
+    """
+    names = dict(islice(references.names.items(), _MOST_NAMES))
+    named = replace(memory, value=References(names).shown_in(memory.value))
     blocks: list[Block] = []
-    for name, rules in fields_of(schema, memory.content).items():
-        blocks.append(_field_input(localizer, schema, memory, name, rules))
+    for name, rules in fields_of(schema, named.content).items():
+        blocks.append(_field_input(localizer, schema, named, name, rules))
     blocks.append(_audience_input(localizer, audience_of(memory)))
     act = SaveMemory(
-        place=place, key=memory.key, kind=memory.kind, seen=memory.updated_at
+        place=place,
+        key=memory.key,
+        kind=memory.kind,
+        seen=memory.updated_at,
+        names=names,
     )
     return _form(localizer, act, "menu_edit", "form_save", blocks)
 
@@ -285,14 +300,19 @@ def entered_content(view: Json, schema: type[BaseModel]) -> dict[str, str | None
 
 
 def changed_fields(
-    view: Json, schema: type[BaseModel], stored: Content
+    view: Json, schema: type[BaseModel], stored: Content, names: Mapping[str, str]
 ) -> dict[str, str | None]:
-    """Return the fields of a submitted edit form that differ from those of the memory."""
+    """Return the fields of a submitted edit form that differ from those of the memory.
+
+    They are as they are stored: with references in place of `names`, which the form has shown. A
+    name without its sign is a word.
+    """
     changed: dict[str, str | None] = {}
     for name, entered in entered_content(view, schema).items():
-        shown = text_of(stored, name)
-        if shown != (entered or ""):
-            changed[name] = entered
+        text = entered or ""
+        references = References(names, typed=text)
+        if text != references.shown(text_of(stored, name)):
+            changed[name] = references.stored(text) or None
     return changed
 
 

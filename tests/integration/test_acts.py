@@ -560,6 +560,44 @@ async def test_memory_of_colleague_is_found_and_forgotten_by_name(
     assert await ann.foods() == ["ramen", "sushi"]
 
 
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        (None, "the soup of <@MIA>"),
+        ("the soup of @Mia Tanaka", "the soup of <@MIA>"),
+        ("the curry of @Mia Tanaka", "the curry of <@MIA>"),
+        ("Mia Tanaka's soup", "Mia Tanaka's soup"),
+        ("the soup of @Mia", "the soup of @Mia"),
+    ],
+)
+async def test_edit_shows_names_and_keeps_the_ids(
+    ann: SlackPerson, typed: str | None, stored: str
+) -> None:
+    """A name with its sign stays that person, who may be renamed meanwhile; others are words."""
+    mia, _ = ann.app.slack.person(name="Mia Tanaka")
+    await ann.remember(f"the soup of <@{mia}>")
+    memory = await ann.memory("soup")
+    panel = await ann.panel()
+    await ann.press(panel, "edit", key=memory.key)
+    form = await ann.form_opens()
+    assert "the soup of @Mia Tanaka" in shown(form)
+    assert "Likes the soup of @Mia Tanaka" in shown(form)
+    assert mia not in shown(form)
+    await ann.control("users/update", {"user": mia, "name": "Mia Sato"})
+    await ann.delivered()
+    values = {} if typed is None else {"field.food_name": typed}
+    await ann.submit(form, **values)
+    panel = await ann.changed(panel)
+    expected = stored.replace("MIA", mia)
+    assert await ann.foods() == sorted([expected, "ramen", "sushi"])
+    if expected == memory.content["food_name"]:
+        assert ann.sentence("no_changes") in shown(panel)
+        assert await ann.memory("soup") == memory
+    else:
+        changed = await ann.memory(expected)
+        assert changed.sources[-1]["evidence"] == expected
+
+
 PLAIN = {
     "Turn memory off": "off",
     "Show me my memories": "panel_title",

@@ -106,7 +106,7 @@ from bot.ui.payloads import (
 from bot.ui.promise_payloads import is_row, reminder_payload, with_row_replaced
 from bot.ui.shaping import shaping_view
 from memory import SCHEMAS, Change, Memory, Question
-from memory.model import PROMISE_KIND
+from memory.model import PROMISE_KIND, References
 from memory.model.text import MAX_TEXT
 from slack_playground.block_kit import LIMITS, limit
 from slack_playground.blocks import (
@@ -436,6 +436,8 @@ def heard(blocks: Sequence[Block]) -> None:
         assert "\n" not in label
 
 
+# The longest references and names, more than a form shows.
+_LONG_NAMES = {f"<@{number:0>64}>": f"@{'x' * 40} (2)" for number in range(50)}
 ROWS = st.none() | st.builds(
     Row,
     id=st.integers(0, 4).map(lambda number: f"memory-{UUID(int=number)}"),
@@ -712,7 +714,7 @@ def test_every_form_fits(
         switches=len(counts),
     )
     forms = [
-        edit_form(localizer, schema, memory, place),
+        edit_form(localizer, schema, memory, place, References(_LONG_NAMES)),
         add_form(localizer, place),
         *(
             settings_form(localizer, chosen, most, place)
