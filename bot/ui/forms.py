@@ -78,7 +78,11 @@ _WORD = "word"
 _COMMENT = "comment"
 # List markers at the start of pasted lines.
 _BULLETS = "-–*•·▪◦・●■◆ \t"
-_ERRORS = {"missing": "form_missing", "secret": "refused_secret"}
+_ERRORS = {
+    "missing": "form_missing",
+    "number": "form_number",
+    "secret": "refused_secret",
+}
 _RETENTION = (30, 90, 180, 365)
 # The JSON types that have an input.
 _TYPES = ("string", "integer", "number")
@@ -377,7 +381,7 @@ def _begun_with(view: Json, field: str) -> str:
 
 def field_error(localizer: Localizer, code: str, rules: FieldRules) -> str:
     """Return why a field cannot be stored; `code` is of `memory.InvalidContent`."""
-    if code == "range":
+    if code in ("number", "range"):
         sentence = _range(localizer, rules)
         if sentence:
             return sentence

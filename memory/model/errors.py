@@ -109,7 +109,7 @@ class InvalidSchemas(KiokuMemoryError):
 class InvalidContent(KiokuMemoryError):
     """The content of a memory is invalid.
 
-    `codes` has the reason by field name: ``missing``, ``range`` (also for what is no number),
+    `codes` has the reason by field name: ``missing``, ``number`` (it is none), ``range``,
     ``long``, ``secret`` or ``invalid``.
     """
 

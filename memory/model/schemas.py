@@ -237,9 +237,20 @@ def lenient(schema: type[BaseModel], content: Content) -> BaseModel:
     """Return stored content as an instance of its kind. Raises `ValidationError`.
 
     Even of a strict kind, dates are stored as texts, and a stored field may be no field of the kind
-    (any more): those are left out.
+    (any more): those are left out. NaN and infinity are no numbers: JSON has none.
     """
-    return schema.model_validate(dict(content), strict=False, extra="ignore")
+    kind = _without_nan(schema)
+    return kind.model_validate(dict(content), strict=False, extra="ignore")
+
+
+class _WithoutNan(BaseModel):
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+@cache
+def _without_nan(schema: type[BaseModel]) -> type[BaseModel]:
+    """Return `schema` with finite numbers only."""
+    return create_model(schema.__name__, __base__=(schema, _WithoutNan))
 
 
 def searchable_text(content: Content) -> str:
@@ -267,15 +278,15 @@ def level(kind: str, content: Content) -> Any:
     return content.get(LEVEL_FIELDS.get(kind, ""))
 
 
-class _ExtractedKind(BaseModel):
+class _ExtractedKind(_WithoutNan):
     """The base of the kinds as the memory model sees them.
 
     trustcall asks each of them for its JSON schema in every run, and building one takes 0.6 ms. It
-    validates what is stored and written, as JSON, which has no NaN: see `lenient`. A tool is called
-    by the title of its schema, which is the name of the kind.
+    validates what is stored and written, as JSON: see `lenient`. A tool is called by the title of
+    its schema, which is the name of the kind.
     """
 
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=False, title=None)
+    model_config = ConfigDict(extra="ignore", title=None)
 
     @classmethod
     def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:

@@ -47,8 +47,10 @@ _CODES = {
     "string_too_long": "long",
     "greater_than_equal": "range",
     "less_than_equal": "range",
-    "int_parsing": "range",
-    "float_parsing": "range",
+    "int_parsing": "number",
+    "int_parsing_size": "number",
+    "float_parsing": "number",
+    "finite_number": "number",
 }
 
 AfterWrite: TypeAlias = Callable[[Connection, Sequence[Change]], Awaitable[None]]

@@ -259,35 +259,39 @@ def test_what_was_entered_is_read() -> None:
     assert entered_content(view, Promise) == entered
 
 
+NO_NUMBER = say("en", "form_number")
+TO_30 = say("en", "form_range", low=0, high=30)
+TO_100 = say("en", "form_range", low=0, high=100)
+
+
 @pytest.mark.parametrize(
-    ("values", "errors"),
+    ("kind", "name", "typed", "sentence"),
     [
-        ({"food_name": ""}, {"field.food_name": say("en", "form_missing")}),
+        (UserFoodPreference, "food_name", "", say("en", "form_missing")),
+        (UserFoodPreference, "preference", "101", TO_100),
+        (UserFoodPreference, "preference", "many", TO_100),
+        (UserFoodPreference, "preference", "0", say("en", "form_invalid")),
         (
-            {"food_name": "x", "preference": "101"},
-            {"field.preference": say("en", "form_range", low=0, high=100)},
+            UserFoodPreference,
+            "food_name",
+            "my password is hunter2hunter2",
+            say("en", "refused_secret"),
         ),
-        (
-            {"food_name": "x", "preference": "many"},
-            {"field.preference": say("en", "form_range", low=0, high=100)},
-        ),
-        (
-            {"food_name": "x", "preference": "0"},
-            {"field.preference": say("en", "form_invalid")},
-        ),
-        (
-            {"food_name": "my password is hunter2hunter2"},
-            {"field.food_name": say("en", "refused_secret")},
-        ),
+        (Dog, "age", "nan", TO_30),
+        (Dog, "age", "4.5", TO_30),
+        (Dog, "weight", "heavy", NO_NUMBER),
+        (Dog, "weight", "nan", NO_NUMBER),
+        (Dog, "weight", "-inf", NO_NUMBER),
+        (Dog, "weight", "1e999", NO_NUMBER),
     ],
-    ids=["missing", "range", "number", "ended", "secret"],
 )
 def test_what_is_wrong_is_said_at_its_field(
-    values: dict[str, Any], errors: dict[str, str]
+    kind: type[BaseModel], name: str, typed: str, sentence: str
 ) -> None:
     """Each mistake is one sentence at the field that holds it, by the schema alone."""
-    view = submitted(UserFoodPreference, state(**values))
-    assert edit_errors(EN, view, UserFoodPreference) == errors
+    values = {"name": "nan", "food_name": "nan", name: typed}
+    view = submitted(kind, state(**values))
+    assert edit_errors(EN, view, kind) == {f"field.{name}": sentence}
 
 
 def test_a_form_without_fields_changes_none() -> None:
