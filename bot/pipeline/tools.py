@@ -330,7 +330,7 @@ class Toolbox:
         if not {DM, PUBLIC}.intersection(self._turn.view.audiences):
             return _error("Colleagues cannot be asked about here.")
         owner = await find_colleague(
-            self._app, asker, await self._stored(who), mentions(self._message.text)
+            self._app, asker, await self.stored(who), mentions(self._message.text)
         )
         if isinstance(owner, Unanswered):
             unanswered = _error(owner.reason)
@@ -374,7 +374,7 @@ class Toolbox:
         self._shown["keep"] = why
         return {"done": False, "told": _TOLD}
 
-    async def _stored(self, words: str) -> str:
+    async def stored(self, words: str) -> str:
         """Return words of the model with its names turned back into references."""
         return (await self._names.find([])).stored(words)
 
@@ -431,7 +431,7 @@ class Toolbox:
         return {"done": True, "memory": "on"}
 
     async def _forget(self, given: Arguments) -> Output:
-        words = await self._stored(str(given.get("words") or "").strip())
+        words = await self.stored(str(given.get("words") or "").strip())
         if words and given.get("everything") is not True:
             return await self._forget_words(words)
         selection = self._selection(given)

@@ -120,11 +120,14 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
     credentials: Sequence[Credential] = ()
     if result.prompt.files:
         credentials = await asyncio.to_thread(lambda: result.prompt.credentials)
+    reply = None
+    if result.outcome != "failed":
+        reply = await result.tools.stored(text)
     await end_turn(
         app,
         turn,
         result.outcome,
-        reply=None if result.outcome == "failed" else text,
+        reply=reply,
         removal_proposed=result.tools.removal_proposed,
         credentials=credentials,
     )

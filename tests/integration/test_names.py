@@ -210,7 +210,8 @@ async def test_a_memory_names_whom_the_person_meant_whatever_their_name(
 ) -> None:
     """A tool is called with names; the memory and its quote hold the id, as they were typed.
 
-    The model reads the name of today, and the person's list shows it as Slack does.
+    So does a later answer, as it is stored: what is forgotten is found in it. The model reads the
+    name of today, and the person's list shows it as Slack does.
     """
     place = app.slack.place(name="Mia Tanaka")
     ken, _ = app.slack.person(name="Ken Okafor")
@@ -237,9 +238,14 @@ async def test_a_memory_names_whom_the_person_meant_whatever_their_name(
     assert [one.content["food_name"] for one in shown.memories] == [
         f"the ramen of <@{ken}>"
     ]
+    app.script("You love the ramen of @Ken Okafor.")
+    asked = await app.ask(place, "Whose ramen do I love?")
+    assert app.replies(asked) == ["You love the ramen of @Ken Okafor."]
+    assert app.turn(asked)["reply"] == f"You love the ramen of <@{ken}>."
     await renamed(app, ken, "Ken Sato")
     await app.ask(place, "Whose ramen do I love?")
     assert "the ramen of @Ken Sato" in app.context()
+    assert "You love the ramen of @Ken Sato." in read(app)
     assert "Ken Okafor" not in app.context()
 
 
