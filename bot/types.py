@@ -12,6 +12,9 @@ TaskState: TypeAlias = Literal["in_progress", "complete", "error"]
 
 WEB_SEARCH = "web_search"
 COMMENTARY = "commentary"
+FILES_ALONE = "[files]"
+FORWARDED_ALONE = "[forwarded]"
+"""Stored below a question, or as one, for what came with it."""
 KEPT_ANSWER = "(answered from what is kept here)"
 """Stored instead of an answer that repeats what somebody keeps for a conversation."""
 

@@ -15,7 +15,7 @@ from bot.memories.kept_lines import update_lines
 from bot.notices import update_notices
 from bot.ui.acts import Forget, Position, Undo
 from bot.ui.blocks import as_mrkdwn, bulleted, button, truncate
-from bot.ui.lines import memory_line, question_line
+from bot.ui.lines import asked_text, memory_line, question_line
 from bot.ui.panel import Click, Done, answer_buttons
 from bot.ui.payloads import forget_button, forget_question, with_others
 from memory import (
@@ -122,8 +122,8 @@ async def _texts_of(
     turn = await read_turn(app.pool, person, channel, ts)
     if turn is None or not turn["question"]:
         return localizer.say("forget_said")
-    question = " ".join(turn["question"].split())
-    words = truncate(question, _WORDS_LIMIT)
+    question = asked_text(localizer, turn["question"])
+    words = truncate(" ".join(question.split()), _WORDS_LIMIT)
     return localizer.say("forget_message", words=as_mrkdwn(words))
 
 

@@ -17,6 +17,7 @@ from bot.pipeline.links import links_in
 from bot.slack.files import FileTrouble
 from bot.slack.messages import Message, slack_user
 from bot.slack.names import UNKNOWN_ASKER
+from bot.types import FILES_ALONE, FORWARDED_ALONE
 from memory import Memory
 from memory.credentials import Credential, redact_texts
 from memory.model import (
@@ -72,8 +73,6 @@ it answers the question, say who said it and when; where two lines differ, say b
 links below your answer.
 """
 _FRAMES = {INSTRUCTION_KIND: "preferences", EPISODE_KIND: "episodes"}
-FILES_ALONE = "[files]"
-FORWARDED_ALONE = "[forwarded]"
 NO_ANSWER = "(no answer)"
 """Stands in the history for a missing answer: some models want one for each question."""
 _BROUGHT_TURNS = 5

@@ -22,7 +22,6 @@ from bot.pipeline.attachments import Brought, read_brought, unseen_lines
 from bot.pipeline.context import Thread, read_thread
 from bot.pipeline.links import checked
 from bot.pipeline.prompt import (
-    FILES_ALONE,
     Prompt,
     kept_question,
     latest_brought,
@@ -35,7 +34,7 @@ from bot.pipeline.tools import Toolbox
 from bot.reply_models.failures import ReplyFailed
 from bot.slack.messages import Message, mentions, plain, typed
 from bot.slack.names import MessageNames
-from bot.types import KEPT_ANSWER, Reply
+from bot.types import FILES_ALONE, KEPT_ANSWER, Reply
 from bot.ui.blocks import one_line, reply_text, with_notes
 from bot.ui.kept_lines import quote
 from bot.ui.panel import Done

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from bot.locale import Localizer
 from bot.types import KEPT_ANSWER
-from bot.ui.lines import describe
+from bot.ui.lines import asked_text, describe
 from memory.model import Json
 
 _STYLE = (
@@ -74,7 +74,8 @@ def _message_items(localizer: Localizer, messages: Sequence[Json]) -> list[str]:
         answer = ""
         if reply:
             answer = f"<blockquote>{html.escape(reply)}</blockquote>"
-        items.append(_item(said, localizer.minute(when), answer))
+        asked = asked_text(localizer, said)
+        items.append(_item(asked, localizer.minute(when), answer))
     return items
 
 

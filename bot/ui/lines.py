@@ -9,6 +9,7 @@ from typing import NamedTuple
 from bot.locale import Localizer
 from bot.people import Off
 from bot.slack.messages import is_direct
+from bot.types import FILES_ALONE, FORWARDED_ALONE
 from bot.ui.blocks import LINE_LIMIT, as_mrkdwn, one_line, truncate
 from bot.ui.promises import due_line, is_open
 from memory import (
@@ -71,6 +72,7 @@ _ENDED = ("done", "dropped")
 # Reasons that mean the same to a person as another reason.
 _REFUSED_AS = {"no_evidence": "unusable"}
 _SHOWN = frozenset({"remembered", "updated", "removed", "moved"})
+_BROUGHT = {FORWARDED_ALONE: "asked_forwarded", FILES_ALONE: "asked_files"}
 
 
 # --- memories ----------------------------------------------------------------------------------
@@ -362,6 +364,15 @@ def refusal_line(localizer: Localizer, reason: str, sentence: str) -> str:
     what = as_mrkdwn(one_line(sentence))
     key = _REFUSED_AS.get(reason, reason)
     return localizer.say(f"refused_{key}", what=what, limit=MAX_MEMORIES)
+
+
+def asked_text(localizer: Localizer, question: str) -> str:
+    """Return a stored question with words in place of the marks for what came with it."""
+    lines: list[str] = []
+    for line in question.split("\n"):
+        mark = _BROUGHT.get(line)
+        lines.append(localizer.say(mark) if mark else line)
+    return "\n".join(lines)
 
 
 def off_line(localizer: Localizer, off: Off) -> str:

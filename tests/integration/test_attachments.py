@@ -328,6 +328,22 @@ async def test_a_forwarded_message_is_answered_and_never_remembered(
     assert app.turn(later)["status"] == "answered"
 
 
+async def test_a_question_about_a_forwarded_message_says_so(app: App) -> None:
+    """The mark that is stored for it is said in words."""
+    place = app.slack.place()
+    channel = app.slack.channel("public", place.user)
+    forwarding = {"user": place.user, **app.slack.say(place.user, channel, "natto")}
+    forwarded = app.slack.control("messages/forward", forwarding)
+    message = written(app, place, forwarded["ts"])
+    assert await store_message(app.core, message)
+    await app.answering.drain(message.thread)
+    given = {"action": "do_not_remember", "which": "previous_message"}
+    app.script_calls(("memory_settings", given))
+    asked = await app.ask(place, "don't remember that", thread_ts=message.thread_ts)
+    words = say("en", "asked_forwarded")
+    assert say("en", "forget_message", words=words) in str(app.shown(asked))
+
+
 @pytest.mark.parametrize(
     ("words", "meanwhile"),
     [

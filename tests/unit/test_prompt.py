@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from bot.conversation.turns import Exchange
 from bot.pipeline import prompt
 from bot.pipeline.attachments import AttachedFile
-from bot.pipeline.prompt import FILES_ALONE, cut_middle, latest_brought, lines_within
+from bot.pipeline.prompt import cut_middle, latest_brought, lines_within
 from bot.slack.messages import Message
+from bot.types import FILES_ALONE, FORWARDED_ALONE
 from memory import Memory, Person
 from memory.model import References, estimated_tokens, framed
 from memory.recall import MEMORY_TOKENS, Recalled, memories_within
@@ -444,7 +445,7 @@ def test_forwarded_words_are_data_and_a_question_by_themselves() -> None:
         question="", forwarded=[told], files=[AttachedFile(name="a", text="b")]
     )
     assert [json.loads(line) for line in section(others(made), "forwarded")] == [told]
-    assert made.input[-1]["content"] == prompt.FORWARDED_ALONE
+    assert made.input[-1]["content"] == FORWARDED_ALONE
     assert prompt.FORWARDED in others(made)
     assert "Friday" not in first(made)
     assert made.links == prompt_of().links == set()

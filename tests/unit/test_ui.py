@@ -23,7 +23,7 @@ from bot.locale import LANGUAGES, Localizer
 from bot.memories.forgetting import MAX_KEYS
 from bot.memories.panel import data_handling
 from bot.people import Eagerness, Off, PersonSettings
-from bot.types import KEPT_ANSWER, PersonErased
+from bot.types import FILES_ALONE, FORWARDED_ALONE, KEPT_ANSWER, PersonErased
 from bot.ui.acts import (
     ACT,
     QUERY_LIMIT,
@@ -961,12 +961,15 @@ def test_the_page_of_an_export_holds_words_and_no_markup_of_theirs(
 
 
 @pytest.mark.parametrize("localizer", [Localizer(language) for language in LANGUAGES])
-def test_the_page_of_an_export_says_that_an_answer_quoted_what_is_kept(
+def test_the_page_of_an_export_says_what_is_stored_as_a_mark(
     localizer: Localizer,
 ) -> None:
-    """What is stored instead of such an answer is said in the page's language."""
-    message = {"ts": "1795737600.000100", "question": "?", "reply": KEPT_ANSWER}
+    """What came with a question, and an answer that quoted what is kept: in the page's language."""
+    question = f"Who?\n{FORWARDED_ALONE}\n{FILES_ALONE}"
+    message = {"ts": "1795737600.000100", "question": question, "reply": KEPT_ANSWER}
     page = export_page(localizer, {"memories": [], "messages": [message]})
+    marks = [localizer.say("asked_forwarded"), localizer.say("asked_files")]
+    assert "<li>" + "\n".join(["Who?", *marks]) + "<br>" in page
     assert (
         f"<blockquote>{localizer.say('export_page_kept_answer')}</blockquote>" in page
     )
