@@ -46,6 +46,7 @@ DETAIL_LIMIT = 200
 _UNLINKED = re.compile(r"\w\[\.\]\w")
 # A reference to a person, channel or group, escaped.
 _REFERENCE = re.compile(r"&lt;((?:@[UW]|#[CG]|!subteam\^S)[A-Z0-9]{7,20})&gt;")
+_REFERENCE_BEGUN = re.compile(r"<(?:[@#!][a-z^]{0,8}[A-Z0-9]{0,20})?\Z")
 # A person, channel or group by its id, which means nothing when it is read aloud.
 _ID = re.compile(r"<(?:@|#|!subteam\^)[A-Z0-9]+>")
 # A mention or link of mrkdwn: what it is, and the words that are shown for it.
@@ -219,7 +220,12 @@ def truncate(text: str, limit: int) -> str:
     """Return `text`, cut off and ended with “…” if it has more than `limit` characters."""
     if len(text) <= limit:
         return text
-    return f"{text[: limit - 1].rstrip()}…"
+    return f"{_beginning(text, limit - 1).rstrip()}…"
+
+
+def _beginning(text: str, length: int) -> str:
+    """Return the first characters of a text, without a part of a reference at their end."""
+    return _REFERENCE_BEGUN.sub("", text[:length])
 
 
 def one_line(text: str) -> str:
@@ -252,7 +258,7 @@ def escaped(text: str, limit: int = LINE_LIMIT) -> str:
     shown = html.escape(text, quote=False)
     while len(shown) > limit:
         fitting = len(text) * (limit - 1) // len(shown)
-        text = text[:fitting]
+        text = _beginning(text, fitting)
         shown = html.escape(text, quote=False) + "…"
     return shown
 

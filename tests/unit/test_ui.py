@@ -61,10 +61,12 @@ from bot.ui.blocks import (
     Block,
     Payload,
     SlackView,
+    as_mrkdwn,
     bulleted,
     button,
     escaped,
     fitted,
+    truncate,
 )
 from bot.ui.export_page import export_page
 from bot.ui.forms import (
@@ -1002,6 +1004,16 @@ def test_escaped_text_is_cut_between_characters(text: str, limit: int) -> None:
     assert html.unescape(shown) == text or text.startswith(
         html.unescape(shown).removesuffix("…")
     )
+
+
+@pytest.mark.parametrize("limit", range(20, 45))
+def test_a_cut_text_ends_before_or_after_a_name(limit: int) -> None:
+    """A part of a reference would be shown as the id that it is."""
+    text = "Works with & for <@U012AB3CD> and <!subteam^S012AB3CD> today"
+    for cut in (as_mrkdwn(text, limit), as_mrkdwn(truncate(text, limit))):
+        assert "U0" not in cut.replace("<@U012AB3CD>", "")
+        assert "S0" not in cut.replace("<!subteam^S012AB3CD>", "")
+        assert "&lt;" not in cut
 
 
 @given(st.text("ab\n", max_size=300), st.integers(10, 300))
