@@ -215,14 +215,14 @@ class _Attempt:
         return self._whole()
 
     def _whole(self, without_text: Cause = "model_empty") -> Reply:
-        """Return the answer, which may be empty if a message of the tools says all of it.
+        """Return the answer, which may be empty if the tools have acted or show something.
 
-        Raises `ReplyFailed` with `without_text` if nothing says any of it.
+        Raises `ReplyFailed` with `without_text` if it is empty otherwise.
         """
-        if self.toolbox is not None and not self.written.characters:
-            says_all = self.calls > 0 and self.toolbox.answer is not None
-            if says_all or self.toolbox.shows_something:
-                return Reply(text="")
+        tools = self.toolbox
+        tools_say_all = tools is not None and (tools.acted or tools.shows_something)
+        if tools_say_all and self.written.is_empty:
+            return Reply(text="")
         return self.written.whole(without_text)
 
     async def _round(
@@ -345,6 +345,11 @@ class StreamedAnswer:
         return self._is_loop or self.characters >= MAX_ANSWER
 
     @property
+    def is_empty(self) -> bool:
+        """Whether the answer has no text; commentary and thoughts are none."""
+        return not self._text.strip()
+
+    @property
     def has_shown(self) -> bool:
         """Whether something of the answer, or commentary, was shown."""
         return bool(self._text) or self._comments > 0
@@ -422,7 +427,7 @@ class StreamedAnswer:
         text = self._text
         if self.cut == "cut_loop":
             text = without_repetitions(text)
-        if not text.strip():
+        if self.is_empty:
             if self.cut == "cut_filtered":
                 without_text = "model_policy"
             raise ReplyFailed(without_text)

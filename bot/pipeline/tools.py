@@ -201,8 +201,8 @@ class Toolbox:
 
     @property
     def shows_something(self) -> bool:
-        """Whether a call shows the person a message, so that an answer may be empty."""
-        return bool(self._shown)
+        """Whether a call shows the person a message."""
+        return bool(self._shown or self._memory.refused)
 
     @property
     def messages(self) -> list[Done]:

@@ -167,11 +167,7 @@ async def _deliver(
     if told is not None:
         return await sink.tell(told)
     localizer = await sink.localizer()
-    text = answer
-    if not text and result.tools.shows_something:
-        text = localizer.say("answered_privately")
-    elif not text:
-        text = localizer.say("nothing_said")
+    text = answer or _without_answer(localizer, result.tools)
     await sink.finish(
         with_notes(localizer, text, _notes(turn, result)),
         is_shaped=result.is_shaped,
@@ -179,6 +175,15 @@ async def _deliver(
         says_off=not result.tools.switched_on,
     )
     return text
+
+
+def _without_answer(localizer: Localizer, tools: Toolbox) -> str:
+    """Return the sentence that stands for an answer that the model did not write."""
+    if tools.shows_something:
+        return localizer.say("answered_privately")
+    if tools.acted:
+        return localizer.say("noted")
+    return localizer.say("nothing_said")
 
 
 def _notes(turn: Turn, result: _Result) -> list[str]:
@@ -326,7 +331,7 @@ async def _send(
         text=reply_text(localizer, reply),
         prompt=request.prompt,
         tools=tools,
-        is_answer=True,
+        is_answer=bool(reply.text),
         left_out=[localizer.say(f"without_{one}") for one in request.left_out],
     )
 

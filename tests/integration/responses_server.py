@@ -234,8 +234,9 @@ class LookTool(Toolbox):
         return ()
 
     @property
-    def answer(self) -> None:
-        """The calls show the person nothing."""
+    def acted(self) -> bool:
+        """The calls change nothing."""
+        return False
 
     @property
     def shows_something(self) -> bool:

@@ -142,6 +142,33 @@ async def test_a_model_that_calls_without_end_has_not_failed_where_a_message_say
     assert app.turn(asked)["status"] == "answered"
 
 
+@pytest.mark.parametrize("thought", ["", "<think>It is stored.</think>"])
+@pytest.mark.parametrize(
+    ("kind", "evidence", "said"),
+    [
+        ("dm", "I love ramen", "noted"),
+        ("public", "I love ramen", "noted"),
+        ("public", "I adore ramen", "answered_privately"),
+    ],
+    ids=["stored", "stored in a channel", "refused in a channel"],
+)
+async def test_a_model_that_calls_and_writes_nothing_has_not_failed(
+    app: App, kind: str, evidence: str, said: str, thought: str
+) -> None:
+    """A sentence stands for its answer: a notice, or a private message, says what was done."""
+    place = app.slack.place(channel=kind)
+    ramen = {"kind": "UserFoodPreference", "food_name": "ramen", "preference": 90}
+    create = {"action": "create", "content": ramen, "evidence": evidence}
+    app.script_calls((CHANGE_TOOL, create), text=thought)
+    asked = await app.ask(place, "<@BOT> I love ramen")
+    turn = app.turn(asked)
+    assert (turn["status"], turn["reply"]) == ("answered", say("en", said))
+    assert bool(await app.memories(asked.person)) is (said == "noted")
+    seen = app.shown(asked)
+    assert say("en", "model_empty") not in str(seen)
+    assert any(one.get("is_ephemeral") for one in seen) is (said != "noted")
+
+
 async def test_what_is_shown_as_the_answer_is_text_where_its_blocks_are_refused(
     app: App,
 ) -> None:

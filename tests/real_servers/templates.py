@@ -174,10 +174,6 @@ class IdleTools(Toolbox):
         return False
 
     @property
-    def answer(self) -> None:
-        """The calls answer nothing by themselves."""
-
-    @property
     def shows_something(self) -> bool:
         """The calls show nothing."""
         return False
