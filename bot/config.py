@@ -247,6 +247,14 @@ class Settings(BaseModel):
         return self.web_search and self.reply_api == "responses"
 
     @property
+    def answer_seconds(self) -> float:
+        """Return how long a model may write one response, from its first event, in seconds.
+
+        Hardware that is slow to begin an answer is slow to write it, too.
+        """
+        return max(300.0, self.model_timeout)
+
+    @property
     def memory_model_name(self) -> str:
         """Return the memory model's name for LangChain; ``chat:`` before it chooses the API."""
         return self.memory_model.removeprefix("chat:")

@@ -69,8 +69,6 @@ log = logging.getLogger(__name__)
 
 MAX_ROUNDS = 5  # requests to the model for one answer
 MAX_CALLS = 20  # tool calls for one answer, web searches among them
-# In which the model writes one response, from its first event.
-ANSWER_SECONDS = 300.0
 MAX_ANSWER = 40_000  # characters of an answer: four messages in Slack
 MAX_ITEMS = 64  # output items of one response
 
@@ -96,7 +94,7 @@ async def ask_models(
     """Return the answer of the first of `models` that answers; its pieces are written to `sink`.
 
     The next model is asked only while nothing of an answer was written and no tool was called.
-    `may_search`: the model may search the web. After a response that takes `ANSWER_SECONDS`, or
+    `may_search`: the model may search the web. After a response that takes too long, or
     `MAX_ANSWER` characters, an answer is cut off.
 
     Links in it are the person's own or citations of a web search: see `bot.pipeline.links`. An
@@ -234,10 +232,7 @@ class _Attempt:
         began = time.perf_counter()
         written.begin_response()
         events = self.model.events(
-            conversation,
-            tools,
-            identifier=_pseudonym(self.person),
-            seconds=ANSWER_SECONDS,
+            conversation, tools, identifier=_pseudonym(self.person)
         )
         try:
             async with aclosing(events):

@@ -21,6 +21,7 @@ _ENDS: Final[Mapping[str, str]] = {
     "length": "max_output_tokens",
     "content_filter": "content_filter",
 }
+_IN_PROGRESS: Final = {"type": "response.in_progress"}
 _TEXT_PART: Final = {"output_index": 0, "content_index": 0}
 
 
@@ -104,17 +105,21 @@ async def response_events(
 ) -> AsyncGenerator[object, None]:
     """Yield the events of the Responses API for the chunks of a chat completion.
 
-    Text is passed on as it comes; whole items follow when the completion has ended. A chunk that is
-    not a JSON object is passed on as it is and ends the events. A stream without a finish reason
-    has broken off, so it gets no last event.
+    Text is passed on as it comes; whole items follow when the completion has ended. A chunk without
+    text, such as one of a thought, shows that the response is in progress. A chunk that is not a
+    JSON object is passed on as it is and ends the events. A stream without a finish reason has
+    broken off, so it gets no last event.
     """
     completion = _Completion()
     async for chunk in chunks:
         if not isinstance(chunk, dict):
             yield chunk
             return
-        for event in completion.read(chunk):
-            yield event
+        text = completion.read(chunk)
+        if text:
+            yield {"type": "response.output_text.delta", "delta": text, **_TEXT_PART}
+        else:
+            yield _IN_PROGRESS
     for event in completion.end():
         yield event
 
@@ -130,8 +135,8 @@ class _Completion:
         self._usage: Json = {}
         self._finish = ""
 
-    def read(self, chunk: Json) -> Iterator[Json]:
-        """Take a chunk; yield the events for its text. Raises `ReplyFailed`."""
+    def read(self, chunk: Json) -> str:
+        """Take a chunk; return its text. Raises `ReplyFailed`."""
         usage = chunk.get("usage")
         if isinstance(usage, dict):
             self._usage = usage
@@ -141,12 +146,12 @@ class _Completion:
         self._finish = _string(choice, "finish_reason") or self._finish
         delta = choice.get("delta")
         if not isinstance(delta, dict):
-            return
+            return ""
         for position, call in enumerate(objects(delta.get("tool_calls"))):
             self._add_call(call, position)
-        if text := _string(delta, "content") + _string(delta, "refusal"):
-            self._text += text
-            yield {"type": "response.output_text.delta", "delta": text, **_TEXT_PART}
+        text = _string(delta, "content") + _string(delta, "refusal")
+        self._text += text
+        return text
 
     def _add_call(self, call: Json, position: int) -> None:
         """Add a piece of a call, or a whole one, to the newest call of its index.

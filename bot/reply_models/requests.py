@@ -65,7 +65,8 @@ class ModelRequests:
     after the first refusal for its lack. `breaker` records whether the model answers.
 
     `api` names the endpoint: ``/responses``, or ``/chat/completions``, for which requests and
-    events are translated. `first_event_seconds`: how long it may take to begin an answer.
+    events are translated. `first_event_seconds`: how long it may take to begin an answer;
+    `answer_seconds`: how long it may write one response, from its first event.
 
     Source: https://platform.openai.com/docs/api-reference/responses/create
     """
@@ -79,6 +80,7 @@ class ModelRequests:
         api: ReplyApi = "responses",
         max_output_tokens: int,
         first_event_seconds: float,
+        answer_seconds: float,
     ) -> None:
         # The SDK would wait as long as a 429 says, and hold a place of this process.
         self.client = client.with_options(max_retries=0)
@@ -89,6 +91,7 @@ class ModelRequests:
         self.api: ReplyApi = api
         self._max_output_tokens = max_output_tokens
         self._first_event_seconds = first_event_seconds
+        self._answer_seconds = answer_seconds
         self._asked_for: frozenset[Shape] = frozenset()
 
     @property
@@ -109,20 +112,20 @@ class ModelRequests:
         tools: Items,
         *,
         identifier: str,
-        seconds: float,
     ) -> AsyncGenerator[Event, None]:
         """Yield the events of a new response; `identifier` is the person's, for the provider.
 
         They are not validated.
 
-        Raises TimeoutError if the response goes on for more than `seconds` after its first event,
-        `openai.APIError`, and `ReplyFailed` if no event comes in time or one is not a JSON object.
+        Raises TimeoutError if the response goes on for more than `answer_seconds` after its first
+        event, `openai.APIError`, and `ReplyFailed` if no event comes in time or one is not a JSON
+        object.
         """
         begun = await self._wait_for(self._begin(conversation, tools, identifier))
         async with begun as stream, aclosing(self._translated(stream)) as translated:
             try:
                 event = await self._wait_for(anext(translated))
-                deadline = asyncio.get_running_loop().time() + seconds
+                deadline = asyncio.get_running_loop().time() + self._answer_seconds
                 while True:
                     if not isinstance(event, dict):
                         raise ReplyFailed("model_malformed")

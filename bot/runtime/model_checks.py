@@ -23,7 +23,7 @@ from bot.pipeline.links import LinkFilter
 from bot.pipeline.mentions import AnswerNames
 from bot.pipeline.output_items import Item, calls_in, output_of, sent_back
 from bot.pipeline.prompt import Prompt
-from bot.pipeline.reply import ANSWER_SECONDS, StreamedAnswer
+from bot.pipeline.reply import StreamedAnswer
 from bot.pipeline.tools import tool_definitions
 from bot.reply_models.failures import Cause, ReplyFailed, failure_of, lacks_endpoint
 from bot.reply_models.requests import Items, ModelRequests
@@ -182,9 +182,7 @@ class Conversation:
         written = StreamedAnswer(
             LinkFilter(), AnswerNames(References()), CollectedReply("")
         )
-        events = self.model.events(
-            conversation, self.tools, identifier="kioku-doctor", seconds=ANSWER_SECONDS
-        )
+        events = self.model.events(conversation, self.tools, identifier="kioku-doctor")
         try:
             async with aclosing(events):
                 async for event in events:

@@ -123,6 +123,7 @@ def create_reply_models(
             api=settings.reply_api,
             max_output_tokens=settings.max_output_tokens,
             first_event_seconds=settings.model_timeout,
+            answer_seconds=settings.answer_seconds,
         )
         models.append(requests)
     return models

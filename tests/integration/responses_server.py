@@ -191,7 +191,11 @@ class Replier:
 
 
 # What `ModelRequests` is given if a test gives nothing else.
-LIMITS: dict[str, Any] = {"max_output_tokens": 25_000, "first_event_seconds": 300.0}
+LIMITS: dict[str, Any] = {
+    "max_output_tokens": 25_000,
+    "first_event_seconds": 300.0,
+    "answer_seconds": 300.0,
+}
 
 
 def create_replier(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +16,7 @@ from aiohttp import web
 from bot.conversation.turns import Exchange
 from bot.locale import say
 from bot.pipeline.attachments import AttachedFile
+from bot.reply_models.chat_completions import response_events
 from bot.reply_models.failures import ReplyFailed
 from tests.conftest import Server
 from tests.integration.app import MakeApp
@@ -256,6 +259,17 @@ async def test_thoughts_in_a_field_of_their_own_are_not_shown() -> None:
     ]
     reply, _ = await answered([*thoughts, chunk(content="Yes."), chunk("stop")])
     assert reply.text == "Oh: Yes."
+
+
+async def test_a_thought_shows_that_an_answer_has_begun() -> None:
+    """KIOKU_MODEL_TIMEOUT, which is for a server that sends nothing, is over with it."""
+
+    async def thinking() -> AsyncIterator[object]:
+        yield chunk(reasoning_content="hm")
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(5), aclosing(response_events(thinking())) as events:
+        assert await anext(events)
 
 
 @pytest.mark.parametrize(

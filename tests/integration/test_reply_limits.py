@@ -179,13 +179,10 @@ def thinking(words: str = "") -> Answer:
     return answer
 
 
-async def test_an_answer_that_takes_too_long_is_ended(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_an_answer_that_takes_too_long_is_ended() -> None:
     """A model that does not stop is left when the time for an answer is over."""
-    monkeypatch.setattr("bot.pipeline.reply.ANSWER_SECONDS", 0.6)
     model = ResponsesServer(thinking("It begins "))
-    reply = await asyncio.wait_for(model.reply(), 60)
+    reply = await asyncio.wait_for(model.reply(answer_seconds=0.6), 60)
     await asyncio.wait_for(model.left.wait(), 60)
     assert (reply.text, reply.cut) == ("It begins ", "cut_short")
 

@@ -264,6 +264,7 @@ async def examine(name: str, text: str) -> Row:
                 model=LLAMA_MODEL,
                 max_output_tokens=25_000,
                 first_event_seconds=300.0,
+                answer_seconds=300.0,
             )
             for number, prompt in enumerate(prompts()):
                 if TURNS[number] == "two tool calls":

@@ -282,6 +282,14 @@ def test_what_counts_as_a_model() -> None:
     assert load(KIOKU_REPLY_MODEL=STAND_IN_MODEL).stand_in
 
 
+@pytest.mark.parametrize(("timeout", "seconds"), [("60", 300.0), ("900", 900.0)])
+def test_a_response_has_at_least_the_time_to_begin_one(
+    timeout: str, seconds: float
+) -> None:
+    """A model that begins slowly also thinks and writes slowly."""
+    assert load(KIOKU_MODEL_TIMEOUT=timeout).answer_seconds == seconds
+
+
 REPLIES = {"OPENAI_BASE_URL": "http://a/v1", "OPENAI_API_KEY": "sk-a"}
 
 
