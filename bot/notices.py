@@ -262,16 +262,20 @@ async def _payload(app: App, notice: _Notice) -> Payload | None:
 async def open_promises(
     pool: Pool, person: Person, changes: Sequence[Change]
 ) -> list[tuple[Memory, datetime | None]]:
-    """Return the open promises among changed memories, each with when it is reminded of next."""
+    """Return the open promises among changed memories, each with when it is reminded of next.
+
+    They are in the order of the changes.
+    """
     keys = [change.key for change in changes if change.kind == PROMISE_KIND]
     if not keys:
         return []
     reminders = await next_reminders(pool, person, keys)
     async with person_transaction(pool, person) as connection:
         found = await reread(connection, person, keys)
+    promises = [found[key] for key in keys if key in found]
     return [
         (promise, reminders.get(promise.key))
-        for promise in found.values()
+        for promise in promises
         if is_open(promise.kind, promise.content)
     ]
 

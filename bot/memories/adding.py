@@ -36,6 +36,7 @@ from bot.ui.lines import (
 )
 from bot.ui.panel import Click, Done, answer_buttons
 from bot.ui.payloads import lines_told, on_button, refusal_done
+from bot.ui.promise_payloads import promise_rows
 from memory import (
     DM,
     ChangedSince,
@@ -393,10 +394,13 @@ class _Request:
             return refusal_done(localizer, refused[0], facts=self.app.stores_facts)
         lines: list[str] = []
         buttons: list[Block] = []
+        below: list[Block] = []
         undo: Undo | None = None
         if stored:
             promises = await open_promises(pool, person, stored)
             lines, buttons = lines_told(localizer, stored, promises)
+            if len(promises) > 1:
+                below = [row for _, row in promise_rows(localizer, promises)]
             undo = Undo(what="notice", ids=(self.batch,))
         if questions:
             lines.append(question_line(localizer, questions[0]))
@@ -407,7 +411,7 @@ class _Request:
             lines.append(problem)
         if not lines:
             return self.click.say("add_known", beside=True)
-        return Done(line="\n".join(lines), undo=undo, buttons=buttons)
+        return Done(line="\n".join(lines), undo=undo, buttons=buttons, below=below)
 
 
 def _refused_by_verdict(formed: FormationResult) -> dict[PersonMessage, Refusal]:

@@ -50,7 +50,7 @@ from bot.ui.panel import (
     consent_buttons,
     forget_all_button,
 )
-from bot.ui.promise_payloads import promise_told
+from bot.ui.promise_payloads import promise_rows, promise_told
 from memory import Change, Memory, Question, Reason, Refusal
 from memory.store import KeptMemory
 
@@ -78,11 +78,15 @@ def notice_payload(
     """Return a notice: the changes of a batch in one line, and the first open question.
 
     Its open `promises`, each with when the person is reminded of it next, are shown as they are
-    now. `thread` is the key of the notice's thread: a button switches memory off there, because
-    Slack accepts no commands in a thread.
+    now, several in a row each. `thread` is the key of the notice's thread: a button switches memory
+    off there, because Slack accepts no commands in a thread.
     """
     lines, buttons = _told(localizer, batch, changes, promises, thread)
     blocks = [note(line) for line in lines]
+    if len(promises) > 1:
+        for line, row in promise_rows(localizer, promises):
+            lines.append(line)
+            blocks.append(row)
     if buttons:
         blocks.append(actions(*buttons))
     if questions:

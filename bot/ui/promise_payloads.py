@@ -56,6 +56,23 @@ def promise_told(
     return localizer.say("promise_when", line=line), buttons
 
 
+def promise_rows(
+    localizer: Localizer, promises: Sequence[tuple[Memory, datetime | None]]
+) -> list[tuple[str, Block]]:
+    """Return the line of each of several open promises, and a block with it and one button.
+
+    The button opens the form with the day.
+    """
+    rows: list[tuple[str, Block]] = []
+    for promise, reminder in promises[:_MOST_REMINDERS]:
+        line, _ = promise_told(localizer, promise, reminder)
+        key = "promise_pick" if reminder is None else "menu_edit"
+        what = memory_line(localizer, promise)
+        edit = explained_button(localizer, key, Edit(key=promise.key), what)
+        rows.append((line, section(line, edit)))
+    return rows
+
+
 def reminder_payload(localizer: Localizer, promises: Sequence[Memory]) -> Payload:
     """Return the message that reminds of promises, one row with its buttons for each.
 

@@ -10,7 +10,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.locale import LANGUAGES, Language, Localizer
-from bot.ui.acts import Answer, AnswerTo, Position, Remember, Switch, Undo, clicked_act
+from bot.ui.acts import (
+    Answer,
+    AnswerTo,
+    Edit,
+    Position,
+    Remember,
+    Switch,
+    Undo,
+    clicked_act,
+)
 from bot.ui.blocks import LINE_LIMIT
 from bot.ui.lines import (
     change_line,
@@ -273,6 +282,31 @@ def test_a_reminder_says_its_time_once(
     at_nine = datetime(2020, 11, 27, 9, tzinfo=UTC)
     said, _ = promise_told(EN, promised, at_nine)
     assert said.replace("\u202f", " ") == f"{line} I’ll remind you on {time}."
+
+
+def test_a_notice_of_several_promises_says_when_each_is_reminded_of() -> None:
+    """One without a day asks for it; the button of each opens its form."""
+    changes = [
+        change("remembered", None, OSAKA),
+        change("remembered", None, TO_MIA, number=2),
+        change("remembered", None, TO_MIA, number=3),
+    ]
+    dated = memory(2, kind=PROMISE_KIND, **NOON_OF_2020)
+    undated = memory(3, kind=PROMISE_KIND, **TO_MIA)
+    at_ten = datetime(2020, 11, 27, 10, tzinfo=UTC)
+    promises = [(dated, at_ten), (undated, None)]
+    payload = notice_payload(EN, changes[0].id, changes, [], promises, thread=THREAD)
+    assert payload["text"].replace("\u202f", " ").split("\n") == [
+        "Remembered 3 things",
+        "Promised: notes (to Mia, by Fri, Nov 27, 2020 at 12:00 PM)."
+        " I’ll remind you on Fri, Nov 27, 2020 at 10:00 AM.",
+        "Promised: notes (to Mia). When should I remind you?",
+    ]
+    _, *rows, _ = payload["blocks"]
+    buttons = [row["accessory"] for row in rows]
+    assert [one["text"]["text"] for one in buttons] == ["Edit", "Pick a Day"]
+    acts = [clicked_act(one) for one in buttons]
+    assert acts == [Edit(key=dated.key), Edit(key=undated.key)]
 
 
 @pytest.mark.parametrize(
