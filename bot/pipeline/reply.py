@@ -213,13 +213,12 @@ class _Attempt:
         return self._whole()
 
     def _whole(self, without_text: Cause = "model_empty") -> Reply:
-        """Return the answer, which may be empty if the tools have acted or show something.
+        """Return the answer, which may be empty if the calls of the tools suffice.
 
         Raises `ReplyFailed` with `without_text` if it is empty otherwise.
         """
-        tools = self.toolbox
-        tools_say_all = tools is not None and (tools.acted or tools.shows_something)
-        if tools_say_all and self.written.is_empty:
+        calls_suffice = self.toolbox is not None and self.toolbox.suffice
+        if calls_suffice and self.written.is_empty:
             return Reply(text="")
         return self.written.whole(without_text)
 

@@ -53,6 +53,7 @@ from memory import (
     MemoryOff,
     MemoryTools,
     PersonMessage,
+    Refusal,
     Selection,
     memory_tools,
 )
@@ -132,7 +133,8 @@ class Toolbox:
     """The tools that the model may call while it answers one message.
 
     `definitions` are the tools as the Responses API takes them. `localizer` is the person's.
-    `switched_on`: a call has switched memory on.
+    `switched_on`: a call has switched memory on. `noted`: a call has taken in what the person said,
+    which may be remembered already, or is remembered later.
     """
 
     def __init__(
@@ -181,6 +183,7 @@ class Toolbox:
         self._switched_off = False
         self._kept = False
         self.switched_on = False
+        self.noted = False
 
     @property
     def looked_up(self) -> Collection[Memory]:
@@ -202,7 +205,17 @@ class Toolbox:
     @property
     def shows_something(self) -> bool:
         """Whether a call shows the person a message."""
-        return bool(self._shown or self._memory.refused)
+        return bool(self._shown or self._refused)
+
+    @property
+    def suffice(self) -> bool:
+        """Whether the calls are all that the person needs, so that an answer may be empty."""
+        return self.acted or self.noted or self.shows_something
+
+    @property
+    def _refused(self) -> list[Refusal]:
+        """The refusals of what the person wrote; of other words the model alone is told."""
+        return [one for one in self._memory.refused if one.evidence is not None]
 
     @property
     def messages(self) -> list[Done]:
@@ -213,7 +226,7 @@ class Toolbox:
         facts = self._app.stores_facts
         messages += [
             refusal_done(self._localizer, one, facts=facts)
-            for one in self._memory.refused[:_REFUSALS_SHOWN]
+            for one in self._refused[:_REFUSALS_SHOWN]
         ]
         messages += self._shown.values()
         return messages
@@ -256,6 +269,8 @@ class Toolbox:
             return _json(await self._ask_about(str(given.get("name") or "")))
         told = await self._memory.call(name, given)
         if name == CHANGE_TOOL:
+            if "error" not in told and "refused" not in told:
+                self.noted = True
             await self._show_change()
         return _json(told)
 

@@ -181,7 +181,7 @@ def _without_answer(localizer: Localizer, tools: Toolbox) -> str:
     """Return the sentence that stands for an answer that the model did not write."""
     if tools.shows_something:
         return localizer.say("answered_privately")
-    if tools.acted:
+    if tools.suffice:
         return localizer.say("noted")
     return localizer.say("nothing_said")
 

@@ -142,31 +142,47 @@ async def test_a_model_that_calls_without_end_has_not_failed_where_a_message_say
     assert app.turn(asked)["status"] == "answered"
 
 
+RAMEN = {"kind": "UserFoodPreference", "food_name": "ramen", "preference": 90}
+
+
 @pytest.mark.parametrize("thought", ["", "<think>It is stored.</think>"])
 @pytest.mark.parametrize(
-    ("kind", "evidence", "said"),
+    ("kind", "description", "said"),
     [
-        ("dm", "I love ramen", "noted"),
-        ("public", "I love ramen", "noted"),
-        ("public", "I adore ramen", "answered_privately"),
+        ("dm", "", "noted"),
+        ("public", "", "noted"),
+        ("public", "see https://evil.example/x", "answered_privately"),
     ],
     ids=["stored", "stored in a channel", "refused in a channel"],
 )
 async def test_a_model_that_calls_and_writes_nothing_has_not_failed(
-    app: App, kind: str, evidence: str, said: str, thought: str
+    app: App, kind: str, description: str, said: str, thought: str
 ) -> None:
-    """A sentence stands for its answer: a notice, or a private message, says what was done."""
+    """A sentence stands for its answer, also where the person says again what is remembered.
+
+    A notice, or a private message, says what was done.
+    """
     place = app.slack.place(channel=kind)
-    ramen = {"kind": "UserFoodPreference", "food_name": "ramen", "preference": 90}
-    create = {"action": "create", "content": ramen, "evidence": evidence}
-    app.script_calls((CHANGE_TOOL, create), text=thought)
-    asked = await app.ask(place, "<@BOT> I love ramen")
-    turn = app.turn(asked)
-    assert (turn["status"], turn["reply"]) == ("answered", say("en", said))
-    assert bool(await app.memories(asked.person)) is (said == "noted")
-    seen = app.shown(asked)
-    assert say("en", "model_empty") not in str(seen)
-    assert any(one.get("is_ephemeral") for one in seen) is (said != "noted")
+    content = {**RAMEN, "description": description}
+    create = {"action": "create", "content": content, "evidence": "I love ramen"}
+    for _ in range(2):
+        app.script_calls((CHANGE_TOOL, create), text=thought)
+        asked = await app.ask(place, "<@BOT> I love ramen")
+        turn = app.turn(asked)
+        assert (turn["status"], turn["reply"]) == ("answered", say("en", said))
+        assert bool(await app.memories(asked.person)) is (said == "noted")
+        seen = app.shown(asked)
+        assert say("en", "model_empty") not in str(seen)
+        assert any(one.get("is_ephemeral") for one in seen) is (said != "noted")
+
+
+async def test_a_quote_that_nobody_wrote_is_told_to_the_model_alone(app: App) -> None:
+    """The person reads no refusal of words that are not theirs."""
+    create = {"action": "create", "content": RAMEN, "evidence": "I adore ramen"}
+    app.script_calls((CHANGE_TOOL, create))
+    asked = await app.ask(app.slack.place(), "I love ramen")
+    assert app.outputs()[0]["refused"] == "no_evidence"
+    assert len(app.shown(asked)) == 1
 
 
 async def test_what_is_shown_as_the_answer_is_text_where_its_blocks_are_refused(
@@ -195,12 +211,11 @@ async def test_a_list_says_what_is_not_read_yet(app: App) -> None:
 async def test_a_list_has_what_a_later_call_remembers(app: App) -> None:
     """A model may show the list first, and then store what the same message says."""
     place = app.slack.place()
-    ramen = {"kind": "UserFoodPreference", "food_name": "ramen", "preference": 90}
     app.script_calls(
         settings_call("open"),
         (
             CHANGE_TOOL,
-            {"action": "create", "content": ramen, "evidence": "I love ramen"},
+            {"action": "create", "content": RAMEN, "evidence": "I love ramen"},
         ),
     )
     asked = await app.ask(place, "I love ramen. What do you remember?")

@@ -169,13 +169,8 @@ class IdleTools(Toolbox):
         return ()
 
     @property
-    def acted(self) -> bool:
-        """The calls change nothing."""
-        return False
-
-    @property
-    def shows_something(self) -> bool:
-        """The calls show nothing."""
+    def suffice(self) -> bool:
+        """The calls change nothing, and show the person nothing."""
         return False
 
     async def call(self, name: str, arguments: str) -> str:
