@@ -245,7 +245,8 @@ async def _payload(app: App, notice: _Notice) -> Payload | None:
     A person who wants no notices gets only the questions, which would otherwise expire unseen.
     """
     person = notice.person
-    told = await list_changes(app.pool, person, batch=notice.turn)
+    newest_first = await list_changes(app.pool, person, batch=notice.turn)
+    told = newest_first[::-1]
     questions = await open_questions(app.pool, person, batch=notice.turn)
     if not (notice.settings.notices or notice.shown or notice.ts):
         told = []

@@ -388,7 +388,8 @@ class _Request:
         pool = self.app.pool
         person = self.click.person
         localizer = self.click.localizer
-        stored = notable_changes(await list_changes(pool, person, batch=self.batch))
+        newest_first = await list_changes(pool, person, batch=self.batch)
+        stored = notable_changes(newest_first[::-1])
         questions = await open_questions(pool, person, batch=self.batch)
         if not (stored or questions or problem) and len(refused) == 1:
             return refusal_done(localizer, refused[0], facts=self.app.stores_facts)

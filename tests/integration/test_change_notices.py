@@ -104,6 +104,17 @@ async def test_a_notice_is_shown_at_the_end_of_its_formation(app: App) -> None:
     assert app.jobs(SHOW_NOTICE) == []
 
 
+async def test_a_notice_has_the_promises_in_the_order_of_the_message(app: App) -> None:
+    """Each has its row, with the question for its day."""
+    words = "Remind me to renew my passport. Remind me to water the plants."
+    asked = await app.ask(app.slack.place(), words)
+    await app.form(asked)
+    notice = app.shown(asked)[-1]
+    _, passport, plants = notice["text"].split("\n")
+    assert "passport" in passport
+    assert "plants" in plants
+
+
 async def test_a_notice_of_a_tool_is_shown_when_the_answer_is_there(app: App) -> None:
     """The end of the turn queues it."""
     asked = await app.ask(app.slack.place(), "remember that I love ramen")
