@@ -9,13 +9,13 @@ from bot.pipeline.prompt import Prompt
 from bot.pipeline.tools import Toolbox
 from bot.reply_models.failures import Cause, ReplyFailed
 
-Step: TypeAlias = Literal["files", "earlier", "memories", "tools"]
+Step: TypeAlias = Literal["repeat", "files", "earlier", "memories", "tools"]
 
 _STEPS: Final[Mapping[Cause, tuple[Step, ...]]] = {
     "model_too_long": ("files", "earlier", "memories"),
     "model_images": ("files",),
     "model_failed": ("files", "tools"),
-    "model_this_message": ("files", "tools"),
+    "model_this_message": ("files", "repeat", "tools"),
 }
 
 
@@ -27,12 +27,14 @@ class Reduction:
         whole ─┬─ too long ───────────────▶ without files ─▶ without thread and history
                │                              ─▶ with few memories ─▶ given up
                ├─ an image is refused ────▶ without files ─▶ given up
-               ├─ refused, or failed as the
-               │  only one of several ────▶ without files ─▶ tools ─▶ given up
+               ├─ refused ────────────────▶ without files ─▶ tools ─▶ given up
+               ├─ failed as the only one
+               │  of several ─────────────▶ without files ─▶ the same once more
+               │                              ─▶ without tools ─▶ given up
                └─ broken off half-way ────▶ the same once more ─▶ given up
 
-    Each step is taken once, and only if it takes something away. `left_out` names what the answer
-    must say was left out, except files, which the prompt itself names.
+    Each step is taken once, and only if it takes something away or repeats the request. `left_out`
+    names what the answer must say was left out, except files, which the prompt itself names.
     """
 
     def __init__(
@@ -50,19 +52,23 @@ class Reduction:
         `half_done`: text was shown or tools were called before.
         """
         may_pass = failed.passes or failed.cause == "model_this_message"
-        if half_done and may_pass and not self._repeated:
-            self._repeated = True
-            return True
-        for step in _STEPS.get(failed.cause, ()):
+        steps = _STEPS.get(failed.cause, ())
+        if half_done and may_pass:
+            steps = ("repeat", *steps)
+        for step in steps:
             if not self._take(step, failed.cause):
                 continue
-            if step != "files":
+            if step not in ("files", "repeat"):
                 self.left_out.append(step)
             return True
         return False
 
     def _take(self, step: Step, cause: Cause) -> bool:
-        """Take one thing out of the request; return whether it was in it."""
+        """Take one thing out of the request, or repeat it; return whether that was possible."""
+        if step == "repeat":
+            is_first = not self._repeated
+            self._repeated = True
+            return is_first
         if step == "tools":
             had_tools = self.tools is not None or self.may_search
             self.tools = None

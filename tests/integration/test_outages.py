@@ -338,6 +338,21 @@ async def test_an_answer_without_tools_says_so(app: App) -> None:
     assert app.turn(asked)["status"] == "answered"
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [{"event": "failed", "error_code": "server_error"}, {"break_after_chars": 5}],
+    ids=str,
+)
+async def test_a_response_that_fails_once_is_asked_for_once_more(
+    app: App, fault: dict[str, Any]
+) -> None:
+    """With all that it had, so that nothing has to be said of it."""
+    app.fault(match="Hello", **fault)
+    asked = await app.ask(app.slack.place(), "Hello")
+    assert app.requests()[-1]["tools"]
+    assert say("en", "without_tools") not in app.replies(asked)[0]
+
+
 async def test_a_context_that_is_exceeded_leaves_out_and_says_so(app: App) -> None:
     """The history goes last, after it the message is too long; nothing else is forgotten."""
     place = app.slack.place()

@@ -49,7 +49,7 @@ STEPS: list[tuple[Cause, list[set[str]]]] = [
     ("model_too_long", [{"image", "text"}, {"thread", "history"}]),
     ("model_images", [{"image"}]),
     ("model_failed", [{"image"}, {"tools"}]),
-    ("model_this_message", [{"image"}, {"tools"}]),
+    ("model_this_message", [{"image"}, set(), {"tools"}]),
     ("model_down", []),
     ("model_busy", []),
     ("model_policy", []),
@@ -59,7 +59,7 @@ STEPS: list[tuple[Cause, list[set[str]]]] = [
 
 @pytest.mark.parametrize(("cause", "steps"), STEPS, ids=[cause for cause, _ in STEPS])
 def test_each_failure_takes_one_thing_away(cause: Cause, steps: list[set[str]]) -> None:
-    """In the order of its cause, until nothing of it is left."""
+    """In the order of its cause, until nothing of it is left; what may pass is repeated, too."""
     request = Reduction(WHOLE, LookTool(), may_search=True)
     left = ALL
     for step in steps:
@@ -82,12 +82,12 @@ def test_what_is_not_there_costs_no_request() -> None:
     )
     assert request.after(ReplyFailed("model_too_long"), half_done=False)
     assert request.left_out == ["earlier"]
-    assert not request.after(ReplyFailed("model_this_message"), half_done=False)
+    assert not request.after(ReplyFailed("model_failed"), half_done=False)
 
 
 @pytest.mark.parametrize("cause", ["model_down", "model_this_message"])
 def test_half_an_answer_is_asked_for_once_more_as_it_was(cause: Cause) -> None:
-    """Once; a failure before any text does not repeat the request."""
+    """Once; where the model is away, a request that has shown nothing is not repeated."""
     request = Reduction(WHOLE, None, may_search=False)
     before: Any = request.prompt
     assert request.after(ReplyFailed(cause), half_done=True)
