@@ -39,6 +39,9 @@ ALTER TABLE store ADD CONSTRAINT store_dates CHECK (
     (created_at >= '2000-01-01 00:00:00+00' AND created_at < '2100-01-01 00:00:00+00'
     AND updated_at >= '2000-01-01 00:00:00+00' AND updated_at < '2100-01-01 00:00:00+00') IS TRUE
     AND expires_at BETWEEN '2000-01-01 00:00:00+00' AND '2100-01-01 00:00:00+00' IS NOT FALSE);
+-- So would a row that is no memory, such as LangMem's manage_memory tool stores: it has no kind.
+ALTER TABLE store ADD CONSTRAINT store_memories CHECK (team_id IS NULL OR (
+    jsonb_typeof(value->'kind') = 'string' AND jsonb_typeof(value->'content') = 'object') IS TRUE);
 
 ALTER TABLE store_vectors
     ADD COLUMN team_id text GENERATED ALWAYS AS (

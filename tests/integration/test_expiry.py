@@ -50,7 +50,8 @@ async def test_expiry_goes_on_for_the_others(
     owner_rows(
         database,
         "INSERT INTO store (prefix, key, value, expires_at)"
-        " VALUES ('chat.T1.u-1.dm', 'nobody', '{}', '2020-01-01')",
+        " VALUES ('chat.T1.u-1.dm', 'nobody', '{\"kind\": \"Note\", \"content\": {}}',"
+        " '2020-01-01')",
     )
     owner_rows(
         database,

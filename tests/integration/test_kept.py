@@ -748,7 +748,7 @@ async def test_row_level_security_opens_the_named_conversations_and_reads_only(
     assert await visible(team=team, kept=f"{one.id}x") == set()
     assert await visible(team=team) == set()
     scope = {"kioku.team": team, "kioku.kept": one.id}
-    for statement in ("DELETE FROM store", "UPDATE store SET value = '{}'"):
+    for statement in ("DELETE FROM store", "UPDATE store SET ttl_minutes = 1"):
         await execute_statement(app.pool, statement, scope=scope)
     assert len(await kept_in(app, one)) == 1
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import langmem  # type: ignore[import-untyped]
 import pytest
 from langgraph.store.postgres import AsyncPostgresStore
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, errors
 from psycopg.rows import DictRow, dict_row
 
-from memory import Former
+from memory import Former, recall_memories
 from tests.integration.scripted_model import ScriptedModel, food
 from tests.integration.test_formation import ALICE_DM, words
 
@@ -57,3 +58,17 @@ async def test_memories_of_kioku_are_items_of_langgraphs(
     assert (
         len(await store.asearch(("chat",), filter={"kind": "UserFoodPreference"})) == 1
     )
+
+
+async def test_what_is_no_memory_is_refused_among_a_persons(
+    store: AsyncPostgresStore, former: Former
+) -> None:
+    """A row without a kind, as LangMem's tool stores it, would end every read of its person's."""
+    written = {"action": "create", "content": "Likes ramen"}
+    tool = langmem.create_manage_memory_tool(ALICE_DM.own.parts, store=store)
+    with pytest.raises(errors.CheckViolation, match="store_memories"):
+        await tool.ainvoke(written)
+    recalled = await recall_memories(former.pool, former.embedder, ALICE_DM, "ramen")
+    assert recalled.memories == ()
+    other = langmem.create_manage_memory_tool(("notes", "alice"), store=store)
+    await other.ainvoke(written)

@@ -175,7 +175,7 @@ async def test_scopes_of_people_at_once_do_not_mix(filled: str, pool: Pool) -> N
 
 
 CHANGES = [
-    "UPDATE store SET value = '{}'",
+    "UPDATE store SET ttl_minutes = 1",
     "DELETE FROM store",
     "DELETE FROM store_vectors",
     "UPDATE messages SET reply = 'x'",
