@@ -440,7 +440,7 @@ async def forgotten_since(
     """
     async with await AsyncConnection.connect(conninfo) as owner:
         await owner.execute(_SQL["refuse_hidden_rows"])
-        values = {"since": since - _LONGEST_TRANSACTION}
+        values = {"since": max(since, EARLIEST) - _LONGEST_TRANSACTION}
         found = await owner.execute(_SQL["since"], values)
         return await found.fetchall()
 
