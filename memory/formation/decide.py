@@ -22,11 +22,12 @@ from memory.model.schemas import (
     Content,
     Subject,
     named_fields,
+    subject,
     subject_fields,
 )
 from memory.model.statement import MessageKey, Statement
 from memory.model.text import Json
-from memory.store.edits import kept_end, statement_of
+from memory.store.edits import statement_of
 from memory.store.memories import Memory
 from memory.store.subjects import Known
 
@@ -177,11 +178,17 @@ def _as_promised(verdict: Verdict, said: PersonMessage, rows: Iterable[Memory]) 
 
 
 def _until(proposal: Proposal, verdict: Verdict, content: Content) -> datetime | None:
-    """Return when a statement ends: as the sentence says, or with the memory that it details."""
+    """Return when a statement ends: as the sentence says, or with the memory that it details.
+
+    What gives the memory another subject is no detail.
+    """
     if proposal.kind == PROMISE_KIND:  # it ends when it is kept, not when it is due
         return None
     if verdict.valid_until is not None:
         return end_of(verdict.valid_until, proposal.evidence.original.zone)
-    if proposal.target is None or not proposal.values:
+    target = proposal.target
+    if target is None or not proposal.values:
         return None
-    return kept_end(proposal.target, content)
+    if subject(proposal.kind, content) != subject(target.kind, target.content):
+        return None
+    return target.expires_at

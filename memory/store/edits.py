@@ -23,7 +23,6 @@ from memory.model.schemas import (
     level,
     named_fields,
     schema_of,
-    subject,
     subject_fields,
 )
 from memory.model.statement import Act, Actor, Statement, current, since_removal
@@ -170,9 +169,9 @@ async def edit_memory(
     back, and what it says is added to the other one, whose change comes last.
 
     Changed fields that another audience knows are said to that audience, too; the rest is said in
-    direct messages only. `seen` is the memory's `updated_at` when it was shown to the person.
-    Raises `ChangeGone` (there is no such memory), `ChangedSince` (it has changed since it was
-    shown) and `InvalidContent`.
+    direct messages only. A memory that ends still ends then. `seen` is the memory's `updated_at`
+    when it was shown to the person. Raises `ChangeGone` (there is no such memory), `ChangedSince`
+    (it has changed since it was shown) and `InvalidContent`.
     """
     batch = uuid4()
     async with writing(pool, embedder, person) as connection:
@@ -184,13 +183,18 @@ async def edit_memory(
         for audience, known in known_fields.items():
             if changed & known:
                 said[audience] = changed & known
-        until = kept_end(memory, whole)
         statements = []
         for audience, names in said.items():
             fields = _said(memory.kind, whole, names)
             statements.append(
                 statement_of(
-                    key, memory.kind, audience, fields, words, batch=batch, until=until
+                    key,
+                    memory.kind,
+                    audience,
+                    fields,
+                    words,
+                    batch=batch,
+                    until=memory.expires_at,
                 )
             )
         return await add_changes(connection, person, statements)
@@ -221,13 +225,6 @@ async def _counted_statements(
 def _said(kind: str, whole: Content, names: set[str]) -> Json:
     """Return the fields `names` of a content, and those that identify the memory."""
     return named_fields(whole, names | subject_fields(kind, whole))
-
-
-def kept_end(memory: Memory, content: Content) -> datetime | None:
-    """Return when all of the memory ends, if `content` is still about the same subject."""
-    if subject(memory.kind, content) != subject(memory.kind, memory.content):
-        return None
-    return memory.expires_at
 
 
 async def move_memory(

@@ -464,10 +464,12 @@ class Sequences(RuleBasedStateMachine):
         for audience in self.others(thing):
             known = thing.fields_known(audience)
             by_audience[audience] = {n: v for n, v in changed.items() if n in known}
+        ends = thing.ends()
         changes = self.fill_in(person, thing, {**whole, **changed})
         at = datetime.now(UTC).timestamp()
         said = [
-            Said(audience, fields, at=at) for audience, fields in by_audience.items()
+            Said(audience, fields, ends=ends, at=at)
+            for audience, fields in by_audience.items()
         ]
         self.take_name(person, changes, thing, other, said)
 
@@ -513,7 +515,9 @@ class Sequences(RuleBasedStateMachine):
             before = {name: value for name, value in known.items() if value is not None}
             one.fields = {**before, **(one.fields or {})}
         first = said[0]
-        removal = Said(first.audience, None, first.message, at=first.at)
+        removal = Said(
+            first.audience, None, first.message, ends=first.ends, at=first.at
+        )
         self.take(person, left, thing, [removal])
         self.take(person, joined, known_as, said)
 
