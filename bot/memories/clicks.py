@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TypeAlias, assert_never
-from uuid import UUID
 
 from pydantic import BaseModel
 
@@ -225,21 +224,24 @@ async def _switch(app: App, click: Click, act: Switch) -> Result:
 
 
 async def _answer(app: App, click: Click, act: Answer) -> Done:
-    """Answer a question; in a message, which may also say what was remembered, say that again."""
-    is_in_message = click.place.position is None
-    batches: dict[UUID, UUID] = {}
-    if is_in_message:
-        asked = await open_questions(app.pool, click.person)
-        batches = {one.id: one.said.batch for one in asked}
+    """Answer a question; in a message, which may also say what was remembered, say that again.
+
+    What an answer would store is not stored while memory is off, as with *Add*.
+    """
+    asked = await open_questions(app.pool, click.person)
+    said = {one.id: one.said for one in asked}.get(act.question)
+    if said is None:
+        return click.say("ask_gone", beside=True)
+    if said.act == "say" and act.answer != "no":
+        await check_may_store(app, click)
     try:
         made = await answer_question(
             app.pool, app.embedder, click.person, act.question, act.answer
         )
     except ChangeGone:
         return click.say("ask_gone", beside=True)
-    if is_in_message:
-        batch = batches[act.question]
-        made = await list_changes(app.pool, click.person, batch=batch)
+    if click.place.position is None:
+        made = await list_changes(app.pool, click.person, batch=said.batch)
     return await _changed(app, click, made)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import TypeAlias, get_args
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ import pytest
 
 from bot.locale import say
 from bot.memories.clicks import memories_typed
+from bot.memories.switches import turn_off, turn_on
 from bot.people import read_memory_state
 from bot.ui.acts import (
     Answer,
@@ -57,6 +59,7 @@ from memory import (
 from memory.model import PROMISE_KIND
 from memory.postgres import person_transaction
 from memory.store import show_to_colleagues
+from memory.store.proposals import ask
 from tests.integration.app import App, receiving
 from tests.integration.person import SlackPerson
 from tests.person import Place, acts_in, elements, sections, shown
@@ -765,6 +768,36 @@ async def test_an_answer_leaves_what_else_the_message_said_was_remembered(
         if "fact" in one.content
     ]
     assert left == ["My manager is Sarah"]
+
+
+async def test_no_yes_stores_anything_while_memory_is_off(ann: SlackPerson) -> None:
+    """It says so, as adding does; the question stays open, and one about a removal is answered."""
+    app = ann.app
+    for fact in ("My manager is Sarah", "My manager is Tom"):
+        await app.form(await ann.say(fact))
+    [question] = await open_questions(app.pool, ann.person)
+    sushi = await ann.memory("sushi")
+    asked = replace(question.said, key=sushi.key, act="remove", content=None)
+    async with person_transaction(app.pool, ann.person, locked=True) as connection:
+        await ask(connection, ann.person, [replace(asked, evidence="No sushi")])
+    [_, removal] = await open_questions(app.pool, ann.person)
+    store = Answer(question=question.id, answer="yes")
+    remove = Answer(question=removal.id, answer="yes")
+
+    await turn_off(app.core, ann.person)
+    held = await app.click(ann.person, store)
+    assert (held.line, held.replaces) == (ann.sentence("off"), False)
+    await app.click(ann.person, remove)
+    memories = await app.memories(ann.person)
+    assert sushi.key not in {one.key for one in memories}
+    facts = {one.content.get("fact") for one in memories}
+    assert facts == {None, "My manager is Sarah"}
+    [still] = await open_questions(app.pool, ann.person)
+    assert still.id == question.id
+    await turn_on(app.core, ann.person)
+    await app.click(ann.person, store)
+    facts = {one.content.get("fact") for one in await app.memories(ann.person)}
+    assert facts == {None, "My manager is Tom"}
 
 
 async def _clicked_twice(ann: SlackPerson) -> dict[ButtonAct, str]:
