@@ -79,7 +79,7 @@ async def extract_writes(
             raise WordsUnreadable(type(fault).__name__, refused=False) from None
     if run.failure is not None:
         raise run.failure
-    return run.writes
+    return run.proposed
 
 
 def _shown(message: TypedMessage) -> list[dict[str, str]]:

@@ -112,7 +112,8 @@ class Run:
     """One run of LangMem's manager: its model, its memories, and what it would lose of the answers.
 
     Every search of its store returns all of `memories`, which are rows of the person. `writes`
-    collects what it proposes of the `kinds`; nothing is stored.
+    collects what it proposes of the `kinds`; nothing is stored. `quotes` has the quote of the patch
+    of each memory, by LangMem's ids.
 
     `failure` is the error of a failed call. trustcall takes every exception for a bad answer, asks
     again up to 25 times, and then drops the words. So a failed call answers without a tool call,
@@ -123,6 +124,7 @@ class Run:
     memories: list[SearchItem]
     kinds: Sequence[type[BaseModel]]
     writes: list[Write] = field(default_factory=list)
+    quotes: dict[str, str] = field(default_factory=dict)
     failure: FormationUnavailable | None = None
 
     async def answer_to(
@@ -131,10 +133,29 @@ class Run:
         """Return the model's answer, in a form that LangMem can use."""
         if self.failure is None:
             try:
-                return _one_patch_each(await self._ask(messages, tools))
+                answer = _one_patch_each(await self._ask(messages, tools))
             except FormationUnavailable as failure:
                 self.failure = failure
+            else:
+                self.quotes |= _quotes_of(answer)
+                return answer
         return AIMessage("")
+
+    @property
+    def proposed(self) -> list[Write]:
+        """What the model writes, and what trustcall drops: a patch that it cannot apply.
+
+        That may be one of an unknown memory. It becomes a write of no kind, which is refused with
+        its quote.
+        """
+        contents = [one.value["content"] for one in self.writes if one.value]
+        written = {content.get("evidence") for content in contents}
+        proposed = list(self.writes)
+        for quote in self.quotes.values():
+            if quote not in written:
+                refused = {"kind": "", "content": {"evidence": quote}}
+                proposed.append(Write("", refused))
+        return proposed
 
     async def _ask(
         self, messages: Sequence[BaseMessage], tools: Sequence[Any]
@@ -192,6 +213,19 @@ def _one_patch_each(answer: AIMessage) -> AIMessage:
                 continue
         kept.append(call)
     return answer.model_copy(update={"tool_calls": kept})
+
+
+def _quotes_of(answer: AIMessage) -> dict[str, str]:
+    """Return the quotes of an answer's patches, by the memories that they name."""
+    quotes: dict[str, str] = {}
+    for call in answer.tool_calls:
+        patches = call["args"].get("patches")
+        if call["name"] != PATCH_TOOL or not isinstance(patches, list):
+            continue
+        for patch in patches:
+            if patch["path"] == "/evidence":
+                quotes[str(call["args"].get("json_doc_id"))] = str(patch.get("value"))
+    return quotes
 
 
 RUN: ContextVar[Run] = ContextVar("run")

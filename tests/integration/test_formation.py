@@ -186,6 +186,32 @@ async def test_a_patch_without_a_slash_counts(trial: Trial) -> None:
 
 
 @pytest.mark.parametrize(
+    ("identity", "field"), [("7", "description"), (None, "description/soup")]
+)
+async def test_a_patch_that_cannot_be_applied_is_refused_with_its_sentence(
+    trial: Trial, identity: str | None, field: str
+) -> None:
+    """LangMem drops one of an unknown memory, or in a field without a value; another one counts."""
+    await trial.know(RAMEN, PASTA)
+    said = words("ラーメンは味噌。", "パスタはたまに。")
+    trial.model.answer(
+        lambda shown: [
+            patch(
+                identity or shown.id_of("ラーメン"),
+                **{field: "味噌"},
+                evidence="ラーメンは味噌",
+            ),
+            patch(shown.id_of("パスタ"), preference=50, evidence="パスタはたまに"),
+        ]
+    )
+    formed = await trial.form(said)
+    assert [one.action for one in formed.changes] == ["updated"]
+    assert [(one.reason, one.sentence) for one in formed.refused] == [
+        ("unusable", "ラーメンは味噌。")
+    ]
+
+
+@pytest.mark.parametrize(
     ("stored", "kept", "shown"), [(12, 0, 12), (80, 0, 80), (80, 5, 80), (260, 0, 60)]
 )
 async def test_the_memory_model_sees_all_of_a_small_set_and_the_nearest_of_a_large_one(
