@@ -211,7 +211,7 @@ def find_evidence(quote: str, messages: Sequence[TypedMessage]) -> Evidence | No
 
 
 def whole_message(message: TypedMessage) -> Evidence:
-    """Return a whole message as evidence, for removals, which have no quote."""
+    """Return a whole message as evidence, such as of a removal that quotes nothing."""
     return _evidence([message], 0, 0, len(message.text))
 
 

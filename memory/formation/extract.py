@@ -30,7 +30,8 @@ changes. Keep the person's language and spelling in every value, and each @name 
 sign.
 Call RemoveDoc for a memory that the person takes back or asks to forget, and for a taste or an
 interest that has ended: nothing is kept at level 0.
-`evidence` is always copied verbatim from the person's messages in this session, also in a patch.
+`evidence` is always copied verbatim from the person's messages in this session, also in a patch
+or a removal.
 An assistant's message is the question that the person's next one answers: there "yes" is the
 quote."""
 _DETAILS = """

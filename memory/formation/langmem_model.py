@@ -60,6 +60,7 @@ class RemoveDoc(BaseModel):
     """Use this tool to remove (delete) a memory"""
 
     json_doc_id: str = Field(description="The number of the memory.")
+    evidence: str = Field(description="Their words that take it back.")
 
 
 class PatchFunctionErrors(BaseModel):
@@ -80,21 +81,26 @@ _SHORT: Mapping[str, type[BaseModel]] = by_kind(
 
 
 def item(row: Memory) -> SearchItem:
-    """Return a memory as LangMem reads it: its schema wants a quote, which is not sent."""
-    content = {**row.content, "evidence": ""}
+    """Return a memory as LangMem reads it.
+
+    Its schema wants a quote, which is not sent: the key is in its place.
+    """
+    content = {**row.content, "evidence": row.key}
     value = {"kind": row.kind, "content": content}
     return SearchItem(_NAMESPACE, row.key, value, row.created_at, row.updated_at)
 
 
-def _numbered(text: str, numbers: dict[str, str]) -> str:
+def _numbered(text: str, numbers: dict[str, str], keys: dict[str, str]) -> str:
     """Return a request with a line for each memory: its number and its fields.
 
-    The number of each id is added to `numbers`: LangMem's ids have 32 digits, about 20 tokens.
+    The number and the key of each id are added to `numbers` and `keys`: LangMem's ids have 32
+    digits, about 20 tokens.
     """
 
     def line(found: re.Match[str]) -> str:
         number = numbers.setdefault(found["id"], str(len(numbers)))
         content = ast.literal_eval(found["content"])
+        keys[found["id"]] = content["evidence"]
         return f"{number} {known_line(content)}"
 
     return _INSTANCE.sub(line, text)
@@ -112,8 +118,8 @@ class Run:
     """One run of LangMem's manager: its model, its memories, and what it would lose of the answers.
 
     Every search of its store returns all of `memories`, which are rows of the person. `writes`
-    collects what it proposes of the `kinds`; nothing is stored. `quotes` has the quote of the patch
-    of each memory, by LangMem's ids.
+    collects what it proposes of the `kinds`; nothing is stored. `quotes` has the quote for each
+    memory that is patched or removed, by its key; `keys` has the keys by LangMem's ids.
 
     `failure` is the error of a failed call. trustcall takes every exception for a bad answer, asks
     again up to 25 times, and then drops the words. So a failed call answers without a tool call,
@@ -125,6 +131,7 @@ class Run:
     kinds: Sequence[type[BaseModel]]
     writes: list[Write] = field(default_factory=list)
     quotes: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
     failure: FormationUnavailable | None = None
 
     async def answer_to(
@@ -137,24 +144,39 @@ class Run:
             except FormationUnavailable as failure:
                 self.failure = failure
             else:
-                self.quotes |= _quotes_of(answer)
+                self._keep_quotes(answer)
                 return answer
         return AIMessage("")
 
+    def _keep_quotes(self, answer: AIMessage) -> None:
+        """Keep the quotes of an answer's patches and removals."""
+        for call in answer.tool_calls:
+            arguments = call["args"]
+            identity = str(arguments.get("json_doc_id"))
+            key = self.keys.get(identity, identity)
+            patches = arguments.get("patches")
+            if call["name"] == REMOVE_TOOL:
+                self.quotes[key] = str(arguments.get("evidence") or "")
+            elif call["name"] == PATCH_TOOL and isinstance(patches, list):
+                for patch in patches:
+                    if patch["path"] == "/evidence":
+                        self.quotes[key] = str(patch.get("value") or "")
+
     @property
     def proposed(self) -> list[Write]:
-        """What the model writes, and what trustcall drops: a patch that it cannot apply.
+        """What the model writes, with the quotes of removals, and what trustcall drops.
 
-        That may be one of an unknown memory. It becomes a write of no kind, which is refused with
-        its quote.
+        That is a patch that it cannot apply, such as one of an unknown memory: it becomes a write
+        of no kind, which is refused with its quote.
         """
-        contents = [one.value["content"] for one in self.writes if one.value]
-        written = {content.get("evidence") for content in contents}
-        proposed = list(self.writes)
-        for quote in self.quotes.values():
-            if quote not in written:
-                refused = {"kind": "", "content": {"evidence": quote}}
-                proposed.append(Write("", refused))
+        proposed: list[Write] = []
+        dropped = dict(self.quotes)
+        for write in self.writes:
+            quote = dropped.pop(write.key, "")
+            proposed.append(write._replace(quote=quote))
+        for key, quote in dropped.items():
+            refused = {"kind": "", "content": {"evidence": quote}}
+            proposed.append(Write(key, refused))
         return proposed
 
     async def _ask(
@@ -164,7 +186,7 @@ class Run:
         numbers: dict[str, str] = {}
         numbered = []
         for message in messages:
-            text = _numbered(str(message.text), numbers)
+            text = _numbered(str(message.text), numbers, self.keys)
             numbered.append(message.model_copy(update={"content": text}))
         known = {**by_kind(self.kinds), **_SHORT}
         sent = [known.get(_name(tool), tool) for tool in tools]
@@ -213,19 +235,6 @@ def _one_patch_each(answer: AIMessage) -> AIMessage:
                 continue
         kept.append(call)
     return answer.model_copy(update={"tool_calls": kept})
-
-
-def _quotes_of(answer: AIMessage) -> dict[str, str]:
-    """Return the quotes of an answer's patches, by the memories that they name."""
-    quotes: dict[str, str] = {}
-    for call in answer.tool_calls:
-        patches = call["args"].get("patches")
-        if call["name"] != PATCH_TOOL or not isinstance(patches, list):
-            continue
-        for patch in patches:
-            if patch["path"] == "/evidence":
-                quotes[str(call["args"].get("json_doc_id"))] = str(patch.get("value"))
-    return quotes
 
 
 RUN: ContextVar[Run] = ContextVar("run")

@@ -125,10 +125,14 @@ class Refusal:
 
 
 class Write(NamedTuple):
-    """What a model writes: the value of the memory `key`, in LangMem's shape; None removes it."""
+    """What a model writes: the value of the memory `key`, in LangMem's shape; None removes it.
+
+    `quote` is the quote of a removal; a value has its own.
+    """
 
     key: str
     value: Mapping[str, Any] | None
+    quote: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +185,7 @@ def read_writes(
     for write in writes:
         target = rows.get(write.key)
         if write.value is None:
-            found = _removal(target, messages)
+            found = _removal(target, write.quote, messages)
         else:
             found = _read(write.value, target, messages, schemas)
         if isinstance(found, Proposal):
@@ -277,19 +281,19 @@ def _with_references(content: Content, stored: Content, references: References) 
 
 
 def _removal(
-    target: Memory | None, messages: Sequence[TypedMessage]
+    target: Memory | None, quote: str, messages: Sequence[TypedMessage]
 ) -> Proposal | Refusal:
-    """Return a removal, which has no quote; its source is the newest message that may remove."""
+    """Return a removal; if it quotes nothing that may remove, its source is the newest message."""
     if target is None:
         return Refusal(reason="unusable")
-    for message in reversed(messages):
-        if not message.original.removal_proposed:
-            return Proposal(
-                kind=target.kind,
-                content=target.content,
-                said={},
-                evidence=whole_message(message),
-                target=target,
-                removes=True,
-            )
-    return Refusal(reason="unusable", kind=target.kind)
+    removing = [one for one in messages if not one.original.removal_proposed]
+    if not removing:
+        return Refusal(reason="unusable", kind=target.kind)
+    return Proposal(
+        kind=target.kind,
+        content=target.content,
+        said={},
+        evidence=find_evidence(quote, removing) or whole_message(removing[-1]),
+        target=target,
+        removes=True,
+    )

@@ -63,9 +63,9 @@ def patch(identity: str, **fields: Any) -> Call:
     )
 
 
-def remove(identity: str) -> Call:
+def remove(identity: str, **more: str) -> Call:
     """Return a call that removes a memory."""
-    return ("RemoveDoc", {"json_doc_id": identity})
+    return ("RemoveDoc", {"json_doc_id": identity, **more})
 
 
 @dataclass

@@ -19,6 +19,7 @@ from memory import (
     memory_model,
 )
 from memory.embeddings.embedder import Embedder
+from memory.formation import follow_message
 from memory.formation.chat_model import Api
 from memory.formation.commit import FormationResult
 from memory.model.errors import FormationUnavailable
@@ -213,7 +214,7 @@ async def test_what_the_verdict_sees(trial: Trial) -> None:
 
 @pytest.mark.parametrize("takes_back", [True, False])
 async def test_a_removal_needs_the_verdict(trial: Trial, takes_back: bool) -> None:
-    """RemoveDoc carries an id only: the verdict sees all that was typed, and decides."""
+    """A quote may be missing: the verdict sees all that was typed, and decides."""
     await trial.know(food("viande", 80, "J'adore la viande"))
     trial.model.answer(lambda shown: [remove(shown.id_of("viande"))])
     trial.model.verdicts.append({0: {"supported": takes_back}})
@@ -248,6 +249,38 @@ async def test_level_zero_is_a_removal_too(trial: Trial, modality: str) -> None:
     assert trial.model.proposed[0]["change"] == "remove"
     assert [change.action for change in formed.changes] == ["removed"]
     assert await trial.rows() == []
+
+
+@pytest.mark.parametrize(
+    ("number", "text", "back"),
+    [
+        (0, None, {"viande", "thé"}),
+        (0, "Le thé non plus.", {"viande"}),
+        (1, None, set()),
+        (1, "De rien", set()),
+    ],
+)
+async def test_a_removal_goes_with_the_words_that_it_quotes(
+    trial: Trial, number: int, text: str | None, back: set[str]
+) -> None:
+    """And not with another message of the run that is edited or deleted, such as the newest."""
+    await trial.know(food("viande", 80, "la viande"), food("thé", 80, "le thé"))
+    said = typed("Je ne mange plus de viande. Le thé non plus.", "Merci !")
+    trial.model.answer(
+        lambda shown: [
+            remove(shown.id_of("viande"), evidence="plus de viande"),
+            remove(shown.id_of("thé"), evidence="Le thé non plus"),
+        ]
+    )
+    await trial.form(said)
+    assert await trial.rows() == []
+    words = said[number]
+    edited = replace(words, text=text) if text else None
+    message = (words.channel, words.ts)
+    former = trial.former
+    await follow_message(former.pool, former.embedder, ALICE, message, edited)
+    found = await trial.rows()
+    assert {row["value"]["content"]["food_name"] for row in found} == back
 
 
 @pytest.mark.parametrize("by_level", [False, True])
