@@ -53,7 +53,6 @@ SELECT count(*) > %(limit)s AS is_large FROM (
 -- stored vectors are of another model. A memory has at most one row for each prefix. `rank` is 1
 -- for the nearest memory.
 SELECT store.prefix, key, store.value, store.created_at, store.updated_at, store.expires_at,
-    nearest.distance,
     dense_rank() OVER (PARTITION BY said.place ORDER BY nearest.distance, key) AS rank
 FROM unnest(%(vectors)s::text[]::halfvec[]) WITH ORDINALITY AS said (vector, place)
 CROSS JOIN LATERAL (

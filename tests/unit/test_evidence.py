@@ -315,8 +315,8 @@ def test_an_address_is_stored_as_it_was_typed() -> None:
     assert found.text == "my email is sam@x.example and 555-1234 rings"
 
 
-def test_the_whole_message_is_the_source_of_a_removal() -> None:
-    """A removal quotes nothing: its source is all of a message."""
+def test_the_whole_message_is_the_source_of_a_removal_that_quotes_nothing() -> None:
+    """Models leave the quote out."""
     evidence = whole_message(message("Forget it. Thanks!"))
     assert evidence.text == "Forget it. Thanks!"
     assert evidence.original.actor == "formation"
