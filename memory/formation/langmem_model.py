@@ -149,13 +149,16 @@ class Run:
         return AIMessage("")
 
     def _keep_quotes(self, answer: AIMessage) -> None:
-        """Keep the quotes of an answer's patches and removals."""
+        """Keep the quotes of an answer's patches, and of removals of known memories.
+
+        trustcall asks again for another removal, and drops another patch.
+        """
         for call in answer.tool_calls:
             arguments = call["args"]
             identity = str(arguments.get("json_doc_id"))
             key = self.keys.get(identity, identity)
             patches = arguments.get("patches")
-            if call["name"] == REMOVE_TOOL:
+            if call["name"] == REMOVE_TOOL and identity in self.keys:
                 self.quotes[key] = str(arguments.get("evidence") or "")
             elif call["name"] == PATCH_TOOL and isinstance(patches, list):
                 for patch in patches:
