@@ -75,7 +75,6 @@ class Turn:
 
     `store_begin` stores the row of the turn, and sets the other fields. `removed` are the
     credentials of the message, which are not stored; `words` is its typed text without them.
-    `again`: an earlier attempt has begun the turn.
 
     An earlier attempt may have posted parts of the reply: `reply_ts` are the timestamps that it
     stored. If it died before it stored one, `asked` is how many seconds ago it may have asked Slack
@@ -98,7 +97,6 @@ class Turn:
     history_from: float
     removed: tuple[Credential, ...] = ()
     words: str = ""
-    again: bool = False
     reply_ts: tuple[str, ...] = ()
     asked: float | None = None
     exchanges: tuple[Exchange, ...] = ()
@@ -226,7 +224,6 @@ async def store_begin(app: App, start: Turn, *, question: str, words: str) -> Tu
         start,
         removed=tuple(removed),
         words=redacted_words.text,
-        again=row["again"],
         asked=row["asked"],
         reply_ts=tuple(row["reply_ts"]),
         exchanges=tuple(reversed(exchanges)),
@@ -267,24 +264,23 @@ async def end_turn(
     are blanked.
     """
     message = turn.message
-    person = turn.view.person
-    is_answer = reply is not None
+    person = message.person
+    has_reply = reply is not None
     [redacted] = redact_texts(reply or "", known=[*turn.removed, *credentials])
     kept_reply = None
-    if is_answer and turn.is_kept:
+    if has_reply and turn.is_kept:
         kept_reply = redacted.text
-    lock = message.person.prefix
     async with transaction(
-        app.pool, message.scope, lock=lock, shared=True
+        app.pool, message.scope, lock=person.prefix, shared=True
     ) as connection:
         await finish(connection, turn.claimed, outcome)
         # A fixed sentence in place of an answer does not show that a model answers again.
-        if outcome == "answered" and is_answer:
-            await end_interim_period(connection, message.person)
+        if outcome == "answered" and has_reply:
+            await end_interim_period(connection, person)
         # A fixed sentence in place of an answer asks for no consent.
-        has_informed = is_answer or not turn.memory_state.asks
+        has_informed = has_reply or not turn.memory_state.asks
         if turn.memory_state.is_first and has_informed:
-            await connection.execute(_SQL["note_informed"], message.person.ids)
+            await connection.execute(_SQL["note_informed"], person.ids)
         values = {
             **values_of(message),
             "id": turn.id,

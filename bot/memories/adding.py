@@ -122,7 +122,7 @@ def explain(localizer: Localizer, problem: Exception) -> Done:
 
 
 async def add_lines(
-    app: App, click: Click, lines: Sequence[str], audience: str = DM
+    app: App, click: Click, lines: Sequence[str], audience: str
 ) -> Done:
     """Remember lines now: the memories formed from a line, or else the line itself as a fact."""
     view = memory_view(click.person.namespace(audience))

@@ -128,7 +128,7 @@ async def find_posted(
 
 
 async def messages_since(
-    client: TeamClient, channel: str, since: float, *, thread_ts: str | None = None
+    client: TeamClient, channel: str, since: float, *, thread_ts: str | None
 ) -> list[dict[str, Any]]:
     """Return the first 200 messages after `since` of a thread, or the newest of a conversation.
 

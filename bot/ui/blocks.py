@@ -172,7 +172,7 @@ def option(text: str, value: str) -> Block:
     return {"text": shown, "value": value[:OPTION_VALUE_LIMIT]}
 
 
-def select(options: Sequence[Block], chosen: str = "") -> Block:
+def select(options: Sequence[Block], chosen: str) -> Block:
     """Return a menu for a single choice; `chosen` is the value of the initial option."""
     menu: Block = {"type": "static_select", "options": list(options)}
     for one in options:
