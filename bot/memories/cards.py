@@ -16,7 +16,6 @@ from bot.access import admit_question
 from bot.app import App
 from bot.locale import Localizer
 from bot.people import person_refusal
-from bot.slack.messages import slack_user
 from bot.ui.cards import MOST_LINES, card_line
 from bot.ui.panel import Done
 from memory import Memory, Person
@@ -111,7 +110,7 @@ async def shown_card(
     is_off = settings.off(app.settings.consent) is not None
     if not is_off and not person_refusal(app.settings, owner):
         lines = await read_card(app.pool, asker, owner, most=MOST_LINES)
-    return Done(line=card_line(localizer, slack_user(owner.user_id), lines))
+    return Done(line=card_line(localizer, owner, lines))
 
 
 def _words(name: str) -> list[str]:

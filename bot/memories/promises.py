@@ -114,9 +114,9 @@ async def _reminders_to_post(app: App, person: Person) -> list[Memory] | None:
     """
     async with person_transaction(app.pool, person) as connection:
         settings = await read_settings(connection, person)
-        if settings.off("notice"):
+        if settings.switched_off or settings.deactivated:
             return []
-        if settings.off(app.settings.consent) or person_refusal(app.settings, person):
+        if settings.asks(app.settings.consent) or person_refusal(app.settings, person):
             return None
         rows = await fetch_rows(connection, _SQL["to_post"], person.ids)
         keys = [row["key"] for row in rows]

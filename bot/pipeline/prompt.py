@@ -15,7 +15,7 @@ from bot.conversation.turns import Exchange
 from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.links import links_in
 from bot.slack.files import FileTrouble
-from bot.slack.messages import Message, slack_user
+from bot.slack.messages import Message, person_reference
 from bot.slack.names import UNKNOWN_ASKER
 from memory import Memory
 from memory.credentials import Credential, redact_texts
@@ -354,11 +354,6 @@ def latest_brought(exchanges: Sequence[Exchange], message: Message) -> str | Non
         if brought and one.user_id == message.user_id:
             return one.ts
     return None
-
-
-def person_reference(user_id: str) -> str:
-    """Return the reference to the person of a `user_key`."""
-    return f"<@{slack_user(user_id)}>"
 
 
 def evidence_of(memory: Memory) -> list[str]:

@@ -26,14 +26,13 @@ from bot.pipeline.prompt import (
     Prompt,
     kept_question,
     latest_brought,
-    person_reference,
 )
 from bot.pipeline.reduction import Reduction
 from bot.pipeline.reply import ask_models
 from bot.pipeline.sink import ReplySink, open_sink
 from bot.pipeline.tools import Toolbox
 from bot.reply_models.failures import ReplyFailed
-from bot.slack.messages import Message, mentions, plain, typed
+from bot.slack.messages import Message, mentions, person_reference, plain, typed
 from bot.slack.names import MessageNames
 from bot.types import KEPT_ANSWER, Reply
 from bot.ui.blocks import one_line, reply_text, with_notes
@@ -234,15 +233,10 @@ async def _quotes(
     shown = []
     for one in lines:
         what = checked(one_line(references.shown(one.text)), prompt.links)
-        who = checked(references.shown(_author(one)))
+        who = checked(references.shown(person_reference(one.author.user_id)))
         link = links.get(one.memory.key)
         shown.append(quote(localizer, one, what, who, link))
     return "\n\n".join(shown)
-
-
-def _author(line: KeptMemory) -> str:
-    """Return the reference to who keeps a line."""
-    return person_reference(line.author.user_id)
 
 
 def _with_unread(localizer: Localizer, result: _Result) -> str:
@@ -388,11 +382,12 @@ async def _prompt(
     )
     read = texts([*thread.lines])
     for line in kept:
-        read += [line.text, _author(line), f"<#{line.channel}>"]
+        author = person_reference(line.author.user_id)
+        read += [line.text, author, f"<#{line.channel}>"]
     read += [memory.text for memory in recalled.memories]
     references = await names.find(read)
     # The event of a deactivation may have been missed, but Slack has just been asked for names.
-    kept = [one for one in kept if not app.names.is_gone(message.team_id, _author(one))]
+    kept = [one for one in kept if not app.names.is_gone(one.author)]
     bot_user_id = await app.slack.bot_user_id(message.team_id)
     mentioned = mentions(message.text) - {bot_user_id}
     return Prompt(

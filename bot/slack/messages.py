@@ -238,6 +238,11 @@ def slack_user(user_id: str) -> str:
     return user_id.partition("-")[0]
 
 
+def person_reference(user_id: str) -> str:
+    """Return the reference to the person of a `user_key`, ``<@ID>``, as stored texts have it."""
+    return f"<@{slack_user(user_id)}>"
+
+
 def author_key(message: Json, installation: Installation, *, shared: bool) -> str:
     """Return the `user_key` of the author of a Slack message, perhaps in a `shared` channel."""
     home = None
