@@ -1,4 +1,4 @@
-"""People: who may use Kioku, their settings, what Slack says about them, and when memory is off.
+"""People: their settings, what Slack says about them, and when memory is off.
 
 The tables are `person_settings` and `memory_off`. Functions with a connection run in the caller's
 transaction, which is one of the person.
@@ -16,12 +16,12 @@ from zoneinfo import ZoneInfo
 from psycopg import OperationalError
 from psycopg.rows import DictRow
 
-from bot.config import ConsentMode, Settings
+from bot.config import ConsentMode
 from bot.locale import Language, Localizer, language_of
 from bot.logs import fault
 from bot.slack.messages import API_TEAM
 from bot.slack.names import Names
-from memory import DM, Person, Pool
+from memory import Person, Pool
 from memory.model import Json, Until
 from memory.postgres import (
     Connection,
@@ -37,30 +37,8 @@ log = logging.getLogger(__name__)
 _SQL = load_statements("bot", "people")
 
 Eagerness: TypeAlias = Literal["asked", "balanced", "lot"]
-PolicyRefusal: TypeAlias = Literal["policy_person", "policy_place"]
 
 PROFILE_TRUSTED = timedelta(hours=12)
-
-
-def person_refusal(settings: Settings, person: Person) -> PolicyRefusal | None:
-    """Return why a person may not use Kioku, or None; without a list everyone may."""
-    allowed = settings.allowed_users
-    if allowed and person.user_id not in allowed:
-        return "policy_person"
-    return None
-
-
-def refusal_in(
-    settings: Settings, person: Person, channel_id: str, audience: str | None
-) -> PolicyRefusal | None:
-    """Return why a person's messages in a conversation are not read, or None if they are.
-
-    A list of conversations never excludes direct messages.
-    """
-    allowed = settings.allowed_channels
-    if audience != DM and allowed and channel_id not in allowed:
-        return "policy_place"
-    return person_refusal(settings, person)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,6 @@ from uuid import UUID
 
 from psycopg.rows import DictRow
 
-from bot.access import check_quota, end_interim_period, quota_queries
 from bot.app import App
 from bot.conversation.audiences import view_of_message
 from bot.conversation.inbox import ClaimedMessage, Outcome, finish, values_of
@@ -22,7 +21,9 @@ from bot.conversation.run import Stopped, Superseded
 from bot.notices import show_later
 from bot.people import MemoryState, memory_state, memory_state_queries
 from bot.queue.queue import BACKGROUND
+from bot.quota import check_quota, quota_queries
 from bot.slack.messages import API_TEAM, Message
+from bot.told import end_interim_period
 from memory import DM, MemoryView, Namespace, Person, Pool
 from memory.credentials import Credential, redact_texts
 from memory.metrics import count, step
@@ -163,7 +164,7 @@ async def read_start(
 ) -> Turn:
     """Return a turn that is not stored yet, with what decides how it begins.
 
-    Raises `bot.access.QuotaExceeded` if `limited`.
+    Raises `bot.quota.QuotaExceeded` if `limited`.
     """
     message = claimed.message
     view = await view_of_message(app, message)

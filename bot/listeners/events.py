@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from psycopg import OperationalError
 
+from bot.access import refusal_in
 from bot.app import App
 from bot.conversation.audiences import invalidate_kind
 from bot.conversation.edits import MessageChange, root_of
@@ -26,7 +27,6 @@ from bot.conversation.inbox import (
 from bot.memories.channels import change_channel_later
 from bot.memories.home import publish_later
 from bot.memories.kept_lines_acts import take_all_back
-from bot.people import refusal_in
 from bot.pipeline.backfill import read_follow_ups
 from bot.pipeline.edits import follow_change
 from bot.slack.client import NotInstalled

@@ -10,20 +10,20 @@ from functools import partial
 from typing import get_args
 from uuid import UUID, uuid4
 
-from bot.access import (
-    AlreadyUnderWay,
-    Overtaken,
-    QuotaExceeded,
-    admit,
-    begin_request,
-    check_request,
-)
+from bot.access import person_refusal
 from bot.app import App
 from bot.conversation.audiences import view_at
 from bot.conversation.turns import read_turn
 from bot.locale import Localizer
 from bot.notices import open_promises
-from bot.people import person_refusal, read_memory_state
+from bot.people import read_memory_state
+from bot.quota import QuotaExceeded, admit
+from bot.requests_under_way import (
+    AlreadyUnderWay,
+    Overtaken,
+    begin_request,
+    check_request,
+)
 from bot.slack.messages import author_key, thread_key, typed
 from bot.ui.acts import Remember, Undo
 from bot.ui.blocks import Block

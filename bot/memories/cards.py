@@ -12,10 +12,10 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.access import admit_question
+from bot.access import person_refusal
 from bot.app import App
 from bot.locale import Localizer
-from bot.people import person_refusal
+from bot.quota import admit_question
 from bot.ui.cards import MOST_LINES, card_line
 from bot.ui.panel import Done
 from memory import Memory, Person

@@ -15,7 +15,6 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from bot.access import admit
 from bot.app import App
 from bot.conversation.audiences import look_up_kind
 from bot.locale import Localizer
@@ -36,6 +35,7 @@ from bot.memories.shaping import show_shaping
 from bot.memories.switches import change_settings, switch
 from bot.notices import update_notices
 from bot.people import read_settings
+from bot.quota import admit
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.messages import is_direct
 from bot.ui import forms

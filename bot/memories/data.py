@@ -16,7 +16,6 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.access import Overtaken, begin_request, check_request
 from bot.app import App
 from bot.config import Settings
 from bot.locale import Localizer
@@ -26,6 +25,7 @@ from bot.memories.kept_lines import update_lines
 from bot.memories.panel import data_flows
 from bot.network import proxy_for
 from bot.queue.queue import BACKGROUND, Queue
+from bot.requests_under_way import Overtaken, begin_request, check_request
 from bot.slack.client import (
     PATIENCE_SECONDS,
     SLACK_FAULTS,

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.access import admit, admit_question, begin_request, check_request
+from bot.access import person_refusal, refusal_in
 from bot.app import App
 from bot.conversation.audiences import look_up_kind
 from bot.locale import Localizer
@@ -25,7 +25,8 @@ from bot.memories.adding import (
 )
 from bot.memories.forgetting import forget_all_of, receipt
 from bot.memories.kept_lines import add_line, update_lines
-from bot.people import person_refusal, refusal_in
+from bot.quota import admit, admit_question
+from bot.requests_under_way import begin_request, check_request
 from bot.slack.client import SLACK_FAULTS, error_code, find_message
 from bot.ui.acts import Keep, Replace, TakeBack, Undo
 from bot.ui.kept_lines import author_question

@@ -5,17 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from bot.access import person_refusal, refusal_in
 from bot.app import App
 from bot.config import STAND_IN_MODEL, ModelServer, Settings
 from bot.conversation.turns import form_after
 from bot.locale import Localizer
-from bot.people import (
-    PersonSettings,
-    person_refusal,
-    read_off_scopes,
-    read_settings,
-    refusal_in,
-)
+from bot.people import PersonSettings, read_off_scopes, read_settings
 from bot.ui.acts import Position
 from bot.ui.blocks import as_mrkdwn, bulleted, button, escaped
 from bot.ui.cards import MOST_LINES

@@ -20,9 +20,10 @@ from uuid import UUID, uuid4
 
 from slack_sdk.errors import SlackApiError
 
+from bot.access import person_refusal
 from bot.app import App
 from bot.logs import fault
-from bot.people import person_refusal, read_settings
+from bot.people import read_settings
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import PATIENCE_SECONDS, error_code, is_passing, notice_metadata
 from bot.slack.messages import API_TEAM

@@ -83,7 +83,7 @@ class Answered(NamedTuple):
 async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
     """Answer a message: the whole turn.
 
-    Raises `bot.access.QuotaExceeded`, `ReplyFailed` where it is to be answered later, and
+    Raises `bot.quota.QuotaExceeded`, `ReplyFailed` where it is to be answered later, and
     `Interrupted`.
     """
     began = time.perf_counter()

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import get_args
 
+from bot.access import PolicyRefusal
 from bot.locale import LANGUAGES, Localizer, say
-from bot.people import Off, PolicyRefusal
+from bot.people import Off
 from bot.ui.acts import (
     ACT,
     QUERY_LIMIT,

@@ -12,9 +12,9 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from bot.access import AlreadyUnderWay, begin_request
 from bot.memories.adding import explain
 from bot.memories.forgetting import forget_selected
+from bot.requests_under_way import AlreadyUnderWay, begin_request
 from bot.ui.acts import Forget, Place
 from bot.ui.panel import Click
 from memory import Person, Pool, create_pool

@@ -1,4 +1,4 @@
--- How often people may use Kioku.
+-- How many requests of a person are answered in an hour.
 
 -- name: seconds_to_wait
 -- The seconds until a person may ask a model again; NULL: they may now.
