@@ -37,7 +37,7 @@ from memory.postgres import (
 
 log = logging.getLogger(__name__)
 
-_SQL = load_statements("bot", "maintenance")
+_SQL = load_statements("bot", "backfill")
 CATCH_UP = "catch_up"
 READ_MISSED = "read_missed_messages"
 MARK_SECONDS = 20.0

@@ -37,7 +37,8 @@ ON CONFLICT DO NOTHING;
 WITH old AS (
     SELECT id, token IS NOT NULL AS is_taken
     FROM messages, (
-        SELECT %(message)s->'files' <> '[]' AS files, %(message)s->'forwarded' <> '[]' AS forwarded
+        SELECT %(message)s::jsonb->'files' <> '[]' AS files,
+            %(message)s::jsonb->'forwarded' <> '[]' AS forwarded
     ) AS brought
     WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s AND changed_ts < %(event_ts)s
         AND (status = 'waiting' AND (brought.files AND message->'files' = '[]'
