@@ -18,8 +18,8 @@ from bot.slack.posting import show_privately
 from bot.slack.sessions import SESSION_SECONDS, title_of
 from bot.types import Task
 from bot.ui.blocks import Block, footer, task_chunk
+from bot.ui.done import Done
 from bot.ui.lines import off_line
-from bot.ui.panel import Done
 from bot.ui.payloads import done_payload
 from memory import DM
 

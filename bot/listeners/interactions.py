@@ -17,7 +17,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot.app import App
 from bot.locale import LANGUAGES, Localizer
 from bot.logs import fault
-from bot.memories.adding import EXPECTED, explain, remember_message
+from bot.memories.adding import remember_message
 from bot.memories.clicks import (
     Result,
     forget_typed,
@@ -27,6 +27,7 @@ from bot.memories.clicks import (
     perform,
     submit,
 )
+from bot.memories.expected import EXPECTED, explain
 from bot.memories.home import show_home
 from bot.memories.kept_lines_acts import keep_message
 from bot.memories.panel import read_panel
@@ -59,10 +60,9 @@ from bot.ui.acts import (
     submitted_act,
 )
 from bot.ui.blocks import Payload, SlackView, section
+from bot.ui.done import Click, Done
 from bot.ui.forms import final_view
 from bot.ui.panel import (
-    Click,
-    Done,
     clicked_row,
     in_every_language,
     loading_view,

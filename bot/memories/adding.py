@@ -14,37 +14,27 @@ from bot.access import person_refusal
 from bot.app import App
 from bot.conversation.audiences import view_at
 from bot.conversation.turns import read_turn
-from bot.locale import Localizer
+from bot.memories.expected import EXPECTED, NotKept, explain
 from bot.notices import open_promises
 from bot.people import read_memory_state
-from bot.quota import QuotaExceeded, admit
-from bot.requests_under_way import (
-    AlreadyUnderWay,
-    Overtaken,
-    begin_request,
-    check_request,
-)
+from bot.quota import admit
+from bot.requests_under_way import begin_request, check_request
 from bot.slack.messages import author_key, thread_key, typed
 from bot.ui.acts import Remember, Undo
 from bot.ui.blocks import Block
-from bot.ui.forms import field_error
+from bot.ui.done import Click, Done
 from bot.ui.lines import (
     notable_changes,
     off_line,
     question_line,
     refusal_line,
 )
-from bot.ui.panel import Click, Done, answer_buttons
+from bot.ui.panel import answer_buttons
 from bot.ui.payloads import lines_told, on_button, refusal_done
 from memory import (
     DM,
-    ChangedSince,
-    ChangeGone,
-    EmbeddingsUnavailable,
     FormationResult,
     FormationUnavailable,
-    InvalidContent,
-    MemoryFull,
     MemoryView,
     Person,
     PersonMessage,
@@ -75,50 +65,6 @@ _DAY_SECONDS = 86_400
 # words are stored as typed.
 _DEADLINE = 5.0
 _DEADLINE_OF_LINE = 1.0
-
-
-class NotKept(Exception):
-    """Something is not stored; `done` says why, with the button that changes it if there is one."""
-
-    def __init__(self, line: str, *buttons: Block) -> None:
-        super().__init__("Something is not stored.")
-        self.done = Done(line=line, buttons=buttons, beside=True)
-
-
-EXPECTED = (
-    InvalidContent,
-    MemoryFull,
-    ChangeGone,
-    ChangedSince,
-    QuotaExceeded,
-    AlreadyUnderWay,
-    Overtaken,
-    NotKept,
-    EmbeddingsUnavailable,
-    FormationUnavailable,
-)
-"""The exceptions for which `explain` has a sentence."""
-
-
-def explain(localizer: Localizer, problem: Exception) -> Done:
-    """Return what explains one of the `EXPECTED` exceptions."""
-    line = localizer.say("command_failed")
-    match problem:
-        case NotKept():
-            return problem.done
-        case InvalidContent():
-            line = field_error(localizer, next(iter(problem.codes.values())), {})
-        case MemoryFull():
-            line = refusal_line(localizer, "full", "")
-        case ChangeGone():
-            line = localizer.say("memory_gone")
-        case ChangedSince() | Overtaken():
-            line = localizer.say("changed_meanwhile")
-        case QuotaExceeded():
-            line = problem.refusal(localizer)
-        case AlreadyUnderWay():
-            line = localizer.say("under_way")
-    return Done(line=line, beside=True)
 
 
 async def add_lines(

@@ -17,7 +17,7 @@ from bot.app import App
 from bot.locale import Localizer
 from bot.quota import admit_question
 from bot.ui.cards import MOST_LINES, card_line
-from bot.ui.panel import Done
+from bot.ui.done import Done
 from memory import Memory, Person
 from memory.model import folded
 from memory.store import read_card

@@ -71,6 +71,7 @@ from bot.ui.acts import (
     UndoSnooze,
 )
 from bot.ui.blocks import SlackView, explained_button
+from bot.ui.done import Click, Done
 from bot.ui.lines import (
     audience_of,
     changes_line,
@@ -78,7 +79,7 @@ from bot.ui.lines import (
     memory_line,
     sentence_of,
 )
-from bot.ui.panel import Click, Done, undo_of
+from bot.ui.panel import undo_of
 from bot.ui.promise_payloads import promise_answers
 from bot.ui.promises import is_due_after, is_open
 from memory import (

@@ -35,8 +35,8 @@ from bot.slack.client import (
 )
 from bot.slack.names import find_names
 from bot.types import PersonErased
+from bot.ui.done import Click, Done
 from bot.ui.export_page import export_page
-from bot.ui.panel import Click, Done
 from memory import Person, Pool, erase, export_memories
 from memory.credentials import redact
 from memory.model import Json

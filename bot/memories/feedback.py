@@ -5,8 +5,8 @@ from __future__ import annotations
 from bot.app import App
 from bot.ui.acts import Comment, Rate
 from bot.ui.blocks import SlackView
+from bot.ui.done import Click, Done
 from bot.ui.forms import comment_form, read_comment
-from bot.ui.panel import Click, Done
 from memory.credentials import redact_texts
 from memory.model import Json
 from memory.postgres import fetch_row, load_statements, person_transaction

@@ -15,8 +15,9 @@ from bot.memories.kept_lines import update_lines
 from bot.notices import update_notices
 from bot.ui.acts import Forget, Position, Undo
 from bot.ui.blocks import as_mrkdwn, bulleted, button, truncate
+from bot.ui.done import Click, Done
 from bot.ui.lines import memory_line, question_line
-from bot.ui.panel import Click, Done, answer_buttons
+from bot.ui.panel import answer_buttons
 from bot.ui.payloads import forget_button, forget_question, with_others
 from memory import (
     DM,

@@ -13,7 +13,8 @@ from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import error_code, is_passing
 from bot.slack.messages import API_TEAM
 from bot.ui.acts import Position, Row, Undo
-from bot.ui.panel import Done, home_view
+from bot.ui.done import Done
+from bot.ui.panel import home_view
 from memory import Person, Pool
 from memory.postgres import Connection
 from memory.store import undoable_forgetting

@@ -16,22 +16,22 @@ from bot.app import App
 from bot.conversation.audiences import look_up_kind
 from bot.locale import Localizer
 from bot.memories.adding import (
-    NotKept,
     author_of,
     check_may_store,
     check_state,
     mark_formed,
     words_typed,
 )
+from bot.memories.expected import NotKept
 from bot.memories.forgetting import forget_all_of, receipt
 from bot.memories.kept_lines import add_line, update_lines
 from bot.quota import admit, admit_question
 from bot.requests_under_way import begin_request, check_request
 from bot.slack.client import SLACK_FAULTS, error_code, find_message
 from bot.ui.acts import Keep, Replace, TakeBack, Undo
+from bot.ui.done import Click, Done
 from bot.ui.kept_lines import author_question
 from bot.ui.lines import refusal_line
-from bot.ui.panel import Click, Done
 from bot.ui.payloads import kept_done
 from memory import (
     PUBLIC,

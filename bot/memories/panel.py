@@ -14,8 +14,9 @@ from bot.people import PersonSettings, read_off_scopes, read_settings
 from bot.ui.acts import Position
 from bot.ui.blocks import as_mrkdwn, bulleted, button, escaped
 from bot.ui.cards import MOST_LINES
+from bot.ui.done import Done
 from bot.ui.lines import change_line, kept_for, memory_line
-from bot.ui.panel import PAGE_SIZE, Content, Done
+from bot.ui.panel import PAGE_SIZE, Content
 from memory import Person, list_changes, open_questions
 from memory.model import MessageKey, provider_and_name
 from memory.postgres import Connection, fetch_rows, load_statements, person_transaction

@@ -13,7 +13,7 @@ from bot.app import App
 from bot.conversation.audiences import view_at
 from bot.ui.acts import ShowShaping
 from bot.ui.blocks import SlackView
-from bot.ui.panel import Click, Done
+from bot.ui.done import Click, Done
 from bot.ui.shaping import shaping_view
 from memory import Memory, subject
 from memory.model import folded

@@ -18,8 +18,8 @@ from bot.app import App
 from bot.conversation.edits import message_before
 from bot.conversation.turns import Turn, final_question, stored_words
 from bot.locale import Localizer
-from bot.memories.adding import EXPECTED, explain
 from bot.memories.cards import Unanswered, find_colleague, shown_card
+from bot.memories.expected import EXPECTED, explain
 from bot.memories.forgetting import (
     MAX_KEYS,
     forget_all_of,
@@ -36,8 +36,8 @@ from bot.people import read_memory_state
 from bot.slack.messages import mentions
 from bot.slack.names import MessageNames
 from bot.ui.acts import Keep, Open, Place, Position
+from bot.ui.done import Click, Done
 from bot.ui.lines import notable_changes
-from bot.ui.panel import Click, Done
 from bot.ui.payloads import (
     consent_question,
     off_done,

@@ -36,8 +36,8 @@ from bot.slack.messages import Message, mentions, person_reference, plain, typed
 from bot.slack.names import MessageNames
 from bot.types import KEPT_ANSWER, Reply
 from bot.ui.blocks import one_line, reply_text, with_notes
+from bot.ui.done import Done
 from bot.ui.kept_lines import quote
-from bot.ui.panel import Done
 from memory import DM, Memory, Person, recall_memories
 from memory.credentials import Credential
 from memory.metrics import step_ended

@@ -26,7 +26,6 @@ from bot.ui.acts import (
     Hide,
     Move,
     Open,
-    Place,
     Position,
     Redo,
     Row,
@@ -34,7 +33,6 @@ from bot.ui.acts import (
     Switch,
     SwitchTo,
     Undo,
-    UndoAct,
 )
 from bot.ui.blocks import (
     VIEW_BLOCKS_LIMIT,
@@ -44,7 +42,6 @@ from bot.ui.blocks import (
     as_mrkdwn,
     bulleted,
     button,
-    explained_button,
     header,
     input_block,
     modal,
@@ -57,6 +54,7 @@ from bot.ui.blocks import (
     text_input,
 )
 from bot.ui.cards import card_lines
+from bot.ui.done import Done, undo_button
 from bot.ui.kept_lines import kept_row
 from bot.ui.lines import (
     audience_of,
@@ -99,42 +97,6 @@ _MEMORY_ROW = "memory-"
 _CHANGE_ROW = "change-"
 _HEADINGS = ("promises_title", "instructions_title", "about_title", "kept_own_title")
 _VIEW_FIELDS = ("type", "title", "submit", "close", "private_metadata")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """What a click did, as one line; `undo` is what its *Undo* does, `buttons` are the others.
-
-    `beside`: the clicked message stays, and the line is shown separately. `below` are the other
-    rows of the message.
-    """
-
-    line: str
-    undo: UndoAct | None = None
-    buttons: Sequence[Block] = ()
-    beside: bool = False
-    below: Sequence[Block] = ()
-
-    def shown_buttons(self, localizer: Localizer) -> list[Block]:
-        """Return its buttons, *Undo* first."""
-        buttons = list(self.buttons)
-        if self.undo is not None:
-            undo = undo_button(localizer, self.undo, self.line)
-            buttons.insert(0, undo)
-        return buttons
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Click:
-    """A click, a command, a shortcut or a submitted form of a person, and where its result goes."""
-
-    person: Person
-    localizer: Localizer
-    place: Place
-
-    def say(self, key: str, *, beside: bool = False) -> Done:
-        """Return a sentence of the catalogues as what the click did."""
-        return Done(line=self.localizer.say(key), beside=beside)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -565,12 +527,6 @@ def _change_rows(localizer: Localizer, content: Content) -> list[Block]:
         undo = undo_button(localizer, undo_of([entry]), changed)
         blocks.append(section(line, undo, f"{_CHANGE_ROW}{entry.id}"))
     return blocks
-
-
-def undo_button(localizer: Localizer, act: ButtonAct, what: str) -> Block:
-    """Return the button that undoes a click or a change, or makes an undone change again."""
-    key = "redo_button" if isinstance(act, Redo) else "undo_button"
-    return explained_button(localizer, key, act, what)
 
 
 def _kept_rows(localizer: Localizer, content: Content) -> list[Block]:

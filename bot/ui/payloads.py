@@ -33,6 +33,7 @@ from bot.ui.blocks import (
     payload,
     section,
 )
+from bot.ui.done import Done
 from bot.ui.kept_lines import described
 from bot.ui.lines import (
     changes_line,
@@ -44,12 +45,7 @@ from bot.ui.lines import (
     refusal_line,
     with_sentence,
 )
-from bot.ui.panel import (
-    Done,
-    answer_buttons,
-    consent_buttons,
-    forget_all_button,
-)
+from bot.ui.panel import answer_buttons, consent_buttons, forget_all_button
 from bot.ui.promise_payloads import promise_told
 from memory import Change, Memory, Question, Reason, Refusal
 from memory.store import KeptMemory

@@ -66,6 +66,7 @@ from bot.ui.blocks import (
     escaped,
     fitted,
 )
+from bot.ui.done import Done
 from bot.ui.export_page import export_page
 from bot.ui.forms import (
     COMMENT_LIMIT,
@@ -82,7 +83,6 @@ from bot.ui.lines import change_line, changes_line, memory_line, off_line, quest
 from bot.ui.panel import (
     PAGE_SIZE,
     Content,
-    Done,
     clicked_row,
     home_view,
     loading_view,
