@@ -279,7 +279,7 @@ class People:
         """
         try:
             if settings is None:
-                settings = await self._stored(person)
+                settings = await self._read(person)
             if settings.profile_is_fresh or may_be_old or person.team_id == API_TEAM:
                 return settings
             return await self._look_up(person, settings, keep_new=keep_new)
@@ -296,7 +296,7 @@ class People:
             locale=user.get("locale") or None, time_zone=user.get("tz") or None
         )
 
-    async def _stored(self, person: Person) -> PersonSettings:
+    async def _read(self, person: Person) -> PersonSettings:
         with transaction_timeout(_DATABASE_SECONDS):
             async with person_transaction(self._pool, person) as connection:
                 return await read_settings(connection, person)
@@ -326,7 +326,7 @@ class People:
             deactivated=bool(user.get("deleted", settings.deactivated)),
         )
 
-    async def changed(self, person: Person, user: Json) -> None:
+    async def store_change(self, person: Person, user: Json) -> None:
         """Store a ``user_change``; if it lacks the locale, Slack is asked next time."""
         at = None
         if user.get("locale"):
@@ -343,7 +343,7 @@ class People:
         if user is None:
             return None
         known = user or {"deleted": True}
-        await self.changed(person, known)
+        await self.store_change(person, known)
         return not known.get("deleted")
 
 

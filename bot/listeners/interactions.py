@@ -142,7 +142,7 @@ class Interactions:
         bolt.command("/memories")(self._memories)
         bolt.command("/forget")(self._forget)
         for shortcut in (REMEMBER_THIS, KEEP_FOR_CHANNEL, KEEP_AS_DECISION):
-            bolt.message_shortcut(shortcut)(self._pointed)
+            bolt.message_shortcut(shortcut)(self._shortcut_used)
         bolt.action(_ANY)(self._clicked)
         bolt.view(_ANY)(self._submitted)
 
@@ -153,7 +153,7 @@ class Interactions:
             if left:
                 log.warning("%d command(s) or click(s) were not answered", len(left))
 
-    def _count(self) -> None:
+    def _track(self) -> None:
         """Let `wait_until_idle` wait for the current task."""
         task = asyncio.current_task()
         if task is not None:
@@ -184,7 +184,7 @@ class Interactions:
                 command, place, lambda click: forget_typed(self._app, click, words)
             )
 
-    async def _pointed(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+    async def _shortcut_used(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         """Remember the message on which a shortcut was used, or keep it for its channel."""
         await ack()
         message = body.get("message") or {}
@@ -218,7 +218,7 @@ class Interactions:
         await self._do(body, place, work)
 
     async def _submitted(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        self._count()
+        self._track()
         end = asyncio.get_running_loop().time() + _ACK_SECONDS
         if act := submitted_act(body["view"]):
             await self._submit(ack, body, act, end)
@@ -287,7 +287,7 @@ class Interactions:
         A modal is opened at once, because Slack gives three seconds for it, and filled when the
         database has answered.
         """
-        self._count()
+        self._track()
         view = await self._open(body, loading_view(position))
         if view:
             place = Place(view=view, position=position, channel=place.channel)
@@ -301,7 +301,7 @@ class Interactions:
 
     async def _do(self, body: Body, place: Place, work: Work) -> None:
         """Do what was typed or clicked, and show what it led to."""
-        self._count()
+        self._track()
         click = await self._click(body, place)
         result = await self._result(body, click, work)
         await self._show(body, click, result)

@@ -134,12 +134,12 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
             return await _undo(app, click, act)
         case Redo():
             made = await redo_changes(app.pool, app.embedder, click.person, act.ids)
-            return await _undone(app, click, made)
+            return await _report_undone(app, click, made)
         case Move():
             moved = await move_memory(
                 app.pool, app.embedder, click.person, act.key, act.to
             )
-            return await _changed(app, click, [moved])
+            return await _report_changes(app, click, [moved])
         case Share():
             return await _open_share(app, click, act)
         case Hide():
@@ -239,7 +239,7 @@ async def _answer(app: App, click: Click, act: Answer) -> Done:
     if is_in_message:
         batch = batches[act.question]
         made = await list_changes(app.pool, click.person, batch=batch)
-    return await _changed(app, click, made)
+    return await _report_changes(app, click, made)
 
 
 async def _memory(app: App, click: Click, key: str) -> Memory:
@@ -267,7 +267,7 @@ async def _change_promise(app: App, click: Click, act: ChangePromise) -> Done:
     made = await edit_memory(
         app.pool, app.embedder, click.person, act.key, content, clicked
     )
-    return await _changed(app, click, made)
+    return await _report_changes(app, click, made)
 
 
 async def _snooze(app: App, click: Click, act: Snooze) -> Done:
@@ -315,20 +315,20 @@ async def _undo(app: App, click: Click, act: Undo) -> Done:
             made = await undo_changes(pool, embedder, click.person, batch=act.ids[0])
         case "changes":
             made = await undo_changes(pool, embedder, click.person, ids=act.ids)
-    return await _undone(app, click, made)
+    return await _report_undone(app, click, made)
 
 
-async def _undone(app: App, click: Click, made: Sequence[Change]) -> Done:
+async def _report_undone(app: App, click: Click, made: Sequence[Change]) -> Done:
     if not made:
         return click.say("undo_gone", beside=True)
     change = made[0]
     if len(made) == 1 and click.place.position is None and ends_promise(change):
         await _update_notices_of(app, click, {change.key})
         return _promise_again(click, await _memory(app, click, change.key))
-    return await _changed(app, click, made)
+    return await _report_changes(app, click, made)
 
 
-async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
+async def _report_changes(app: App, click: Click, done: Sequence[Change]) -> Done:
     """Return changes that were just made, as one line with their Undo; update their notices."""
     await _update_notices_of(app, click, {one.key for one in done})
     made = await list_changes(app.pool, click.person, ids=[one.id for one in done])
@@ -403,7 +403,7 @@ async def _save_memory(app: App, click: Click, act: SaveMemory, view: Json) -> D
         made += await _move(app, click, act, audience, made)
     if not made:
         return click.say("no_changes")
-    return await _changed(app, click, made)
+    return await _report_changes(app, click, made)
 
 
 async def _move(
@@ -462,7 +462,7 @@ async def _share_sentence(app: App, click: Click, act: ShareSentence) -> Done:
     shown = await show_to_colleagues(
         app.pool, app.embedder, click.person, act.key, act.sentence
     )
-    return await _changed(app, click, [shown])
+    return await _report_changes(app, click, [shown])
 
 
 async def _delete_data(app: App, click: Click) -> SlackView:

@@ -78,7 +78,7 @@ MAX_ITEMS = 64  # output items of one response
 async def no_model_answers(models: Iterable[ModelRequests]) -> bool:
     """Return whether all models are unavailable just now."""
     for model in models:
-        if await model.breaker.admit():
+        if await model.breaker.is_answering():
             return False
     return True
 
@@ -114,7 +114,7 @@ async def ask_models(
         tools += toolbox.definitions
     failures: list[tuple[ModelRequests, ReplyFailed]] = []
     for model in models:
-        if not await model.breaker.admit():
+        if not await model.breaker.is_answering():
             failures.append((model, ReplyFailed(model.breaker.cause)))
             continue
         names = AnswerNames(prompt.references, prompt.mentioned)
@@ -129,7 +129,7 @@ async def ask_models(
         try:
             reply = await attempt.answer()
         except (openai.OpenAIError, ReplyFailed) as error:
-            failed = _recorded(model, error)
+            failed = _record_failure(model, error)
             failures.append((model, failed))
             is_half_done = attempt.written.has_shown or attempt.calls > 0
             if is_half_done or not (failed.passes or failed.needs_operator):
@@ -137,10 +137,10 @@ async def ask_models(
         else:
             model.breaker.answered()
             return reply
-    raise await _whose(failures)
+    raise await _find_deciding_failure(failures)
 
 
-def _recorded(
+def _record_failure(
     model: ModelRequests, error: openai.OpenAIError | ReplyFailed
 ) -> ReplyFailed:
     """Return what an error means; log it, and record whether it can be the model's fault."""
@@ -153,7 +153,9 @@ def _recorded(
     return failed
 
 
-async def _whose(failures: Sequence[tuple[ModelRequests, ReplyFailed]]) -> ReplyFailed:
+async def _find_deciding_failure(
+    failures: Sequence[tuple[ModelRequests, ReplyFailed]],
+) -> ReplyFailed:
     """Return the failure that decides how the message is handled.
 
     The message waits as long as one of the models may answer later. A failure may be the fault of
@@ -164,7 +166,7 @@ async def _whose(failures: Sequence[tuple[ModelRequests, ReplyFailed]]) -> Reply
         if not failed.passes:
             continue
         may_be_request = failed.cause == "model_down"
-        answers_others = may_be_request and await model.breaker.admit()
+        answers_others = may_be_request and await model.breaker.is_answering()
         if not answers_others:
             return failed
         own = own or failed
@@ -205,7 +207,7 @@ class _Attempt:
                     return self._whole()
                 conversation += sent_back(written.output)
                 for call in calls:
-                    output = await self._called(call)
+                    output = await self._call_tool(call)
                     conversation.append(output_of(call, output))
         except TimeoutError:
             log.warning("an answer was ended at its deadline")
@@ -253,7 +255,7 @@ class _Attempt:
             tokens = tokens_of(written.response or {}, self.model.model)
             count_tokens(self.person.team_id, tokens)
 
-    async def _called(self, call: Json) -> str:
+    async def _call_tool(self, call: Json) -> str:
         """Run a tool call of the model and return its output."""
         identity = call["call_id"]
         name = call["name"]
@@ -263,7 +265,7 @@ class _Attempt:
             error = "Too many tool calls for one answer. Answer now."
             return json.dumps({"error": error})
         if name == SEARCH_TOOL and SEARCH_DEFINITION in self.tools:
-            return await self._searched(identity, arguments)
+            return await self._search(identity, arguments)
         if self.toolbox is None:
             return json.dumps({"error": f"There is no tool {name[:40]!r}."})
         answer = await self.toolbox.call(name, arguments)
@@ -272,7 +274,7 @@ class _Attempt:
             self.written.links.known |= links_in(evidence_of(memory))
         return answer
 
-    async def _searched(self, identity: str, arguments: str) -> str:
+    async def _search(self, identity: str, arguments: str) -> str:
         written = self.written
         # The search may open an address in its query, and that can carry what the model knows.
         known = await asyncio.to_thread(lambda: self.prompt.credentials)

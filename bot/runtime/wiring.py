@@ -228,7 +228,7 @@ async def open_pool(
 
 
 @asynccontextmanager
-async def connected(
+async def open_app(
     settings: Settings, conninfo: str, *, installation: Installation | None = None
 ) -> AsyncIterator[App]:
     """Open and check everything, and close it afterwards; yield the objects of the application.

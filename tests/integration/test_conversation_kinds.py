@@ -238,8 +238,8 @@ async def test_a_persons_language(slack: PlaygroundSlack, pool: Pool) -> None:
     assert await language(replica, ann) == "ja"
     assert (await replica.settings(ann)).zone == ZoneInfo("Asia/Tokyo")
     assert len(slack.calls("users.info")) == 1
-    await people.changed(ann, {"id": ann.user_id})
-    await people.changed(Person("T1", "UNKNOWN"), {})
+    await people.store_change(ann, {"id": ann.user_id})
+    await people.store_change(Person("T1", "UNKNOWN"), {})
     assert await language(people, ann, "こんにちは") == "en"
     assert len(slack.calls("users.info")) == 2
 

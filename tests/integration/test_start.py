@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from bot.config import Settings
 from bot.runtime.ask_slack import ask_slack
 from bot.runtime.problems import BOT_TOKEN, Problem
-from bot.runtime.wiring import connected
+from bot.runtime.wiring import open_app
 from memory import EmbeddingSpace, EmbeddingsUnavailable
 from tests.conftest import Server
 from tests.databases import SPACE, login_of, owner_rows
@@ -70,12 +70,12 @@ async def test_an_embedding_model_that_is_away_does_not_end_the_start(
     owner_rows(database, "UPDATE kioku_embedding_space SET model = 'own'")
     stand_in.call("/_model/faults", {"endpoint": "embeddings", "times": -1, **fault})
     models = {"openai_base_url": stand_in.openai_base_url, "embedding_model": "own"}
-    async with connected(settings(slack, **models), login_of(database)) as app:
+    async with open_app(settings(slack, **models), login_of(database)) as app:
         assert app.embedder.space == EmbeddingSpace("own", SPACE.dimensions)
     if "status" in fault:
         another = settings(slack, **{**models, "embedding_model": "another"})
         with pytest.raises(EmbeddingsUnavailable):
-            async with connected(another, login_of(database)):
+            async with open_app(another, login_of(database)):
                 pass
 
 

@@ -240,22 +240,22 @@ async def test_a_thread_is_not_said_to_be_on_while_memory_is_off_everywhere(
 async def test_a_mention_below_a_message_to_nobody_is_caught_up_with(app: App) -> None:
     """Both came while the app was away."""
     place = app.slack.place(channel="public", text="Good morning, all")
-    await backfill.mark(app.core, [app.slack.team_id])
+    await backfill.record_listening(app.core, [app.slack.team_id])
     app.rows(
         "UPDATE listening SET heard_at = now() - interval '10 minutes' RETURNING 1"
     )
     mention = f"<@{app.slack.bot_user_id}> why?"
     said = app.slack.say(place.user, place.channel, mention, thread_ts=place.ts)
-    await backfill.mark(app.core, [app.slack.team_id])
+    await backfill.record_listening(app.core, [app.slack.team_id])
     # Slack lists its conversations in pages, and each page has a job.
     while plans := app.take_jobs(CATCH_UP):
         for job in plans:
-            await backfill.plan(app.core, **job)
+            await backfill.catch_up(app.core, **job)
     while reads := [
         one for one in app.take_jobs(READ_MISSED) if one["channel"] == place.channel
     ]:
         for job in reads:
-            await backfill.read(app.core, **job)
+            await backfill.read_missed_messages(app.core, **job)
     found = "SELECT status FROM messages WHERE channel_id = %s AND ts = %s"
     assert app.rows(found, place.channel, said["ts"]) == [{"status": "waiting"}]
 
