@@ -27,7 +27,7 @@ class MessageChange:
     """An edit of a message, or its deletion if `text` is None, as Slack's event reports it.
 
     `author` wrote the message; "" if Slack does not say who did. `changed_ts` is the ts of the
-    event. `again` is the edited message if it may be answered.
+    event. `edited` is the message as it is now, if it may be answered.
     """
 
     team_id: str
@@ -37,7 +37,7 @@ class MessageChange:
     author: str
     text: str | None
     changed_ts: str
-    again: Message | None = None
+    edited: Message | None = None
 
     @property
     def place(self) -> dict[str, str]:
@@ -93,10 +93,10 @@ async def edit_message(
         return None
     values |= {"id": row["id"], "text": change.text}
     says_else = row["is_open"] and row["text"] != change.text
-    again = change.again if row["may_be_answered_again"] else None
-    is_answered_anew = says_else or again is not None
+    is_asked_again = row["may_be_answered_again"] and change.edited is not None
+    is_answered_anew = says_else or is_asked_again
     if is_answered_anew:
-        values["message"] = message_body(change.again) if change.again else None
+        values["message"] = message_body(change.edited) if change.edited else None
         await connection.execute(_SQL["answer_anew"], values)
         await answer_at_once(connection, queue, change.thread)
     else:

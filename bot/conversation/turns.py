@@ -116,7 +116,7 @@ class Turn:
         return self.claimed.message
 
     @property
-    def is_kept(self) -> bool:
+    def stores_texts(self) -> bool:
         """Whether texts are stored: memory is on, and the message has not been forgotten."""
         return (
             self.memory_state.on_record
@@ -126,7 +126,7 @@ class Turn:
     @property
     def is_cut(self) -> bool:
         """Whether memories are formed from the beginning of a long message only."""
-        return self.is_kept and len(self.words) > WORDS_LIMIT
+        return self.stores_texts and len(self.words) > WORDS_LIMIT
 
     @property
     def lacks_thread(self) -> bool:
@@ -199,15 +199,14 @@ async def store_begin(app: App, start: Turn, *, question: str, words: str) -> Tu
     """
     [redacted_question, redacted_words] = redact_texts(question, words)
     removed = dict.fromkeys([*redacted_question.removed, *redacted_words.removed])
-    kept_question = ""
-    kept_words = ""
-    if start.is_kept:
-        kept_question = redacted_question.text
-        kept_words = stored_words(redacted_words.text)
-    queries = [
-        _begin_query(start, kept_question, kept_words),
-        *_context_queries(start),
-    ]
+    begin = _begin_query(start, question="", words="")
+    if start.stores_texts:
+        begin = _begin_query(
+            start,
+            question=redacted_question.text,
+            words=stored_words(redacted_words.text),
+        )
+    queries = [begin, *_context_queries(start)]
     found = await execute_queries(app.pool, queries, scope=start.message.scope)
     [begun, exchange_rows, words_rows, channel_rows, *known] = found
     if not begun:
@@ -268,9 +267,9 @@ async def end_turn(
     person = message.person
     has_reply = reply is not None
     [redacted] = redact_texts(reply or "", known=[*turn.removed, *credentials])
-    kept_reply = None
-    if has_reply and turn.is_kept:
-        kept_reply = redacted.text
+    stored_reply = None
+    if has_reply and turn.stores_texts:
+        stored_reply = redacted.text
     async with transaction(
         app.pool, message.scope, lock=person.prefix, shared=True
     ) as connection:
@@ -286,7 +285,7 @@ async def end_turn(
             **values_of(message),
             "id": turn.id,
             "forgettings": list(turn.forgettings),
-            "reply": kept_reply,
+            "reply": stored_reply,
             "removal_proposed": removal_proposed,
         }
         ended = await connection.execute(_SQL["end"], values, prepare=True)
@@ -305,7 +304,7 @@ def _forgettings_query(message: Message) -> Query:
     return Query(_SQL["forgettings"], values, prepare=True)
 
 
-def _begin_query(start: Turn, question: str, words: str) -> Query:
+def _begin_query(start: Turn, *, question: str, words: str) -> Query:
     """Return the query that stores that the turn begins; a request to POST /ask is stored by it."""
     message = start.message
     on_record = start.memory_state.on_record
@@ -319,7 +318,7 @@ def _begin_query(start: Turn, question: str, words: str) -> Query:
         "keep_texts": on_record and not (question or words),
     }
     if message.team_id == API_TEAM:
-        return Query(_SQL["begin_request"], values)
+        return Query(_SQL["begin_ask"], values)
     return Query(_SQL["begin"], values, prepare=True)
 
 

@@ -34,9 +34,9 @@ from bot.slack.messages import (
     Installation,
     Message,
     author_key,
-    found_message,
     happened_ts,
     installation_team,
+    read_found_message,
     read_message,
     thread_key,
     user_key,
@@ -229,13 +229,13 @@ async def follow_edit(app: App, event: Event) -> None:
     on_its_way = _message_on_its_way(event, before)
     if on_its_way is not None:
         await store_message(app, replace(on_its_way, text=text))
-    again = None
+    now = None
     if "text" in before:
-        again = _read_found(event, edited)
+        now = _read_found(event, edited)
     # Slack's reference shows this event without the previous message.
     author = author_key(before or edited, event.installation, shared=event.is_shared)
     await follow_change(
-        app, _change_of(event, edited, author=author, text=text, again=again)
+        app, _change_of(event, edited, author=author, text=text, now=now)
     )
 
 
@@ -267,7 +267,7 @@ def _message_on_its_way(event: Event, before: Json) -> Message | None:
 
 
 def _read_found(event: Event, message: Json) -> Message | None:
-    return found_message(
+    return read_found_message(
         message, event.installation, channel_id=event.channel, is_shared=event.is_shared
     )
 
@@ -278,7 +278,7 @@ def _change_of(
     *,
     author: str,
     text: str | None,
-    again: Message | None = None,
+    now: Message | None = None,
 ) -> MessageChange:
     ts = str(message.get("ts"))
     thread_ts = str(message.get("thread_ts") or ts)
@@ -290,7 +290,7 @@ def _change_of(
         author=author,
         text=text,
         changed_ts=event.ts,
-        again=again,
+        edited=now,
     )
 
 

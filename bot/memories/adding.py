@@ -72,7 +72,7 @@ async def add_lines(
 ) -> Done:
     """Remember lines now: the memories formed from a line, or else the line itself as a fact."""
     view = memory_view(click.person.namespace(audience))
-    return await _Request(app=app, click=click, lines=lines, view=view).remember()
+    return await _Addition(app=app, click=click, lines=lines, view=view).remember()
 
 
 async def remember_message(app: App, click: Click, channel: str, message: Json) -> Done:
@@ -83,7 +83,7 @@ async def remember_message(app: App, click: Click, channel: str, message: Json) 
     """
     ts = str(message["ts"])
     person = click.person
-    is_own = await author_of(app, person, message) == person.user_id
+    is_own = await find_author_key(app, person, message) == person.user_id
     if not is_own or message.get("bot_id"):
         return click.say("remember_not_own")
     words = await words_typed(app, person.team_id, message)
@@ -91,7 +91,7 @@ async def remember_message(app: App, click: Click, channel: str, message: Json) 
         return click.say("remember_no_words")
     view = await _view(app, person, channel, ts)
     root = str(message.get("thread_ts") or ts)
-    request = _Request(
+    addition = _Addition(
         app=app,
         click=click,
         lines=[words],
@@ -100,10 +100,10 @@ async def remember_message(app: App, click: Click, channel: str, message: Json) 
         ts=ts,
         root=root,
     )
-    return await request.remember()
+    return await addition.remember()
 
 
-async def author_of(app: App, person: Person, message: Json) -> str:
+async def find_author_key(app: App, person: Person, message: Json) -> str:
     """Return the user key of who wrote a message in a conversation of the person."""
     installation = await app.slack.get(person.team_id)
     return author_key(message, installation, shared="user_team" in message)
@@ -122,7 +122,7 @@ async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
     view = memory_view(click.person.namespace(DM))
     if act.ts:
         view = await _view(app, click.person, act.channel, act.ts)
-    request = _Request(
+    addition = _Addition(
         app=app,
         click=click,
         lines=[act.text],
@@ -130,12 +130,12 @@ async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
         channel=act.channel,
         ts=act.ts,
     )
-    await request.check()
+    await addition.check()
     said = {"channel": act.channel, "ts": act.ts, "text": act.text}
     if await person_statement(app.pool, click.person, _SQL["changed_words"], said):
         return click.say("changed_meanwhile")
-    await request.store(request.lines, await request.begin())
-    return await request.done([])
+    await addition.store(addition.lines, await addition.begin())
+    return await addition.done([])
 
 
 async def _view(app: App, person: Person, channel: str, ts: str) -> MemoryView:
@@ -188,16 +188,16 @@ async def check_state(
         raise NotKept(localizer.say("remember_too_old", days=days))
 
 
-async def mark_formed(
+async def exclude_from_formation(
     connection: Connection, person: Person, channel: str, ts: str
 ) -> None:
     """Let no formation read a message whose words are stored by a request of the person."""
     values = {**person.ids, "channel": channel, "ts": ts}
-    await connection.execute(_SQL["mark_formed"], values)
+    await connection.execute(_SQL["exclude_from_formation"], values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Request:
+class _Addition:
     """What is to be remembered: lines of a form for one audience, or one message of the person."""
 
     app: App
@@ -324,7 +324,7 @@ class _Request:
         await check_state(
             self.app, connection, self.click, self.channel, self.ts, self.root
         )
-        await mark_formed(connection, person, self.channel, self.ts)
+        await exclude_from_formation(connection, person, self.channel, self.ts)
         # This comes last: an edit locks the turn first, and then the requests about its message.
         await check_request(connection, person, request)
 

@@ -16,10 +16,10 @@ from bot.app import App
 from bot.conversation.audiences import look_up_kind
 from bot.locale import Localizer
 from bot.memories.adding import (
-    author_of,
     check_may_store,
     check_state,
-    mark_formed,
+    exclude_from_formation,
+    find_author_key,
     words_typed,
 )
 from bot.memories.expected import NotKept
@@ -98,7 +98,7 @@ async def keep_message(
         channel=click.place.channel, ts=ts, thread_ts=thread_ts, decision=decision
     )
     found = await _find(app, click, wanted)
-    author = await author_of(app, click.person, found)
+    author = await find_author_key(app, click.person, found)
     if author == click.person.user_id:
         return await _keep_found(app, click, wanted, found)
     await _ask_author(app, click, wanted, found, Person(click.person.team_id, author))
@@ -108,7 +108,7 @@ async def keep_message(
 async def keep_as_author(app: App, click: Click, wanted: Keep) -> Done:
     """Keep a message as its author, who was asked. Raises `NotKept` for anybody else's click."""
     found = await _find(app, click, wanted)
-    if await author_of(app, click.person, found) != click.person.user_id:
+    if await find_author_key(app, click.person, found) != click.person.user_id:
         raise _not_kept(click, "kept_not_yours")
     return await _keep_found(app, click, wanted, found)
 
@@ -264,7 +264,7 @@ async def _store(
         )
         if said.quote is not None and not _says_more(said, words):
             # A message that asks for this says nothing about the person.
-            await mark_formed(connection, person, wanted.channel, wanted.ts)
+            await exclude_from_formation(connection, person, wanted.channel, wanted.ts)
         await check_request(connection, person, request)
         [kept] = changes
         await add_line(

@@ -16,7 +16,7 @@ from typing import Any
 
 from bot.app import App
 from bot.locale import Localizer
-from bot.pipeline.links import checked
+from bot.pipeline.links import filter_links
 from bot.slack.client import (
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
@@ -345,5 +345,5 @@ def unseen_lines(localizer: Localizer, files: Sequence[AttachedFile]) -> list[st
     limits = {"megabytes": FILE_BYTES // 1_000_000, "most": MOST_FILES}
     for trouble, quoted in names.items():
         named = localizer.listed(quoted) or localizer.say("files_nameless")
-        lines.append(checked(localizer.say(trouble, names=named, **limits)))
+        lines.append(filter_links(localizer.say(trouble, names=named, **limits)))
     return lines

@@ -25,7 +25,7 @@ from bot.conversation.inbox import store_message
 from bot.logs import fault
 from bot.queue.queue import BACKGROUND
 from bot.slack.client import GAP_SECONDS, list_messages, next_cursor, unless_refused
-from bot.slack.messages import Message, found_message, split_thread_key
+from bot.slack.messages import Message, read_found_message, split_thread_key
 from memory import Pool
 from memory.postgres import (
     Connection,
@@ -162,7 +162,7 @@ async def read_missed_messages(
         later.append(_reading(team, channel, thread, oldest, following))
     for one in sorted(found, key=lambda one: float(one["ts"])):
         installation = await app.slack.get(team)
-        message = found_message(
+        message = read_found_message(
             one, installation, channel_id=channel, is_shared=is_shared
         )
         if message is not None:

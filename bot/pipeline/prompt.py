@@ -333,7 +333,7 @@ def _fitting(text: str, budget: float) -> int:
     return len(text)
 
 
-def kept_question(question: str, message: Message) -> str:
+def stored_question(question: str, message: Message) -> str:
     """Return a question as the history keeps it: with a mark for what came with it."""
     lines = [question]
     if message.forwarded:

@@ -19,7 +19,7 @@ from typing import Any
 import openai
 
 from bot.delivery.splitting import closing_fence, open_fence
-from bot.pipeline.links import LinkFilter, checked, links_in, normal
+from bot.pipeline.links import LinkFilter, filter_links, links_in, normal
 from bot.pipeline.loops import LoopDetector, without_repetitions
 from bot.pipeline.mentions import AnswerNames
 from bot.pipeline.output_items import (
@@ -397,14 +397,14 @@ class StreamedAnswer:
         """Allow links to the pages that a web search cites in the text that follows."""
         for citation in citations:
             # The title becomes the label of a link, which must not hold another link.
-            words = checked(citation.title).split()
+            words = filter_links(citation.title).split()
             titled = replace(citation, title=" ".join(words))
             self._citations.setdefault(citation.url, titled)
             self.links.known.add(normal(citation.url))
 
     def line(self, text: str) -> str:
         """Return another text as one line; links in it follow the same rules."""
-        shown = self.names.line(checked(printable(text), self.links.known))
+        shown = self.names.line(filter_links(printable(text), self.links.known))
         return " ".join(shown.split())
 
     async def flush(self) -> None:

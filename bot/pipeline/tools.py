@@ -170,7 +170,7 @@ class Toolbox:
             turn.view,
             said,
             batch_id=turn.id,
-            in_commit=self._note,
+            in_commit=self._in_commit,
             off=off,
             words_wait=formed_later,
             find_references=names.find,
@@ -271,7 +271,7 @@ class Toolbox:
     def _redacted(self, text: str) -> str:
         return redact(text, self._turn.removed).text
 
-    async def _note(self, connection: Connection, formed: FormationResult) -> None:
+    async def _in_commit(self, connection: Connection, formed: FormationResult) -> None:
         """Check within the transaction of a change that it is allowed, and add its notice."""
         app = self._app
         turn = self._turn

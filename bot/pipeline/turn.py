@@ -16,16 +16,16 @@ from bot.conversation.inbox import ClaimedMessage, Outcome
 from bot.conversation.run import Stopped
 from bot.conversation.turns import Turn, end_turn, read_start, store_begin
 from bot.locale import Localizer
-from bot.memories.kept_lines import MOST_QUOTED, lines_for_answer, quoted_in
-from bot.memories.shaping import in_answer
+from bot.memories.kept_lines import MOST_QUOTED, lines_for_answer, lines_in_answer
+from bot.memories.shaping import memories_in_answer
 from bot.pipeline.attachments import Brought, read_brought, unseen_lines
 from bot.pipeline.context import Thread, read_thread
-from bot.pipeline.links import checked
+from bot.pipeline.links import filter_links
 from bot.pipeline.prompt import (
     FILES_ALONE,
     Prompt,
-    kept_question,
     latest_brought,
+    stored_question,
 )
 from bot.pipeline.reduction import Reduction
 from bot.pipeline.reply import ask_models
@@ -70,7 +70,7 @@ class _Result:
         if not self.is_answer or self.tools.acted or self.tools.messages:
             return False
         seen = [*self.prompt.recalled.memories, *self.tools.looked_up]
-        return bool(in_answer(seen, self.prompt.question, self.text))
+        return bool(memories_in_answer(seen, self.prompt.question, self.text))
 
 
 class Answered(NamedTuple):
@@ -96,7 +96,7 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
         turn = await store_begin(
             app,
             start,
-            question=kept_question(question, message),
+            question=stored_question(question, message),
             words=typed(message.text, bot_user_id),
         )
         # It may ask about what an earlier one brought.
@@ -114,7 +114,7 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
             if told is None:
                 await sink.show(result.tools.messages)
     # Kept lines may be taken back, so no answer that repeats one is stored.
-    if quoted_in(result.prompt.kept, result.prompt.question, text):
+    if lines_in_answer(result.prompt.kept, result.prompt.question, text):
         text = KEPT_ANSWER
     credentials: Sequence[Credential] = ()
     if result.prompt.files:
@@ -137,20 +137,20 @@ async def _answer_text(app: App, result: _Result, sink: ReplySink) -> str:
     localizer = await sink.localizer()
     text = _with_unread(localizer, result)
     prompt = result.prompt
-    quoted = quoted_in(prompt.kept, prompt.question, text)
+    quoted = lines_in_answer(prompt.kept, prompt.question, text)
     if quoted:
         text = f"{text}\n\n{await _quotes(app, localizer, prompt, quoted)}"
     return text
 
 
-def _left_out(turn: Turn) -> bool:
+def _is_redacted(turn: Turn) -> bool:
     """Return whether something that the person wrote, such as a password, is not stored."""
     return bool(turn.removed) and turn.memory_state.on_record
 
 
 def _told_instead(turn: Turn, result: _Result, answer: str) -> Done | None:
     """Return the message of a tool call that is the whole answer; None if there is another."""
-    if result.outcome == "stopped" or answer or _left_out(turn):
+    if result.outcome == "stopped" or answer or _is_redacted(turn):
         return None
     return result.tools.answer
 
@@ -183,7 +183,7 @@ def _notes(turn: Turn, result: _Result) -> list[str]:
     notes = []
     if result.outcome == "answered" and result.prompt.recalled.newest_only:
         notes.append("newest_only")
-    if _left_out(turn):
+    if _is_redacted(turn):
         notes.append("left_out")
     if turn.is_cut:
         notes.append("words_cut")
@@ -232,8 +232,8 @@ async def _quotes(
     links = await app.slack.permalinks(lines[0].author.team_id, sources)
     shown = []
     for one in lines:
-        what = checked(one_line(references.shown(one.text)), prompt.links)
-        who = checked(references.shown(person_reference(one.author.user_id)))
+        what = filter_links(one_line(references.shown(one.text)), prompt.links)
+        who = filter_links(references.shown(person_reference(one.author.user_id)))
         link = links.get(one.memory.key)
         shown.append(quote(localizer, one, what, who, link))
     return "\n\n".join(shown)
@@ -350,7 +350,7 @@ async def _reply(
             )
         except ReplyFailed as failed:
             half_done = bool(sink.text) or tools.acted
-            if not request.after(failed, half_done=half_done):
+            if not request.reduce(failed, half_done=half_done):
                 raise
             # What was shown is half an answer, and the next one takes its place.
             sink.start_over()

@@ -175,7 +175,7 @@ def is_direct(channel_id: str) -> bool:
     return channel_id.startswith("D")
 
 
-def found_message(
+def read_found_message(
     found: Json,
     installation: Installation,
     *,

@@ -3,7 +3,7 @@
 -- name: read
 -- The message that an event is about, unless a newer event has changed it already: whether it is
 -- still to be answered, whether a run answers it, what it says, and whether its stored texts change.
--- The mark of what came with a question is not one of its words (`kept_question`).
+-- The mark of what came with a question is not one of its words (`stored_question`).
 SELECT id, user_id, audience, ended_at IS NULL AS is_open, token IS NOT NULL AS is_taken,
     message->>'text' AS text, formed_at IS NOT NULL AS formed,
     (question <> '' OR words <> '') AND (words <> %(words)s

@@ -33,7 +33,7 @@ ON CONFLICT DO NOTHING;
 -- name: add_brought
 -- Let a message wait as it is in an event that holds files or words of others, which the one that it was
 -- stored from lacked: a run that answers it loses it. One that was answered waits again, unless its
--- question has the marks of what came with it (`kept_question`).
+-- question has the marks of what came with it (`stored_question`).
 WITH old AS (
     SELECT id, token IS NOT NULL AS is_taken
     FROM messages, (

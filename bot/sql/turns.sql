@@ -80,7 +80,7 @@ SET audience = %(audience)s, begun_at = COALESCE(begun_at, now()),
 FROM earlier WHERE messages.id = earlier.id
 RETURNING asked, reply_ts, status = 'stopped' AS stopped;
 
--- name: begin_request
+-- name: begin_ask
 -- Store a request to POST /ask, which gets its row when its turn begins.
 INSERT INTO messages (id, token, team_id, user_id, channel_id, thread, audience, ts, question,
     words, on_record, begun_at)

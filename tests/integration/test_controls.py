@@ -211,7 +211,7 @@ async def test_what_was_said_off_stays_so_when_it_is_answered_later(app: App) ->
         await app.edit(message, "I love natto")
     assert nothing_kept(app, answered)
     again = replace(answered, text="I love natto")
-    change = change_of(answered, "I love natto", again=again)
+    change = change_of(answered, "I love natto", edited=again)
     await follow_change(app.core, change)
     await turn_on(app.core, formed.person)
     for message in (edited, answered, waiting, queued):
