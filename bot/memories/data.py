@@ -134,7 +134,7 @@ def _redacted(messages: list[DictRow]) -> list[DictRow]:
 async def erase_person(
     pool: Pool, person: Person, identity: UUID | None = None, *, keeps_off: bool = False
 ) -> PersonErased:
-    """Erase everything about a person: memories, ledger, conversation, settings.
+    """Erase everything about a person: memories, statements, conversation, settings.
 
     Jobs delete in Slack the files that the app has sent them; messages there stay. The ids of
     messages just delivered are kept, without text or author, until Slack no longer delivers them

@@ -66,8 +66,8 @@ async def forget_question_about(
 ) -> Done | None:
     """Return the question whether to forget everything, memories, a message or a period.
 
-    Returns None if the memories do not exist. Of a message, or of what was said in a period, texts
-    may be stored even if there is no memory of them.
+    Returns None if the memories do not exist. A message or a period may have stored texts even if
+    there is no memory of it.
     """
     if selection.everything:
         return forget_everything_question(localizer)
@@ -125,9 +125,9 @@ async def _texts_of(
 async def forget_selected(app: App, click: Click, act: Forget) -> Done:
     """Forget what a button names; pressing it twice does no harm.
 
-    The others of a list of memories are shown below what was forgotten. After a
-    click in Home the caller publishes it, because a job would not say what was forgotten. Raises
-    `AlreadyUnderWay` for a second click while the first is being carried out.
+    The others of a list of memories are shown below what was forgotten. After a click in Home the
+    caller publishes it, because a job would not say what was forgotten. Raises `AlreadyUnderWay`
+    for a second click while the first is being carried out.
     """
     localizer = click.localizer
     selection = act.selection

@@ -31,7 +31,7 @@ from memory.recall import Recalled, dated_lines, memories_within
 from memory.store import KeptMemory
 
 HISTORY_TOKENS = 3_000
-# Of one exchange: the newest always fits, so that "go on" can refer to it.
+# For one exchange: the newest always fits, so that "go on" can refer to it.
 _EARLIER_QUESTION_TOKENS = 750
 _EARLIER_REPLY_TOKENS = 1_500
 RECENT_TOKENS = 1_000
@@ -91,8 +91,6 @@ THREAD_UNREAD = """\
 Slack did not let all earlier messages of this thread be read just now. If the question is about \
 them, say that you could not read them just now; never that they are gone or were deleted.
 """
-
-
 PARTS_UNREAD = """\
 not_shown names files, and counts other parts of messages, that you were not shown. The person is \
 told so below your answer: do not guess what they hold.

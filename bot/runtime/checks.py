@@ -141,7 +141,7 @@ async def check_database(settings: Settings) -> str:
     async with database(settings, beside=True) as addresses:
         bound = await check_access(addresses.login)
         space = None
-        if settings.has_model:  # without one `kioku up` sees to the stand-in's vectors
+        if settings.has_model:  # without one `kioku up` makes the stand-in's vectors
             async with open_model_clients(settings, seconds=_ASK_SECONDS) as clients:
                 space = await embedding_space(
                     clients.embeddings, settings.embedding_model

@@ -207,7 +207,7 @@ def is_passing(error: BaseException) -> bool:
 
 @contextmanager
 def unless_refused(act: str) -> Iterator[None]:
-    """Go on behind the block where Slack refuses a call in it for good; errors that may pass raise.
+    """Leave the block, and log it, if Slack refuses a call in it; raise an error that may pass.
 
     `act` is what Slack refused to do, for the log.
     """

@@ -163,12 +163,12 @@ class Message:
 
     @property
     def opens_thread(self) -> bool:
-        """Say whether the message is the first of its thread."""
+        """Whether the message is the first of its thread."""
         return self.ts == self.thread_ts
 
 
 def is_direct(channel_id: str) -> bool:
-    """Say whether a conversation is a direct message: its id begins with D.
+    """Return whether a conversation is a direct message: its id begins with D.
 
     Source: https://docs.slack.dev/reference/objects/conversation-object
     """

@@ -71,7 +71,7 @@ class _Name:
 
 
 class Names:
-    """The names that this process knows, by workspace; of too many the oldest give way."""
+    """The names that this process knows, by workspace: the newest, if there are too many."""
 
     def __init__(self, slack: Installations) -> None:
         self._slack = slack
@@ -224,7 +224,7 @@ class MessageNames:
 
 
 async def find_names(names: Names, person: Person, texts: Iterable[str]) -> References:
-    """Return the names for references in a person's texts that formation reads."""
+    """Return the names for the references in some texts of a person."""
     return await MessageNames(names, person.team_id).find(texts)
 
 

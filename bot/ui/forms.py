@@ -65,7 +65,7 @@ COMMENT_LIMIT = 1_000
 # A form has at most six inputs, and one says where the memory may be used.
 _MAX_FIELDS = 5
 _MULTILINE_LENGTH = 60
-# Fields of our own kinds that have no label.
+# Fields of the built-in kinds that no form shows.
 _HIDDEN = frozenset({("UserFact", "topic"), (PROMISE_KIND, "state")})
 _AUDIENCE = "audience"
 _LINES = "lines"

@@ -104,12 +104,11 @@ class Content:
     """Everything that one person's panel shows at a position.
 
     `found` is the number of memories there, on all pages, or of changes on the pages so far, plus
-    one if there are older ones. `links` lead to the message
-    that a memory, by its key, or a change, by its id, came from. `unformed` messages are not read
-    yet. The changes include the sentences of the last day that
-    were `not_remembered`. In Home, `handling` says where data goes, and `card` what colleagues see.
-    `kept` are the lines kept for a conversation, shown to `viewer`, who is in it; None if they are
-    not shown.
+    one if there are older ones. `links` lead to the message that a memory, by its key, or a change,
+    by its id, came from. `unformed` messages are not read yet. The changes include the sentences of
+    the last day that were `not_remembered`. In Home, `handling` says where data goes, and `card`
+    what colleagues see. `kept` are the lines kept for a conversation, shown to `viewer`, who is in
+    it; None if they are not shown.
     """
 
     position: Position = field(default_factory=Position)
