@@ -40,7 +40,7 @@ class MessageChange:
     edited: Message | None = None
 
     @property
-    def place(self) -> dict[str, str]:
+    def parameters(self) -> dict[str, str]:
         """The parameters that identify the message in statements."""
         return {"team": self.team_id, "channel": self.channel_id, "ts": self.ts}
 
@@ -81,7 +81,7 @@ async def edit_message(
     the message has already seen it or a newer one.
     """
     values: dict[str, Any] = {
-        **change.place,
+        **change.parameters,
         "changed": change.changed_ts,
         "public": PUBLIC,
         "must_agree": must_agree,
@@ -122,7 +122,7 @@ async def withdraw_message(
 
     It is not answered. Its texts, and the posted part of an unfinished answer, are deleted.
     """
-    values = {**change.place, "changed": change.changed_ts}
+    values = {**change.parameters, "changed": change.changed_ts}
     row = await fetch_row(connection, _SQL["withdraw"], values)
     if row is None:
         return None

@@ -74,10 +74,10 @@ from bot.ui.blocks import SlackView, explained_button
 from bot.ui.done import Click, Done
 from bot.ui.lines import (
     audience_of,
-    changes_line,
     ends_promise,
     memory_line,
     sentence_of,
+    summary_line,
 )
 from bot.ui.panel import undo_of
 from bot.ui.promise_payloads import promise_answers
@@ -332,7 +332,7 @@ async def _report_changes(app: App, click: Click, done: Sequence[Change]) -> Don
     """Return changes that were just made, as one line with their Undo; update their notices."""
     await _update_notices_of(app, click, {one.key for one in done})
     made = await list_changes(app.pool, click.person, ids=[one.id for one in done])
-    line = changes_line(click.localizer, made)
+    line = summary_line(click.localizer, made)
     if not line:
         return click.say("no_changes")
     return Done(line=line, undo=undo_of(made))

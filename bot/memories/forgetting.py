@@ -77,7 +77,7 @@ async def forget_question_about(
             return None
         return forget_question(localizer, memories)
     found = await selected(app.pool, person, selection)
-    lines = [await _texts_of(app, person, localizer, selection)]
+    lines = [await _selection_line(app, person, localizer, selection)]
     lines += [memory_line(localizer, memory) for memory in found[:_NAMED]]
     more = len(found) - _NAMED
     if more > 0:
@@ -103,7 +103,7 @@ def forget_everything_question(localizer: Localizer) -> Done:
     return Done(line=localizer.say("forget_everything_ask"), buttons=[everything])
 
 
-async def _texts_of(
+async def _selection_line(
     app: App, person: Person, localizer: Localizer, selection: Selection
 ) -> str:
     """Return which texts a selection deletes: a message, by its beginning, or those of a period."""
@@ -133,7 +133,9 @@ async def forget_selected(app: App, click: Click, act: Forget) -> Done:
     selection = act.selection
     publish = not click.place.is_home
     with app.under_way.once(f"forget {click.person.scope} {act.value}"):
-        forgotten = await forget_all_of(app, click.person, selection, publish=publish)
+        forgotten = await forget_selection(
+            app, click.person, selection, publish=publish
+        )
     if forgotten.id is None:
         return click.say("memory_gone", beside=True)
     lines: list[str] = []
@@ -171,7 +173,7 @@ def receipt(localizer: Localizer, line: str, forgotten: Forgotten) -> Done:
     return Done(line=f"{line}\n{localizer.say('undo_note')}", undo=undo)
 
 
-async def forget_all_of(
+async def forget_selection(
     app: App, person: Person, selection: Selection, *, publish: bool = True
 ) -> Forgotten:
     """Forget a selection; its notices and Home no longer show it.
@@ -206,7 +208,7 @@ async def selected_messages(
     gone: Gone,
 ) -> list[MessageKey]:
     """Return the messages of what is forgotten; nothing will be formed from them again."""
-    values = {**selection.parameters(), **_texts_about(person, gone)}
+    values = {**selection.parameters(), **_parameters_of_texts(person, gone)}
     rows = await fetch_rows(connection, _SQL["find"], values)
     return [(row["channel"], row["ts"]) for row in rows]
 
@@ -215,12 +217,12 @@ async def delete_forgotten_texts(
     connection: Connection, person: Person, gone: Gone
 ) -> None:
     """Delete the texts of these messages, texts that name what is gone, and comments on them."""
-    values = _texts_about(person, gone)
+    values = _parameters_of_texts(person, gone)
     await connection.execute(_SQL["delete_comments"], values)
     await connection.execute(_SQL["delete_texts"], values)
 
 
-def _texts_about(person: Person, gone: Gone) -> dict[str, Any]:
+def _parameters_of_texts(person: Person, gone: Gone) -> dict[str, Any]:
     """Return the parameters that find the person's texts about what is forgotten."""
     return {
         **person.ids,

@@ -23,7 +23,7 @@ from bot.memories.adding import (
     words_typed,
 )
 from bot.memories.expected import NotKept
-from bot.memories.forgetting import forget_all_of, receipt
+from bot.memories.forgetting import forget_selection, receipt
 from bot.memories.kept_lines import add_line, update_lines
 from bot.quota import admit, admit_question
 from bot.requests_under_way import begin_request, check_request
@@ -338,7 +338,7 @@ async def take_back(app: App, click: Click, act: TakeBack) -> Done:
         return click.say("kept_not_yours", beside=True)
     selection = Selection(keys=[act.key])
     publish = not click.place.is_home
-    forgotten = await forget_all_of(app, click.person, selection, publish=publish)
+    forgotten = await forget_selection(app, click.person, selection, publish=publish)
     [audience] = memory.audiences
     line = click.localizer.say(
         "kept_taken_back", channel=f"<#{kept_channel(audience)}>"
@@ -351,5 +351,5 @@ async def take_all_back(app: App, person: Person) -> None:
     """Stop keeping anything of a person who has left the workspace."""
     keys = await keys_of_kept(app.pool, person)
     if keys:
-        await forget_all_of(app, person, Selection(keys=keys))
+        await forget_selection(app, person, Selection(keys=keys))
         log.info("%d kept line(s) of a person who left were taken back", len(keys))

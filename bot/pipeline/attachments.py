@@ -330,7 +330,7 @@ def file_name(file: Json) -> str:
     return " ".join(name.split())[:_NAME_CHARACTERS].strip()
 
 
-def unseen_lines(localizer: Localizer, files: Sequence[AttachedFile]) -> list[str]:
+def trouble_lines(localizer: Localizer, files: Sequence[AttachedFile]) -> list[str]:
     """Return one sentence for each reason why files were not shown, with what to do about it.
 
     Addresses in the names of files follow the rules for links in answers.

@@ -86,9 +86,9 @@ async def follow_change(app: App, change: MessageChange) -> None:
         if changed is not None:
             await _follow_row(app, connection, person, change, changed, words)
             was_formed = changed.reworded and changed.formed
-        place = (change.channel_id, change.ts)
-        await note_message_changed(connection, person, *place)
-        if was_formed or await messages_among(connection, person, [place]):
+        message = (change.channel_id, change.ts)
+        await note_message_changed(connection, person, *message)
+        if was_formed or await messages_among(connection, person, [message]):
             await _update_later(app, connection, person, change)
         if changed is not None and changed.interrupts:
             await app.queue.abort(connection, [change.thread])
@@ -141,7 +141,7 @@ async def _update_later(
     """Add the job that makes memories agree with what a message says now."""
     root = "" if change.text is None else split_thread_key(change.thread)[2]
     lock = f"{UPDATE_FROM_MESSAGE}:{change.team_id}.{change.channel_id}.{change.ts}"
-    jobs = {lock: {**change.place, **person.ids, "root": root}}
+    jobs = {lock: {**change.parameters, **person.ids, "root": root}}
     await app.queue.defer(connection, UPDATE_FROM_MESSAGE, jobs, queue=BACKGROUND)
 
 

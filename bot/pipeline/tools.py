@@ -22,8 +22,8 @@ from bot.memories.cards import Unanswered, find_colleague, shown_card
 from bot.memories.expected import EXPECTED, explain
 from bot.memories.forgetting import (
     MAX_KEYS,
-    forget_all_of,
     forget_question_about,
+    forget_selection,
     forget_words_question,
     nothing_to_forget,
     receipt_of_message,
@@ -496,7 +496,7 @@ class Toolbox:
             last = await message_before(connection, message)
         # The request itself repeats what is meant, so it is never remembered either.
         this = Selection(messages=[(message.channel_id, message.ts)])
-        forgotten = await forget_all_of(self._app, person, this)
+        forgotten = await forget_selection(self._app, person, this)
         self._switched_off = True
         previous = given.get("which") == "previous_message"
         if previous and last is not None:

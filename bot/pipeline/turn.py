@@ -18,7 +18,7 @@ from bot.conversation.turns import Turn, end_turn, read_start, store_begin
 from bot.locale import Localizer
 from bot.memories.kept_lines import MOST_QUOTED, lines_for_answer, lines_in_answer
 from bot.memories.shaping import memories_in_answer
-from bot.pipeline.attachments import Brought, read_brought, unseen_lines
+from bot.pipeline.attachments import Brought, read_brought, trouble_lines
 from bot.pipeline.context import Thread, read_thread
 from bot.pipeline.links import filter_links
 from bot.pipeline.prompt import (
@@ -390,7 +390,7 @@ def _with_unread(localizer: Localizer, result: _Result) -> str:
 
     Returns "" if there is neither.
     """
-    unread = unseen_lines(localizer, result.prompt.files)
+    unread = trouble_lines(localizer, result.prompt.files)
     if result.prompt.unread:
         unread.append(localizer.say("parts_unread", count=result.prompt.unread))
     if result.prompt.thread_unread:

@@ -25,7 +25,6 @@ from bot.logs import fault
 from bot.network import proxy_for
 from bot.pipeline.backfill import recording_listening
 from bot.runtime.ask import add_ask
-from bot.runtime.ask_slack import ask_slack
 from bot.runtime.connections import ConnectionCount
 from bot.runtime.database_addresses import database
 from bot.runtime.http import Readiness, create_web_app, serving
@@ -40,6 +39,7 @@ from bot.runtime.problems import (
 )
 from bot.runtime.prometheus import serving_metrics
 from bot.runtime.settings_check import check_settings
+from bot.runtime.slack_calls import call_slack
 from bot.runtime.wiring import database_problem, open_app
 from bot.runtime.worker import open_worker
 from bot.slack.messages import UNREADABLE
@@ -200,7 +200,7 @@ async def socket_mode(
     )
     try:
         # The SDK would ask for an address for ever, even if Slack refuses the token.
-        opened = await ask_slack(settings, APP_TOKEN, "apps.connections.open")
+        opened = await call_slack(settings, APP_TOKEN, "apps.connections.open")
         client.wss_uri = str(opened["url"])
         client.proxy = proxy_for(client.wss_uri)
         connecting = client.connect()  # type: ignore[no-untyped-call]

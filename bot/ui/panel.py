@@ -90,8 +90,8 @@ _ANSWERS: Mapping[str, Mapping[AnswerTo, str]] = {
 }
 _DIVIDER: Block = {"type": "divider"}
 _MOST_PLACES = 5  # that are named where memory is off
-_SAID = "said"
-_SAID_BUTTONS = "said-buttons"
+_DONE = "done"
+_DONE_BUTTONS = "done-buttons"
 # The prefixes of row ids, before the key of a memory or the id of a change.
 _MEMORY_ROW = "memory-"
 _CHANGE_ROW = "change-"
@@ -132,12 +132,12 @@ class Content:
 def home_view(
     localizer: Localizer,
     content: Content,
-    said: Done | None = None,
+    done: Done | None = None,
     row: Row | None = None,
 ) -> SlackView:
-    """Return the panel as Home; `said` is what the click in `row` did."""
+    """Return the panel as Home; `done` is what the click in `row` did."""
     blocks = [header(localizer.say("panel_title"))]
-    blocks += _panel(localizer, content, said, row)
+    blocks += _panel(localizer, content, done, row)
     if content.card is not None:
         blocks += _card(localizer, content.card)
     if content.handling:
@@ -154,14 +154,14 @@ def home_view(
 def panel_view(
     localizer: Localizer,
     content: Content,
-    said: Done | None = None,
+    done: Done | None = None,
     row: Row | None = None,
 ) -> SlackView:
-    """Return the panel as a modal; `said` is what the click in `row` did.
+    """Return the panel as a modal; `done` is what the click in `row` did.
 
     Slack requires a submit button if there is an input; it searches for the words.
     """
-    blocks = _panel(localizer, content, said, row)
+    blocks = _panel(localizer, content, done, row)
     title = "kept_panel_title" if content.position.list == "kept" else "panel_title"
     view = modal(localizer, title, blocks, content.position)
     if any(block["type"] == "input" for block in blocks):
@@ -184,11 +184,11 @@ def in_every_language(key: str) -> str:
     return " / ".join(say(language, key) for language in LANGUAGES)
 
 
-def view_with_line(localizer: Localizer, view: SlackView, said: Done) -> SlackView:
+def view_with_line(localizer: Localizer, view: SlackView, done: Done) -> SlackView:
     """Return a view as Slack returned it, with what a click did above its content."""
-    blocks = _said(localizer, said)
+    blocks = _done_blocks(localizer, done)
     for block in view["blocks"]:
-        if block.get("block_id") not in (_SAID, _SAID_BUTTONS):
+        if block.get("block_id") not in (_DONE, _DONE_BUTTONS):
             blocks.append(block)
     fields = {name: view[name] for name in _VIEW_FIELDS if view.get(name)}
     return {**fields, "blocks": blocks[:VIEW_BLOCKS_LIMIT]}
@@ -212,10 +212,10 @@ def clicked_row(view: SlackView, block_id: str) -> Row | None:
 
 
 def _panel(
-    localizer: Localizer, content: Content, said: Done | None, row: Row | None
+    localizer: Localizer, content: Content, done: Done | None, row: Row | None
 ) -> list[Block]:
     """Return what a click did, the state of memory, and the list at the position."""
-    blocks = _said(localizer, said) if said else []
+    blocks = _done_blocks(localizer, done) if done else []
     rows = _list_rows(localizer, content)
     if row is not None:
         rows = _in_place(rows, blocks, row)
@@ -253,22 +253,22 @@ def _list_rows(localizer: Localizer, content: Content) -> list[Block]:
             return _kept_rows(localizer, content)
 
 
-def _said(localizer: Localizer, said: Done) -> list[Block]:
+def _done_blocks(localizer: Localizer, done: Done) -> list[Block]:
     """Return what a click did, and its buttons."""
-    blocks = [section(said.line, block_id=_SAID)]
-    if buttons := said.shown_buttons(localizer):
-        blocks.append(actions(*buttons, block_id=_SAID_BUTTONS))
+    blocks = [section(done.line, block_id=_DONE)]
+    if buttons := done.shown_buttons(localizer):
+        blocks.append(actions(*buttons, block_id=_DONE_BUTTONS))
     return blocks
 
 
 def _in_place(
-    rows: Sequence[Block], said: Sequence[Block], clicked: Row
+    rows: Sequence[Block], done: Sequence[Block], clicked: Row
 ) -> list[Block]:
     """Return rows with what a click did in place of the row that was clicked.
 
     If the memory of that row still exists, its menu stays beside the line.
     """
-    line, *buttons = said
+    line, *buttons = done
     ids = (clicked.id, f"{clicked.id}{ROW_BUTTONS}")
     others: list[Block] = []
     for row in rows:

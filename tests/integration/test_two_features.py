@@ -12,7 +12,7 @@ from bot.conversation.inbox import take_message
 from bot.conversation.turns import end_turn, read_start, store_begin
 from bot.locale import say
 from bot.memories.data import export_person
-from bot.memories.forgetting import forget_all_of
+from bot.memories.forgetting import forget_selection
 from bot.memories.promises import REMIND, remind, remind_of_due
 from bot.memories.switches import turn_on
 from bot.pipeline import backfill
@@ -145,7 +145,7 @@ async def test_an_export_before_the_end_of_undo_has_no_comment_on_what_is_forgot
     )
     before = await export_person(app.pool, said.person, app.core.settings)
     assert json.dumps(before).count("You should know") == 1
-    await forget_all_of(app.core, said.person, Selection(everything=True))
+    await forget_selection(app.core, said.person, Selection(everything=True))
     document = await export_person(app.pool, said.person, app.core.settings)
     assert "natto" not in json.dumps(document)
 

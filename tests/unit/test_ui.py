@@ -79,7 +79,7 @@ from bot.ui.forms import (
     settings_form,
     share_form,
 )
-from bot.ui.lines import change_line, changes_line, memory_line, off_line, question_line
+from bot.ui.lines import change_line, memory_line, off_line, question_line, summary_line
 from bot.ui.panel import (
     PAGE_SIZE,
     Content,
@@ -458,7 +458,7 @@ def test_every_panel_fits(
         view_fits(view)
         assert panel_position(view) == content.position
         named = [block.get("block_id") for block in view["blocks"]]
-        assert named.count("said") == bool(said)
+        assert named.count("done") == bool(said)
     again = view_with_line(localizer, modal, Done(line="Done."))
     view_fits(again)
     assert again["blocks"][0]["text"]["text"] == "Done."
@@ -485,8 +485,8 @@ def test_a_clicked_row_is_found_with_what_is_above(
         assert row == Row(id=row_id, place=place)
         after = panel_view(localizer, content, Done(line="Done."), row)
         shown = [one.get("block_id", "") for one in after["blocks"]]
-        assert [name for name in shown if name in (*listed, "said")] == [
-            "said" if name == row_id else name
+        assert [name for name in shown if name in (*listed, "done")] == [
+            "done" if name == row_id else name
             for name in listed
             if name != f"{row_id}-buttons"
         ]
@@ -554,7 +554,7 @@ def test_everything_is_one_line(
     for line in (
         memory_line(localizer, memory),
         change_line(localizer, change),
-        changes_line(localizer, several),
+        summary_line(localizer, several),
         question_line(localizer, question),
         off_line(localizer, off),
     ):
