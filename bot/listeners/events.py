@@ -338,7 +338,7 @@ async def change_channel_id(app: App, event: Event) -> None:
     await change_channel_later(app, event.team, old, new)
 
 
-async def invalidate_audience(app: App, event: Event) -> None:
+async def invalidate_conversation(app: App, event: Event) -> None:
     """Look up again what kind of conversation this is when it is needed next."""
     await invalidate_kind(app, event.team, event.channel)
 
@@ -352,6 +352,6 @@ HANDLERS: Mapping[str | None, Handler] = {
     "channel_id_changed": change_channel_id,
     "member_joined_channel": invalidate_membership,
     "member_left_channel": invalidate_membership,
-    **dict.fromkeys(CONVERSATION_CHANGES, invalidate_audience),
+    **dict.fromkeys(CONVERSATION_CHANGES, invalidate_conversation),
 }
 """The handler of each kind of event, except people's messages and departures."""

@@ -37,7 +37,6 @@ from bot.slack.client import (
     TeamClient,
     raise_if_passing,
     repeat,
-    show_in_thread,
     slack_fault,
 )
 from bot.slack.messages import (
@@ -386,7 +385,7 @@ class Interactions:
         client = self._client(body)
         place = click.place
         try:
-            if not replaces and await show_in_thread(client, body, shown):
+            if not replaces and await _show_in_thread(client, body, shown):
                 return
             if await _respond(place.url, shown, replace=replaces):
                 return
@@ -490,6 +489,29 @@ def _sentence(localizer: Localizer, error: Exception) -> str:
     level = logging.WARNING if expected else logging.ERROR
     log.log(level, "a command, click or form was not carried out", exc_info=error)
     return localizer.say("command_broke")
+
+
+async def _show_in_thread(client: TeamClient, body: Body, payload: Payload) -> bool:
+    """Show the answer to a click or shortcut to its person alone, in the thread `body` names.
+
+    Return False if it names none, or if Slack refuses because the app is not in that conversation.
+    A response URL accepts a thread only for messages that the whole channel sees.
+    Source: https://docs.slack.dev/interactivity/handling-user-interaction/#publishing_in_thread
+    """
+    # A shortcut has no container; it comes with the message itself.
+    thread_ts = (body.get("container") or body.get("message") or {}).get("thread_ts")
+    channel = (body.get("channel") or {}).get("id")
+    if not (thread_ts and channel):
+        return False
+    user = body["user"]["id"]
+    try:
+        await client.chat_postEphemeral(
+            channel=channel, user=user, thread_ts=thread_ts, **payload
+        )
+    except SLACK_FAULTS as error:
+        log.info("an answer was not shown in its thread: %s", slack_fault(error))
+        return False
+    return True
 
 
 async def _respond(url: str, shown: Payload, *, replace: bool) -> bool:

@@ -26,14 +26,9 @@ from bot.memories.panel import data_flows
 from bot.network import proxy_for
 from bot.queue.queue import BACKGROUND, Queue
 from bot.requests_under_way import Overtaken, begin_request, check_request
-from bot.slack.client import (
-    PATIENCE_SECONDS,
-    SLACK_FAULTS,
-    error_code,
-    notice_metadata,
-    slack_fault,
-)
+from bot.slack.client import PATIENCE_SECONDS, SLACK_FAULTS, error_code, slack_fault
 from bot.slack.names import find_names
+from bot.slack.posting import notice_metadata
 from bot.types import PersonErased
 from bot.ui.done import Click, Done
 from bot.ui.export_page import export_page

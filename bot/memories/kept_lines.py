@@ -14,10 +14,10 @@ from psycopg.rows import DictRow
 from bot.app import App
 from bot.memories.shaping import added_words, distinctive_words
 from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.client import PATIENCE_SECONDS, notice_metadata, unless_refused
+from bot.slack.client import PATIENCE_SECONDS, unless_refused
 from bot.slack.messages import API_TEAM
 from bot.slack.names import find_names
-from bot.slack.posting import find_posted, post_once
+from bot.slack.posting import find_posted, notice_metadata, post_once
 from bot.ui.kept_lines import gone_payload, kept_payload
 from memory import DM, PUBLIC, MemoryView, Person, Pool
 from memory.model import texts

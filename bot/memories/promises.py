@@ -25,9 +25,9 @@ from bot.app import App
 from bot.logs import fault
 from bot.people import read_settings
 from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.client import PATIENCE_SECONDS, error_code, is_passing, notice_metadata
+from bot.slack.client import PATIENCE_SECONDS, error_code, is_passing
 from bot.slack.messages import API_TEAM
-from bot.slack.posting import find_posted, post_once
+from bot.slack.posting import find_posted, notice_metadata, post_once
 from bot.ui.blocks import Payload
 from bot.ui.promise_payloads import reminder_payload
 from memory import DM, Memory, Person, Pool

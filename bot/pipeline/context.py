@@ -9,7 +9,6 @@ from typing import Any
 
 from bot.pipeline.attachments import excerpts, file_name
 from bot.slack.client import (
-    NOTICE_EVENT,
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
     Installations,
@@ -19,6 +18,7 @@ from bot.slack.client import (
 )
 from bot.slack.content import Content, author_of, read_content
 from bot.slack.messages import Message, excerpt, sanitize_payload, slack_user
+from bot.slack.posting import NOTICE_EVENT
 from memory.model import Json
 
 log = logging.getLogger(__name__)

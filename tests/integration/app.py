@@ -47,9 +47,10 @@ from bot.queue.queue import BACKGROUND, REPLIES, Queue
 from bot.queue.retries import RunLater
 from bot.runtime.wiring import ModelClients, create_app
 from bot.runtime.worker import register_work
-from bot.slack.client import NOTICE_EVENT, Installations
+from bot.slack.client import Installations
 from bot.slack.messages import Message
 from bot.slack.names import Names
+from bot.slack.posting import NOTICE_EVENT
 from bot.ui.acts import ButtonAct, Open, Position
 from bot.ui.panel import Content
 from bot.workspaces import installation_from, single_installation

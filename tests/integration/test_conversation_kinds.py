@@ -14,9 +14,9 @@ from bot.app import App
 from bot.conversation.audiences import is_shared, view_of_message
 from bot.people import People
 from bot.pipeline.context import read_thread
-from bot.slack.client import notice_metadata
 from bot.slack.members import Members, is_member, kind_of
 from bot.slack.names import Names
+from bot.slack.posting import notice_metadata
 from memory import DM, PUBLIC, Person, Pool
 from tests.databases import owner_rows
 from tests.integration.app import app_of
