@@ -1,4 +1,4 @@
-"""Edits and deletions in the rows of stored messages, and earlier messages."""
+"""Edits and deletions in the rows of stored messages."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from bot.conversation.inbox import answer_at_once, message_body, values_of
+from bot.conversation.inbox import answer_at_once, message_body
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import Message, split_thread_key
-from memory import DM, PUBLIC, Person, Pool
+from memory import PUBLIC, Person, Pool
 from memory.postgres import (
     Connection,
     execute_statement,
@@ -153,10 +153,3 @@ async def root_of(pool: Pool, team: str, channel: str, ts: str) -> str | None:
 async def delete_texts(connection: Connection, person: Person, turn: UUID) -> None:
     """Delete the texts of a person's turn; no memory is formed from them."""
     await connection.execute(_SQL["delete_texts"], {**person.ids, "id": turn})
-
-
-async def message_before(connection: Connection, message: Message) -> str | None:
-    """Return the ts of the author's previous message in this thread, or in the whole DM."""
-    values = values_of(message) | {"dm": DM}
-    row = await fetch_row(connection, _SQL["message_before"], values)
-    return str(row["ts"]) if row else None

@@ -242,6 +242,14 @@ async def read_turn(
     return found[0] if found else None
 
 
+async def message_before(pool: Pool, message: Message) -> str | None:
+    """Return the ts of the author's previous message in this thread, or in the whole DM."""
+    values = {**values_of(message), "dm": DM}
+    statement = _SQL["message_before"]
+    found = await person_statement(pool, message.person, statement, values)
+    return str(found[0]["ts"]) if found else None
+
+
 @step("end")
 async def end_turn(
     app: App,

@@ -15,8 +15,12 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 
 from bot.app import App
-from bot.conversation.edits import message_before
-from bot.conversation.turns import Turn, final_question, stored_words
+from bot.conversation.turns import (
+    Turn,
+    final_question,
+    message_before,
+    stored_words,
+)
 from bot.locale import Localizer
 from bot.memories.cards import Unanswered, find_colleague, shown_card
 from bot.memories.expected import EXPECTED, explain
@@ -58,7 +62,7 @@ from memory import (
 )
 from memory.credentials import redact
 from memory.model import Json, Until, until, with_texts
-from memory.postgres import Connection, fetch_row, load_statements, person_transaction
+from memory.postgres import Connection, fetch_row, load_statements
 from memory.tools import CHANGE_TOOL, function_tool, read_arguments
 
 _SQL = load_statements("bot", "tools")
@@ -492,8 +496,7 @@ class Toolbox:
     async def _do_not_remember(self, given: Arguments) -> Output:
         message = self._message
         person = self._message.person
-        async with person_transaction(self._app.pool, person) as connection:
-            last = await message_before(connection, message)
+        last = await message_before(self._app.pool, message)
         # The request itself repeats what is meant, so it is never remembered either.
         this = Selection(messages=[(message.channel_id, message.ts)])
         forgotten = await forget_selection(self._app, person, this)

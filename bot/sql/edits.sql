@@ -74,17 +74,6 @@ UPDATE messages SET question = '', words = '', reply = NULL,
     formed_at = CASE WHEN ended_at IS NOT NULL THEN COALESCE(formed_at, now()) END
 WHERE id = %(id)s AND team_id = %(team)s AND user_id = %(user)s;
 
--- name: message_before
--- The author's previous message in this thread, or in the whole direct message, without those that
--- they have forgotten.
-SELECT ts FROM messages
-WHERE team_id = %(team)s AND user_id = %(user)s AND begun_at IS NOT NULL
-    AND channel_id = %(channel)s AND ts < %(ts)s AND (thread = %(thread)s OR audience = %(dm)s)
-    AND (channel_id, ts) NOT IN (
-        SELECT channel, ts FROM forgotten_sources
-        WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message')
-ORDER BY ts DESC LIMIT 1;
-
 -- name: answer_to_delete
 -- The messages of an answer to a message that was deleted while it was answered; `asked`: how many
 -- seconds ago another one may have been posted that is not recorded.

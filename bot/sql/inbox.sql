@@ -96,8 +96,7 @@ WITH open AS (
 UPDATE messages SET status = 'stopped'
 FROM open
 WHERE messages.id = open.id AND is_meant
-    AND (is_begun OR NOT EXISTS (SELECT FROM open AS other WHERE other.is_begun))
-RETURNING messages.id;
+    AND (is_begun OR NOT EXISTS (SELECT FROM open AS other WHERE other.is_begun));
 
 -- name: release
 -- An attempt ended without an answer; `failed`: with an error.
@@ -109,5 +108,4 @@ RETURNING id;
 -- A message is handled: its body is deleted.
 UPDATE messages SET status = %(status)s, message = NULL, token = NULL, ended_at = now(),
     formed_at = CASE WHEN words = '' THEN now() ELSE formed_at END
-WHERE id = %(id)s AND token = %(token)s
-RETURNING id;
+WHERE id = %(id)s AND token = %(token)s;

@@ -28,5 +28,4 @@ WHERE (
     SELECT count(*) FROM person_requests
     WHERE team_id = %(team)s AND user_id = %(user)s AND kind = 'colleague'
         AND at > now() - interval '1 hour'
-) < %(most)s
-RETURNING id;
+) < %(most)s;

@@ -43,8 +43,7 @@ SELECT (SELECT count(*) FROM begun) AS reminders,
 -- Delete stored reminders that are not posted now.
 DELETE FROM reminders
 WHERE team_id = %(team)s AND user_id = %(user)s AND message_id IS NULL AND ts IS NULL
-    AND key <> ALL(%(keys)s)
-RETURNING key;
+    AND key <> ALL(%(keys)s);
 
 -- name: find_begun
 -- The reminders of a message that is being posted.

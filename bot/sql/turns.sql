@@ -57,6 +57,17 @@ SELECT audience, question, words FROM messages
 WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s
     AND begun_at IS NOT NULL;
 
+-- name: message_before
+-- The author's previous message in this thread, or in the whole direct message, without those that
+-- they have forgotten. It runs in a transaction of the author alone.
+SELECT ts FROM messages
+WHERE team_id = %(team)s AND user_id = %(user)s AND begun_at IS NOT NULL
+    AND channel_id = %(channel)s AND ts < %(ts)s AND (thread = %(thread)s OR audience = %(dm)s)
+    AND (channel_id, ts) NOT IN (
+        SELECT channel, ts FROM forgotten_sources
+        WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message')
+ORDER BY ts DESC LIMIT 1;
+
 -- name: begin
 -- Begin a turn, perhaps again. A fixed sentence that replaces an earlier answer has no texts, and
 -- leaves the stored ones. Returns what earlier attempts posted, and how many seconds ago a message of
