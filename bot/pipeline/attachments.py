@@ -23,7 +23,12 @@ from bot.slack.client import (
     find_message,
     slack_fault,
 )
-from bot.slack.content import FORWARDED_CHARACTERS, THUMBNAILS, Content, read_content
+from bot.slack.content import (
+    FORWARDED_CHARACTERS,
+    THUMBNAILS,
+    MessageContent,
+    read_content,
+)
 from bot.slack.files import FileTrouble, FileUnreadable, read_file
 from bot.slack.messages import Message, excerpt
 from memory.model import Json
@@ -84,12 +89,12 @@ class AttachedFile:
     earlier: bool = False
 
     @property
-    def shown(self) -> bool:
+    def is_shown(self) -> bool:
         """Whether the model is shown its content."""
         return bool(self.content or self.text)
 
     @property
-    def line(self) -> dict[str, Any]:
+    def description(self) -> dict[str, Any]:
         """The description that the model gets besides the content, with the text of a text file."""
         if self.trouble:
             return {"name": self.name, "not_shown": self.trouble.removeprefix("files_")}
@@ -111,7 +116,7 @@ class Brought:
     @property
     def is_shown(self) -> bool:
         """Whether the model is shown any of it."""
-        return bool(self.forwarded) or any(file.shown for file in self.files)
+        return bool(self.forwarded) or any(file.is_shown for file in self.files)
 
 
 @asynccontextmanager
@@ -142,9 +147,9 @@ async def read_brought(
         files = [await _read_attached(app, team_id, file, held) for file in read]
         files += [_not_shown(file, "files_many") for file in found[MOST_FILES:]]
         if not message.brings:
-            files = [replace(file, earlier=True) for file in files if file.shown]
+            files = [replace(file, earlier=True) for file in files if file.is_shown]
         if files:
-            seen = sum(file.shown for file in files)
+            seen = sum(file.is_shown for file in files)
             log.info("a message brought %d file(s), %d of them shown", len(files), seen)
         yield Brought(files, lines)
     finally:
@@ -175,13 +180,13 @@ def _not_shown(file: Json, trouble: FileTrouble) -> AttachedFile:
     return AttachedFile(name=file_name(file), trouble=trouble)
 
 
-async def _read_earlier(app: App, message: Message, ts: str) -> Content:
+async def _read_earlier(app: App, message: Message, ts: str) -> MessageContent:
     try:
         client = app.slack.client(message.team_id, patience=TURN_PATIENCE_SECONDS)
         found = await find_message(client, message.channel_id, message.thread_ts, ts)
     except SLACK_FAULTS as error:
         log.warning("an earlier message was not read: %s", slack_fault(error))
-        return Content()
+        return MessageContent()
     return read_content(found or {})
 
 

@@ -224,7 +224,7 @@ class Prompt:
             sections.append(FORWARDED)
             sections += _section("forwarded", _shortened(forwarded, FORWARDED_TOKENS))
         if self.files:
-            lines = (file.line for file in self.files)
+            lines = (file.description for file in self.files)
             sections.append(FILES)
             sections += _section("files", _shortened(lines, FILE_TOKENS))
         return sections

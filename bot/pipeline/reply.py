@@ -279,7 +279,7 @@ class _Attempt:
         # The search may open an address in its query, and that can carry what the model knows.
         known = await asyncio.to_thread(lambda: self.prompt.credentials)
         [redacted] = redact_texts(query_in(arguments), known=known)
-        line = written.line(redacted.text)
+        line = written.one_line(redacted.text)
         shown = line[:QUERY_CHARACTERS].strip()
         task = Task(id=identity, name=WEB_SEARCH, state="in_progress", detail=shown)
         await written.sink.task(task)
@@ -402,9 +402,9 @@ class StreamedAnswer:
             self._citations.setdefault(citation.url, titled)
             self.links.known.add(normal(citation.url))
 
-    def line(self, text: str) -> str:
+    def one_line(self, text: str) -> str:
         """Return another text as one line; links in it follow the same rules."""
-        shown = self.names.line(filter_links(printable(text), self.links.known))
+        shown = self.names.without_ids(filter_links(printable(text), self.links.known))
         return " ".join(shown.split())
 
     async def flush(self) -> None:
@@ -482,7 +482,7 @@ class StreamedAnswer:
 
     async def _comment(self, text: str) -> None:
         """Show a whole message of commentary as a task."""
-        if shown := self.line(text):
+        if shown := self.one_line(text):
             self._comments += 1
             identity = f"commentary-{self._comments}"
             await self.sink.task(

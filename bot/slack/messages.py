@@ -124,7 +124,7 @@ class Message:
     the root that the reply goes under. `audience` is None except for direct messages.
     `addressed`: it is a direct message or mentions the bot; any other is meant for the bot only if
     the bot takes part in its thread. `files`, `forwarded` and `unread` are the files, parts and
-    unread parts of `bot.slack.content.Content`.
+    unread parts of `bot.slack.content.MessageContent`.
     """
 
     team_id: str

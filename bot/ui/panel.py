@@ -100,7 +100,7 @@ _VIEW_FIELDS = ("type", "title", "submit", "close", "private_metadata")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
+class PanelContent:
     """Everything that one person's panel shows at a position.
 
     `found` is the number of memories there, on all pages, or of changes on the pages so far, plus
@@ -131,7 +131,7 @@ class Content:
 
 def home_view(
     localizer: Localizer,
-    content: Content,
+    content: PanelContent,
     done: Done | None = None,
     row: Row | None = None,
 ) -> SlackView:
@@ -153,7 +153,7 @@ def home_view(
 
 def panel_view(
     localizer: Localizer,
-    content: Content,
+    content: PanelContent,
     done: Done | None = None,
     row: Row | None = None,
 ) -> SlackView:
@@ -212,7 +212,7 @@ def clicked_row(view: SlackView, block_id: str) -> Row | None:
 
 
 def _panel(
-    localizer: Localizer, content: Content, done: Done | None, row: Row | None
+    localizer: Localizer, content: PanelContent, done: Done | None, row: Row | None
 ) -> list[Block]:
     """Return what a click did, the state of memory, and the list at the position."""
     blocks = _done_blocks(localizer, done) if done else []
@@ -242,7 +242,7 @@ def _panel(
     return [*blocks, *_pages(localizer, content)]
 
 
-def _list_rows(localizer: Localizer, content: Content) -> list[Block]:
+def _list_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
     """Return the rows of the list at the position, with the headings between them."""
     match content.position.list:
         case "memories":
@@ -281,7 +281,7 @@ def _in_place(
     return [*above, line, *buttons, *below]
 
 
-def _state(localizer: Localizer, content: Content) -> list[Block]:
+def _state(localizer: Localizer, content: PanelContent) -> list[Block]:
     """Return whether memory is on, with a menu to switch it, and how much is remembered."""
     if content.refusal is not None:
         return [section(localizer.say(content.refusal))]
@@ -317,7 +317,7 @@ def _switch_menu(localizer: Localizer, chosen: SwitchTo | None) -> Block:
     return menu
 
 
-def _state_notes(localizer: Localizer, content: Content) -> list[str]:
+def _state_notes(localizer: Localizer, content: PanelContent) -> list[str]:
     """Return how many memories the list has, what is not read yet, and where memory is off."""
     lines: list[str] = []
     if content.memories:
@@ -332,7 +332,7 @@ def _state_notes(localizer: Localizer, content: Content) -> list[str]:
     return lines
 
 
-def _chosen_switch(content: Content) -> SwitchTo | None:
+def _chosen_switch(content: PanelContent) -> SwitchTo | None:
     """Return the option for the state of memory, if one describes it fully."""
     if content.off is not None:
         is_for_good = content.off.until is None
@@ -357,7 +357,7 @@ def consent_buttons(localizer: Localizer) -> list[Block]:
     ]
 
 
-def _question(localizer: Localizer, content: Content) -> list[Block]:
+def _question(localizer: Localizer, content: PanelContent) -> list[Block]:
     if not content.questions:
         return []
     first = content.questions[0]
@@ -380,7 +380,7 @@ def answer_buttons(localizer: Localizer, question: Question) -> list[Block]:
 
 
 def _memories(
-    localizer: Localizer, content: Content, rows: Sequence[Block]
+    localizer: Localizer, content: PanelContent, rows: Sequence[Block]
 ) -> list[Block]:
     """Return the rows of memories below the input for the words to search for."""
     position = content.position
@@ -418,7 +418,7 @@ def _search(localizer: Localizer, position: Position) -> Block:
     return block
 
 
-def _memory_rows(localizer: Localizer, content: Content) -> list[Block]:
+def _memory_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
     """Return the memories; unless they were searched for, with a heading for each group."""
     groups: dict[str, list[Block]] = {}
     for memory in content.memories:
@@ -514,7 +514,7 @@ def _card(localizer: Localizer, memories: Sequence[Memory]) -> list[Block]:
     return [_DIVIDER, header(localizer.say("card_title")), section(text)]
 
 
-def _change_rows(localizer: Localizer, content: Content) -> list[Block]:
+def _change_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
     if not content.changes:
         return [section(localizer.say("changes_none"))]
     blocks: list[Block] = []
@@ -528,7 +528,7 @@ def _change_rows(localizer: Localizer, content: Content) -> list[Block]:
     return blocks
 
 
-def _kept_rows(localizer: Localizer, content: Content) -> list[Block]:
+def _kept_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
     """Return what is kept for a conversation, or why it is not shown."""
     if content.kept is None:
         return [section(localizer.say("kept_no_list"))]
@@ -541,7 +541,7 @@ def _kept_rows(localizer: Localizer, content: Content) -> list[Block]:
     return rows
 
 
-def _not_remembered(localizer: Localizer, content: Content) -> list[Block]:
+def _not_remembered(localizer: Localizer, content: PanelContent) -> list[Block]:
     if not content.not_remembered:
         return []
     blocks = [header(localizer.say("not_remembered_title"))]
@@ -559,7 +559,7 @@ def undo_of(changes: Sequence[Change]) -> Undo | Redo:
     return Undo(what="changes", ids=ids)
 
 
-def _pages(localizer: Localizer, content: Content) -> list[Block]:
+def _pages(localizer: Localizer, content: PanelContent) -> list[Block]:
     """Return the buttons for the rest of a list."""
     position = content.position
     buttons: list[Block] = []
@@ -576,7 +576,7 @@ def _pages(localizer: Localizer, content: Content) -> list[Block]:
     return [actions(*buttons, block_id="pages")]
 
 
-def _controls(localizer: Localizer, content: Content) -> Block:
+def _controls(localizer: Localizer, content: PanelContent) -> Block:
     """Return the buttons for everything else."""
     buttons: list[Block] = []
     if content.off is None and not content.asks and content.refusal is None:

@@ -52,7 +52,7 @@ from bot.slack.messages import Message
 from bot.slack.names import Names
 from bot.slack.posting import NOTICE_EVENT
 from bot.ui.acts import ButtonAct, Open, Position
-from bot.ui.panel import Content
+from bot.ui.panel import PanelContent
 from bot.workspaces import installation_from, single_installation
 from memory import Embedder, Memory, Person, Pool, list_memories
 from memory.model import until as until_of
@@ -302,7 +302,7 @@ class App:
 
     async def panel(
         self, person: Person, position: Position | None = None, *, home: bool = False
-    ) -> Content:
+    ) -> PanelContent:
         """Return what a person's panel shows."""
         core = self.core
         localizer = await core.people.localizer(person)

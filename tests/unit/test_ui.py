@@ -82,7 +82,7 @@ from bot.ui.forms import (
 from bot.ui.lines import change_line, memory_line, off_line, question_line, summary_line
 from bot.ui.panel import (
     PAGE_SIZE,
-    Content,
+    PanelContent,
     clicked_row,
     home_view,
     loading_view,
@@ -304,7 +304,7 @@ def done(draw: st.DrawFn) -> Done:
 
 
 @st.composite
-def panels(draw: st.DrawFn) -> Content:
+def panels(draw: st.DrawFn) -> PanelContent:
     """Return what a panel shows, and much of it."""
     memories = draw(st.lists(MEMORIES, max_size=3, unique_by=lambda one: one.key))
     if draw(st.booleans()):
@@ -313,7 +313,7 @@ def panels(draw: st.DrawFn) -> Content:
     if draw(st.booleans()):
         changes = _many(changes)
     links = {} if draw(st.booleans()) else {one.key: LINK for one in memories}
-    return Content(
+    return PanelContent(
         position=draw(POSITIONS),
         off=draw(st.none() | OFFS),
         asks=draw(st.booleans()),
@@ -446,7 +446,7 @@ ROWS = st.none() | st.builds(
 @settings(max_examples=50)
 @given(READERS, panels(), st.none() | done(), ROWS)
 def test_every_panel_fits(
-    localizer: Localizer, content: Content, said: Done | None, row: Row | None
+    localizer: Localizer, content: PanelContent, said: Done | None, row: Row | None
 ) -> None:
     """Whatever is remembered, changed, asked and searched for: in Home and in a modal.
 
@@ -466,7 +466,7 @@ def test_every_panel_fits(
 
 @given(READERS, panels(), st.integers(0, PAGE_SIZE))
 def test_a_clicked_row_is_found_with_what_is_above(
-    localizer: Localizer, content: Content, number: int
+    localizer: Localizer, content: PanelContent, number: int
 ) -> None:
     """Of a click elsewhere in the panel there is no row; what it did is said below its heading."""
     view = panel_view(localizer, content)
@@ -850,7 +850,7 @@ def test_the_panel_has_a_heading_for_each_group() -> None:
     localizer = Localizer("en")
 
     def headings(*memories: Memory) -> list[str]:
-        content = Content(memories=memories, found=len(memories))
+        content = PanelContent(memories=memories, found=len(memories))
         blocks = panel_view(localizer, content)["blocks"]
         return [
             one["block_id"]
@@ -875,7 +875,7 @@ def test_the_panel_has_a_heading_for_each_group() -> None:
 def test_a_promise_can_be_put_off_once_it_is_due(due: str, options: str) -> None:
     """Before its day *Tomorrow* would remind too early; then its buttons are below its row."""
     known = memory(kind=PROMISE_KIND, **promise(due=due))
-    view = home_view(Localizer("en"), Content(memories=[known], found=1))
+    view = home_view(Localizer("en"), PanelContent(memories=[known], found=1))
     shown: list[Any] = []
     for block in view["blocks"]:
         if str(block.get("block_id")).startswith("memory-"):
