@@ -32,7 +32,7 @@ from bot.slack.client import (
     delete_message,
     error_code,
 )
-from bot.ui.blocks import footer, text_chunk
+from bot.ui.answers import footer, text_chunk
 
 _FIRST = "`python -m tests.live` is running; this message will be deleted shortly."
 _OLD, _NEW = "Kioku's trial wrote this first.", "Kioku's trial changed it."

@@ -52,6 +52,7 @@ from bot.slack.client import (
 from bot.slack.messages import split_thread_key
 from bot.slack.posting import messages_since, post_once, with_metadata
 from bot.slack.retries import RATE_LIMITED
+from bot.ui.answers import markdown, text_chunk
 from bot.ui.blocks import (
     FALLBACK_LIMIT,
     MESSAGE_BLOCKS_LIMIT,
@@ -61,9 +62,7 @@ from bot.ui.blocks import (
     Chunk,
     Payload,
     as_mrkdwn,
-    markdown,
     note,
-    text_chunk,
     truncate,
 )
 from memory import Pool

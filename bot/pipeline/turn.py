@@ -35,7 +35,8 @@ from bot.reply_models.failures import ReplyFailed
 from bot.slack.messages import Message, mentions, person_reference, plain, typed
 from bot.slack.names import MessageNames
 from bot.types import KEPT_ANSWER, Reply
-from bot.ui.blocks import one_line, reply_text, with_notes
+from bot.ui.answers import reply_text, with_notes
+from bot.ui.blocks import one_line
 from bot.ui.done import Done
 from bot.ui.kept_lines import quote
 from memory import DM, Memory, Person, recall_memories
