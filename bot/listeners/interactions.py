@@ -233,15 +233,15 @@ class Interactions:
         loop, when Slack needs the answer.
         """
         view = body["view"]
-        click = await self._click(body, act.place, is_submission=True)
+        click = await self._read_click(body, act.place, is_submission=True)
         errors = form_errors(self._app, click.localizer, act, view)
         if errors:
             await ack(response_action="errors", errors=dict(errors))
             return
-        work = self._result(
-            body, click, lambda click: submit(self._app, click, act, view)
+        result_of_form = self._carry_out(
+            body, click, lambda _: submit(self._app, click, act, view)
         )
-        running = asyncio.ensure_future(work)
+        running = asyncio.create_task(result_of_form)
         left = end - asyncio.get_running_loop().time()
         await asyncio.wait({running}, timeout=max(left, 0.0))
         ready = running.result() if running.done() else None
@@ -263,16 +263,16 @@ class Interactions:
     async def _searched(self, ack: AsyncAck, body: Body, end: float) -> None:
         """Show the panel with what the submitted search words find.
 
-        A form that cannot be read is replaced by the panel, with a line that says so.
-        If that is not known at `end`, a time of the event loop, the panel stays as it is, with a
-        line that says so.
+        A form of another version, which cannot be read, is replaced by the panel, with a line that
+        says so. If the panel is not ready at `end`, a time of the event loop, what is open stays,
+        with a line that says so.
         """
         position = Position(of=searched_words(body["view"]))
         try:
             async with asyncio.timeout_at(end):
-                click = await self._click(body, place_of(body), is_submission=True)
-                is_panel = panel_position(body["view"])
-                done = None if is_panel else click.say("old_button")
+                click = await self._read_click(body, place_of(body), is_submission=True)
+                is_old_form = panel_position(body["view"]) is None
+                done = click.say("old_button") if is_old_form else None
                 view = await self._panel(body, click, position, done)
         except TimeoutError:
             log.warning("a search took too long")
@@ -301,15 +301,15 @@ class Interactions:
     async def _do(self, body: Body, place: Place, work: Work) -> None:
         """Do what was typed or clicked, and show what it led to."""
         self._track()
-        click = await self._click(body, place)
-        result = await self._result(body, click, work)
+        click = await self._read_click(body, place)
+        result = await self._carry_out(body, click, work)
         await self._show(body, click, result)
 
     def _client(self, body: Body, patience: float = _PATIENCE_SECONDS) -> TeamClient:
         """Return the client of the request's workspace; Bolt's own takes its proxy by itself."""
         return self._app.slack.client(installation_team(body), patience=patience)
 
-    async def _click(
+    async def _read_click(
         self, body: Body, place: Place, *, is_submission: bool = False
     ) -> Click:
         installation = await self._app.slack.get(installation_team(body))
@@ -318,7 +318,7 @@ class Interactions:
         localizer = await self._app.people.localizer(person, may_be_old=is_submission)
         return Click(person=person, localizer=localizer, place=place)
 
-    async def _result(self, body: Body, click: Click, work: Work) -> Result | None:
+    async def _carry_out(self, body: Body, click: Click, work: Work) -> Result | None:
         """Carry a request out once and return what it led to, or why it was not carried out."""
         try:
             trigger = {"trigger": str(body["trigger_id"])}
