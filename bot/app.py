@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
-from bot.access import UnderWay
 from bot.config import Settings
 from bot.people import People
 from bot.queue.queue import Queue
 from bot.reply_models.pending import PendingReplies
 from bot.reply_models.requests import ModelRequests
+from bot.requests_under_way import UnderWay
 from bot.slack.client import Installations
 from bot.slack.files import FileBytes
 from bot.slack.members import Members

@@ -192,7 +192,7 @@ class Settings(BaseModel):
     reply_model: str = "gpt-6-luna"
     reasoning_effort: _Effort | None = None
     reply_api: ReplyApi = "responses"
-    # Of one response, reasoning included.
+    # For one response, with its reasoning.
     # Source: https://platform.openai.com/docs/guides/reasoning
     max_output_tokens: Annotated[int, Field(ge=16, le=1_000_000)] = 25_000
     memory_tokens: Annotated[int, Field(ge=500, le=100_000)] = 4_000
@@ -224,12 +224,12 @@ class Settings(BaseModel):
 
     @property
     def has_model(self) -> bool:
-        """Say whether a model was named: a key for OpenAI, or an address that speaks its API."""
+        """Whether a model was named: a key for OpenAI, or an address that speaks its API."""
         return self.openai_api_key is not None or self.openai_base_url is not None
 
     @property
     def listens_on(self) -> str:
-        """Return where the servers listen: only locally with Socket Mode, which needs no more."""
+        """Where the servers listen: only locally with Socket Mode, which needs no more."""
         if self.host is not None:
             return self.host
         if self.slack_app_token is not None:
@@ -238,7 +238,7 @@ class Settings(BaseModel):
 
     @property
     def stand_in(self) -> bool:
-        """Say whether replies come from the stand-in model."""
+        """Whether replies come from the stand-in model."""
         return self.reply_model == STAND_IN_MODEL
 
     @property
@@ -256,7 +256,7 @@ class Settings(BaseModel):
 
     @property
     def memory_model_name(self) -> str:
-        """Return the memory model's name for LangChain; ``chat:`` before it chooses the API."""
+        """The memory model's name for LangChain; ``chat:`` before it chooses the API."""
         return self.memory_model.removeprefix("chat:")
 
     def secret_keys(self) -> list[str]:
@@ -268,7 +268,7 @@ class Settings(BaseModel):
 
     @property
     def reply_server(self) -> ModelServer:
-        """Return where the reply model is."""
+        """Where the reply model is."""
         key = NO_KEY
         if self.openai_api_key is not None:
             key = self.openai_api_key.get_secret_value()
@@ -276,12 +276,12 @@ class Settings(BaseModel):
 
     @property
     def memory_server(self) -> ModelServer:
-        """Return where the memory model is, if it speaks OpenAI's API."""
+        """Where the memory model is, if it speaks OpenAI's API."""
         return self._server("KIOKU_MEMORY", self.memory_base_url, self.memory_api_key)
 
     @property
     def embedding_server(self) -> ModelServer:
-        """Return where the embedding model is."""
+        """Where the embedding model is."""
         return self._server(
             "KIOKU_EMBEDDING", self.embedding_base_url, self.embedding_api_key
         )

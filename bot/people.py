@@ -1,4 +1,4 @@
-"""People: who may use Kioku, their settings, what Slack says about them, and when memory is off.
+"""People: their settings, what Slack says about them, and when memory is off.
 
 The tables are `person_settings` and `memory_off`. Functions with a connection run in the caller's
 transaction, which is one of the person.
@@ -16,12 +16,12 @@ from zoneinfo import ZoneInfo
 from psycopg import OperationalError
 from psycopg.rows import DictRow
 
-from bot.config import ConsentMode, Settings
+from bot.config import ConsentMode
 from bot.locale import Language, Localizer, language_of
 from bot.logs import fault
 from bot.slack.messages import API_TEAM
 from bot.slack.names import Names
-from memory import DM, Person, Pool
+from memory import Person, Pool
 from memory.model import Json, Until
 from memory.postgres import (
     Connection,
@@ -37,30 +37,8 @@ log = logging.getLogger(__name__)
 _SQL = load_statements("bot", "people")
 
 Eagerness: TypeAlias = Literal["asked", "balanced", "lot"]
-PolicyRefusal: TypeAlias = Literal["policy_person", "policy_place"]
 
 PROFILE_TRUSTED = timedelta(hours=12)
-
-
-def person_refusal(settings: Settings, person: Person) -> PolicyRefusal | None:
-    """Return why a person may not use Kioku, or None; without a list everyone may."""
-    allowed = settings.allowed_users
-    if allowed and person.user_id not in allowed:
-        return "policy_person"
-    return None
-
-
-def refusal_in(
-    settings: Settings, person: Person, channel_id: str, audience: str | None
-) -> PolicyRefusal | None:
-    """Return why a person's messages in a conversation are not read, or None if they are.
-
-    A list of conversations never excludes direct messages.
-    """
-    allowed = settings.allowed_channels
-    if audience != DM and allowed and channel_id not in allowed:
-        return "policy_place"
-    return person_refusal(settings, person)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,7 +279,7 @@ class People:
         """
         try:
             if settings is None:
-                settings = await self._stored(person)
+                settings = await self._read(person)
             if settings.profile_is_fresh or may_be_old or person.team_id == API_TEAM:
                 return settings
             return await self._look_up(person, settings, keep_new=keep_new)
@@ -318,7 +296,7 @@ class People:
             locale=user.get("locale") or None, time_zone=user.get("tz") or None
         )
 
-    async def _stored(self, person: Person) -> PersonSettings:
+    async def _read(self, person: Person) -> PersonSettings:
         with transaction_timeout(_DATABASE_SECONDS):
             async with person_transaction(self._pool, person) as connection:
                 return await read_settings(connection, person)
@@ -348,7 +326,7 @@ class People:
             deactivated=bool(user.get("deleted", settings.deactivated)),
         )
 
-    async def changed(self, person: Person, user: Json) -> None:
+    async def store_change(self, person: Person, user: Json) -> None:
         """Store a ``user_change``; if it lacks the locale, Slack is asked next time."""
         at = None
         if user.get("locale"):
@@ -365,7 +343,7 @@ class People:
         if user is None:
             return None
         known = user or {"deleted": True}
-        await self.changed(person, known)
+        await self.store_change(person, known)
         return not known.get("deleted")
 
 

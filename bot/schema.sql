@@ -108,7 +108,7 @@ CREATE TABLE notices (
     team_id text NOT NULL,
     user_id text NOT NULL,
     shown_at timestamptz,
-    -- Of its message in a direct message: what one person alone sees cannot be changed.
+    -- Its message, if it is in a direct message: an ephemeral one cannot be changed.
     ts text
 );
 CREATE INDEX notices_person ON notices (team_id, user_id);
@@ -230,15 +230,14 @@ CREATE INDEX person_settings_deactivated ON person_settings (deactivated_at)
     WHERE deactivated_at IS NOT NULL;
 
 -- Where a person's memory is neither read nor written. `scope`: a conversation, the key of a thread, or ''
--- for everywhere.
--- `until_at`: when it ends by itself; NULL: when the person switches it on.
+-- for everywhere. `until_at`: when it ends by itself; NULL: when the person switches it on.
 CREATE TABLE memory_off (
     team_id text NOT NULL,
     user_id text NOT NULL,
     scope text NOT NULL,
     until_at timestamptz,
     PRIMARY KEY (team_id, user_id, scope),
-    -- As of `store`: Python cannot represent every date of PostgreSQL.
+    -- As for the dates of `store`: Python cannot represent every date of PostgreSQL.
     CONSTRAINT memory_off_dates CHECK (
         until_at BETWEEN '2000-01-01 00:00:00+00' AND '2100-01-01 00:00:00+00')
 );
@@ -371,9 +370,9 @@ CREATE INDEX store_open_promises_of_person ON store (team_id, user_id)
     WHERE value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open';
 
 -- When a person is reminded of a promise, at most three times: at `morning` of its day in their zone;
--- `lead` before the time that it names; and at `morning` of the next day. Of a promise whose day had
--- passed when it was made (`said_at`) the day it was made counts, and of one that was put off the day it
--- was put off to. Nothing is said at `morning` where the other reminder comes no later, or where the
+-- `lead` before the time that it names; and at `morning` of the next day. If its day had passed when it
+-- was made (`said_at`), the day on which it was made counts; if it was put off, the day to which it was
+-- put off. Nothing is said at `morning` where the other reminder comes no later, or where the
 -- promise was made after it. A moment before `said_at` is replaced: by the middle of the time that was
 -- left then, or an hour later.
 CREATE FUNCTION reminder_moments(
@@ -607,8 +606,9 @@ CREATE FUNCTION forget_author_of_messages() RETURNS bigint
     $$;
 
 -- People with memories about which nothing was said for longer than they are kept, or with turns or
--- undone statements that are older: the person's own choice or the installation's (`of_all`; NULL: none), whichever is shorter. In random order, so that
--- people whose rows cannot be deleted leave room for others.
+-- undone statements that are older: the person's own choice or the installation's (`of_all`; NULL:
+-- none), whichever is shorter. In random order, so that people whose rows cannot be deleted leave room
+-- for others.
 CREATE FUNCTION people_past_retention(of_all int, most int)
     RETURNS TABLE (team_id text, user_id text, days int)
     LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT

@@ -110,7 +110,9 @@ class Workspaces:
                 teams.append(row["team_id"])
         return teams
 
-    async def left(self, team_id: str, at: float, *, uninstalled: bool) -> None:
+    async def record_departure(
+        self, team_id: str, at: float, *, uninstalled: bool
+    ) -> None:
         """Record ``app_uninstalled``, or that a bot token was revoked, at a time in seconds.
 
         An event that is older than the newest installation is ignored. So is the revocation of a

@@ -23,8 +23,8 @@ from bot.config import Settings, load_settings
 from bot.locale import Localizer
 from bot.logs import fault
 from bot.people import MemoryState, PersonSettings
-from bot.runtime.ask_slack import ask_slack
 from bot.runtime.problems import BOT_TOKEN, Problem, token
+from bot.runtime.slack_calls import call_slack
 from bot.slack.client import (
     PATIENCE_SECONDS,
     SLACK_FAULTS,
@@ -32,7 +32,7 @@ from bot.slack.client import (
     delete_message,
     error_code,
 )
-from bot.ui.blocks import footer, text_chunk
+from bot.ui.answers import footer, text_chunk
 
 _FIRST = "`python -m tests.live` is running; this message will be deleted shortly."
 _OLD, _NEW = "Kioku's trial wrote this first.", "Kioku's trial changed it."
@@ -43,7 +43,7 @@ async def try_live(settings: Settings, user: str, channel: str | None = None) ->
 
     Raises `Problem` where nothing can be tried.
     """
-    me = await ask_slack(settings, BOT_TOKEN, "auth.test")
+    me = await call_slack(settings, BOT_TOKEN, "auth.test")
     bot_token = token(settings, BOT_TOKEN)
     client = SlackClient(
         token=bot_token, base_url=settings.slack_api_url, patience=PATIENCE_SECONDS

@@ -80,7 +80,7 @@ async def view_at(
 
 
 async def is_shared(app: App, namespace: Namespace) -> bool:
-    """Say whether a conversation's own audience sees only itself, as far as is known."""
+    """Return whether a conversation's own audience sees only itself, as far as is known."""
     if namespace.audience in (DM, PUBLIC):
         return False
     audience = namespace.audience
@@ -102,10 +102,10 @@ async def invalidate_kind(app: App, team_id: str, channel_id: str) -> None:
 async def look_up_kind(app: App, team_id: str, channel_id: str) -> ConversationKind:
     """Return Slack's answer about a conversation, at most an hour old.
 
-    An answer from before an outage does not count: events about a change may have been missed. Of a
-    conversation that the app is not in Slack sends no events, so it is looked up each time. If the
-    conversation changes during the request, the result is the narrowest kind. Raises the errors of
-    the Slack client.
+    An answer from before an outage does not count: events about a change may have been missed.
+    Slack sends no events about a conversation that the app is not in, so it is looked up each time.
+    If the conversation changes during the request, the result is the narrowest kind. Raises the
+    errors of the Slack client.
     """
     known = await _read_known(app, team_id, channel_id)
     asked_at = known.pop("asked_at")

@@ -1,4 +1,4 @@
-"""Edits and deletions in the rows of stored messages, and earlier messages."""
+"""Edits and deletions in the rows of stored messages."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from bot.conversation.inbox import answer_at_once, message_body, values_of
+from bot.conversation.inbox import answer_at_once, message_body
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import Message, split_thread_key
-from memory import DM, PUBLIC, Person, Pool
+from memory import PUBLIC, Person, Pool
 from memory.postgres import (
     Connection,
     execute_statement,
@@ -27,7 +27,7 @@ class MessageChange:
     """An edit of a message, or its deletion if `text` is None, as Slack's event reports it.
 
     `author` wrote the message; "" if Slack does not say who did. `changed_ts` is the ts of the
-    event. `again` is the edited message if it may be answered.
+    event. `edited` is the message as it is now, if it may be answered.
     """
 
     team_id: str
@@ -37,10 +37,10 @@ class MessageChange:
     author: str
     text: str | None
     changed_ts: str
-    again: Message | None = None
+    edited: Message | None = None
 
     @property
-    def place(self) -> dict[str, str]:
+    def parameters(self) -> dict[str, str]:
         """The parameters that identify the message in statements."""
         return {"team": self.team_id, "channel": self.channel_id, "ts": self.ts}
 
@@ -81,7 +81,7 @@ async def edit_message(
     the message has already seen it or a newer one.
     """
     values: dict[str, Any] = {
-        **change.place,
+        **change.parameters,
         "changed": change.changed_ts,
         "public": PUBLIC,
         "must_agree": must_agree,
@@ -93,10 +93,10 @@ async def edit_message(
         return None
     values |= {"id": row["id"], "text": change.text}
     says_else = row["is_open"] and row["text"] != change.text
-    again = change.again if row["may_be_answered_again"] else None
-    is_answered_anew = says_else or again is not None
+    is_asked_again = row["may_be_answered_again"] and change.edited is not None
+    is_answered_anew = says_else or is_asked_again
     if is_answered_anew:
-        values["message"] = message_body(change.again) if change.again else None
+        values["message"] = message_body(change.edited) if change.edited else None
         await connection.execute(_SQL["answer_anew"], values)
         await answer_at_once(connection, queue, change.thread)
     else:
@@ -122,7 +122,7 @@ async def withdraw_message(
 
     It is not answered. Its texts, and the posted part of an unfinished answer, are deleted.
     """
-    values = {**change.place, "changed": change.changed_ts}
+    values = {**change.parameters, "changed": change.changed_ts}
     row = await fetch_row(connection, _SQL["withdraw"], values)
     if row is None:
         return None
@@ -153,10 +153,3 @@ async def root_of(pool: Pool, team: str, channel: str, ts: str) -> str | None:
 async def delete_texts(connection: Connection, person: Person, turn: UUID) -> None:
     """Delete the texts of a person's turn; no memory is formed from them."""
     await connection.execute(_SQL["delete_texts"], {**person.ids, "id": turn})
-
-
-async def message_before(connection: Connection, message: Message) -> str | None:
-    """Return the ts of the author's previous message in this thread, or in the whole DM."""
-    values = values_of(message) | {"dm": DM}
-    row = await fetch_row(connection, _SQL["message_before"], values)
-    return str(row["ts"]) if row else None

@@ -179,11 +179,10 @@ async def release_message(
     Raises `Superseded` if the message is no longer this run's.
     """
     run = claimed.run
-    async with transaction(app.pool, {THREAD_SETTING: run.thread}) as connection:
-        values = {**run.ownership, "failed": failed}
-        released = await connection.execute(_SQL["release"], values)
-        if not released.rowcount:
-            raise Superseded
+    values = {**run.ownership, "failed": failed}
+    scope = {THREAD_SETTING: run.thread}
+    if not await execute_statement(app.pool, _SQL["release"], values, scope=scope):
+        raise Superseded
 
 
 async def finish_without_turn(

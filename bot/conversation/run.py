@@ -91,7 +91,7 @@ class Run:
         it since it was last asked.
         """
         while self._pulse.unbroken_since() > self._confirmed_at:
-            now = time.monotonic()
+            asked_at = time.monotonic()
             try:
                 interruption = await self.read_interruption()
             except OperationalError as error:
@@ -100,9 +100,8 @@ class Run:
                 continue
             if interruption is not None:
                 raise interruption
-            self._confirmed_at = now
-            if self._pulse.unbroken_since() > now:
-                return
+            self._confirmed_at = asked_at
+            return
 
     async def read_interruption(self) -> Interrupted | None:
         """Return the reason in the message's row why the attempt must end, or None."""

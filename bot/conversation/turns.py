@@ -14,7 +14,6 @@ from uuid import UUID
 
 from psycopg.rows import DictRow
 
-from bot.access import check_quota, end_interim_period, quota_queries
 from bot.app import App
 from bot.conversation.audiences import view_of_message
 from bot.conversation.inbox import ClaimedMessage, Outcome, finish, values_of
@@ -22,7 +21,9 @@ from bot.conversation.run import Stopped, Superseded
 from bot.notices import show_later
 from bot.people import MemoryState, memory_state, memory_state_queries
 from bot.queue.queue import BACKGROUND
+from bot.quota import check_quota, quota_queries
 from bot.slack.messages import API_TEAM, Message
+from bot.told import end_interim_period
 from memory import DM, MemoryView, Namespace, Person, Pool
 from memory.credentials import Credential, redact_texts
 from memory.metrics import count, step
@@ -75,7 +76,6 @@ class Turn:
 
     `store_begin` stores the row of the turn, and sets the other fields. `removed` are the
     credentials of the message, which are not stored; `words` is its typed text without them.
-    `again`: an earlier attempt has begun the turn.
 
     An earlier attempt may have posted parts of the reply: `reply_ts` are the timestamps that it
     stored. If it died before it stored one, `asked` is how many seconds ago it may have asked Slack
@@ -98,7 +98,6 @@ class Turn:
     history_from: float
     removed: tuple[Credential, ...] = ()
     words: str = ""
-    again: bool = False
     reply_ts: tuple[str, ...] = ()
     asked: float | None = None
     exchanges: tuple[Exchange, ...] = ()
@@ -117,7 +116,7 @@ class Turn:
         return self.claimed.message
 
     @property
-    def is_kept(self) -> bool:
+    def stores_texts(self) -> bool:
         """Whether texts are stored: memory is on, and the message has not been forgotten."""
         return (
             self.memory_state.on_record
@@ -127,7 +126,7 @@ class Turn:
     @property
     def is_cut(self) -> bool:
         """Whether memories are formed from the beginning of a long message only."""
-        return self.is_kept and len(self.words) > WORDS_LIMIT
+        return self.stores_texts and len(self.words) > WORDS_LIMIT
 
     @property
     def lacks_thread(self) -> bool:
@@ -165,7 +164,7 @@ async def read_start(
 ) -> Turn:
     """Return a turn that is not stored yet, with what decides how it begins.
 
-    Raises `bot.access.QuotaExceeded` if `limited`.
+    Raises `bot.quota.QuotaExceeded` if `limited`.
     """
     message = claimed.message
     view = await view_of_message(app, message)
@@ -200,15 +199,14 @@ async def store_begin(app: App, start: Turn, *, question: str, words: str) -> Tu
     """
     [redacted_question, redacted_words] = redact_texts(question, words)
     removed = dict.fromkeys([*redacted_question.removed, *redacted_words.removed])
-    kept_question = ""
-    kept_words = ""
-    if start.is_kept:
-        kept_question = redacted_question.text
-        kept_words = stored_words(redacted_words.text)
-    queries = [
-        _begin_query(start, kept_question, kept_words),
-        *_context_queries(start),
-    ]
+    begin = _begin_query(start, question="", words="")
+    if start.stores_texts:
+        begin = _begin_query(
+            start,
+            question=redacted_question.text,
+            words=stored_words(redacted_words.text),
+        )
+    queries = [begin, *_context_queries(start)]
     found = await execute_queries(app.pool, queries, scope=start.message.scope)
     [begun, exchange_rows, words_rows, channel_rows, *known] = found
     if not begun:
@@ -226,7 +224,6 @@ async def store_begin(app: App, start: Turn, *, question: str, words: str) -> Tu
         start,
         removed=tuple(removed),
         words=redacted_words.text,
-        again=row["again"],
         asked=row["asked"],
         reply_ts=tuple(row["reply_ts"]),
         exchanges=tuple(reversed(exchanges)),
@@ -243,6 +240,14 @@ async def read_turn(
     values = {"channel": channel, "ts": ts}
     found = await person_statement(pool, person, _SQL["of_message"], values)
     return found[0] if found else None
+
+
+async def message_before(pool: Pool, message: Message) -> str | None:
+    """Return the ts of the author's previous message in this thread, or in the whole DM."""
+    values = {**values_of(message), "dm": DM}
+    statement = _SQL["message_before"]
+    found = await person_statement(pool, message.person, statement, values)
+    return str(found[0]["ts"]) if found else None
 
 
 @step("end")
@@ -267,29 +272,28 @@ async def end_turn(
     are blanked.
     """
     message = turn.message
-    person = turn.view.person
-    is_answer = reply is not None
+    person = message.person
+    has_reply = reply is not None
     [redacted] = redact_texts(reply or "", known=[*turn.removed, *credentials])
-    kept_reply = None
-    if is_answer and turn.is_kept:
-        kept_reply = redacted.text
-    lock = message.person.prefix
+    stored_reply = None
+    if has_reply and turn.stores_texts:
+        stored_reply = redacted.text
     async with transaction(
-        app.pool, message.scope, lock=lock, shared=True
+        app.pool, message.scope, lock=person.prefix, shared=True
     ) as connection:
         await finish(connection, turn.claimed, outcome)
         # A fixed sentence in place of an answer does not show that a model answers again.
-        if outcome == "answered" and is_answer:
-            await end_interim_period(connection, message.person)
+        if outcome == "answered" and has_reply:
+            await end_interim_period(connection, person)
         # A fixed sentence in place of an answer asks for no consent.
-        has_informed = is_answer or not turn.memory_state.asks
+        has_informed = has_reply or not turn.memory_state.asks
         if turn.memory_state.is_first and has_informed:
-            await connection.execute(_SQL["note_informed"], message.person.ids)
+            await connection.execute(_SQL["note_informed"], person.ids)
         values = {
             **values_of(message),
             "id": turn.id,
             "forgettings": list(turn.forgettings),
-            "reply": kept_reply,
+            "reply": stored_reply,
             "removal_proposed": removal_proposed,
         }
         ended = await connection.execute(_SQL["end"], values, prepare=True)
@@ -308,7 +312,7 @@ def _forgettings_query(message: Message) -> Query:
     return Query(_SQL["forgettings"], values, prepare=True)
 
 
-def _begin_query(start: Turn, question: str, words: str) -> Query:
+def _begin_query(start: Turn, *, question: str, words: str) -> Query:
     """Return the query that stores that the turn begins; a request to POST /ask is stored by it."""
     message = start.message
     on_record = start.memory_state.on_record
@@ -322,7 +326,7 @@ def _begin_query(start: Turn, question: str, words: str) -> Query:
         "keep_texts": on_record and not (question or words),
     }
     if message.team_id == API_TEAM:
-        return Query(_SQL["begin_request"], values)
+        return Query(_SQL["begin_ask"], values)
     return Query(_SQL["begin"], values, prepare=True)
 
 

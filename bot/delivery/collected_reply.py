@@ -7,7 +7,7 @@ from typing import Self
 
 from bot.locale import Localizer, language_of
 from bot.types import Task
-from bot.ui.panel import Done
+from bot.ui.done import Done
 
 
 class CollectedReply:

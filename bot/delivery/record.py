@@ -17,7 +17,7 @@ _SQL = load_statements("bot", "delivery")
 
 @step("note")
 async def record_reply(
-    pool: Pool, claimed: ClaimedMessage, statement: RecordStatement, ts: str = ""
+    pool: Pool, claimed: ClaimedMessage, statement: RecordStatement, ts: str
 ) -> None:
     """Execute a statement of ``delivery.sql`` on a message's `posting_since` and `reply_ts`.
 

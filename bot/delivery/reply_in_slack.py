@@ -52,6 +52,7 @@ from bot.slack.client import (
 from bot.slack.messages import split_thread_key
 from bot.slack.posting import messages_since, post_once, with_metadata
 from bot.slack.retries import RATE_LIMITED
+from bot.ui.answers import markdown, text_chunk
 from bot.ui.blocks import (
     FALLBACK_LIMIT,
     MESSAGE_BLOCKS_LIMIT,
@@ -61,9 +62,7 @@ from bot.ui.blocks import (
     Chunk,
     Payload,
     as_mrkdwn,
-    markdown,
     note,
-    text_chunk,
     truncate,
 )
 from memory import Pool
@@ -214,7 +213,7 @@ class ReplyInSlack:
         Returns False if there is nothing to show yet. Raises `Stopped` if Slack says that the
         person pressed Stop.
         """
-        await self._answered()
+        await self._wait_until_answered()
         await self._wait_until_recorded()
         if not (self.takes_streams and (self._unsent().strip() or self._tasks)):
             return False
@@ -242,7 +241,7 @@ class ReplyInSlack:
         it is not always known how much of it Slack has. Returns whether the end of a stream has
         ended the session. Raises `DeliveryFailed` if Slack refuses the reply in every form.
         """
-        await self._answered()
+        await self._wait_until_answered()
         await self._confirm()
         self._take_whole_text(text)
         has_ended = self.state is State.STREAMING and await self._end(below)
@@ -253,7 +252,7 @@ class ReplyInSlack:
 
     async def tell(self, payload: Payload) -> None:
         """Post a message of the app's own as the whole reply; raises as `finish` does."""
-        await self._answered()
+        await self._wait_until_answered()
         self.start_over()
         self.text = payload["text"]
         await self._prepare()
@@ -269,7 +268,7 @@ class ReplyInSlack:
         text. If Slack takes no blocks either, the line becomes a message of its own. Afterwards
         `text` is what the person sees.
         """
-        await self._answered()
+        await self._wait_until_answered()
         await self._confirm()
         if not self._page.ts:
             self.text = f"{self.text.rstrip()}\n\n{line}".lstrip()
@@ -290,7 +289,7 @@ class ReplyInSlack:
         Errors are logged only, because the reply has ended already.
         """
         try:
-            await self._answered()
+            await self._wait_until_answered()
             await self._wait_until_recorded()
             if self._is_intended and self._asked_at is None:
                 await self._record("give_up_intent")
@@ -372,9 +371,9 @@ class ReplyInSlack:
         self._page.ts = str(answer["ts"])
         self._note_sent(piece, tasks)
         self.state = State.STREAMING
-        self._recording = asyncio.create_task(self._recorded(self._page.ts))
+        self._recording = asyncio.create_task(self._record_begun(self._page.ts))
 
-    async def _answered(self) -> None:
+    async def _wait_until_answered(self) -> None:
         """EMPTY → STREAMING, or HELD: wait for a call that outlived a cancellation."""
         if self._start is None:
             return
@@ -567,7 +566,7 @@ class ReplyInSlack:
                 raise
             raise DeliveryFailed(code) from error
         self._ended_pages.append(ts)
-        await self._recorded(ts)
+        await self._record_begun(ts)
 
     async def _confirm_post(self) -> None:
         await self._confirm()
@@ -604,7 +603,7 @@ class ReplyInSlack:
     async def _record(self, statement: RecordStatement, ts: str = "") -> None:
         await record_reply(self._app.pool, self._turn.claimed, statement, ts)
 
-    async def _recorded(self, ts: str) -> None:
+    async def _record_begun(self, ts: str) -> None:
         """Record a message that was begun; delete it if another worker answers."""
         try:
             await self._record("record", ts)
@@ -616,7 +615,7 @@ class ReplyInSlack:
         self._asked_at = None
 
     async def _wait_until_recorded(self) -> None:
-        """Wait until the ts of the stream is recorded; raises what `_recorded` raised."""
+        """Wait until the ts of the stream is recorded; raises what `_record_begun` raised."""
         if self._recording is not None:
             await asyncio.shield(self._recording)
             self._recording = None

@@ -17,9 +17,8 @@ from bot.slack.client import PATIENCE_SECONDS, SLACK_FAULTS, slack_fault
 from bot.slack.posting import show_privately
 from bot.slack.sessions import SESSION_SECONDS, title_of
 from bot.types import Task
-from bot.ui.blocks import Block, footer, task_chunk
-from bot.ui.lines import off_line
-from bot.ui.panel import Done
+from bot.ui.answers import footer, task_chunk
+from bot.ui.done import Done
 from bot.ui.payloads import done_payload
 from memory import DM
 
@@ -107,16 +106,21 @@ class ReplyStream:
         can_be_rated: bool = False,
         says_off: bool = True,
     ) -> None:
-        """Deliver the whole reply, with a rating and the button for what shaped it below.
-
-        `says_off`: if memory was off for the message, a line says so.
+        """Deliver the whole reply; the other arguments are those of its `footer`.
 
         Raises `DeliveryFailed` if Slack refuses it in every form, what the Slack client raises if
         Slack is unavailable for too long, and `Interrupted`, though not for Stop, because the text
         is complete.
         """
-        below = await self._below(
-            text, is_shaped=is_shaped, can_be_rated=can_be_rated, says_off=says_off
+        below = footer(
+            await self.localizer(),
+            text,
+            self._turn.id,
+            self._turn.memory_state,
+            stand_in=self._app.settings.stand_in,
+            is_shaped=is_shaped,
+            can_be_rated=can_be_rated,
+            says_off=says_off,
         )
         was_set = await self._processing_is_set()
         has_ended = await self._reply.finish(text, below)
@@ -134,7 +138,13 @@ class ReplyStream:
     async def stop(self) -> str:
         """End the reply where it is, with a line that says so; return what the person sees."""
         localizer = await self.localizer()
-        below = await self._below(self._reply.text)
+        below = footer(
+            localizer,
+            self._reply.text,
+            self._turn.id,
+            self._turn.memory_state,
+            stand_in=self._app.settings.stand_in,
+        )
         was_set = await self._processing_is_set()
         has_ended = await self._reply.stop(localizer.say("stopped"), below)
         self._is_active = has_ended and was_set
@@ -164,30 +174,6 @@ class ReplyStream:
             return
         if await self._reply.show():
             self._shown_at = time.monotonic()
-
-    async def _below(
-        self,
-        text: str,
-        *,
-        is_shaped: bool = False,
-        can_be_rated: bool = False,
-        says_off: bool = True,
-    ) -> list[Block]:
-        localizer = await self.localizer()
-        memory_state = self._turn.memory_state
-        off = ""
-        if says_off and memory_state.off is not None:
-            off = off_line(localizer, memory_state.off)
-        return footer(
-            localizer,
-            text,
-            self._turn.id,
-            memory_state,
-            stand_in=self._app.settings.stand_in,
-            off=off,
-            is_shaped=is_shaped,
-            can_be_rated=can_be_rated,
-        )
 
     async def _processing_is_set(self) -> bool:
         """Return whether Slack has answered the call that began the session.

@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from psycopg import OperationalError
 
+from bot.access import refusal_in
 from bot.app import App
 from bot.conversation.audiences import invalidate_kind
 from bot.conversation.edits import MessageChange, root_of
@@ -26,7 +27,6 @@ from bot.conversation.inbox import (
 from bot.memories.channels import change_channel_later
 from bot.memories.home import publish_later
 from bot.memories.kept_lines_acts import take_all_back
-from bot.people import refusal_in
 from bot.pipeline.backfill import read_follow_ups
 from bot.pipeline.edits import follow_change
 from bot.slack.client import NotInstalled
@@ -34,9 +34,9 @@ from bot.slack.messages import (
     Installation,
     Message,
     author_key,
-    found_message,
     happened_ts,
     installation_team,
+    read_found_message,
     read_message,
     thread_key,
     user_key,
@@ -137,7 +137,7 @@ async def record_departure(app: App, body: Json) -> None:
     # In seconds since 1970, by Slack's clock.
     happened_at = float(body.get("event_time") or time.time())
     team = installation_team(body)
-    await app.workspaces.left(team, happened_at, uninstalled=is_uninstall)
+    await app.workspaces.record_departure(team, happened_at, uninstalled=is_uninstall)
 
 
 async def route_to_installation(
@@ -174,10 +174,10 @@ def _is_of_a_bot(event: Event) -> bool:
     return False
 
 
-async def enqueue(app: App, message: Message, since: str) -> None:
-    """Store a message that Slack's event of `since`, a ts, reports.
+async def enqueue(app: App, message: Message, event_ts: str) -> None:
+    """Store a message that Slack reports by an event of `event_ts`.
 
-    After a mention that was delivered late, its thread is read: replies that came after `since`
+    After a mention that was delivered late, its thread is read: replies that came after the event
     and before the mention was stored were not stored, because they did not address the bot.
 
     If the message has to wait, for its turn or for PostgreSQL, Slack shows that.
@@ -190,11 +190,11 @@ async def enqueue(app: App, message: Message, since: str) -> None:
     if is_new:
         _show_wait(app, message, after=WAIT_SECONDS)
     elif message.brings:
-        await add_brought(app, message, since)
+        await add_brought(app, message, event_ts)
     is_mention = message.addressed and message.audience != DM
-    seconds_under_way = time.time() - float(since)
+    seconds_under_way = time.time() - float(event_ts)
     if is_mention and seconds_under_way >= _LATE_DELIVERY_SECONDS:
-        await read_follow_ups(app, message, since)
+        await read_follow_ups(app, message, event_ts)
 
 
 def _show_wait(app: App, message: Message, *, after: float) -> None:
@@ -229,13 +229,13 @@ async def follow_edit(app: App, event: Event) -> None:
     on_its_way = _message_on_its_way(event, before)
     if on_its_way is not None:
         await store_message(app, replace(on_its_way, text=text))
-    again = None
+    now = None
     if "text" in before:
-        again = _read_found(event, edited)
+        now = _read_found(event, edited)
     # Slack's reference shows this event without the previous message.
     author = author_key(before or edited, event.installation, shared=event.is_shared)
     await follow_change(
-        app, _change_of(event, edited, author=author, text=text, again=again)
+        app, _change_of(event, edited, author=author, text=text, now=now)
     )
 
 
@@ -267,7 +267,7 @@ def _message_on_its_way(event: Event, before: Json) -> Message | None:
 
 
 def _read_found(event: Event, message: Json) -> Message | None:
-    return found_message(
+    return read_found_message(
         message, event.installation, channel_id=event.channel, is_shared=event.is_shared
     )
 
@@ -278,7 +278,7 @@ def _change_of(
     *,
     author: str,
     text: str | None,
-    again: Message | None = None,
+    now: Message | None = None,
 ) -> MessageChange:
     ts = str(message.get("ts"))
     thread_ts = str(message.get("thread_ts") or ts)
@@ -290,7 +290,7 @@ def _change_of(
         author=author,
         text=text,
         changed_ts=event.ts,
-        again=again,
+        edited=now,
     )
 
 
@@ -319,15 +319,15 @@ async def update_person(app: App, event: Event) -> None:
     user = event.fields.get("user") or {}
     user_id = user_key(user.get("id"), user.get("team_id"), event.installation)
     person = Person(event.team, user_id)
-    await app.people.changed(person, user)
+    await app.people.store_change(person, user)
     app.names.note_user(event.team, user)
     app.members.invalidate(person)
     if user.get("deleted"):
         await take_all_back(app, person)
 
 
-async def note_membership(app: App, event: Event) -> None:
-    """Ask Slack again which conversations a person is in."""
+async def invalidate_membership(app: App, event: Event) -> None:
+    """Look up again which conversations a person is in when it is needed next."""
     app.members.invalidate(event.person)
 
 
@@ -338,7 +338,7 @@ async def change_channel_id(app: App, event: Event) -> None:
     await change_channel_later(app, event.team, old, new)
 
 
-async def invalidate_audience(app: App, event: Event) -> None:
+async def invalidate_conversation(app: App, event: Event) -> None:
     """Look up again what kind of conversation this is when it is needed next."""
     await invalidate_kind(app, event.team, event.channel)
 
@@ -350,8 +350,8 @@ HANDLERS: Mapping[str | None, Handler] = {
     "app_home_opened": publish_opened_home,
     "user_change": update_person,
     "channel_id_changed": change_channel_id,
-    "member_joined_channel": note_membership,
-    "member_left_channel": note_membership,
-    **dict.fromkeys(CONVERSATION_CHANGES, invalidate_audience),
+    "member_joined_channel": invalidate_membership,
+    "member_left_channel": invalidate_membership,
+    **dict.fromkeys(CONVERSATION_CHANGES, invalidate_conversation),
 }
 """The handler of each kind of event, except people's messages and departures."""

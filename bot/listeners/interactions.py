@@ -17,7 +17,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot.app import App
 from bot.locale import LANGUAGES, Localizer
 from bot.logs import fault
-from bot.memories.adding import EXPECTED, explain, remember_message
+from bot.memories.adding import remember_message
 from bot.memories.clicks import (
     Result,
     forget_typed,
@@ -27,6 +27,7 @@ from bot.memories.clicks import (
     perform,
     submit,
 )
+from bot.memories.expected import EXPECTED, explain
 from bot.memories.home import show_home
 from bot.memories.kept_lines_acts import keep_message
 from bot.memories.panel import read_panel
@@ -36,7 +37,6 @@ from bot.slack.client import (
     TeamClient,
     raise_if_passing,
     repeat,
-    show_in_thread,
     slack_fault,
 )
 from bot.slack.messages import (
@@ -59,10 +59,9 @@ from bot.ui.acts import (
     submitted_act,
 )
 from bot.ui.blocks import Payload, SlackView, section
+from bot.ui.done import Click, Done
 from bot.ui.forms import final_view
 from bot.ui.panel import (
-    Click,
-    Done,
     clicked_row,
     in_every_language,
     loading_view,
@@ -142,7 +141,7 @@ class Interactions:
         bolt.command("/memories")(self._memories)
         bolt.command("/forget")(self._forget)
         for shortcut in (REMEMBER_THIS, KEEP_FOR_CHANNEL, KEEP_AS_DECISION):
-            bolt.message_shortcut(shortcut)(self._pointed)
+            bolt.message_shortcut(shortcut)(self._shortcut_used)
         bolt.action(_ANY)(self._clicked)
         bolt.view(_ANY)(self._submitted)
 
@@ -153,7 +152,7 @@ class Interactions:
             if left:
                 log.warning("%d command(s) or click(s) were not answered", len(left))
 
-    def _count(self) -> None:
+    def _track(self) -> None:
         """Let `wait_until_idle` wait for the current task."""
         task = asyncio.current_task()
         if task is not None:
@@ -184,7 +183,7 @@ class Interactions:
                 command, place, lambda click: forget_typed(self._app, click, words)
             )
 
-    async def _pointed(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+    async def _shortcut_used(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         """Remember the message on which a shortcut was used, or keep it for its channel."""
         await ack()
         message = body.get("message") or {}
@@ -218,7 +217,7 @@ class Interactions:
         await self._do(body, place, work)
 
     async def _submitted(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        self._count()
+        self._track()
         end = asyncio.get_running_loop().time() + _ACK_SECONDS
         if act := submitted_act(body["view"]):
             await self._submit(ack, body, act, end)
@@ -234,15 +233,15 @@ class Interactions:
         loop, when Slack needs the answer.
         """
         view = body["view"]
-        click = await self._click(body, act.place, is_submission=True)
+        click = await self._read_click(body, act.place, is_submission=True)
         errors = form_errors(self._app, click.localizer, act, view)
         if errors:
             await ack(response_action="errors", errors=dict(errors))
             return
-        work = self._result(
-            body, click, lambda click: submit(self._app, click, act, view)
+        result_of_form = self._carry_out(
+            body, click, lambda _: submit(self._app, click, act, view)
         )
-        running = asyncio.ensure_future(work)
+        running = asyncio.create_task(result_of_form)
         left = end - asyncio.get_running_loop().time()
         await asyncio.wait({running}, timeout=max(left, 0.0))
         ready = running.result() if running.done() else None
@@ -264,16 +263,16 @@ class Interactions:
     async def _searched(self, ack: AsyncAck, body: Body, end: float) -> None:
         """Show the panel with what the submitted search words find.
 
-        A form that cannot be read is replaced by the panel, with a line that says so.
-        If that is not known at `end`, a time of the event loop, the panel stays as it is, with a
-        line that says so.
+        A form of another version, which cannot be read, is replaced by the panel, with a line that
+        says so. If the panel is not ready at `end`, a time of the event loop, what is open stays,
+        with a line that says so.
         """
         position = Position(of=searched_words(body["view"]))
         try:
             async with asyncio.timeout_at(end):
-                click = await self._click(body, place_of(body), is_submission=True)
-                is_panel = panel_position(body["view"])
-                done = None if is_panel else click.say("old_button")
+                click = await self._read_click(body, place_of(body), is_submission=True)
+                is_old_form = panel_position(body["view"]) is None
+                done = click.say("old_button") if is_old_form else None
                 view = await self._panel(body, click, position, done)
         except TimeoutError:
             log.warning("a search took too long")
@@ -287,7 +286,7 @@ class Interactions:
         A modal is opened at once, because Slack gives three seconds for it, and filled when the
         database has answered.
         """
-        self._count()
+        self._track()
         view = await self._open(body, loading_view(position))
         if view:
             place = Place(view=view, position=position, channel=place.channel)
@@ -301,16 +300,16 @@ class Interactions:
 
     async def _do(self, body: Body, place: Place, work: Work) -> None:
         """Do what was typed or clicked, and show what it led to."""
-        self._count()
-        click = await self._click(body, place)
-        result = await self._result(body, click, work)
+        self._track()
+        click = await self._read_click(body, place)
+        result = await self._carry_out(body, click, work)
         await self._show(body, click, result)
 
     def _client(self, body: Body, patience: float = _PATIENCE_SECONDS) -> TeamClient:
         """Return the client of the request's workspace; Bolt's own takes its proxy by itself."""
         return self._app.slack.client(installation_team(body), patience=patience)
 
-    async def _click(
+    async def _read_click(
         self, body: Body, place: Place, *, is_submission: bool = False
     ) -> Click:
         installation = await self._app.slack.get(installation_team(body))
@@ -319,7 +318,7 @@ class Interactions:
         localizer = await self._app.people.localizer(person, may_be_old=is_submission)
         return Click(person=person, localizer=localizer, place=place)
 
-    async def _result(self, body: Body, click: Click, work: Work) -> Result | None:
+    async def _carry_out(self, body: Body, click: Click, work: Work) -> Result | None:
         """Carry a request out once and return what it led to, or why it was not carried out."""
         try:
             trigger = {"trigger": str(body["trigger_id"])}
@@ -386,7 +385,7 @@ class Interactions:
         client = self._client(body)
         place = click.place
         try:
-            if not replaces and await show_in_thread(client, body, shown):
+            if not replaces and await _show_in_thread(client, body, shown):
                 return
             if await _respond(place.url, shown, replace=replaces):
                 return
@@ -490,6 +489,29 @@ def _sentence(localizer: Localizer, error: Exception) -> str:
     level = logging.WARNING if expected else logging.ERROR
     log.log(level, "a command, click or form was not carried out", exc_info=error)
     return localizer.say("command_broke")
+
+
+async def _show_in_thread(client: TeamClient, body: Body, payload: Payload) -> bool:
+    """Show the answer to a click or shortcut to its person alone, in the thread `body` names.
+
+    Return False if it names none, or if Slack refuses because the app is not in that conversation.
+    A response URL accepts a thread only for messages that the whole channel sees.
+    Source: https://docs.slack.dev/interactivity/handling-user-interaction/#publishing_in_thread
+    """
+    # A shortcut has no container; it comes with the message itself.
+    thread_ts = (body.get("container") or body.get("message") or {}).get("thread_ts")
+    channel = (body.get("channel") or {}).get("id")
+    if not (thread_ts and channel):
+        return False
+    user = body["user"]["id"]
+    try:
+        await client.chat_postEphemeral(
+            channel=channel, user=user, thread_ts=thread_ts, **payload
+        )
+    except SLACK_FAULTS as error:
+        log.info("an answer was not shown in its thread: %s", slack_fault(error))
+        return False
+    return True
 
 
 async def _respond(url: str, shown: Payload, *, replace: bool) -> bool:

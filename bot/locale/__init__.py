@@ -68,7 +68,7 @@ def known_language(code: object) -> Language | None:
     return None
 
 
-def language_of(locale: str | None, text: str = "") -> Language:
+def language_of(locale: str | None, text: str) -> Language:
     """Return the language of a Slack locale such as ``ja-JP``; without one, that of the script."""
     if locale:
         return known_language(locale[:2].lower()) or "en"

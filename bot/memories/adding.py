@@ -10,42 +10,32 @@ from functools import partial
 from typing import get_args
 from uuid import UUID, uuid4
 
-from bot.access import (
-    AlreadyUnderWay,
-    Overtaken,
-    QuotaExceeded,
-    admit,
-    begin_request,
-    check_request,
-)
+from bot.access import person_refusal
 from bot.app import App
 from bot.conversation.audiences import view_at
 from bot.conversation.turns import read_turn
-from bot.locale import Localizer
+from bot.memories.expected import EXPECTED, NotKept, explain
 from bot.notices import open_promises
-from bot.people import person_refusal, read_memory_state
+from bot.people import read_memory_state
+from bot.quota import admit
+from bot.requests_under_way import begin_request, check_request
 from bot.slack.messages import author_key, thread_key, typed
 from bot.ui.acts import Remember, Undo
 from bot.ui.blocks import Block
-from bot.ui.forms import field_error
+from bot.ui.done import Click, Done
 from bot.ui.lines import (
     notable_changes,
     off_line,
     question_line,
     refusal_line,
 )
-from bot.ui.panel import Click, Done, answer_buttons
+from bot.ui.panel import answer_buttons
 from bot.ui.payloads import lines_told, on_button, refusal_done
 from bot.ui.promise_payloads import promise_rows
 from memory import (
     DM,
-    ChangedSince,
-    ChangeGone,
-    EmbeddingsUnavailable,
     FormationResult,
     FormationUnavailable,
-    InvalidContent,
-    MemoryFull,
     MemoryView,
     Person,
     PersonMessage,
@@ -78,56 +68,12 @@ _DEADLINE = 5.0
 _DEADLINE_OF_LINE = 1.0
 
 
-class NotKept(Exception):
-    """Something is not stored; `done` says why, with the button that changes it if there is one."""
-
-    def __init__(self, line: str, *buttons: Block) -> None:
-        super().__init__("Something is not stored.")
-        self.done = Done(line=line, buttons=buttons, beside=True)
-
-
-EXPECTED = (
-    InvalidContent,
-    MemoryFull,
-    ChangeGone,
-    ChangedSince,
-    QuotaExceeded,
-    AlreadyUnderWay,
-    Overtaken,
-    NotKept,
-    EmbeddingsUnavailable,
-    FormationUnavailable,
-)
-"""The exceptions for which `explain` has a sentence."""
-
-
-def explain(localizer: Localizer, problem: Exception) -> Done:
-    """Return what explains one of the `EXPECTED` exceptions."""
-    line = localizer.say("command_failed")
-    match problem:
-        case NotKept():
-            return problem.done
-        case InvalidContent():
-            line = field_error(localizer, next(iter(problem.codes.values())), {})
-        case MemoryFull():
-            line = refusal_line(localizer, "full", "")
-        case ChangeGone():
-            line = localizer.say("memory_gone")
-        case ChangedSince() | Overtaken():
-            line = localizer.say("changed_meanwhile")
-        case QuotaExceeded():
-            line = problem.refusal(localizer)
-        case AlreadyUnderWay():
-            line = localizer.say("under_way")
-    return Done(line=line, beside=True)
-
-
 async def add_lines(
-    app: App, click: Click, lines: Sequence[str], audience: str = DM
+    app: App, click: Click, lines: Sequence[str], audience: str
 ) -> Done:
     """Remember lines now: the memories formed from a line, or else the line itself as a fact."""
     view = memory_view(click.person.namespace(audience))
-    return await _Request(app=app, click=click, lines=lines, view=view).remember()
+    return await _Addition(app=app, click=click, lines=lines, view=view).remember()
 
 
 async def remember_message(app: App, click: Click, channel: str, message: Json) -> Done:
@@ -138,7 +84,7 @@ async def remember_message(app: App, click: Click, channel: str, message: Json) 
     """
     ts = str(message["ts"])
     person = click.person
-    is_own = await author_of(app, person, message) == person.user_id
+    is_own = await find_author_key(app, person, message) == person.user_id
     if not is_own or message.get("bot_id"):
         return click.say("remember_not_own")
     words = await words_typed(app, person.team_id, message)
@@ -146,7 +92,7 @@ async def remember_message(app: App, click: Click, channel: str, message: Json) 
         return click.say("remember_no_words")
     view = await _view(app, person, channel, ts)
     root = str(message.get("thread_ts") or ts)
-    request = _Request(
+    addition = _Addition(
         app=app,
         click=click,
         lines=[words],
@@ -155,10 +101,10 @@ async def remember_message(app: App, click: Click, channel: str, message: Json) 
         ts=ts,
         root=root,
     )
-    return await request.remember()
+    return await addition.remember()
 
 
-async def author_of(app: App, person: Person, message: Json) -> str:
+async def find_author_key(app: App, person: Person, message: Json) -> str:
     """Return the user key of who wrote a message in a conversation of the person."""
     installation = await app.slack.get(person.team_id)
     return author_key(message, installation, shared="user_team" in message)
@@ -177,7 +123,7 @@ async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
     view = memory_view(click.person.namespace(DM))
     if act.ts:
         view = await _view(app, click.person, act.channel, act.ts)
-    request = _Request(
+    addition = _Addition(
         app=app,
         click=click,
         lines=[act.text],
@@ -185,12 +131,12 @@ async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
         channel=act.channel,
         ts=act.ts,
     )
-    await request.check()
+    await addition.check()
     said = {"channel": act.channel, "ts": act.ts, "text": act.text}
     if await person_statement(app.pool, click.person, _SQL["changed_words"], said):
         return click.say("changed_meanwhile")
-    await request.store(request.lines, await request.begin())
-    return await request.done([])
+    await addition.store(addition.lines, await addition.begin())
+    return await addition.done([])
 
 
 async def _view(app: App, person: Person, channel: str, ts: str) -> MemoryView:
@@ -243,16 +189,16 @@ async def check_state(
         raise NotKept(localizer.say("remember_too_old", days=days))
 
 
-async def mark_formed(
+async def exclude_from_formation(
     connection: Connection, person: Person, channel: str, ts: str
 ) -> None:
     """Let no formation read a message whose words are stored by a request of the person."""
     values = {**person.ids, "channel": channel, "ts": ts}
-    await connection.execute(_SQL["mark_formed"], values)
+    await connection.execute(_SQL["exclude_from_formation"], values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Request:
+class _Addition:
     """What is to be remembered: lines of a form for one audience, or one message of the person."""
 
     app: App
@@ -379,7 +325,7 @@ class _Request:
         await check_state(
             self.app, connection, self.click, self.channel, self.ts, self.root
         )
-        await mark_formed(connection, person, self.channel, self.ts)
+        await exclude_from_formation(connection, person, self.channel, self.ts)
         # This comes last: an edit locks the turn first, and then the requests about its message.
         await check_request(connection, person, request)
 

@@ -12,13 +12,12 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.access import admit_question
+from bot.access import person_refusal
 from bot.app import App
 from bot.locale import Localizer
-from bot.people import person_refusal
-from bot.slack.messages import slack_user
+from bot.quota import admit_question
 from bot.ui.cards import MOST_LINES, card_line
-from bot.ui.panel import Done
+from bot.ui.done import Done
 from memory import Memory, Person
 from memory.model import folded
 from memory.store import read_card
@@ -111,7 +110,7 @@ async def shown_card(
     is_off = settings.off(app.settings.consent) is not None
     if not is_off and not person_refusal(app.settings, owner):
         lines = await read_card(app.pool, asker, owner, most=MOST_LINES)
-    return Done(line=card_line(localizer, slack_user(owner.user_id), lines))
+    return Done(line=card_line(localizer, owner, lines))
 
 
 def _words(name: str) -> list[str]:

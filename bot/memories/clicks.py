@@ -14,7 +14,6 @@ from typing import TypeAlias, assert_never
 
 from pydantic import BaseModel
 
-from bot.access import admit
 from bot.app import App
 from bot.conversation.audiences import look_up_kind
 from bot.locale import Localizer
@@ -35,6 +34,7 @@ from bot.memories.shaping import show_shaping
 from bot.memories.switches import change_settings, switch
 from bot.notices import update_notices
 from bot.people import read_settings
+from bot.quota import admit
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.messages import is_direct
 from bot.slack.names import find_names
@@ -71,14 +71,15 @@ from bot.ui.acts import (
     UndoSnooze,
 )
 from bot.ui.blocks import SlackView, explained_button
+from bot.ui.done import Click, Done
 from bot.ui.lines import (
     audience_of,
-    changes_line,
     ends_promise,
     memory_line,
     sentence_of,
+    summary_line,
 )
-from bot.ui.panel import Click, Done, undo_of
+from bot.ui.panel import undo_of
 from bot.ui.promise_payloads import promise_answers
 from bot.ui.promises import is_due_after, is_open
 from memory import (
@@ -133,12 +134,12 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
             return await _undo(app, click, act)
         case Redo():
             made = await redo_changes(app.pool, app.embedder, click.person, act.ids)
-            return await _undone(app, click, made)
+            return await _report_undone(app, click, made)
         case Move():
             moved = await move_memory(
                 app.pool, app.embedder, click.person, act.key, act.to
             )
-            return await _changed(app, click, [moved])
+            return await _report_changes(app, click, [moved])
         case Share():
             return await _open_share(app, click, act)
         case Hide():
@@ -242,7 +243,7 @@ async def _answer(app: App, click: Click, act: Answer) -> Done:
         return click.say("ask_gone", beside=True)
     if click.place.position is None:
         made = await list_changes(app.pool, click.person, batch=said.batch)
-    return await _changed(app, click, made)
+    return await _report_changes(app, click, made)
 
 
 async def _memory(app: App, click: Click, key: str) -> Memory:
@@ -270,7 +271,7 @@ async def _change_promise(app: App, click: Click, act: ChangePromise) -> Done:
     made = await edit_memory(
         app.pool, app.embedder, click.person, act.key, content, clicked
     )
-    return await _changed(app, click, made)
+    return await _report_changes(app, click, made)
 
 
 async def _snooze(app: App, click: Click, act: Snooze) -> Done:
@@ -318,24 +319,24 @@ async def _undo(app: App, click: Click, act: Undo) -> Done:
             made = await undo_changes(pool, embedder, click.person, batch=act.ids[0])
         case "changes":
             made = await undo_changes(pool, embedder, click.person, ids=act.ids)
-    return await _undone(app, click, made)
+    return await _report_undone(app, click, made)
 
 
-async def _undone(app: App, click: Click, made: Sequence[Change]) -> Done:
+async def _report_undone(app: App, click: Click, made: Sequence[Change]) -> Done:
     if not made:
         return click.say("undo_gone", beside=True)
     change = made[0]
     if len(made) == 1 and click.place.position is None and ends_promise(change):
         await _update_notices_of(app, click, {change.key})
         return _promise_again(click, await _memory(app, click, change.key))
-    return await _changed(app, click, made)
+    return await _report_changes(app, click, made)
 
 
-async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
+async def _report_changes(app: App, click: Click, done: Sequence[Change]) -> Done:
     """Return changes that were just made, as one line with their Undo; update their notices."""
     await _update_notices_of(app, click, {one.key for one in done})
     made = await list_changes(app.pool, click.person, ids=[one.id for one in done])
-    line = changes_line(click.localizer, made)
+    line = summary_line(click.localizer, made)
     if not line:
         return click.say("no_changes")
     return Done(line=line, undo=undo_of(made))
@@ -406,7 +407,7 @@ async def _save_memory(app: App, click: Click, act: SaveMemory, view: Json) -> D
         made += await _move(app, click, act, audience, made)
     if not made:
         return click.say("no_changes")
-    return await _changed(app, click, made)
+    return await _report_changes(app, click, made)
 
 
 async def _move(
@@ -465,7 +466,7 @@ async def _share_sentence(app: App, click: Click, act: ShareSentence) -> Done:
     shown = await show_to_colleagues(
         app.pool, app.embedder, click.person, act.key, act.sentence
     )
-    return await _changed(app, click, [shown])
+    return await _report_changes(app, click, [shown])
 
 
 async def _delete_data(app: App, click: Click) -> SlackView:

@@ -16,7 +16,6 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.access import Overtaken, begin_request, check_request
 from bot.app import App
 from bot.config import Settings
 from bot.locale import Localizer
@@ -26,17 +25,13 @@ from bot.memories.kept_lines import update_lines
 from bot.memories.panel import data_flows
 from bot.network import proxy_for
 from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.client import (
-    PATIENCE_SECONDS,
-    SLACK_FAULTS,
-    error_code,
-    notice_metadata,
-    slack_fault,
-)
+from bot.requests_under_way import Overtaken, begin_request, check_request
+from bot.slack.client import PATIENCE_SECONDS, SLACK_FAULTS, error_code, slack_fault
 from bot.slack.names import find_names
+from bot.slack.posting import notice_metadata
 from bot.types import PersonErased
+from bot.ui.done import Click, Done
 from bot.ui.export_page import export_page
-from bot.ui.panel import Click, Done
 from memory import Person, Pool, erase, export_memories
 from memory.credentials import redact
 from memory.model import Json
@@ -134,7 +129,7 @@ def _redacted(messages: list[DictRow]) -> list[DictRow]:
 async def erase_person(
     pool: Pool, person: Person, identity: UUID | None = None, *, keeps_off: bool = False
 ) -> PersonErased:
-    """Erase everything about a person: memories, ledger, conversation, settings.
+    """Erase everything about a person: memories, statements, conversation, settings.
 
     Jobs delete in Slack the files that the app has sent them; messages there stay. The ids of
     messages just delivered are kept, without text or author, until Slack no longer delivers them

@@ -15,8 +15,9 @@ from bot.memories.kept_lines import update_lines
 from bot.notices import update_notices
 from bot.ui.acts import Forget, Position, Undo
 from bot.ui.blocks import as_mrkdwn, bulleted, button, truncate
+from bot.ui.done import Click, Done
 from bot.ui.lines import asked_text, memory_line, question_line
-from bot.ui.panel import Click, Done, answer_buttons
+from bot.ui.panel import answer_buttons
 from bot.ui.payloads import forget_button, forget_question, with_others
 from memory import (
     DM,
@@ -71,8 +72,8 @@ async def forget_question_about(
 ) -> Done | None:
     """Return the question whether to forget everything, memories, a message or a period.
 
-    Returns None if the memories do not exist. Of a message, or of what was said in a period, texts
-    may be stored even if there is no memory of them.
+    Returns None if the memories do not exist. A message or a period may have stored texts even if
+    there is no memory of it.
     """
     if selection.everything:
         return forget_everything_question(localizer)
@@ -82,7 +83,7 @@ async def forget_question_about(
             return None
         return forget_question(localizer, memories)
     found = await selected(app.pool, person, selection)
-    lines = [await _texts_of(app, person, localizer, selection)]
+    lines = [await _selection_line(app, person, localizer, selection)]
     lines += [memory_line(localizer, memory) for memory in found[:_NAMED]]
     more = len(found) - _NAMED
     if more > 0:
@@ -108,7 +109,7 @@ def forget_everything_question(localizer: Localizer) -> Done:
     return Done(line=localizer.say("forget_everything_ask"), buttons=[everything])
 
 
-async def _texts_of(
+async def _selection_line(
     app: App, person: Person, localizer: Localizer, selection: Selection
 ) -> str:
     """Return which texts a selection deletes: a message, by its beginning, or those of a period."""
@@ -130,15 +131,17 @@ async def _texts_of(
 async def forget_selected(app: App, click: Click, act: Forget) -> Done:
     """Forget what a button names; pressing it twice does no harm.
 
-    The others of a list of memories are shown below what was forgotten. After a
-    click in Home the caller publishes it, because a job would not say what was forgotten. Raises
-    `AlreadyUnderWay` for a second click while the first is being carried out.
+    The others of a list of memories are shown below what was forgotten. After a click in Home the
+    caller publishes it, because a job would not say what was forgotten. Raises `AlreadyUnderWay`
+    for a second click while the first is being carried out.
     """
     localizer = click.localizer
     selection = act.selection
     publish = not click.place.is_home
     with app.under_way.once(f"forget {click.person.scope} {act.value}"):
-        forgotten = await forget_all_of(app, click.person, selection, publish=publish)
+        forgotten = await forget_selection(
+            app, click.person, selection, publish=publish
+        )
     if forgotten.id is None:
         return click.say("memory_gone", beside=True)
     lines: list[str] = []
@@ -176,7 +179,7 @@ def receipt(localizer: Localizer, line: str, forgotten: Forgotten) -> Done:
     return Done(line=f"{line}\n{localizer.say('undo_note')}", undo=undo)
 
 
-async def forget_all_of(
+async def forget_selection(
     app: App, person: Person, selection: Selection, *, publish: bool = True
 ) -> Forgotten:
     """Forget a selection; its notices and Home no longer show it.
@@ -211,7 +214,7 @@ async def selected_messages(
     gone: Gone,
 ) -> list[MessageKey]:
     """Return the messages of what is forgotten; nothing will be formed from them again."""
-    values = {**selection.parameters(), **_texts_about(person, gone)}
+    values = {**selection.parameters(), **_parameters_of_texts(person, gone)}
     rows = await fetch_rows(connection, _SQL["find"], values)
     return [(row["channel"], row["ts"]) for row in rows]
 
@@ -220,12 +223,12 @@ async def delete_forgotten_texts(
     connection: Connection, person: Person, gone: Gone
 ) -> None:
     """Delete the texts of these messages, texts that name what is gone, and comments on them."""
-    values = _texts_about(person, gone)
+    values = _parameters_of_texts(person, gone)
     await connection.execute(_SQL["delete_comments"], values)
     await connection.execute(_SQL["delete_texts"], values)
 
 
-def _texts_about(person: Person, gone: Gone) -> dict[str, Any]:
+def _parameters_of_texts(person: Person, gone: Gone) -> dict[str, Any]:
     """Return the parameters that find the person's texts about what is forgotten."""
     return {
         **person.ids,

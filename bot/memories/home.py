@@ -13,7 +13,8 @@ from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import error_code, is_passing
 from bot.slack.messages import API_TEAM
 from bot.ui.acts import Position, Row, Undo
-from bot.ui.panel import Done, home_view
+from bot.ui.done import Done
+from bot.ui.panel import home_view
 from memory import Person, Pool
 from memory.postgres import Connection
 from memory.store import undoable_forgetting
@@ -54,22 +55,22 @@ async def show_home(
     app: App,
     person: Person,
     position: Position,
-    said: Done | None = None,
+    done: Done | None = None,
     *,
     row: Row | None = None,
     replaces: str = "",
 ) -> None:
-    """Publish a Home at a position; `said` is what the click in `row` did.
+    """Publish a Home at a position; `done` is what the click in `row` did.
 
-    Without `said`, the newest forgetting is shown while it can be undone. With `replaces`, the
+    Without `done`, the newest forgetting is shown while it can be undone. With `replaces`, the
     hash of a Home, a newer Home is left as it is.
     Source: https://docs.slack.dev/surfaces/modals#handling_race_conditions
     """
     localizer = await app.people.localizer(person, keep_new=False)
-    if said is None:
-        said = await _newest_forgetting(app, person, localizer)
+    if done is None:
+        done = await _newest_forgetting(app, person, localizer)
     content = await read_panel(app, person, localizer, position, home=True)
-    view = home_view(localizer, content, said, row)
+    view = home_view(localizer, content, done, row)
     client = app.slack.client(person.team_id, patience=_PATIENCE_SECONDS)
     try:
         await client.views_publish(

@@ -12,12 +12,12 @@ from dataclasses import replace
 from psycopg.rows import DictRow
 
 from bot.app import App
-from bot.memories.shaping import brought_words, distinctive_words
+from bot.memories.shaping import added_words, distinctive_words
 from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.client import PATIENCE_SECONDS, notice_metadata, unless_refused
+from bot.slack.client import PATIENCE_SECONDS, unless_refused
 from bot.slack.messages import API_TEAM
 from bot.slack.names import find_names
-from bot.slack.posting import find_posted, post_once
+from bot.slack.posting import find_posted, notice_metadata, post_once
 from bot.ui.kept_lines import gone_payload, kept_payload
 from memory import DM, PUBLIC, MemoryView, Person, Pool
 from memory.model import texts
@@ -88,7 +88,7 @@ async def _public_channels(
     return {channel for channel in with_kept if is_public.get(channel)}
 
 
-def quoted_in(
+def lines_in_answer(
     lines: Collection[KeptMemory], question: str, answer: str
 ) -> list[KeptMemory]:
     """Return the lines that share words with an answer which its question does not contain.
@@ -98,10 +98,10 @@ def quoted_in(
     """
     if not lines:
         return []
-    brought = brought_words(question, answer)
+    added = added_words(question, answer)
     shared: list[tuple[int, KeptMemory]] = []
     for line in lines:
-        words = brought & distinctive_words(line.text)
+        words = added & distinctive_words(line.text)
         if words:
             shared.append((len(words), line))
     shared.sort(key=lambda one: one[0], reverse=True)

@@ -11,26 +11,27 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.access import admit, admit_question, begin_request, check_request
+from bot.access import person_refusal, refusal_in
 from bot.app import App
 from bot.conversation.audiences import look_up_kind
 from bot.locale import Localizer
 from bot.memories.adding import (
-    NotKept,
-    author_of,
     check_may_store,
     check_state,
-    mark_formed,
+    exclude_from_formation,
+    find_author_key,
     words_typed,
 )
-from bot.memories.forgetting import forget_all_of, receipt
+from bot.memories.expected import NotKept
+from bot.memories.forgetting import forget_selection, receipt
 from bot.memories.kept_lines import add_line, update_lines
-from bot.people import person_refusal, refusal_in
+from bot.quota import admit, admit_question
+from bot.requests_under_way import begin_request, check_request
 from bot.slack.client import SLACK_FAULTS, error_code, find_message
 from bot.ui.acts import Keep, Replace, TakeBack, Undo
+from bot.ui.done import Click, Done
 from bot.ui.kept_lines import author_question
 from bot.ui.lines import refusal_line
-from bot.ui.panel import Click, Done
 from bot.ui.payloads import kept_done
 from memory import (
     PUBLIC,
@@ -97,7 +98,7 @@ async def keep_message(
         channel=click.place.channel, ts=ts, thread_ts=thread_ts, decision=decision
     )
     found = await _find(app, click, wanted)
-    author = await author_of(app, click.person, found)
+    author = await find_author_key(app, click.person, found)
     if author == click.person.user_id:
         return await _keep_found(app, click, wanted, found)
     await _ask_author(app, click, wanted, found, Person(click.person.team_id, author))
@@ -107,7 +108,7 @@ async def keep_message(
 async def keep_as_author(app: App, click: Click, wanted: Keep) -> Done:
     """Keep a message as its author, who was asked. Raises `NotKept` for anybody else's click."""
     found = await _find(app, click, wanted)
-    if await author_of(app, click.person, found) != click.person.user_id:
+    if await find_author_key(app, click.person, found) != click.person.user_id:
         raise _not_kept(click, "kept_not_yours")
     return await _keep_found(app, click, wanted, found)
 
@@ -263,7 +264,7 @@ async def _store(
         )
         if said.quote is not None and not _says_more(said, words):
             # A message that asks for this says nothing about the person.
-            await mark_formed(connection, person, wanted.channel, wanted.ts)
+            await exclude_from_formation(connection, person, wanted.channel, wanted.ts)
         await check_request(connection, person, request)
         [kept] = changes
         await add_line(
@@ -337,7 +338,7 @@ async def take_back(app: App, click: Click, act: TakeBack) -> Done:
         return click.say("kept_not_yours", beside=True)
     selection = Selection(keys=[act.key])
     publish = not click.place.is_home
-    forgotten = await forget_all_of(app, click.person, selection, publish=publish)
+    forgotten = await forget_selection(app, click.person, selection, publish=publish)
     [audience] = memory.audiences
     line = click.localizer.say(
         "kept_taken_back", channel=f"<#{kept_channel(audience)}>"
@@ -350,5 +351,5 @@ async def take_all_back(app: App, person: Person) -> None:
     """Stop keeping anything of a person who has left the workspace."""
     keys = await keys_of_kept(app.pool, person)
     if keys:
-        await forget_all_of(app, person, Selection(keys=keys))
+        await forget_selection(app, person, Selection(keys=keys))
         log.info("%d kept line(s) of a person who left were taken back", len(keys))

@@ -5,22 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from bot.access import person_refusal, refusal_in
 from bot.app import App
 from bot.config import STAND_IN_MODEL, ModelServer, Settings
 from bot.conversation.turns import form_after
 from bot.locale import Localizer
-from bot.people import (
-    PersonSettings,
-    person_refusal,
-    read_off_scopes,
-    read_settings,
-    refusal_in,
-)
+from bot.people import PersonSettings, read_off_scopes, read_settings
 from bot.ui.acts import Position
 from bot.ui.blocks import as_mrkdwn, bulleted, button, escaped
 from bot.ui.cards import MOST_LINES
+from bot.ui.done import Done
 from bot.ui.lines import change_line, kept_for, memory_line
-from bot.ui.panel import PAGE_SIZE, Content, Done
+from bot.ui.panel import PAGE_SIZE, PanelContent
 from memory import Person, list_changes, open_questions
 from memory.model import MessageKey, provider_and_name
 from memory.postgres import Connection, fetch_rows, load_statements, person_transaction
@@ -43,7 +39,7 @@ async def read_panel(
     position: Position,
     *,
     home: bool = False,
-) -> Content:
+) -> PanelContent:
     """Return what the panel shows at a position, in Home or in its modal.
 
     Messages of the person that are not read yet are counted, and their formation is scheduled.
@@ -53,7 +49,7 @@ async def read_panel(
         settings = await read_settings(connection, person)
         off_in = await read_off_scopes(connection, person)
         unformed = await _schedule_unformed(app, connection, person, settings)
-    content = Content(
+    content = PanelContent(
         position=position,
         off=settings.off(app.settings.consent),
         asks=settings.asks(app.settings.consent),
@@ -99,7 +95,7 @@ async def _schedule_unformed(
     return unformed
 
 
-def _sources(content: Content) -> dict[str, MessageKey]:
+def _sources(content: PanelContent) -> dict[str, MessageKey]:
     """Return the message that each memory, change or kept line came from, by key or id."""
     sources: dict[str, MessageKey] = {}
     for memory in content.memories:
@@ -113,7 +109,9 @@ def _sources(content: Content) -> dict[str, MessageKey]:
     return sources
 
 
-async def _with_memories(app: App, person: Person, content: Content) -> Content:
+async def _with_memories(
+    app: App, person: Person, content: PanelContent
+) -> PanelContent:
     position = content.position
     page = await memory_page(
         app.pool,
@@ -131,7 +129,9 @@ async def _with_memories(app: App, person: Person, content: Content) -> Content:
     )
 
 
-async def _with_changes(app: App, person: Person, content: Content) -> Content:
+async def _with_changes(
+    app: App, person: Person, content: PanelContent
+) -> PanelContent:
     position = content.position
     end = position.page * PAGE_SIZE
     found = await list_changes(app.pool, person, key=position.of or None, limit=end + 1)
@@ -143,7 +143,7 @@ async def _with_changes(app: App, person: Person, content: Content) -> Content:
     return replace(content, changes=page, found=len(found))
 
 
-async def _with_kept(app: App, person: Person, content: Content) -> Content:
+async def _with_kept(app: App, person: Person, content: PanelContent) -> PanelContent:
     """Add what is kept for a conversation, if Slack says that the person is in it now."""
     channel = content.position.of
     if refusal_in(app.settings, person, channel, None):

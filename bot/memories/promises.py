@@ -20,13 +20,14 @@ from uuid import UUID, uuid4
 
 from slack_sdk.errors import SlackApiError
 
+from bot.access import person_refusal
 from bot.app import App
 from bot.logs import fault
-from bot.people import person_refusal, read_settings
+from bot.people import read_settings
 from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.client import PATIENCE_SECONDS, error_code, is_passing, notice_metadata
+from bot.slack.client import PATIENCE_SECONDS, error_code, is_passing
 from bot.slack.messages import API_TEAM
-from bot.slack.posting import find_posted, post_once
+from bot.slack.posting import find_posted, notice_metadata, post_once
 from bot.ui.blocks import Payload
 from bot.ui.promise_payloads import reminder_payload
 from memory import DM, Memory, Person, Pool
@@ -114,9 +115,9 @@ async def _reminders_to_post(app: App, person: Person) -> list[Memory] | None:
     """
     async with person_transaction(app.pool, person) as connection:
         settings = await read_settings(connection, person)
-        if settings.off("notice"):
+        if settings.switched_off or settings.deactivated:
             return []
-        if settings.off(app.settings.consent) or person_refusal(app.settings, person):
+        if settings.asks(app.settings.consent) or person_refusal(app.settings, person):
             return None
         rows = await fetch_rows(connection, _SQL["to_post"], person.ids)
         keys = [row["key"] for row in rows]

@@ -13,7 +13,7 @@ from bot.app import App
 from bot.conversation.audiences import view_at
 from bot.ui.acts import ShowShaping
 from bot.ui.blocks import SlackView
-from bot.ui.panel import Click, Done
+from bot.ui.done import Click, Done
 from bot.ui.shaping import shaping_view
 from memory import Memory, subject
 from memory.model import folded
@@ -98,19 +98,21 @@ def _says_any(memory: Memory, words: Set[str]) -> bool:
     return not words.isdisjoint(distinctive_words(said))
 
 
-def brought_words(question: str, answer: str) -> set[str]:
+def added_words(question: str, answer: str) -> set[str]:
     """Return the words of an answer that its question does not contain."""
     return distinctive_words(answer) - distinctive_words(question)
 
 
-def in_answer(memories: Sequence[Memory], question: str, answer: str) -> list[Memory]:
+def memories_in_answer(
+    memories: Sequence[Memory], question: str, answer: str
+) -> list[Memory]:
     """Return the memories that share words with an answer which its question does not contain.
 
     An acknowledgement, which repeats what the person has just said, therefore yields none.
     """
     # Nearly always no memory says any of the words: one search of all texts finds that out.
     everything = folded("\n".join(memory.text for memory in memories))
-    said = {word for word in brought_words(question, answer) if word in everything}
+    said = {word for word in added_words(question, answer) if word in everything}
     if not said:
         return []
     return [memory for memory in memories if _says_any(memory, said)]
@@ -137,6 +139,6 @@ async def show_shaping(app: App, click: Click, act: ShowShaping) -> Done | Slack
         app.pool, app.embedder, view, f"{question}\n{reply}", seconds=_EMBEDDING_SECONDS
     )
     near = found.nearest
-    marked = frozenset(one.key for one in in_answer(near, question, reply))
+    marked = frozenset(one.key for one in memories_in_answer(near, question, reply))
     marked_first = sorted(near, key=lambda memory: memory.key not in marked)
     return shaping_view(click.localizer, marked_first[:MOST_SHOWN], marked)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, time, timedelta
 from bot.app import App
 from bot.people import Choices, Off, PersonSettings, read_settings
 from bot.ui.acts import Switch
+from bot.ui.done import Click, Done
 from bot.ui.lines import off_line
-from bot.ui.panel import Click, Done
 from bot.ui.payloads import off_done, on_button, on_done
 from memory import Person
 from memory.model import Until, until

@@ -16,14 +16,19 @@ from typing import Any
 
 from bot.app import App
 from bot.locale import Localizer
-from bot.pipeline.links import checked
+from bot.pipeline.links import filter_links
 from bot.slack.client import (
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
     find_message,
     slack_fault,
 )
-from bot.slack.content import FORWARDED_CHARACTERS, THUMBNAILS, Content, read_content
+from bot.slack.content import (
+    FORWARDED_CHARACTERS,
+    THUMBNAILS,
+    MessageContent,
+    read_content,
+)
 from bot.slack.files import FileTrouble, FileUnreadable, read_file
 from bot.slack.messages import Message, excerpt
 from memory.model import Json
@@ -84,12 +89,12 @@ class AttachedFile:
     earlier: bool = False
 
     @property
-    def shown(self) -> bool:
+    def is_shown(self) -> bool:
         """Whether the model is shown its content."""
         return bool(self.content or self.text)
 
     @property
-    def line(self) -> dict[str, Any]:
+    def description(self) -> dict[str, Any]:
         """The description that the model gets besides the content, with the text of a text file."""
         if self.trouble:
             return {"name": self.name, "not_shown": self.trouble.removeprefix("files_")}
@@ -111,7 +116,7 @@ class Brought:
     @property
     def is_shown(self) -> bool:
         """Whether the model is shown any of it."""
-        return bool(self.forwarded) or any(file.shown for file in self.files)
+        return bool(self.forwarded) or any(file.is_shown for file in self.files)
 
 
 @asynccontextmanager
@@ -142,9 +147,9 @@ async def read_brought(
         files = [await _read_attached(app, team_id, file, held) for file in read]
         files += [_not_shown(file, "files_many") for file in found[MOST_FILES:]]
         if not message.brings:
-            files = [replace(file, earlier=True) for file in files if file.shown]
+            files = [replace(file, earlier=True) for file in files if file.is_shown]
         if files:
-            seen = sum(file.shown for file in files)
+            seen = sum(file.is_shown for file in files)
             log.info("a message brought %d file(s), %d of them shown", len(files), seen)
         yield Brought(files, lines)
     finally:
@@ -175,13 +180,13 @@ def _not_shown(file: Json, trouble: FileTrouble) -> AttachedFile:
     return AttachedFile(name=file_name(file), trouble=trouble)
 
 
-async def _read_earlier(app: App, message: Message, ts: str) -> Content:
+async def _read_earlier(app: App, message: Message, ts: str) -> MessageContent:
     try:
         client = app.slack.client(message.team_id, patience=TURN_PATIENCE_SECONDS)
         found = await find_message(client, message.channel_id, message.thread_ts, ts)
     except SLACK_FAULTS as error:
         log.warning("an earlier message was not read: %s", slack_fault(error))
-        return Content()
+        return MessageContent()
     return read_content(found or {})
 
 
@@ -330,7 +335,7 @@ def file_name(file: Json) -> str:
     return " ".join(name.split())[:_NAME_CHARACTERS].strip()
 
 
-def unseen_lines(localizer: Localizer, files: Sequence[AttachedFile]) -> list[str]:
+def trouble_lines(localizer: Localizer, files: Sequence[AttachedFile]) -> list[str]:
     """Return one sentence for each reason why files were not shown, with what to do about it.
 
     Addresses in the names of files follow the rules for links in answers.
@@ -345,5 +350,5 @@ def unseen_lines(localizer: Localizer, files: Sequence[AttachedFile]) -> list[st
     limits = {"megabytes": FILE_BYTES // 1_000_000, "most": MOST_FILES}
     for trouble, quoted in names.items():
         named = localizer.listed(quoted) or localizer.say("files_nameless")
-        lines.append(checked(localizer.say(trouble, names=named, **limits)))
+        lines.append(filter_links(localizer.say(trouble, names=named, **limits)))
     return lines

@@ -12,7 +12,7 @@ from procrastinate import JobContext
 from procrastinate.job_context import AbortReason
 from psycopg import OperationalError
 
-from bot.access import QuotaExceeded
+from bot.access import refusal_in
 from bot.app import App
 from bot.cancellation import cancel_until_done
 from bot.conversation.inbox import (
@@ -25,7 +25,6 @@ from bot.conversation.inbox import (
 from bot.conversation.run import Interrupted
 from bot.delivery.reply_in_slack import DeliveryFailed
 from bot.logs import fault, log_fields
-from bot.people import refusal_in
 from bot.pipeline.fixed_replies import (
     end_unanswered,
     postpone,
@@ -36,6 +35,7 @@ from bot.pipeline.fixed_replies import (
 from bot.pipeline.reply import no_model_answers
 from bot.pipeline.turn import answer_message
 from bot.queue.retries import RunLater
+from bot.quota import QuotaExceeded
 from bot.reply_models.failures import ReplyFailed
 from bot.slack.client import SLACK_FAULTS, is_passing, slack_fault
 from memory.metrics import count, step

@@ -25,7 +25,7 @@ from bot.conversation.inbox import store_message
 from bot.logs import fault
 from bot.queue.queue import BACKGROUND
 from bot.slack.client import GAP_SECONDS, list_messages, next_cursor, unless_refused
-from bot.slack.messages import Message, found_message, split_thread_key
+from bot.slack.messages import Message, read_found_message, split_thread_key
 from memory import Pool
 from memory.postgres import (
     Connection,
@@ -37,7 +37,7 @@ from memory.postgres import (
 
 log = logging.getLogger(__name__)
 
-_SQL = load_statements("bot", "maintenance")
+_SQL = load_statements("bot", "backfill")
 CATCH_UP = "catch_up"
 READ_MISSED = "read_missed_messages"
 MARK_SECONDS = 20.0
@@ -52,7 +52,7 @@ _TYPES = "im,mpim,private_channel,public_channel"
 _SPACING_SECONDS = 1.5
 
 
-async def mark(app: App, teams: Sequence[str]) -> None:
+async def record_listening(app: App, teams: Sequence[str]) -> None:
     """Record that this process receives events of `teams`; after a gap, schedule a backfill.
 
     Only the first of several processes to return schedules it; the others find its mark. Kinds of
@@ -69,33 +69,33 @@ async def mark(app: App, teams: Sequence[str]) -> None:
             log.warning("no events came for %d minutes: catching up", gap // 60)
             await invalidate_kinds(connection, row["team_id"])
             job = {"team": row["team_id"], "since": row["heard"], "cursor": ""}
-            await _later(app, connection, CATCH_UP, [job])
+            await _schedule(app, connection, CATCH_UP, [job])
 
 
 @asynccontextmanager
-async def marked(
+async def recording_listening(
     app: App, teams: Callable[[], Awaitable[Sequence[str]]]
 ) -> AsyncIterator[None]:
-    """Mark at once and every `MARK_SECONDS` the teams whose events are received."""
+    """Record at once, and every `MARK_SECONDS`, whose events this process receives."""
 
-    async def mark_on() -> None:
+    async def go_on() -> None:
         while True:
             try:
-                await mark(app, await teams())
+                await record_listening(app, await teams())
             except Exception as error:  # noqa: BLE001 - the next time is stored again
                 log.warning(
                     "the time of the last events was not stored: %s", fault(error)
                 )
             await asyncio.sleep(MARK_SECONDS)
 
-    task = asyncio.create_task(mark_on(), name="listening")
+    task = asyncio.create_task(go_on(), name="listening")
     try:
         yield
     finally:
         await cancel_until_done(task)
 
 
-async def plan(app: App, team: str, since: str, cursor: str = "") -> None:
+async def catch_up(app: App, team: str, since: str, cursor: str = "") -> None:
     """Schedule reading what was written after `since`, a Unix time, in a page of conversations.
 
     `cursor` names the page of Slack's list. Direct messages come first, then the threads that the
@@ -119,20 +119,20 @@ async def plan(app: App, team: str, since: str, cursor: str = "") -> None:
         places += [split_thread_key(row["thread"])[1:] for row in followed]
     places += [(one["id"], "") for one in channels if not one.get("is_im")]
     reads = [_reading(team, channel, thread, oldest) for channel, thread in places]
-    await _later(app, app.pool, READ_MISSED, reads, _SPACING_SECONDS)
+    await _schedule(app, app.pool, READ_MISSED, reads, _SPACING_SECONDS)
     following = next_cursor(answer)
     if following:
         job = {"team": team, "since": since, "cursor": following}
-        await _later(app, app.pool, CATCH_UP, [job], _SPACING_SECONDS * len(places))
+        await _schedule(app, app.pool, CATCH_UP, [job], _SPACING_SECONDS * len(places))
 
 
 async def read_follow_ups(app: App, message: Message, since: str) -> None:
     """Schedule reading what was written after `since` in the thread of a mention that came late."""
     job = _reading(message.team_id, message.channel_id, message.thread_ts, since)
-    await _later(app, app.pool, READ_MISSED, [job])
+    await _schedule(app, app.pool, READ_MISSED, [job])
 
 
-async def read(
+async def read_missed_messages(
     app: App, team: str, channel: str, thread: str, oldest: str, cursor: str = ""
 ) -> None:
     """Store a page of the messages after `oldest` in a channel, or in one `thread` of it.
@@ -162,17 +162,17 @@ async def read(
         later.append(_reading(team, channel, thread, oldest, following))
     for one in sorted(found, key=lambda one: float(one["ts"])):
         installation = await app.slack.get(team)
-        message = found_message(
+        message = read_found_message(
             one, installation, channel_id=channel, is_shared=is_shared
         )
         if message is not None:
             await store_message(app, message)
         if one.get("reply_count") and not thread:
             later.append(_reading(team, channel, str(one["ts"]), oldest))
-    await _later(app, app.pool, READ_MISSED, later, _SPACING_SECONDS)
+    await _schedule(app, app.pool, READ_MISSED, later, _SPACING_SECONDS)
 
 
-async def _later(
+async def _schedule(
     app: App,
     where: Connection | Pool,
     name: str,
@@ -187,7 +187,7 @@ async def _later(
 def _reading(
     team: str, channel: str, thread: str, oldest: str, cursor: str = ""
 ) -> dict[str, str]:
-    """Return the arguments of a job that calls `read`."""
+    """Return the arguments of a job that calls `read_missed_messages`."""
     return {
         "team": team,
         "channel": channel,

@@ -9,7 +9,6 @@ from typing import Any
 
 from bot.pipeline.attachments import excerpts, file_name
 from bot.slack.client import (
-    NOTICE_EVENT,
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
     Installations,
@@ -17,8 +16,9 @@ from bot.slack.client import (
     next_cursor,
     slack_fault,
 )
-from bot.slack.content import Content, author_of, read_content
+from bot.slack.content import MessageContent, author_of, read_content
 from bot.slack.messages import Message, excerpt, sanitize_payload, slack_user
+from bot.slack.posting import NOTICE_EVENT
 from memory.model import Json
 
 log = logging.getLogger(__name__)
@@ -118,15 +118,15 @@ def _is_shown(one: Json, left_out: Collection[str]) -> bool:
     return not is_notice and str(one.get("ts")) not in left_out
 
 
-def _content(one: Json) -> Content:
+def _content(one: Json) -> MessageContent:
     """Return what another's message holds; one that holds nothing, like a huddle, is unread."""
     content = read_content(sanitize_payload(one))
     if content.text or content.parts or content.files:
         return content
-    return Content(unread=content.unread or 1)
+    return MessageContent(unread=content.unread or 1)
 
 
-def _line(content: Content, bot_user_id: str) -> dict[str, Any]:
+def _line(content: MessageContent, bot_user_id: str) -> dict[str, Any]:
     """Return a message of a thread as the model is shown it, cut to `_CHARACTERS` in all."""
     own = [part["text"] for part in content.parts if "from" not in part]
     texts = "\n".join(filter(None, [content.text, *own]))

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from slack_sdk.errors import SlackApiError
 
-from bot.access import end_interim_period, note_edit, note_message_changed
+from bot.access import refusal_in
 from bot.app import App
 from bot.conversation.edits import (
     ChangedMessage,
@@ -23,8 +23,9 @@ from bot.delivery.reply_in_slack import unrecorded_messages
 from bot.memories.adding import words_typed
 from bot.memories.kept_lines import update_lines
 from bot.notices import update_notices
-from bot.people import refusal_in
 from bot.queue.queue import BACKGROUND
+from bot.quota import note_edit
+from bot.requests_under_way import note_message_changed
 from bot.slack.client import (
     PATIENCE_SECONDS,
     delete_message,
@@ -33,6 +34,7 @@ from bot.slack.client import (
     unless_refused,
 )
 from bot.slack.messages import THREAD_SETTING, plain, split_thread_key, typed
+from bot.told import end_interim_period
 from memory import Person, PersonMessage
 from memory.credentials import redact_texts
 from memory.formation import follow_message
@@ -84,9 +86,9 @@ async def follow_change(app: App, change: MessageChange) -> None:
         if changed is not None:
             await _follow_row(app, connection, person, change, changed, words)
             was_formed = changed.reworded and changed.formed
-        place = (change.channel_id, change.ts)
-        await note_message_changed(connection, person, *place)
-        if was_formed or await messages_among(connection, person, [place]):
+        message = (change.channel_id, change.ts)
+        await note_message_changed(connection, person, *message)
+        if was_formed or await messages_among(connection, person, [message]):
             await _update_later(app, connection, person, change)
         if changed is not None and changed.interrupts:
             await app.queue.abort(connection, [change.thread])
@@ -139,7 +141,7 @@ async def _update_later(
     """Add the job that makes memories agree with what a message says now."""
     root = "" if change.text is None else split_thread_key(change.thread)[2]
     lock = f"{UPDATE_FROM_MESSAGE}:{change.team_id}.{change.channel_id}.{change.ts}"
-    jobs = {lock: {**change.place, **person.ids, "root": root}}
+    jobs = {lock: {**change.parameters, **person.ids, "root": root}}
     await app.queue.defer(connection, UPDATE_FROM_MESSAGE, jobs, queue=BACKGROUND)
 
 

@@ -10,7 +10,7 @@ import logging
 from contextlib import suppress
 from typing import Literal
 
-from bot.access import MODEL_AWAY, QuotaExceeded, claim_telling
+from bot.access import PolicyRefusal
 from bot.app import App
 from bot.conversation.inbox import (
     ClaimedMessage,
@@ -20,12 +20,13 @@ from bot.conversation.inbox import (
 )
 from bot.conversation.run import Interrupted
 from bot.conversation.turns import begin_turn, end_turn
-from bot.people import PolicyRefusal
 from bot.pipeline.sink import open_sink
 from bot.queue.retries import RunLater
+from bot.quota import QuotaExceeded
 from bot.slack.client import PATIENCE_SECONDS, unless_refused
 from bot.slack.messages import Message, plain, typed
 from bot.slack.posting import show_privately
+from bot.told import MODEL_AWAY, claim_telling
 from bot.ui.blocks import payload
 from memory import DM
 

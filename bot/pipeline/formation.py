@@ -98,7 +98,8 @@ async def form_memories(app: App, team: str, user: str, audience: str) -> None:
             await form_after(app, connection, namespace, wait)
         return
     if pause["waited"] is not None:
-        # This has a place of the worker's meanwhile: words that have waited for one wait no more.
+        # While it waits, this job takes one of the worker's places, and others may wait for one. So
+        # the time that its words have waited already is taken off.
         longest = _LONGEST_WAIT_SECONDS - pause["waited"]
         await app.pending_replies.wait_until_none(longest)
     view = memory_view(namespace, shared=await is_shared(app, namespace))

@@ -209,7 +209,7 @@ class LinkFilter:
         if normal(label) == normal(target):
             return _link(target)
         # A link in the label would end this one.
-        return f"[{checked(label)}]({target})"
+        return f"[{filter_links(label)}]({target})"
 
     def _word(self, word: str) -> str:
         """Return a word: as it is, as a link, or taken apart."""
@@ -245,7 +245,7 @@ def _indented(line: str, fence: int) -> str:
     return " " * spaces + bare
 
 
-def checked(text: str, known: Iterable[str] = ()) -> str:
+def filter_links(text: str, known: Iterable[str] = ()) -> str:
     """Return a whole text as `LinkFilter` shows it."""
     links = LinkFilter(known)
     return links.feed(text) + links.flush()

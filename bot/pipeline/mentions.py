@@ -73,7 +73,7 @@ class AnswerNames:
         self._held = ""
         return self._read(rest)
 
-    def line(self, text: str) -> str:
+    def without_ids(self, text: str) -> str:
         """Return another text with names in the place of ids, without mentions."""
         return str(self._pattern.sub(self._name_of, text))
 

@@ -15,7 +15,7 @@ from bot.conversation.turns import Exchange
 from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.links import links_in
 from bot.slack.files import FileTrouble
-from bot.slack.messages import Message, slack_user
+from bot.slack.messages import Message, person_reference
 from bot.slack.names import UNKNOWN_ASKER
 from bot.types import FILES_ALONE, FORWARDED_ALONE
 from memory import Memory
@@ -32,7 +32,7 @@ from memory.recall import Recalled, dated_lines, memories_within
 from memory.store import KeptMemory
 
 HISTORY_TOKENS = 3_000
-# Of one exchange: the newest always fits, so that "go on" can refer to it.
+# For one exchange: the newest always fits, so that "go on" can refer to it.
 _EARLIER_QUESTION_TOKENS = 750
 _EARLIER_REPLY_TOKENS = 1_500
 RECENT_TOKENS = 1_000
@@ -90,8 +90,6 @@ THREAD_UNREAD = """\
 Slack did not let all earlier messages of this thread be read just now. If the question is about \
 them, say that you could not read them just now; never that they are gone or were deleted.
 """
-
-
 PARTS_UNREAD = """\
 not_shown names files, and counts other parts of messages, that you were not shown. The person is \
 told so below your answer: do not guess what they hold.
@@ -225,7 +223,7 @@ class Prompt:
             sections.append(FORWARDED)
             sections += _section("forwarded", _shortened(forwarded, FORWARDED_TOKENS))
         if self.files:
-            lines = (file.line for file in self.files)
+            lines = (file.description for file in self.files)
             sections.append(FILES)
             sections += _section("files", _shortened(lines, FILE_TOKENS))
         return sections
@@ -332,7 +330,7 @@ def _fitting(text: str, budget: float) -> int:
     return len(text)
 
 
-def kept_question(question: str, message: Message) -> str:
+def stored_question(question: str, message: Message) -> str:
     """Return a question as the history keeps it: with a mark for what came with it."""
     lines = [question]
     if message.forwarded:
@@ -353,11 +351,6 @@ def latest_brought(exchanges: Sequence[Exchange], message: Message) -> str | Non
         if brought and one.user_id == message.user_id:
             return one.ts
     return None
-
-
-def person_reference(user_id: str) -> str:
-    """Return the reference to the person of a `user_key`."""
-    return f"<@{slack_user(user_id)}>"
 
 
 def evidence_of(memory: Memory) -> list[str]:

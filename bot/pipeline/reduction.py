@@ -46,10 +46,10 @@ class Reduction:
         self.left_out: list[Step] = []
         self._repeated = False
 
-    def after(self, failed: ReplyFailed, *, half_done: bool) -> bool:
+    def reduce(self, failed: ReplyFailed, *, half_done: bool) -> bool:
         """Reduce the request after a failure; return False if there is nothing more to try.
 
-        `half_done`: text was shown or tools were called before.
+        `half_done`: text was shown, or tools have changed something.
         """
         may_pass = failed.passes or failed.cause == "model_this_message"
         steps = _STEPS.get(failed.cause, ())

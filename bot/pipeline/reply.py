@@ -19,7 +19,7 @@ from typing import Any
 import openai
 
 from bot.delivery.splitting import closing_fence, open_fence
-from bot.pipeline.links import LinkFilter, checked, links_in, normal
+from bot.pipeline.links import LinkFilter, filter_links, links_in, normal
 from bot.pipeline.loops import LoopDetector, without_repetitions
 from bot.pipeline.mentions import AnswerNames
 from bot.pipeline.output_items import (
@@ -76,7 +76,7 @@ MAX_ITEMS = 64  # output items of one response
 async def no_model_answers(models: Iterable[ModelRequests]) -> bool:
     """Return whether all models are unavailable just now."""
     for model in models:
-        if await model.breaker.admit():
+        if await model.breaker.is_answering():
             return False
     return True
 
@@ -112,7 +112,7 @@ async def ask_models(
         tools += toolbox.definitions
     failures: list[tuple[ModelRequests, ReplyFailed]] = []
     for model in models:
-        if not await model.breaker.admit():
+        if not await model.breaker.is_answering():
             failures.append((model, ReplyFailed(model.breaker.cause)))
             continue
         names = AnswerNames(prompt.references, prompt.mentioned)
@@ -127,7 +127,7 @@ async def ask_models(
         try:
             reply = await attempt.answer()
         except (openai.OpenAIError, ReplyFailed) as error:
-            failed = _recorded(model, error)
+            failed = _record_failure(model, error)
             failures.append((model, failed))
             is_half_done = attempt.written.has_shown or attempt.calls > 0
             if is_half_done or not (failed.passes or failed.needs_operator):
@@ -135,10 +135,10 @@ async def ask_models(
         else:
             model.breaker.answered()
             return reply
-    raise await _whose(failures)
+    raise await _find_deciding_failure(failures)
 
 
-def _recorded(
+def _record_failure(
     model: ModelRequests, error: openai.OpenAIError | ReplyFailed
 ) -> ReplyFailed:
     """Return what an error means; log it, and record whether it can be the model's fault."""
@@ -151,7 +151,9 @@ def _recorded(
     return failed
 
 
-async def _whose(failures: Sequence[tuple[ModelRequests, ReplyFailed]]) -> ReplyFailed:
+async def _find_deciding_failure(
+    failures: Sequence[tuple[ModelRequests, ReplyFailed]],
+) -> ReplyFailed:
     """Return the failure that decides how the message is handled.
 
     The message waits as long as one of the models may answer later. A failure may be the fault of
@@ -162,7 +164,7 @@ async def _whose(failures: Sequence[tuple[ModelRequests, ReplyFailed]]) -> Reply
         if not failed.passes:
             continue
         may_be_request = failed.cause == "model_down"
-        answers_others = may_be_request and await model.breaker.admit()
+        answers_others = may_be_request and await model.breaker.is_answering()
         if not answers_others:
             return failed
         own = own or failed
@@ -203,7 +205,7 @@ class _Attempt:
                     return self._whole()
                 conversation += sent_back(written.output)
                 for call in calls:
-                    output = await self._called(call)
+                    output = await self._call_tool(call)
                     conversation.append(output_of(call, output))
         except TimeoutError:
             log.warning("an answer was ended at its deadline")
@@ -247,7 +249,7 @@ class _Attempt:
             tokens = tokens_of(written.response or {}, self.model.model)
             count_tokens(self.person.team_id, tokens)
 
-    async def _called(self, call: Json) -> str:
+    async def _call_tool(self, call: Json) -> str:
         """Run a tool call of the model and return its output."""
         identity = call["call_id"]
         name = call["name"]
@@ -257,7 +259,7 @@ class _Attempt:
             error = "Too many tool calls for one answer. Answer now."
             return json.dumps({"error": error})
         if name == SEARCH_TOOL and SEARCH_DEFINITION in self.tools:
-            return await self._searched(identity, arguments)
+            return await self._search(identity, arguments)
         if self.toolbox is None:
             return json.dumps({"error": f"There is no tool {name[:40]!r}."})
         answer = await self.toolbox.call(name, arguments)
@@ -266,12 +268,12 @@ class _Attempt:
             self.written.links.known |= links_in(evidence_of(memory))
         return answer
 
-    async def _searched(self, identity: str, arguments: str) -> str:
+    async def _search(self, identity: str, arguments: str) -> str:
         written = self.written
         # The search may open an address in its query, and that can carry what the model knows.
         known = await asyncio.to_thread(lambda: self.prompt.credentials)
         [redacted] = redact_texts(query_in(arguments), known=known)
-        line = written.line(redacted.text)
+        line = written.one_line(redacted.text)
         shown = line[:QUERY_CHARACTERS].strip()
         task = Task(id=identity, name=WEB_SEARCH, state="in_progress", detail=shown)
         await written.sink.task(task)
@@ -394,14 +396,14 @@ class StreamedAnswer:
         """Allow links to the pages that a web search cites in the text that follows."""
         for citation in citations:
             # The title becomes the label of a link, which must not hold another link.
-            words = checked(citation.title).split()
+            words = filter_links(citation.title).split()
             titled = replace(citation, title=" ".join(words))
             self._citations.setdefault(citation.url, titled)
             self.links.known.add(normal(citation.url))
 
-    def line(self, text: str) -> str:
+    def one_line(self, text: str) -> str:
         """Return another text as one line; links in it follow the same rules."""
-        shown = self.names.line(checked(printable(text), self.links.known))
+        shown = self.names.without_ids(filter_links(printable(text), self.links.known))
         return " ".join(shown.split())
 
     async def flush(self) -> None:
@@ -479,7 +481,7 @@ class StreamedAnswer:
 
     async def _comment(self, text: str) -> None:
         """Show a whole message of commentary as a task."""
-        if shown := self.line(text):
+        if shown := self.one_line(text):
             self._comments += 1
             identity = f"commentary-{self._comments}"
             await self.sink.task(

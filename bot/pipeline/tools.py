@@ -15,15 +15,19 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 
 from bot.app import App
-from bot.conversation.edits import message_before
-from bot.conversation.turns import Turn, final_question, stored_words
+from bot.conversation.turns import (
+    Turn,
+    final_question,
+    message_before,
+    stored_words,
+)
 from bot.locale import Localizer
-from bot.memories.adding import EXPECTED, explain
 from bot.memories.cards import Unanswered, find_colleague, shown_card
+from bot.memories.expected import EXPECTED, explain
 from bot.memories.forgetting import (
     MAX_KEYS,
-    forget_all_of,
     forget_question_about,
+    forget_selection,
     forget_words_question,
     nothing_to_forget,
     receipt_of_message,
@@ -36,8 +40,8 @@ from bot.people import read_memory_state
 from bot.slack.messages import mentions
 from bot.slack.names import MessageNames
 from bot.ui.acts import Keep, Open, Place, Position
+from bot.ui.done import Click, Done
 from bot.ui.lines import notable_changes
-from bot.ui.panel import Click, Done
 from bot.ui.payloads import (
     consent_question,
     off_done,
@@ -59,7 +63,7 @@ from memory import (
 )
 from memory.credentials import redact
 from memory.model import Json, Until, until, with_texts
-from memory.postgres import Connection, fetch_row, load_statements, person_transaction
+from memory.postgres import Connection, fetch_row, load_statements
 from memory.tools import CHANGE_TOOL, function_tool, read_arguments
 
 _SQL = load_statements("bot", "tools")
@@ -172,7 +176,7 @@ class Toolbox:
             turn.view,
             said,
             batch_id=turn.id,
-            in_commit=self._note,
+            in_commit=self._in_commit,
             off=off,
             words_wait=formed_later,
             find_references=names.find,
@@ -286,7 +290,7 @@ class Toolbox:
     def _redacted(self, text: str) -> str:
         return redact(text, self._turn.removed).text
 
-    async def _note(self, connection: Connection, formed: FormationResult) -> None:
+    async def _in_commit(self, connection: Connection, formed: FormationResult) -> None:
         """Check within the transaction of a change that it is allowed, and add its notice."""
         app = self._app
         turn = self._turn
@@ -506,11 +510,10 @@ class Toolbox:
     async def _do_not_remember(self, given: Arguments) -> Output:
         message = self._message
         person = self._message.person
-        async with person_transaction(self._app.pool, person) as connection:
-            last = await message_before(connection, message)
+        last = await message_before(self._app.pool, message)
         # The request itself repeats what is meant, so it is never remembered either.
         this = Selection(messages=[(message.channel_id, message.ts)])
-        forgotten = await forget_all_of(self._app, person, this)
+        forgotten = await forget_selection(self._app, person, this)
         self._switched_off = True
         previous = given.get("which") == "previous_message"
         if previous and last is not None:

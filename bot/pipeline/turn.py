@@ -16,28 +16,28 @@ from bot.conversation.inbox import ClaimedMessage, Outcome
 from bot.conversation.run import Stopped
 from bot.conversation.turns import Turn, end_turn, read_start, store_begin
 from bot.locale import Localizer
-from bot.memories.kept_lines import MOST_QUOTED, lines_for_answer, quoted_in
-from bot.memories.shaping import in_answer
-from bot.pipeline.attachments import Brought, read_brought, unseen_lines
+from bot.memories.kept_lines import MOST_QUOTED, lines_for_answer, lines_in_answer
+from bot.memories.shaping import memories_in_answer
+from bot.pipeline.attachments import Brought, read_brought, trouble_lines
 from bot.pipeline.context import Thread, read_thread
-from bot.pipeline.links import checked
+from bot.pipeline.links import filter_links
 from bot.pipeline.prompt import (
     Prompt,
-    kept_question,
     latest_brought,
-    person_reference,
+    stored_question,
 )
 from bot.pipeline.reduction import Reduction
 from bot.pipeline.reply import ask_models
 from bot.pipeline.sink import ReplySink, open_sink
 from bot.pipeline.tools import Toolbox
 from bot.reply_models.failures import ReplyFailed
-from bot.slack.messages import Message, mentions, plain, typed
+from bot.slack.messages import Message, mentions, person_reference, plain, typed
 from bot.slack.names import MessageNames
 from bot.types import FILES_ALONE, KEPT_ANSWER, Reply
-from bot.ui.blocks import one_line, reply_text, with_notes
+from bot.ui.answers import reply_text, with_notes
+from bot.ui.blocks import one_line
+from bot.ui.done import Done
 from bot.ui.kept_lines import quote
-from bot.ui.panel import Done
 from memory import DM, Memory, Person, recall_memories
 from memory.credentials import Credential
 from memory.metrics import step_ended
@@ -70,7 +70,7 @@ class _Result:
         if not self.is_answer or self.tools.acted or self.tools.messages:
             return False
         seen = [*self.prompt.recalled.memories, *self.tools.looked_up]
-        return bool(in_answer(seen, self.prompt.question, self.text))
+        return bool(memories_in_answer(seen, self.prompt.question, self.text))
 
 
 class Answered(NamedTuple):
@@ -83,7 +83,7 @@ class Answered(NamedTuple):
 async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
     """Answer a message: the whole turn.
 
-    Raises `bot.access.QuotaExceeded`, `ReplyFailed` where it is to be answered later, and
+    Raises `bot.quota.QuotaExceeded`, `ReplyFailed` where it is to be answered later, and
     `Interrupted`.
     """
     began = time.perf_counter()
@@ -96,7 +96,7 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
         turn = await store_begin(
             app,
             start,
-            question=kept_question(question, message),
+            question=stored_question(question, message),
             words=typed(message.text, bot_user_id),
         )
         # It may ask about what an earlier one brought.
@@ -105,16 +105,14 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
         async with open_sink(app, turn) as sink, bringing as brought:
             result = await _ask_model(app, turn, question, brought, recalling, sink)
             answer = await _answer_text(app, result, sink)
-            told = None
-            if sink.interactive:
-                told = _told_instead(turn, result, answer)
+            told = _told_instead(turn, result, sink, answer)
             text = await _deliver(turn, result, sink, answer, told)
             if result.outcome == "answered":
                 step_ended("reply ready", began - claimed.waited)
             if told is None:
                 await sink.show(result.tools.messages)
     # Kept lines may be taken back, so no answer that repeats one is stored.
-    if quoted_in(result.prompt.kept, result.prompt.question, text):
+    if lines_in_answer(result.prompt.kept, result.prompt.question, text):
         text = KEPT_ANSWER
     credentials: Sequence[Credential] = ()
     if result.prompt.files:
@@ -131,71 +129,6 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
         credentials=credentials,
     )
     return Answered(result.outcome, sink.text)
-
-
-async def _answer_text(app: App, result: _Result, sink: ReplySink) -> str:
-    """Return the text of the result, with what was not read and the kept lines that it quotes."""
-    if result.outcome != "answered":
-        return result.text
-    localizer = await sink.localizer()
-    text = _with_unread(localizer, result)
-    prompt = result.prompt
-    quoted = quoted_in(prompt.kept, prompt.question, text)
-    if quoted:
-        text = f"{text}\n\n{await _quotes(app, localizer, prompt, quoted)}"
-    return text
-
-
-def _left_out(turn: Turn) -> bool:
-    """Return whether something that the person wrote, such as a password, is not stored."""
-    return bool(turn.removed) and turn.memory_state.on_record
-
-
-def _told_instead(turn: Turn, result: _Result, answer: str) -> Done | None:
-    """Return the message of a tool call that is the whole answer; None if there is another."""
-    if result.outcome == "stopped" or answer or _left_out(turn):
-        return None
-    return result.tools.answer
-
-
-async def _deliver(
-    turn: Turn, result: _Result, sink: ReplySink, answer: str, told: Done | None
-) -> str:
-    """Deliver the answer, or what takes its place; return the text that was delivered."""
-    if result.outcome == "stopped":
-        return await sink.stop()
-    if told is not None:
-        return await sink.tell(told)
-    localizer = await sink.localizer()
-    text = answer or _without_answer(localizer, result.tools)
-    await sink.finish(
-        with_notes(localizer, text, _notes(turn, result)),
-        is_shaped=result.is_shaped,
-        can_be_rated=result.is_answer,
-        says_off=not result.tools.switched_on,
-    )
-    return text
-
-
-def _without_answer(localizer: Localizer, tools: Toolbox) -> str:
-    """Return the sentence that stands for an answer that the model did not write."""
-    if tools.shows_something:
-        return localizer.say("answered_privately")
-    if tools.suffice:
-        return localizer.say("noted")
-    return localizer.say("nothing_said")
-
-
-def _notes(turn: Turn, result: _Result) -> list[str]:
-    """Return the keys of the notes below an answer: what of the message or memories is not used."""
-    notes = []
-    if result.outcome == "answered" and result.prompt.recalled.newest_only:
-        notes.append("newest_only")
-    if _left_out(turn):
-        notes.append("left_out")
-    if turn.is_cut:
-        notes.append("words_cut")
-    return notes
 
 
 @asynccontextmanager
@@ -230,40 +163,14 @@ async def _recall(app: App, start: Turn, question: str) -> Recalled:
     )
 
 
-async def _quotes(
-    app: App, localizer: Localizer, prompt: Prompt, quoted: Sequence[KeptMemory]
-) -> str:
-    """Return the kept lines that are in an answer, quoted with their authors, days and links."""
-    lines = quoted[:MOST_QUOTED]
-    references = prompt.references
-    sources = {one.memory.key: one.memory.source_messages[0] for one in lines}
-    links = await app.slack.permalinks(lines[0].author.team_id, sources)
-    shown = []
-    for one in lines:
-        what = checked(one_line(references.shown(one.text)), prompt.links)
-        who = checked(references.shown(_author(one)))
-        link = links.get(one.memory.key)
-        shown.append(quote(localizer, one, what, who, link))
-    return "\n\n".join(shown)
+def _said_elsewhere(memories: Sequence[Memory], message: Message) -> tuple[Memory, ...]:
+    """Return the memories that this message, which may have been edited, is not the only source of.
 
-
-def _author(line: KeptMemory) -> str:
-    """Return the reference to who keeps a line."""
-    return person_reference(line.author.user_id)
-
-
-def _with_unread(localizer: Localizer, result: _Result) -> str:
-    """Return an answer's text, and sentences about files and messages that were not read.
-
-    Returns "" if there is neither.
+    What the person keeps for a conversation is left out, because it is no memory about them.
     """
-    unread = unseen_lines(localizer, result.prompt.files)
-    if result.prompt.unread:
-        unread.append(localizer.say("parts_unread", count=result.prompt.unread))
-    if result.prompt.thread_unread:
-        unread.append(localizer.say("thread_not_now"))
-    unread += result.left_out
-    return "\n\n".join(filter(None, [result.text, *unread]))
+    this_message = {(message.channel_id, message.ts)}
+    own = [memory for memory in memories if memory.kind != KEPT_KIND]
+    return tuple(one for one in own if set(one.source_messages) != this_message)
 
 
 async def _ask_model(
@@ -303,39 +210,6 @@ async def _ask_model(
     return await _send(app, turn, request, sink, tools)
 
 
-async def _send(
-    app: App, turn: Turn, request: Reduction, sink: ReplySink, tools: Toolbox
-) -> _Result:
-    """Send the request; after a failure, the text of the result is a sentence about it.
-
-    Raises as `_ask_model` does.
-    """
-    run = turn.claimed.run
-    try:
-        await run.confirm()
-        answering = _reply(app, turn.message.person, request, sink, tools)
-        with app.pending_replies.one():
-            reply = await run.unless_interrupted(answering)
-    except ReplyFailed as failed:
-        # Another attempt might repeat what the tools have changed.
-        if sink.interactive and not tools.acted and _is_tried_again(failed, turn):
-            raise
-        sink.start_over()
-        text = (await sink.localizer()).say(failed.sentence)
-        return _Result(outcome="failed", text=text, prompt=request.prompt, tools=tools)
-    except Stopped:
-        return _Result(outcome="stopped", text="", prompt=request.prompt, tools=tools)
-    localizer = await sink.localizer()
-    return _Result(
-        outcome="answered",
-        text=reply_text(localizer, reply),
-        prompt=request.prompt,
-        tools=tools,
-        is_answer=bool(reply.text),
-        left_out=[localizer.say(f"without_{one}") for one in request.left_out],
-    )
-
-
 async def _localizer(turn: Turn, sink: ReplySink) -> Localizer:
     """Return the person's localizer as Slack last said; for somebody new it is asked first.
 
@@ -345,35 +219,6 @@ async def _localizer(turn: Turn, sink: ReplySink) -> Localizer:
     if settings.time_zone is not None:
         return settings.localizer(turn.message.text)
     return await sink.localizer()
-
-
-async def _reply(
-    app: App, person: Person, request: Reduction, sink: ReplySink, tools: Toolbox
-) -> Reply:
-    """Return the answer to the whole request, or to as much of it as the model can answer."""
-    while True:
-        try:
-            return await ask_models(
-                app.models,
-                person,
-                request.prompt,
-                sink,
-                request.tools,
-                may_search=request.may_search,
-            )
-        except ReplyFailed as failed:
-            half_done = bool(sink.text) or tools.acted
-            if not request.after(failed, half_done=half_done):
-                raise
-            # What was shown is half an answer, and the next one takes its place.
-            sink.start_over()
-
-
-def _is_tried_again(failed: ReplyFailed, turn: Turn) -> bool:
-    """Return whether the message waits for another attempt."""
-    if failed.cause == "model_this_message":
-        return turn.claimed.failures + 1 < MOST_TRIES
-    return failed.passes
 
 
 async def _prompt(
@@ -386,7 +231,6 @@ async def _prompt(
     now: datetime,
 ) -> Prompt:
     message = turn.message
-    off = turn.memory_state.off
     recalled, thread, kept, _ = await asyncio.gather(
         recalling,
         _thread(app, turn),
@@ -395,11 +239,12 @@ async def _prompt(
     )
     read = texts([*thread.lines])
     for line in kept:
-        read += [line.text, _author(line), f"<#{line.channel}>"]
+        author = person_reference(line.author.user_id)
+        read += [line.text, author, f"<#{line.channel}>"]
     read += [memory.text for memory in recalled.memories]
     references = await names.find(read)
     # The event of a deactivation may have been missed, but Slack has just been asked for names.
-    kept = [one for one in kept if not app.names.is_gone(message.team_id, _author(one))]
+    kept = [one for one in kept if not app.names.is_gone(one.author)]
     bot_user_id = await app.slack.bot_user_id(message.team_id)
     mentioned = mentions(message.text) - {bot_user_id}
     return Prompt(
@@ -413,7 +258,7 @@ async def _prompt(
         unread=message.unread + thread.unread,
         references=references,
         mentioned=frozenset(f"<@{user}>" for user in mentioned),
-        memory_off=off is not None,
+        memory_off=turn.memory_state.off is not None,
         in_dm=message.audience == DM,
         files=brought.files,
         forwarded=brought.forwarded,
@@ -468,11 +313,163 @@ async def _kept(app: App, turn: Turn, question: str) -> list[KeptMemory]:
     )
 
 
-def _said_elsewhere(memories: Sequence[Memory], message: Message) -> tuple[Memory, ...]:
-    """Return the memories that this message, which may have been edited, is not the only source of.
+async def _send(
+    app: App, turn: Turn, request: Reduction, sink: ReplySink, tools: Toolbox
+) -> _Result:
+    """Send the request; after a failure, the text of the result is a sentence about it.
 
-    What the person keeps for a conversation is left out, because it is no memory about them.
+    Raises as `_ask_model` does.
     """
-    this_message = {(message.channel_id, message.ts)}
-    own = [memory for memory in memories if memory.kind != KEPT_KIND]
-    return tuple(one for one in own if set(one.source_messages) != this_message)
+    run = turn.claimed.run
+    try:
+        await run.confirm()
+        answering = _reply(app, turn.message.person, request, sink, tools)
+        with app.pending_replies.one():
+            reply = await run.unless_interrupted(answering)
+    except ReplyFailed as failed:
+        # Another attempt might repeat what the tools have changed.
+        if sink.interactive and not tools.acted and _is_tried_again(failed, turn):
+            raise
+        sink.start_over()
+        text = (await sink.localizer()).say(failed.sentence)
+        return _Result(outcome="failed", text=text, prompt=request.prompt, tools=tools)
+    except Stopped:
+        return _Result(outcome="stopped", text="", prompt=request.prompt, tools=tools)
+    localizer = await sink.localizer()
+    return _Result(
+        outcome="answered",
+        text=reply_text(localizer, reply),
+        prompt=request.prompt,
+        tools=tools,
+        is_answer=bool(reply.text),
+        left_out=[localizer.say(f"without_{one}") for one in request.left_out],
+    )
+
+
+async def _reply(
+    app: App, person: Person, request: Reduction, sink: ReplySink, tools: Toolbox
+) -> Reply:
+    """Return the answer to the whole request, or to as much of it as the model can answer."""
+    while True:
+        try:
+            return await ask_models(
+                app.models,
+                person,
+                request.prompt,
+                sink,
+                request.tools,
+                may_search=request.may_search,
+            )
+        except ReplyFailed as failed:
+            half_done = bool(sink.text) or tools.acted
+            if not request.reduce(failed, half_done=half_done):
+                raise
+            # What was shown is half an answer, and the next one takes its place.
+            sink.start_over()
+
+
+def _is_tried_again(failed: ReplyFailed, turn: Turn) -> bool:
+    """Return whether the message waits for another attempt."""
+    if failed.cause == "model_this_message":
+        return turn.claimed.failures + 1 < MOST_TRIES
+    return failed.passes
+
+
+async def _answer_text(app: App, result: _Result, sink: ReplySink) -> str:
+    """Return the text of the result, with what was not read and the kept lines that it quotes."""
+    if result.outcome != "answered":
+        return result.text
+    localizer = await sink.localizer()
+    text = _with_unread(localizer, result)
+    prompt = result.prompt
+    quoted = lines_in_answer(prompt.kept, prompt.question, text)
+    if quoted:
+        text = f"{text}\n\n{await _quotes(app, localizer, prompt, quoted)}"
+    return text
+
+
+def _with_unread(localizer: Localizer, result: _Result) -> str:
+    """Return an answer's text, and sentences about files and messages that were not read.
+
+    Returns "" if there is neither.
+    """
+    unread = trouble_lines(localizer, result.prompt.files)
+    if result.prompt.unread:
+        unread.append(localizer.say("parts_unread", count=result.prompt.unread))
+    if result.prompt.thread_unread:
+        unread.append(localizer.say("thread_not_now"))
+    unread += result.left_out
+    return "\n\n".join(filter(None, [result.text, *unread]))
+
+
+async def _quotes(
+    app: App, localizer: Localizer, prompt: Prompt, quoted: Sequence[KeptMemory]
+) -> str:
+    """Return the kept lines that are in an answer, quoted with their authors, days and links."""
+    lines = quoted[:MOST_QUOTED]
+    references = prompt.references
+    sources = {one.memory.key: one.memory.source_messages[0] for one in lines}
+    links = await app.slack.permalinks(lines[0].author.team_id, sources)
+    shown = []
+    for one in lines:
+        what = filter_links(one_line(references.shown(one.text)), prompt.links)
+        who = filter_links(references.shown(person_reference(one.author.user_id)))
+        link = links.get(one.memory.key)
+        shown.append(quote(localizer, one, what, who, link))
+    return "\n\n".join(shown)
+
+
+def _told_instead(
+    turn: Turn, result: _Result, sink: ReplySink, answer: str
+) -> Done | None:
+    """Return the message of a tool call that is the whole answer; None if there is another."""
+    if not sink.interactive or result.outcome == "stopped":
+        return None
+    if answer or _is_redacted(turn):
+        return None
+    return result.tools.answer
+
+
+def _is_redacted(turn: Turn) -> bool:
+    """Return whether something that the person wrote, such as a password, is not stored."""
+    return bool(turn.removed) and turn.memory_state.on_record
+
+
+async def _deliver(
+    turn: Turn, result: _Result, sink: ReplySink, answer: str, told: Done | None
+) -> str:
+    """Deliver the answer, or what takes its place; return the text that was delivered."""
+    if result.outcome == "stopped":
+        return await sink.stop()
+    if told is not None:
+        return await sink.tell(told)
+    localizer = await sink.localizer()
+    text = answer or _without_answer(localizer, result.tools)
+    await sink.finish(
+        with_notes(localizer, text, _notes(turn, result)),
+        is_shaped=result.is_shaped,
+        can_be_rated=result.is_answer,
+        says_off=not result.tools.switched_on,
+    )
+    return text
+
+
+def _without_answer(localizer: Localizer, tools: Toolbox) -> str:
+    """Return the sentence that stands for an answer that the model did not write."""
+    if tools.shows_something:
+        return localizer.say("answered_privately")
+    if tools.suffice:
+        return localizer.say("noted")
+    return localizer.say("nothing_said")
+
+
+def _notes(turn: Turn, result: _Result) -> list[str]:
+    """Return the keys of the notes below an answer: what of the message or memories is not used."""
+    notes = []
+    if result.outcome == "answered" and result.prompt.recalled.newest_only:
+        notes.append("newest_only")
+    if _is_redacted(turn):
+        notes.append("left_out")
+    if turn.is_cut:
+        notes.append("words_cut")
+    return notes

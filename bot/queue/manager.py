@@ -39,7 +39,7 @@ class PatientJobManager(manager.JobManager):
     Heartbeats are noted in `pulse`. A run ends its job only if no other run has begun since:
     procrastinate checks the job's status alone, and would end the run of another process.
 
-    A job is aborted once its run has begun, of which `run_job` takes note. procrastinate would also
+    A job is aborted only after its run has begun, which `run_job` notes. procrastinate would also
     cancel a task before its first step: such a task runs nothing, and so does not end its job.
     """
 

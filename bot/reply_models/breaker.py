@@ -55,7 +55,7 @@ class CircuitBreaker:
         """Whether the model is believed to answer no one."""
         return self._state == "away"
 
-    async def admit(self) -> bool:
+    async def is_answering(self) -> bool:
         """Return whether the model answers; wait for a probe if that is not known."""
         if self._state == "answering":
             return True

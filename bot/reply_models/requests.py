@@ -178,7 +178,7 @@ class ModelRequests:
             try:
                 return await self._post_stream(body)
             except openai.APIError as error:
-                if self._adapted(asked_for, body, error):
+                if self._adapt(asked_for, body, error):
                     continue
                 failed = failure_of(error)
                 may_be_repeated = failed.cause == "model_down" and not failed.silent
@@ -281,7 +281,7 @@ class ModelRequests:
             body["stream_options"] = {"include_usage": True}
         return body
 
-    def _adapted(
+    def _adapt(
         self, sent: frozenset[Shape], body: Json, error: openai.APIError
     ) -> bool:
         """Remember what a refusal asks for; return whether another request can then differ.

@@ -17,7 +17,7 @@ _ELSEWHERE: Final = ("CI", "SSH_CONNECTION")
 def can_open_browser(
     environment: Mapping[str, str], *, platform: str, is_terminal: bool
 ) -> bool:
-    """Say whether a person at this machine would see a page that is opened here."""
+    """Return whether a person at this machine would see a page that is opened here."""
     if not is_terminal or any(map(environment.get, _ELSEWHERE)):
         return False
     return platform == "darwin" or any(map(environment.get, _DISPLAYS))

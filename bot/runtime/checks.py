@@ -18,7 +18,6 @@ from bot.config import Settings
 from bot.logs import fault
 from bot.network import in_url
 from bot.reply_models.failures import failure_of, failure_of_code
-from bot.runtime.ask_slack import ask_slack
 from bot.runtime.database_addresses import database
 from bot.runtime.http import WARNING
 from bot.runtime.manifest import manifest_scopes
@@ -37,6 +36,7 @@ from bot.runtime.problems import (
 )
 from bot.runtime.prometheus import read_operating_state
 from bot.runtime.settings_check import check_settings
+from bot.runtime.slack_calls import call_slack
 from bot.runtime.wiring import create_chat_model, open_model_clients, open_pool
 from bot.slack.client import clock_problem
 from memory import (
@@ -74,7 +74,7 @@ async def check_bot_token(settings: Settings) -> str:
         )
     if settings.slack_bot_token is None and settings.slack_app_token is None:
         return "None is set: `kioku up` opens the playground; `kioku setup` connects a workspace."
-    answer = await ask_slack(settings, BOT_TOKEN, "auth.test")
+    answer = await call_slack(settings, BOT_TOKEN, "auth.test")
     if wrong := clock_problem(answer):
         raise Problem(wrong)
     link = urlencode({"app": answer.get("app_id"), "team": answer.get("team_id")})
@@ -104,7 +104,7 @@ async def check_events(settings: Settings) -> str:
     If a process runs here, its warnings are problems, too.
     """
     if settings.slack_app_token is not None:
-        await ask_slack(settings, APP_TOKEN, "apps.connections.open")
+        await call_slack(settings, APP_TOKEN, "apps.connections.open")
         await _raise_warnings(settings)
         return "Slack can send events here, by Socket Mode."
     if settings.slack_signing_secret is not None:
@@ -141,7 +141,7 @@ async def check_database(settings: Settings) -> str:
     async with database(settings, beside=True) as addresses:
         bound = await check_access(addresses.login)
         space = None
-        if settings.has_model:  # without one `kioku up` sees to the stand-in's vectors
+        if settings.has_model:  # without one `kioku up` makes the stand-in's vectors
             async with open_model_clients(settings, seconds=_ASK_SECONDS) as clients:
                 space = await embedding_space(
                     clients.embeddings, settings.embedding_model

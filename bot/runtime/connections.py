@@ -40,7 +40,7 @@ class ConnectionCount:
         self._comparing: asyncio.Task[None] | None = None
 
     async def note(self, _client: object, message: Json, _raw: str | None) -> None:
-        """Take note of a message of Socket Mode: the first on each connection is `hello`."""
+        """Read a message of Socket Mode: the first on each connection is `hello`."""
         if message.get("type") != "hello":
             return
         connections = int(message.get("num_connections") or 0)

@@ -25,7 +25,7 @@ from memory.postgres import execute_statement, load_statements, person_statement
 from memory.store import forget_again as again
 from memory.store import forgotten_since
 
-_SQL = load_statements("bot", "forgetting")
+_SQL = load_statements("bot", "forget_again")
 _NOT_OWNER = (
     "Only the database's owner may read what was forgotten: write the owner's address into"
     " DATABASE_OWNER_URL, and run the command again."

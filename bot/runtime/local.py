@@ -75,15 +75,15 @@ async def up(settings: Settings, *, browser: bool = True) -> None:
             )
         # These imports take a second, in which the playground starts.
         from bot.runtime.local_servers import local_model_servers
-        from bot.runtime.migration import migrated
+        from bot.runtime.migration import bring_up_to_date
         from bot.runtime.service import open_service
 
         told = {}
         if started is not None:
-            told = await _told(settings, started)
+            told = await _wait_for_playground(settings, started)
         adapted = _adapted(settings, told, in_slack=in_slack)
         try:
-            await migrated(adapted, addresses)
+            await bring_up_to_date(adapted, addresses)
         except EmbeddingSpaceMismatch as mismatch:
             if settings.has_model:
                 raise
@@ -166,7 +166,9 @@ def _log(settings: Settings) -> Path:
     return settings.data_dir.resolve() / "playground.log"
 
 
-async def _told(settings: Settings, playground: Process) -> dict[str, str]:
+async def _wait_for_playground(
+    settings: Settings, playground: Process
+) -> dict[str, str]:
     """Wait until the playground is ready; return its addresses and tokens. Raises `Problem`."""
     line = b""
     if playground.stdout is not None:

@@ -85,7 +85,7 @@ async def _run(name: str, work: Work) -> None:
 
 
 @asynccontextmanager
-async def _going_on(what: str) -> AsyncIterator[None]:
+async def _log_failure_of(what: str) -> AsyncIterator[None]:
     """Log a failure and go on, unless PostgreSQL is away, because the next run tries again."""
     try:
         yield
@@ -116,7 +116,7 @@ async def end_what_is_old(pool: Pool, most_days: int | None) -> None:
     """Delete what has exceeded its retention, for some people at a time."""
     values = {"days": most_days, "most": _PEOPLE_AT_ONCE}
     for row in await execute_statement(pool, _SQL["people_past_retention"], values):
-        async with _going_on("the retention of a person"):
+        async with _log_failure_of("the retention of a person"):
             person = Person(row["team_id"], row["user_id"])
             async with person_transaction(pool, person, locked=True) as connection:
                 changed = await delete_old(connection, person, row["days"])
@@ -154,7 +154,7 @@ async def erase_deactivated(app: App) -> None:
         person = Person(row["team_id"], row["user_id"])
         if person.team_id in unanswered:
             continue
-        async with _going_on("erasing a deactivated person"):
+        async with _log_failure_of("erasing a deactivated person"):
             active = await app.people.is_active(person)
             if active is None:
                 unanswered.add(person.team_id)

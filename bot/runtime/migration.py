@@ -31,10 +31,10 @@ async def migrate(settings: Settings, *, yes: bool) -> None:
     """Bring the database of `settings` up to this version and say what was done.
 
     `yes`: memories that were embedded with another model are embedded again. Raises `Problem` if
-    DATABASE_URL names another database than DATABASE_OWNER_URL, and what `migrated` raises.
+    DATABASE_URL names another database than DATABASE_OWNER_URL, and what `bring_up_to_date` raises.
     """
     async with database(settings) as addresses:
-        done = await migrated(settings, addresses, embed_again=yes)
+        done = await bring_up_to_date(settings, addresses, embed_again=yes)
         if settings.database_owner_url is not None:
             await _check_login(addresses.login)
     print(f"The database is up to date ({len(done)} step(s) applied).")
@@ -56,7 +56,7 @@ async def _check_login(login: str) -> None:
         raise Problem(_TWO_DATABASES) from None
 
 
-async def migrated(
+async def bring_up_to_date(
     settings: Settings, addresses: Addresses, *, embed_again: bool = False
 ) -> list[str]:
     """Bring the database and its serving user up to date; return the steps just applied.

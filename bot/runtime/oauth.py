@@ -80,7 +80,7 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
     async def check(self) -> None:
         """Raise `Problem` unless each stored token can be decrypted. Rotates none."""
         for team in await teams_with_tokens(self._pool):
-            await self._stored(team)
+            await self._read(team)
 
     async def find(self, team_id: str) -> Installation | None:
         """Return the installation of a team, with a token that works, or None.
@@ -91,7 +91,7 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
         # cancelled caller does not lose the new token.
         task = self._looked_up.get(team_id)
         if task is None:
-            task = asyncio.create_task(self._rotated(team_id))
+            task = asyncio.create_task(self._rotate(team_id))
             self._looked_up[team_id] = task
             task.add_done_callback(lambda _: self._looked_up.pop(team_id))
         found = await asyncio.shield(task)
@@ -104,7 +104,7 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
             enterprise_id=found.enterprise_id,
         )
 
-    async def _rotated(self, team_id: str) -> Installed | None:
+    async def _rotate(self, team_id: str) -> Installed | None:
         """Rotate a token that expires within two hours; the old one works until then.
 
         A new one that PostgreSQL does not take is stored at the next call.
@@ -117,7 +117,7 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
             try:
                 after = await self.rotator.perform_token_rotation(installation=before)
             except SLACK_FAULTS as error:
-                now = await self._stored(team_id)  # perhaps another process rotated it
+                now = await self._read(team_id)  # perhaps another process rotated it
                 if now is not None and now.bot_token == before.bot_token:
                     log.warning(
                         "workspace %s has no new token: %s", team_id, fault(error)
@@ -129,9 +129,9 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
         values = {**self._tokens(team_id, self._unstored[stored]), "replaced": stored}
         await execute_statement(self._pool, _SQL["replace_tokens"], values)
         del self._unstored[stored]
-        return await self._stored(team_id)
+        return await self._read(team_id)
 
-    async def _stored(self, team_id: str) -> Installed | None:
+    async def _read(self, team_id: str) -> Installed | None:
         tokens = await self._read_tokens(team_id)
         return None if tokens is None else self._decrypted(team_id, tokens)
 

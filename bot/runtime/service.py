@@ -23,9 +23,8 @@ from bot.listeners.bolt_app import create_bolt_app
 from bot.listeners.interactions import Interactions
 from bot.logs import fault
 from bot.network import proxy_for
-from bot.pipeline.backfill import marked
+from bot.pipeline.backfill import recording_listening
 from bot.runtime.ask import add_ask
-from bot.runtime.ask_slack import ask_slack
 from bot.runtime.connections import ConnectionCount
 from bot.runtime.database_addresses import database
 from bot.runtime.http import Readiness, create_web_app, serving
@@ -40,7 +39,8 @@ from bot.runtime.problems import (
 )
 from bot.runtime.prometheus import serving_metrics
 from bot.runtime.settings_check import check_settings
-from bot.runtime.wiring import connected, database_problem
+from bot.runtime.slack_calls import call_slack
+from bot.runtime.wiring import database_problem, open_app
 from bot.runtime.worker import open_worker
 from bot.slack.messages import UNREADABLE
 from bot.workspaces import teams_with_tokens
@@ -85,7 +85,7 @@ async def open_service(
     """
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        app = await enter(connected(settings, conninfo))
+        app = await enter(open_app(settings, conninfo))
         if settings.metrics_port:
             await enter(
                 serving_metrics(app.pool, settings.listens_on, settings.metrics_port)
@@ -101,7 +101,7 @@ async def open_service(
             stack.push_async_callback(count.close)
             socket = await enter(socket_mode(bolt, settings, count))
         reception = _Reception(app, socket)
-        await enter(marked(app, reception.served_teams))
+        await enter(recording_listening(app, reception.served_teams))
         port = settings.port
         if host is not None:
             application = _create_web_app(app, bolt, reception)
@@ -200,7 +200,7 @@ async def socket_mode(
     )
     try:
         # The SDK would ask for an address for ever, even if Slack refuses the token.
-        opened = await ask_slack(settings, APP_TOKEN, "apps.connections.open")
+        opened = await call_slack(settings, APP_TOKEN, "apps.connections.open")
         client.wss_uri = str(opened["url"])
         client.proxy = proxy_for(client.wss_uri)
         connecting = client.connect()  # type: ignore[no-untyped-call]

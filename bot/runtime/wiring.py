@@ -23,10 +23,10 @@ from bot.network import proxy_for
 from bot.people import People
 from bot.queue.queue import Queue, migrations
 from bot.reply_models.requests import ModelRequests
-from bot.runtime.ask_slack import ask_slack
 from bot.runtime.database_addresses import database
 from bot.runtime.oauth import InstallationStore
 from bot.runtime.problems import BOT_TOKEN, UNBOUND_LOGIN, explained, token
+from bot.runtime.slack_calls import call_slack
 from bot.slack.client import FindInstallation, Installations, create_session
 from bot.slack.members import Members
 from bot.slack.messages import Installation
@@ -229,7 +229,7 @@ async def open_pool(
 
 
 @asynccontextmanager
-async def connected(
+async def open_app(
     settings: Settings, conninfo: str, *, installation: Installation | None = None
 ) -> AsyncIterator[App]:
     """Open and check everything, and close it afterwards; yield the objects of the application.
@@ -279,7 +279,7 @@ async def _find_space(
 
 async def _ask_for_installation(settings: Settings, pool: Pool) -> Installation:
     """Ask Slack whose SLACK_BOT_TOKEN is; its workspace is served from now on."""
-    answer = await ask_slack(settings, BOT_TOKEN, "auth.test")
+    answer = await call_slack(settings, BOT_TOKEN, "auth.test")
     installation = installation_from(answer, token(settings, BOT_TOKEN))
     async with transaction(pool) as connection:
         await token_accepted(connection, installation.team_id, installation.bot_user_id)

@@ -51,8 +51,8 @@ _WORK: Mapping[str, Mapping[str, Callable[..., Awaitable[None]]]] = {
     },
     BACKGROUND: {
         REMIND: remind,
-        backfill.CATCH_UP: backfill.plan,
-        backfill.READ_MISSED: backfill.read,
+        backfill.CATCH_UP: backfill.catch_up,
+        backfill.READ_MISSED: backfill.read_missed_messages,
         UPDATE_FROM_MESSAGE: update_from_message,
         SHOW_LINE: show_line,
         CHANGE_CHANNEL: change_channel,

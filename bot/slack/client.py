@@ -28,7 +28,7 @@ from bot.slack.kept_answers import KeptAnswers
 from bot.slack.messages import API_TEAM, Installation, sanitize_payload, slack_user
 from bot.slack.retries import RATE_LIMITED, RateLimits, SlackRetries
 from memory.metrics import step
-from memory.model import Json, MessageKey
+from memory.model import MessageKey
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +38,6 @@ SLACK_FAULTS = (SlackClientError, aiohttp.ClientError, OSError, TimeoutError)
 GAP_SECONDS = 300.0
 """An app that receives no events for this long misses some: an event of the first minute is sent
 again, for the last time, five minutes later. Source: https://docs.slack.dev/apis/events-api/#retries"""
-
-NOTICE_EVENT = "kioku_notice"
 
 PATIENCE_SECONDS = 60.0
 """How long a job waits for Slack in one call, unless another time is given."""
@@ -96,14 +94,6 @@ START = "chat.startStream"
 APPEND = "chat.appendStream"
 STOP = "chat.stopStream"
 SESSION = "agents.sessions.setStatus"
-
-
-def notice_metadata(**ids: str) -> dict[str, Any]:
-    """Return the metadata of a message that is no reply: no turn takes it for its own.
-
-    `ids` are what only this message has.
-    """
-    return {"event_type": NOTICE_EVENT, "event_payload": {"reply": False, **ids}}
 
 
 def posts(channel_id: str) -> str:
@@ -207,7 +197,7 @@ def is_passing(error: BaseException) -> bool:
 
 @contextmanager
 def unless_refused(act: str) -> Iterator[None]:
-    """Go on behind the block where Slack refuses a call in it for good; errors that may pass raise.
+    """Leave the block, and log it, if Slack refuses a call in it; raise an error that may pass.
 
     `act` is what Slack refused to do, for the log.
     """
@@ -525,28 +515,3 @@ async def delete_message(client: AsyncWebClient, channel: str, ts: str) -> None:
             if error_code(refused) != "message_not_in_streaming_state":
                 raise
         await client.chat_delete(channel=channel, ts=ts)
-
-
-async def show_in_thread(
-    client: AsyncWebClient, body: Json, payload: Mapping[str, Any]
-) -> bool:
-    """Show the answer to a click or shortcut to its person alone, in the thread `body` names.
-
-    Return False if it names none, or if Slack refuses because the app is not in that conversation.
-    A response URL accepts a thread only for messages that the whole channel sees.
-    Source: https://docs.slack.dev/interactivity/handling-user-interaction/#publishing_in_thread
-    """
-    # A shortcut has no container; it comes with the message itself.
-    thread_ts = (body.get("container") or body.get("message") or {}).get("thread_ts")
-    channel = (body.get("channel") or {}).get("id")
-    if not (thread_ts and channel):
-        return False
-    user = body["user"]["id"]
-    try:
-        await client.chat_postEphemeral(
-            channel=channel, user=user, thread_ts=thread_ts, **payload
-        )
-    except SLACK_FAULTS as error:
-        log.info("an answer was not shown in its thread: %s", slack_fault(error))
-        return False
-    return True

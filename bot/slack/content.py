@@ -101,7 +101,7 @@ _SPACES = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
+class MessageContent:
     """What a message holds.
 
     `text` is what its author wrote, in Slack's markup. `parts` are what it has besides, in the same
@@ -117,7 +117,7 @@ class Content:
     unread: int = 0
 
 
-def read_content(message: Json) -> Content:
+def read_content(message: Json) -> MessageContent:
     """Return what a message holds; the work is linear in its size, and bounded."""
     text = _text(message, "text")
     found = _Found(files=objects(message.get("files")))
@@ -128,7 +128,7 @@ def read_content(message: Json) -> Content:
     hidden_documents = max(documents - len(found.files), 0)
     more_parts = max(len(found.parts) - _MOST_PARTS, 0)
     more_files = max(len(found.files) - _MOST_FILES, 0)
-    return Content(
+    return MessageContent(
         text=text,
         parts=found.parts[:_MOST_PARTS],
         files=[_file(one) for one in found.files[:_MOST_FILES]],

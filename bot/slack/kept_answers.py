@@ -12,7 +12,7 @@ _Answer = TypeVar("_Answer")
 
 
 class KeptAnswers(Generic[_Key, _Answer]):
-    """Answers, each kept for some seconds; of too many the oldest give way."""
+    """Answers, each kept for some seconds; if there are too many, the oldest is dropped."""
 
     def __init__(self) -> None:
         # With the time until which each is kept, by the monotonic clock.

@@ -124,7 +124,7 @@ class Message:
     the root that the reply goes under. `audience` is None except for direct messages.
     `addressed`: it is a direct message or mentions the bot; any other is meant for the bot only if
     the bot takes part in its thread. `files`, `forwarded` and `unread` are the files, parts and
-    unread parts of `bot.slack.content.Content`.
+    unread parts of `bot.slack.content.MessageContent`.
     """
 
     team_id: str
@@ -163,19 +163,19 @@ class Message:
 
     @property
     def opens_thread(self) -> bool:
-        """Say whether the message is the first of its thread."""
+        """Whether the message is the first of its thread."""
         return self.ts == self.thread_ts
 
 
 def is_direct(channel_id: str) -> bool:
-    """Say whether a conversation is a direct message: its id begins with D.
+    """Return whether a conversation is a direct message: its id begins with D.
 
     Source: https://docs.slack.dev/reference/objects/conversation-object
     """
     return channel_id.startswith("D")
 
 
-def found_message(
+def read_found_message(
     found: Json,
     installation: Installation,
     *,
@@ -236,6 +236,11 @@ def user_key(user: object, home: object, installation: Installation) -> str:
 def slack_user(user_id: str) -> str:
     """Return Slack's user id of a `user_key`."""
     return user_id.partition("-")[0]
+
+
+def person_reference(user_id: str) -> str:
+    """Return the reference to the person of a `user_key`, ``<@ID>``, as stored texts have it."""
+    return f"<@{slack_user(user_id)}>"
 
 
 def author_key(message: Json, installation: Installation, *, shared: bool) -> str:

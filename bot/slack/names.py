@@ -28,7 +28,7 @@ from bot.slack.client import (
 )
 from bot.slack.content import clean_name
 from bot.slack.kept_answers import KeptAnswers
-from bot.slack.messages import API_TEAM
+from bot.slack.messages import API_TEAM, person_reference
 from memory import Person
 from memory.metrics import step
 from memory.model import Json, References, references_in
@@ -71,7 +71,7 @@ class _Name:
 
 
 class Names:
-    """The names that this process knows, by workspace; of too many the oldest give way."""
+    """The names that this process knows, by workspace: the newest, if there are too many."""
 
     def __init__(self, slack: Installations) -> None:
         self._slack = slack
@@ -94,9 +94,9 @@ class Names:
                 people[reference[2:-1]] = name.text
         return people
 
-    def is_gone(self, team_id: str, reference: str) -> bool:
+    def is_gone(self, person: Person) -> bool:
         """Return whether a person's account is known to be deactivated."""
-        name = self.find(team_id, reference)
+        name = self.find(person.team_id, person_reference(person.user_id))
         return name is not None and name.gone
 
     @step("names")
@@ -224,7 +224,7 @@ class MessageNames:
 
 
 async def find_names(names: Names, person: Person, texts: Iterable[str]) -> References:
-    """Return the names for references in a person's texts that formation reads."""
+    """Return the names for the references in some texts of a person."""
     return await MessageNames(names, person.team_id).find(texts)
 
 

@@ -19,7 +19,6 @@ from bot.slack.client import (
     TeamClient,
     error_code,
     list_messages,
-    notice_metadata,
     unless_refused,
 )
 from bot.slack.messages import is_direct
@@ -33,7 +32,16 @@ SETTLED_SECONDS = 8.0
 CLOCKS_DIFFER_SECONDS = 300.0
 """How far this clock and Slack's may differ; Slack's signatures allow as much."""
 
+NOTICE_EVENT = "kioku_notice"
 _MOST_MESSAGES = 200
+
+
+def notice_metadata(**ids: str) -> dict[str, Any]:
+    """Return the metadata of a message that is no reply: no turn takes it for its own.
+
+    `ids` are what only this message has.
+    """
+    return {"event_type": NOTICE_EVENT, "event_payload": {"reply": False, **ids}}
 
 
 async def post_once(
@@ -128,7 +136,7 @@ async def find_posted(
 
 
 async def messages_since(
-    client: TeamClient, channel: str, since: float, *, thread_ts: str | None = None
+    client: TeamClient, channel: str, since: float, *, thread_ts: str | None
 ) -> list[dict[str, Any]]:
     """Return the first 200 messages after `since` of a thread, or the newest of a conversation.
 

@@ -121,7 +121,7 @@ class SlackRetries:
                 return
 
     async def wait_to_repeat(self, error: str, headers: Mapping[str, str]) -> bool:
-        """Return whether the call is repeated that ended with this `error_code`, after the wait.
+        """Wait, and return whether to repeat a call that ended with this `error_code`.
 
         `headers` are those of Slack's answer, if one came.
         """

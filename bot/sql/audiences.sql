@@ -1,6 +1,7 @@
 -- What Slack said a conversation is. `changed` is in seconds: psycopg reads no infinite timestamp.
 
 -- name: invalidate
+-- A conversation was shared or converted: until it is looked up again, it sees only its own memories.
 INSERT INTO conversations (team_id, channel_id, audience, shared, looked_up_at, changed_at)
 VALUES (%(team)s, %(channel)s, %(channel)s, true, '-infinity', clock_timestamp())
 ON CONFLICT (team_id, channel_id) DO UPDATE
@@ -8,6 +9,7 @@ SET audience = excluded.audience, shared = true, looked_up_at = '-infinity',
     changed_at = excluded.changed_at;
 
 -- name: invalidate_all
+-- The same for all conversations of a workspace.
 UPDATE conversations
 SET audience = channel_id, shared = true, looked_up_at = '-infinity',
     changed_at = clock_timestamp()

@@ -1,6 +1,7 @@
 -- Follow the change of a conversation's id in Slack.
 
 -- name: people
+-- The people of whom something names the conversation.
 SELECT user_id FROM people_of_channel(%(team)s, %(old)s);
 
 -- name: change_messages

@@ -59,6 +59,7 @@ SELECT to_jsonb(file) AS row FROM (
 ORDER BY sent_at;
 
 -- name: note_file
+-- Record a file before it is sent to the person.
 INSERT INTO sent_files (team_id, user_id, file_id) VALUES (%(team)s, %(user)s, %(file)s)
 ON CONFLICT DO NOTHING;
 
@@ -66,10 +67,12 @@ ON CONFLICT DO NOTHING;
 SELECT file_id FROM sent_files WHERE team_id = %(team)s AND user_id = %(user)s;
 
 -- name: threads_being_answered
+-- The threads in which an answer to the person is being written.
 SELECT thread FROM messages
 WHERE team_id = %(team)s AND user_id = %(user)s AND token IS NOT NULL;
 
 -- name: forget_author_of_messages
+-- Keep the ids of messages that may be delivered again, without their author and texts.
 SELECT forget_author_of_messages() AS kept;
 
 -- name: count_references

@@ -3,7 +3,7 @@
 -- name: read
 -- The message that an event is about, unless a newer event has changed it already: whether it is
 -- still to be answered, whether a run answers it, what it says, and whether its stored texts change.
--- The mark of what came with a question is not one of its words (`kept_question`).
+-- The mark of what came with a question is not one of its words (`stored_question`).
 SELECT id, user_id, audience, ended_at IS NULL AS is_open, token IS NOT NULL AS is_taken,
     message->>'text' AS text, formed_at IS NOT NULL AS formed,
     (question <> '' OR words <> '') AND (words <> %(words)s
@@ -73,17 +73,6 @@ SELECT thread_of_message(%(team)s, %(channel)s, %(ts)s) AS thread;
 UPDATE messages SET question = '', words = '', reply = NULL,
     formed_at = CASE WHEN ended_at IS NOT NULL THEN COALESCE(formed_at, now()) END
 WHERE id = %(id)s AND team_id = %(team)s AND user_id = %(user)s;
-
--- name: message_before
--- The author's previous message in this thread, or in the whole direct message, without those that
--- they have forgotten.
-SELECT ts FROM messages
-WHERE team_id = %(team)s AND user_id = %(user)s AND begun_at IS NOT NULL
-    AND channel_id = %(channel)s AND ts < %(ts)s AND (thread = %(thread)s OR audience = %(dm)s)
-    AND (channel_id, ts) NOT IN (
-        SELECT channel, ts FROM forgotten_sources
-        WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message')
-ORDER BY ts DESC LIMIT 1;
 
 -- name: answer_to_delete
 -- The messages of an answer to a message that was deleted while it was answered; `asked`: how many

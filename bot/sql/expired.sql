@@ -26,4 +26,5 @@ DELETE FROM kept_lines WHERE NOT is_kept AND changed_at < now() - interval '1 da
 DELETE FROM person_requests WHERE at < now() - interval '1 day';
 
 -- name: messages
+-- Messages without a turn, some at a time.
 SELECT clear_away(%(most)s);

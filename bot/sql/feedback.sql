@@ -12,5 +12,7 @@ SET rating = excluded.rating, changed_at = now(),
 RETURNING comment;
 
 -- name: comment
+-- Store the comment on a bad answer, which may be empty.
 UPDATE feedback SET rating = 'bad', comment = %(comment)s, changed_at = now()
-WHERE turn_id = %(turn)s AND team_id = %(team)s AND user_id = %(user)s;
+WHERE turn_id = %(turn)s AND team_id = %(team)s AND user_id = %(user)s
+RETURNING turn_id;

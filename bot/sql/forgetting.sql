@@ -52,22 +52,3 @@ FROM (
         AND (question <> '' OR words <> '' OR reply IS NOT NULL)
 ) AS named
 WHERE messages.id = named.id AND (named.whole OR named.question OR named.words OR named.reply);
-
--- name: is_erased
--- Whether the database has this erasure of the person.
-SELECT forgotten_id FROM forgotten_sources
-WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id = %(id)s;
-
--- name: end_open_messages
-SELECT end_open_messages();
-
--- name: forget_kinds
--- A conversation may have changed since the backup.
-UPDATE conversations
-SET audience = channel_id, shared = true, looked_up_at = '-infinity',
-    changed_at = clock_timestamp();
-
--- name: forget_marks
--- The marks of a snapshot say since when no events came. Without them nothing of that time is read from
--- Slack: it may have been answered, and forgotten.
-DELETE FROM listening;

@@ -41,5 +41,4 @@ FROM unnest(%(ids)s::uuid[], %(words)s::text[]) AS taken (id, words), (
 ) AS last
 WHERE messages.id = taken.id AND messages.team_id = %(team)s AND messages.user_id = %(user)s
     AND messages.words = taken.words AND messages.formed_at IS NULL
-    AND last.forgotten_at IS NOT DISTINCT FROM %(forgotten_at)s::timestamptz
-RETURNING messages.id;
+    AND last.forgotten_at IS NOT DISTINCT FROM %(forgotten_at)s::timestamptz;

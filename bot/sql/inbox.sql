@@ -33,11 +33,12 @@ ON CONFLICT DO NOTHING;
 -- name: add_brought
 -- Let a message wait as it is in an event that holds files or words of others, which the one that it was
 -- stored from lacked: a run that answers it loses it. One that was answered waits again, unless its
--- question has the marks of what came with it (`kept_question`).
+-- question has the marks of what came with it (`stored_question`).
 WITH old AS (
     SELECT id, token IS NOT NULL AS is_taken
     FROM messages, (
-        SELECT %(message)s->'files' <> '[]' AS files, %(message)s->'forwarded' <> '[]' AS forwarded
+        SELECT %(message)s::jsonb->'files' <> '[]' AS files,
+            %(message)s::jsonb->'forwarded' <> '[]' AS forwarded
     ) AS brought
     WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s AND changed_ts < %(event_ts)s
         AND (status = 'waiting' AND (brought.files AND message->'files' = '[]'
@@ -95,8 +96,7 @@ WITH open AS (
 UPDATE messages SET status = 'stopped'
 FROM open
 WHERE messages.id = open.id AND is_meant
-    AND (is_begun OR NOT EXISTS (SELECT FROM open AS other WHERE other.is_begun))
-RETURNING messages.id;
+    AND (is_begun OR NOT EXISTS (SELECT FROM open AS other WHERE other.is_begun));
 
 -- name: release
 -- An attempt ended without an answer; `failed`: with an error.
@@ -108,5 +108,4 @@ RETURNING id;
 -- A message is handled: its body is deleted.
 UPDATE messages SET status = %(status)s, message = NULL, token = NULL, ended_at = now(),
     formed_at = CASE WHEN words = '' THEN now() ELSE formed_at END
-WHERE id = %(id)s AND token = %(token)s
-RETURNING id;
+WHERE id = %(id)s AND token = %(token)s;

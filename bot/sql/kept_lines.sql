@@ -25,6 +25,7 @@ WHERE kept_lines.team_id = %(team)s AND kept_lines.user_id = %(user)s
 RETURNING kept_lines.key, channel_id AS channel, thread_ts, ts;
 
 -- name: people_with_changed
+-- The people with a line that no longer says whether its message is kept.
 SELECT team_id, user_id FROM people_with_changed_lines(%(most)s);
 
 -- name: begin_post
@@ -38,5 +39,6 @@ WHERE kept_lines.team_id = %(team)s AND kept_lines.user_id = %(user)s AND kept_l
 RETURNING channel_id AS channel, ts, earlier.posting_since;
 
 -- name: note_posted
+-- Record where a line is in Slack.
 UPDATE kept_lines SET ts = %(ts)s
 WHERE team_id = %(team)s AND user_id = %(user)s AND key = %(key)s;

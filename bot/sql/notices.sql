@@ -29,5 +29,6 @@ FROM messages LEFT JOIN notices ON notices.turn_id = messages.id
 WHERE messages.id = %(turn)s AND messages.team_id = %(team)s AND messages.user_id = %(user)s;
 
 -- name: note_shown
+-- Record that a notice was shown, and its message if it can be changed later.
 UPDATE notices SET ts = %(ts)s, shown_at = COALESCE(shown_at, now())
 WHERE turn_id = %(turn)s AND team_id = %(team)s AND user_id = %(user)s;

@@ -1,6 +1,7 @@
 -- What a person's panel shows of their messages.
 
 -- name: unformed
+-- How many messages of the person have words that are not formed yet, by audience.
 SELECT audience, count(*) AS messages FROM messages
 WHERE team_id = %(team)s AND user_id = %(user)s AND formed_at IS NULL AND ended_at IS NOT NULL
     AND words <> ''

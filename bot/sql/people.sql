@@ -16,6 +16,7 @@ LEFT JOIN off_now AS everywhere
     ON everywhere.team_id = %(team)s AND everywhere.user_id = %(user)s AND everywhere.scope = '';
 
 -- name: off_scopes
+-- The conversations and threads in which memory is off for the person now.
 SELECT scope FROM off_now
 WHERE team_id = %(team)s AND user_id = %(user)s AND scope <> ''
 ORDER BY scope;
@@ -37,6 +38,7 @@ SELECT
     (SELECT on_record FROM stored) AS on_record;
 
 -- name: insert
+-- Let a person be known, with the defaults.
 INSERT INTO person_settings (team_id, user_id) VALUES (%(team)s, %(user)s) ON CONFLICT DO NOTHING;
 
 -- name: note_profile

@@ -1,6 +1,7 @@
 -- Reminders of promises. promise_reminders of bot/schema.sql says when each is due.
 
 -- name: people
+-- The people with a reminder that is due and not stored.
 SELECT team_id, user_id FROM people_to_remind();
 
 -- name: add_due
@@ -42,8 +43,7 @@ SELECT (SELECT count(*) FROM begun) AS reminders,
 -- Delete stored reminders that are not posted now.
 DELETE FROM reminders
 WHERE team_id = %(team)s AND user_id = %(user)s AND message_id IS NULL AND ts IS NULL
-    AND key <> ALL(%(keys)s)
-RETURNING key;
+    AND key <> ALL(%(keys)s);
 
 -- name: find_begun
 -- The reminders of a message that is being posted.
@@ -51,6 +51,7 @@ SELECT key FROM reminders
 WHERE team_id = %(team)s AND user_id = %(user)s AND message_id = %(message)s AND ts IS NULL;
 
 -- name: note_posted
+-- A message was posted at `ts`, which is '-' if Slack refused it.
 UPDATE reminders SET ts = %(ts)s
 WHERE team_id = %(team)s AND user_id = %(user)s AND message_id = %(message)s;
 
@@ -66,6 +67,7 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND key = ANY(%(keys)s) AND NOT 
 GROUP BY key;
 
 -- name: snooze
+-- Put the reminders of a promise off to a day.
 INSERT INTO snoozes (team_id, user_id, key, day) VALUES (%(team)s, %(user)s, %(key)s, %(day)s)
 ON CONFLICT (team_id, user_id, key, day) DO UPDATE SET asked_at = now();
 

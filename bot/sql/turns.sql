@@ -57,17 +57,28 @@ SELECT audience, question, words FROM messages
 WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s
     AND begun_at IS NOT NULL;
 
+-- name: message_before
+-- The author's previous message in this thread, or in the whole direct message, without those that
+-- they have forgotten. It runs in a transaction of the author alone.
+SELECT ts FROM messages
+WHERE team_id = %(team)s AND user_id = %(user)s AND begun_at IS NOT NULL
+    AND channel_id = %(channel)s AND ts < %(ts)s AND (thread = %(thread)s OR audience = %(dm)s)
+    AND (channel_id, ts) NOT IN (
+        SELECT channel, ts FROM forgotten_sources
+        WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message')
+ORDER BY ts DESC LIMIT 1;
+
 -- name: begin
 -- Begin a turn, perhaps again. A fixed sentence that replaces an earlier answer has no texts, and
--- leaves the stored ones. Returns whether the turn was begun before, what earlier attempts posted,
--- and how many seconds ago a message of the reply may have been posted that is not recorded. The
--- rating of an answer that is given again is deleted.
+-- leaves the stored ones. Returns what earlier attempts posted, and how many seconds ago a message of
+-- the reply may have been posted that is not recorded. The rating of an answer that is given again is
+-- deleted.
 WITH earlier AS (
-    SELECT id, begun_at IS NOT NULL AS again,
+    SELECT id, begun_at IS NOT NULL AS is_begun,
         extract(epoch FROM now() - posting_since)::float8 AS asked
     FROM messages WHERE id = %(id)s AND token = %(token)s FOR NO KEY UPDATE
 ), unrated AS (
-    DELETE FROM feedback USING earlier WHERE feedback.turn_id = earlier.id AND earlier.again
+    DELETE FROM feedback USING earlier WHERE feedback.turn_id = earlier.id AND earlier.is_begun
 )
 UPDATE messages
 SET audience = %(audience)s, begun_at = COALESCE(begun_at, now()),
@@ -78,15 +89,15 @@ SET audience = %(audience)s, begun_at = COALESCE(begun_at, now()),
     words = CASE WHEN NOT on_record THEN ''
         WHEN %(keep_texts)s AND reply IS NOT NULL THEN words ELSE %(words)s END
 FROM earlier WHERE messages.id = earlier.id
-RETURNING again, asked, reply_ts, status = 'stopped' AS stopped;
+RETURNING asked, reply_ts, status = 'stopped' AS stopped;
 
--- name: begin_request
+-- name: begin_ask
 -- Store a request to POST /ask, which gets its row when its turn begins.
 INSERT INTO messages (id, token, team_id, user_id, channel_id, thread, audience, ts, question,
     words, on_record, begun_at)
 VALUES (%(id)s, %(token)s, %(team)s, %(user)s, %(channel)s, %(thread)s, %(audience)s, %(ts)s,
     %(question)s, %(words)s, %(on_record)s, now())
-RETURNING false AS again, NULL::float8 AS asked, reply_ts, false AS stopped;
+RETURNING NULL::float8 AS asked, reply_ts, false AS stopped;
 
 -- name: end
 -- Keep the texts of a turn that has ended, but none of a message that was forgotten while it was

@@ -1,9 +1,11 @@
 -- Which workspaces have the app. A workspace is served while `left_at` is NULL.
 
 -- name: left
+-- When a workspace left, and when its rows are deleted; no row if it is served.
 SELECT left_at, purge_at FROM workspaces WHERE team_id = %(team)s AND left_at IS NOT NULL;
 
 -- name: with_message
+-- The workspaces that an event of a shared channel is for.
 SELECT team_id
 FROM workspaces_with_message(%(channel)s, %(ts)s, %(root)s, %(author)s, %(mentioned)s::text[])
 ORDER BY team_id;
@@ -22,11 +24,13 @@ WHERE known.purge_at IS NULL
 RETURNING team_id;
 
 -- name: uninstalled_since
+-- The workspaces that removed the app from a time on, and have not installed it again.
 SELECT team_id FROM workspaces
 WHERE left_at >= %(since)s AND purge_at IS NOT NULL
 ORDER BY team_id;
 
 -- name: token_accepted
+-- Slack accepts the token of a workspace: it is served, and keeps its rows.
 INSERT INTO workspaces (team_id, bot_user_id, installed_at) VALUES (%(team)s, %(bot)s, now())
 ON CONFLICT (team_id) DO UPDATE
 SET bot_user_id = excluded.bot_user_id, installed_at = now(), left_at = NULL, purge_at = NULL;
@@ -40,6 +44,7 @@ WHERE purge_at <= now() AND purge_at > now() - make_interval(days => %(days)s);
 SELECT purge_workspace(%(team)s);
 
 -- name: with_tokens
+-- The workspaces that have installed the app with OAuth.
 SELECT team_id FROM workspaces WHERE tokens IS NOT NULL;
 
 -- name: tokens

@@ -1,17 +1,14 @@
-"""Builds the Block Kit shapes that the app uses, and an answer's Markdown, footer and chunks."""
+"""Builds the Block Kit shapes that the app uses."""
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, TypedDict
-from uuid import UUID
 
 from bot.locale import Localizer
-from bot.people import MemoryState
-from bot.types import COMMENTARY, WEB_SEARCH, Reply, Task
-from bot.ui.acts import ACT, ButtonAct, FormAct, Rate, ShowShaping
+from bot.ui.acts import ACT, ButtonAct, FormAct
 
 Block = dict[str, Any]
 SlackView = dict[str, Any]
@@ -42,8 +39,6 @@ SECTION_LIMIT = 2_900
 PART_LIMIT = 11_500
 FALLBACK_LIMIT = 3_900
 DETAIL_LIMIT = 200
-# An address that was turned into text.
-_UNLINKED = re.compile(r"\w\[\.\]\w")
 # A reference to a person, channel or group, escaped.
 _REFERENCE = re.compile(r"&lt;((?:@[UW]|#[CG]|!subteam\^S)[A-Z0-9]{7,20})&gt;")
 _REFERENCE_BEGUN = re.compile(r"<(?:[@#!][a-z^]{0,8}[A-Z0-9]{0,20})?\Z")
@@ -51,16 +46,6 @@ _REFERENCE_BEGUN = re.compile(r"<(?:[@#!][a-z^]{0,8}[A-Z0-9]{0,20})?\Z")
 _ID = re.compile(r"<(?:@|#|!subteam\^)[A-Z0-9]+>")
 # A mention or link of mrkdwn: what it is, and the words that are shown for it.
 _MARKUP = re.compile(r"<(?:[^<>|]*\|)?([^<>|]*)>")
-# A bracket, a line end or, in an address, a space would end a link early.
-_TO_LABEL = str.maketrans("\n[]", " ()")
-_TO_TARGET = str.maketrans({"(": "%28", ")": "%29", " ": "%20"})
-
-_TITLES = {
-    WEB_SEARCH: "task_web_search",
-    COMMENTARY: "task_commentary",
-    "memory_search": "task_recall",
-    "ask_about_colleague": "task_recall",
-}
 
 
 def payload(text: str, *buttons: Block) -> Payload:
@@ -173,7 +158,7 @@ def option(text: str, value: str) -> Block:
     return {"text": shown, "value": value[:OPTION_VALUE_LIMIT]}
 
 
-def select(options: Sequence[Block], chosen: str = "") -> Block:
+def select(options: Sequence[Block], chosen: str) -> Block:
     """Return a menu for a single choice; `chosen` is the value of the initial option."""
     menu: Block = {"type": "static_select", "options": list(options)}
     for one in options:
@@ -274,104 +259,3 @@ def as_mrkdwn(text: str, limit: int = LINE_LIMIT) -> str:
 def source_link(localizer: Localizer, url: str) -> str:
     """Return a link to the message that something was said in, as mrkdwn."""
     return f"<{url}|{localizer.say('row_source')}>"
-
-
-# --- an answer ---------------------------------------------------------------------------------
-
-
-def reply_text(localizer: Localizer, reply: Reply) -> str:
-    """Return a reply's whole Markdown, with citations as links below it."""
-    text = reply.text.rstrip()
-    if reply.cut:
-        text += "\n\n" + localizer.say(reply.cut)
-    if reply.citations:
-        text += f"\n\n**{localizer.say('sources')}**"
-        for citation in reply.citations:
-            label = citation.title.translate(_TO_LABEL).strip() or "link"
-            target = citation.url.translate(_TO_TARGET)
-            text += f"\n- [{label}]({target})"
-    return text
-
-
-def with_notes(localizer: Localizer, text: str, notes: Iterable[str]) -> str:
-    """Return an answer with notes below it, by their keys in the catalogue."""
-    for key in notes:
-        text = f"{text.rstrip()}\n\n{localizer.say(key)}"
-    return text
-
-
-def footer(
-    localizer: Localizer,
-    text: str,
-    turn: UUID,
-    memory_state: MemoryState,
-    *,
-    stand_in: bool,
-    off: str = "",
-    is_shaped: bool = False,
-    can_be_rated: bool = False,
-) -> list[Block]:
-    """Return what appears below an answer with this text, the reply of a `turn`.
-
-    `stand_in`: no language model wrote the answer, which a person's first answer says.
-    `memory_state` tells whether memory was on for it, and `off` is the sentence that it was not.
-    `is_shaped`: a button shows what shaped the answer. `can_be_rated`: buttons rate it.
-    """
-    lines: list[str] = []
-    if not stand_in:
-        lines.append(localizer.say("footer"))
-    elif memory_state.is_first:
-        lines.append(localizer.say("footer_stand_in"))
-    if off:
-        lines.append(off)
-    elif memory_state.needs_introduction:
-        lines.append(localizer.say("footer_memory"))
-    if _UNLINKED.search(text):
-        lines.append(localizer.say("footer_links"))
-    blocks: list[Block] = []
-    if lines:
-        blocks.append(note(*lines))
-    if can_be_rated:
-        blocks.append(_rating(localizer, turn))
-    if is_shaped:
-        show = ShowShaping(turn=turn)
-        blocks.append(actions(button(localizer.say("shaping_title"), show)))
-    return blocks
-
-
-def _rating(localizer: Localizer, turn: UUID) -> Block:
-    """Return the buttons that rate an answer.
-
-    Source: https://docs.slack.dev/reference/block-kit/blocks/context-actions-block
-    """
-    good = Rate(turn=turn, rating="good")
-    bad = Rate(turn=turn, rating="bad")
-    buttons = {
-        "type": "feedback_buttons",
-        "action_id": ACT,
-        "positive_button": option(localizer.say("feedback_good"), good.value),
-        "negative_button": option(localizer.say("feedback_bad"), bad.value),
-    }
-    return {"type": "context_actions", "elements": [buttons]}
-
-
-def markdown(text: str) -> Block:
-    """Return Markdown text of a reply as a block."""
-    return {"type": "markdown", "text": text}
-
-
-def text_chunk(text: str) -> Chunk:
-    """Return a stream chunk that adds Markdown."""
-    return {"type": "markdown_text", "text": text}
-
-
-def task_chunk(localizer: Localizer, task: Task) -> Chunk:
-    """Return a stream chunk that shows a task, or updates it.
-
-    Source: https://docs.slack.dev/reference/methods/chat.appendStream
-    """
-    title = localizer.say(_TITLES.get(task.name, "panel_title"))
-    chunk = {"type": "task_update", "id": task.id, "title": title, "status": task.state}
-    if task.detail:
-        chunk["details"] = truncate(task.detail, DETAIL_LIMIT)
-    return chunk

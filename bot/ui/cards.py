@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.locale import Localizer
+from bot.slack.messages import person_reference
 from bot.ui.blocks import as_mrkdwn, bulleted
 from bot.ui.lines import sentence_of
-from memory import Memory
+from memory import Memory, Person
 
 MOST_LINES = 200  # more than a message holds, which says that there are others
 
@@ -23,12 +24,12 @@ def card_lines(localizer: Localizer, memories: Sequence[Memory]) -> list[str]:
     return lines
 
 
-def card_line(localizer: Localizer, user: str, memories: Sequence[Memory]) -> str:
-    """Return the card of the user with this Slack id as a colleague sees it.
+def card_line(localizer: Localizer, owner: Person, memories: Sequence[Memory]) -> str:
+    """Return a person's card as a colleague sees it.
 
     Slack sends no notification for a mention to somebody who cannot see it.
     """
-    who = f"<@{user}>"
+    who = person_reference(owner.user_id)
     lines = card_lines(localizer, memories)
     if not lines:
         return localizer.say("card_nothing", who=who)

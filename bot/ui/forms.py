@@ -70,7 +70,7 @@ _MAX_FIELDS = 5
 _MULTILINE_LENGTH = 60
 # More would not fit into the metadata of a view; others are shown by their ids.
 _MOST_NAMES = 15
-# Fields of our own kinds that have no label.
+# Fields of the built-in kinds that no form shows.
 _HIDDEN = frozenset({("UserFact", "topic"), (PROMISE_KIND, "state")})
 _AUDIENCE = "audience"
 _LINES = "lines"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.locale import Localizer
-from bot.slack.messages import slack_user
+from bot.slack.messages import person_reference
 from bot.ui.acts import Keep, TakeBack
 from bot.ui.blocks import (
     Block,
@@ -20,16 +20,12 @@ from memory import Memory, Person
 from memory.store import KeptMemory
 
 
-def _who(person: Person) -> str:
-    return f"<@{slack_user(person.user_id)}>"
-
-
 def kept_payload(localizer: Localizer, memory: Memory, channel: str) -> Payload:
     """Return the line in the thread of a message that is kept, with *Undo* for its author."""
     content = memory.content
     key = "kept_line_decision" if content.get("decision") else "kept_line"
     what = as_mrkdwn(one_line(str(content.get("text", ""))))
-    who = _who(memory.namespace.person)
+    who = person_reference(memory.namespace.person.user_id)
     line = localizer.say(key, channel=f"<#{channel}>", who=who, what=what)
     if content.get("replaces"):
         line += f"\n{localizer.say('kept_line_replaces')}"
@@ -49,14 +45,16 @@ def author_question(
     key = "kept_ask_decision" if keep.decision else "kept_ask"
     what = as_mrkdwn(one_line(words))
     channel = f"<#{keep.channel}>"
-    line = localizer.say(key, who=_who(asker), channel=channel, what=what)
+    who = person_reference(asker.user_id)
+    line = localizer.say(key, who=who, channel=channel, what=what)
     agree = button(localizer.say("kept_ask_button"), keep, style="primary")
     return payload(line, agree)
 
 
 def described(localizer: Localizer, line: KeptMemory) -> str:
     """Return the words of a line, who said them, and the day."""
-    return _said(localizer, line, as_mrkdwn(one_line(line.text)), _who(line.author))
+    what = as_mrkdwn(one_line(line.text))
+    return _said(localizer, line, what, person_reference(line.author.user_id))
 
 
 def kept_row(

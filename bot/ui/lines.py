@@ -297,7 +297,7 @@ def ends_promise(entry: Change) -> bool:
     return was_open and (entry.after or {}).get("state") in _ENDED
 
 
-def changes_line(localizer: Localizer, entries: Sequence[Change]) -> str:
+def summary_line(localizer: Localizer, entries: Sequence[Change]) -> str:
     """Return changes in one line: a single one in words, several by their number.
 
     Undone changes are shown only if all were undone. Empty if none is worth telling.

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import get_args
 
+from bot.access import PolicyRefusal
 from bot.locale import LANGUAGES, Localizer, say
-from bot.people import Off, PolicyRefusal
+from bot.people import Off
 from bot.ui.acts import (
     ACT,
     QUERY_LIMIT,
@@ -25,7 +26,6 @@ from bot.ui.acts import (
     Hide,
     Move,
     Open,
-    Place,
     Position,
     Redo,
     Row,
@@ -33,7 +33,6 @@ from bot.ui.acts import (
     Switch,
     SwitchTo,
     Undo,
-    UndoAct,
 )
 from bot.ui.blocks import (
     VIEW_BLOCKS_LIMIT,
@@ -43,7 +42,6 @@ from bot.ui.blocks import (
     as_mrkdwn,
     bulleted,
     button,
-    explained_button,
     header,
     input_block,
     modal,
@@ -56,6 +54,7 @@ from bot.ui.blocks import (
     text_input,
 )
 from bot.ui.cards import card_lines
+from bot.ui.done import Done, undo_button
 from bot.ui.kept_lines import kept_row
 from bot.ui.lines import (
     audience_of,
@@ -91,8 +90,8 @@ _ANSWERS: Mapping[str, Mapping[AnswerTo, str]] = {
 }
 _DIVIDER: Block = {"type": "divider"}
 _MOST_PLACES = 5  # that are named where memory is off
-_SAID = "said"
-_SAID_BUTTONS = "said-buttons"
+_DONE = "done"
+_DONE_BUTTONS = "done-buttons"
 # The prefixes of row ids, before the key of a memory or the id of a change.
 _MEMORY_ROW = "memory-"
 _CHANGE_ROW = "change-"
@@ -101,52 +100,15 @@ _VIEW_FIELDS = ("type", "title", "submit", "close", "private_metadata")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """What a click did, as one line; `undo` is what its *Undo* does, `buttons` are the others.
-
-    `beside`: the clicked message stays, and the line is shown separately. `below` are the other
-    rows of the message.
-    """
-
-    line: str
-    undo: UndoAct | None = None
-    buttons: Sequence[Block] = ()
-    beside: bool = False
-    below: Sequence[Block] = ()
-
-    def shown_buttons(self, localizer: Localizer) -> list[Block]:
-        """Return its buttons, *Undo* first."""
-        buttons = list(self.buttons)
-        if self.undo is not None:
-            undo = undo_button(localizer, self.undo, self.line)
-            buttons.insert(0, undo)
-        return buttons
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Click:
-    """A click, a command, a shortcut or a submitted form of a person, and where its result goes."""
-
-    person: Person
-    localizer: Localizer
-    place: Place
-
-    def say(self, key: str, *, beside: bool = False) -> Done:
-        """Return a sentence of the catalogues as what the click did."""
-        return Done(line=self.localizer.say(key), beside=beside)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
+class PanelContent:
     """Everything that one person's panel shows at a position.
 
     `found` is the number of memories there, on all pages, or of changes on the pages so far, plus
-    one if there are older ones. `links` lead to the message
-    that a memory, by its key, or a change, by its id, came from. `unformed` messages are not read
-    yet. The changes include the sentences of the last day that
-    were `not_remembered`. In Home, `handling` says where data goes, and `card` what colleagues see.
-    `kept` are the lines kept for a conversation, shown to `viewer`, who is in it; None if they are
-    not shown.
+    one if there are older ones. `links` lead to the message that a memory, by its key, or a change,
+    by its id, came from. `unformed` messages are not read yet. The changes include the sentences of
+    the last day that were `not_remembered`. In Home, `handling` says where data goes, and `card`
+    what colleagues see. `kept` are the lines kept for a conversation, shown to `viewer`, who is in
+    it; None if they are not shown.
     """
 
     position: Position = field(default_factory=Position)
@@ -169,13 +131,13 @@ class Content:
 
 def home_view(
     localizer: Localizer,
-    content: Content,
-    said: Done | None = None,
+    content: PanelContent,
+    done: Done | None = None,
     row: Row | None = None,
 ) -> SlackView:
-    """Return the panel as Home; `said` is what the click in `row` did."""
+    """Return the panel as Home; `done` is what the click in `row` did."""
     blocks = [header(localizer.say("panel_title"))]
-    blocks += _panel(localizer, content, said, row)
+    blocks += _panel(localizer, content, done, row)
     if content.card is not None:
         blocks += _card(localizer, content.card)
     if content.handling:
@@ -191,15 +153,15 @@ def home_view(
 
 def panel_view(
     localizer: Localizer,
-    content: Content,
-    said: Done | None = None,
+    content: PanelContent,
+    done: Done | None = None,
     row: Row | None = None,
 ) -> SlackView:
-    """Return the panel as a modal; `said` is what the click in `row` did.
+    """Return the panel as a modal; `done` is what the click in `row` did.
 
     Slack requires a submit button if there is an input; it searches for the words.
     """
-    blocks = _panel(localizer, content, said, row)
+    blocks = _panel(localizer, content, done, row)
     title = "kept_panel_title" if content.position.list == "kept" else "panel_title"
     view = modal(localizer, title, blocks, content.position)
     if any(block["type"] == "input" for block in blocks):
@@ -222,11 +184,11 @@ def in_every_language(key: str) -> str:
     return " / ".join(say(language, key) for language in LANGUAGES)
 
 
-def view_with_line(localizer: Localizer, view: SlackView, said: Done) -> SlackView:
+def view_with_line(localizer: Localizer, view: SlackView, done: Done) -> SlackView:
     """Return a view as Slack returned it, with what a click did above its content."""
-    blocks = _said(localizer, said)
+    blocks = _done_blocks(localizer, done)
     for block in view["blocks"]:
-        if block.get("block_id") not in (_SAID, _SAID_BUTTONS):
+        if block.get("block_id") not in (_DONE, _DONE_BUTTONS):
             blocks.append(block)
     fields = {name: view[name] for name in _VIEW_FIELDS if view.get(name)}
     return {**fields, "blocks": blocks[:VIEW_BLOCKS_LIMIT]}
@@ -250,10 +212,10 @@ def clicked_row(view: SlackView, block_id: str) -> Row | None:
 
 
 def _panel(
-    localizer: Localizer, content: Content, said: Done | None, row: Row | None
+    localizer: Localizer, content: PanelContent, done: Done | None, row: Row | None
 ) -> list[Block]:
     """Return what a click did, the state of memory, and the list at the position."""
-    blocks = _said(localizer, said) if said else []
+    blocks = _done_blocks(localizer, done) if done else []
     rows = _list_rows(localizer, content)
     if row is not None:
         rows = _in_place(rows, blocks, row)
@@ -280,7 +242,7 @@ def _panel(
     return [*blocks, *_pages(localizer, content)]
 
 
-def _list_rows(localizer: Localizer, content: Content) -> list[Block]:
+def _list_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
     """Return the rows of the list at the position, with the headings between them."""
     match content.position.list:
         case "memories":
@@ -291,22 +253,22 @@ def _list_rows(localizer: Localizer, content: Content) -> list[Block]:
             return _kept_rows(localizer, content)
 
 
-def _said(localizer: Localizer, said: Done) -> list[Block]:
+def _done_blocks(localizer: Localizer, done: Done) -> list[Block]:
     """Return what a click did, and its buttons."""
-    blocks = [section(said.line, block_id=_SAID)]
-    if buttons := said.shown_buttons(localizer):
-        blocks.append(actions(*buttons, block_id=_SAID_BUTTONS))
+    blocks = [section(done.line, block_id=_DONE)]
+    if buttons := done.shown_buttons(localizer):
+        blocks.append(actions(*buttons, block_id=_DONE_BUTTONS))
     return blocks
 
 
 def _in_place(
-    rows: Sequence[Block], said: Sequence[Block], clicked: Row
+    rows: Sequence[Block], done: Sequence[Block], clicked: Row
 ) -> list[Block]:
     """Return rows with what a click did in place of the row that was clicked.
 
     If the memory of that row still exists, its menu stays beside the line.
     """
-    line, *buttons = said
+    line, *buttons = done
     ids = (clicked.id, f"{clicked.id}{ROW_BUTTONS}")
     others: list[Block] = []
     for row in rows:
@@ -319,7 +281,7 @@ def _in_place(
     return [*above, line, *buttons, *below]
 
 
-def _state(localizer: Localizer, content: Content) -> list[Block]:
+def _state(localizer: Localizer, content: PanelContent) -> list[Block]:
     """Return whether memory is on, with a menu to switch it, and how much is remembered."""
     if content.refusal is not None:
         return [section(localizer.say(content.refusal))]
@@ -355,7 +317,7 @@ def _switch_menu(localizer: Localizer, chosen: SwitchTo | None) -> Block:
     return menu
 
 
-def _state_notes(localizer: Localizer, content: Content) -> list[str]:
+def _state_notes(localizer: Localizer, content: PanelContent) -> list[str]:
     """Return how many memories the list has, what is not read yet, and where memory is off."""
     lines: list[str] = []
     if content.memories:
@@ -370,7 +332,7 @@ def _state_notes(localizer: Localizer, content: Content) -> list[str]:
     return lines
 
 
-def _chosen_switch(content: Content) -> SwitchTo | None:
+def _chosen_switch(content: PanelContent) -> SwitchTo | None:
     """Return the option for the state of memory, if one describes it fully."""
     if content.off is not None:
         is_for_good = content.off.until is None
@@ -395,7 +357,7 @@ def consent_buttons(localizer: Localizer) -> list[Block]:
     ]
 
 
-def _question(localizer: Localizer, content: Content) -> list[Block]:
+def _question(localizer: Localizer, content: PanelContent) -> list[Block]:
     if not content.questions:
         return []
     first = content.questions[0]
@@ -418,7 +380,7 @@ def answer_buttons(localizer: Localizer, question: Question) -> list[Block]:
 
 
 def _memories(
-    localizer: Localizer, content: Content, rows: Sequence[Block]
+    localizer: Localizer, content: PanelContent, rows: Sequence[Block]
 ) -> list[Block]:
     """Return the rows of memories below the input for the words to search for."""
     position = content.position
@@ -456,7 +418,7 @@ def _search(localizer: Localizer, position: Position) -> Block:
     return block
 
 
-def _memory_rows(localizer: Localizer, content: Content) -> list[Block]:
+def _memory_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
     """Return the memories; unless they were searched for, with a heading for each group."""
     groups: dict[str, list[Block]] = {}
     for memory in content.memories:
@@ -552,7 +514,7 @@ def _card(localizer: Localizer, memories: Sequence[Memory]) -> list[Block]:
     return [_DIVIDER, header(localizer.say("card_title")), section(text)]
 
 
-def _change_rows(localizer: Localizer, content: Content) -> list[Block]:
+def _change_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
     if not content.changes:
         return [section(localizer.say("changes_none"))]
     blocks: list[Block] = []
@@ -566,13 +528,7 @@ def _change_rows(localizer: Localizer, content: Content) -> list[Block]:
     return blocks
 
 
-def undo_button(localizer: Localizer, act: ButtonAct, what: str) -> Block:
-    """Return the button that undoes a click or a change, or makes an undone change again."""
-    key = "redo_button" if isinstance(act, Redo) else "undo_button"
-    return explained_button(localizer, key, act, what)
-
-
-def _kept_rows(localizer: Localizer, content: Content) -> list[Block]:
+def _kept_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
     """Return what is kept for a conversation, or why it is not shown."""
     if content.kept is None:
         return [section(localizer.say("kept_no_list"))]
@@ -585,7 +541,7 @@ def _kept_rows(localizer: Localizer, content: Content) -> list[Block]:
     return rows
 
 
-def _not_remembered(localizer: Localizer, content: Content) -> list[Block]:
+def _not_remembered(localizer: Localizer, content: PanelContent) -> list[Block]:
     if not content.not_remembered:
         return []
     blocks = [header(localizer.say("not_remembered_title"))]
@@ -603,7 +559,7 @@ def undo_of(changes: Sequence[Change]) -> Undo | Redo:
     return Undo(what="changes", ids=ids)
 
 
-def _pages(localizer: Localizer, content: Content) -> list[Block]:
+def _pages(localizer: Localizer, content: PanelContent) -> list[Block]:
     """Return the buttons for the rest of a list."""
     position = content.position
     buttons: list[Block] = []
@@ -620,7 +576,7 @@ def _pages(localizer: Localizer, content: Content) -> list[Block]:
     return [actions(*buttons, block_id="pages")]
 
 
-def _controls(localizer: Localizer, content: Content) -> Block:
+def _controls(localizer: Localizer, content: PanelContent) -> Block:
     """Return the buttons for everything else."""
     buttons: list[Block] = []
     if content.off is None and not content.asks and content.refusal is None:

@@ -33,23 +33,19 @@ from bot.ui.blocks import (
     payload,
     section,
 )
+from bot.ui.done import Done
 from bot.ui.kept_lines import described
 from bot.ui.lines import (
-    changes_line,
     memory_line,
     notable_changes,
     off_sentences,
     place_name,
     question_line,
     refusal_line,
+    summary_line,
     with_sentence,
 )
-from bot.ui.panel import (
-    Done,
-    answer_buttons,
-    consent_buttons,
-    forget_all_button,
-)
+from bot.ui.panel import answer_buttons, consent_buttons, forget_all_button
 from bot.ui.promise_payloads import promise_rows, promise_told
 from memory import Change, Memory, Question, Reason, Refusal
 from memory.store import KeptMemory
@@ -81,7 +77,7 @@ def notice_payload(
     now, several in a row each. `thread` is the key of the notice's thread: a button switches memory
     off there, because Slack accepts no commands in a thread.
     """
-    lines, buttons = _told(localizer, batch, changes, promises, thread)
+    lines, buttons = _notice_lines(localizer, batch, changes, promises, thread)
     blocks = [note(line) for line in lines]
     if len(promises) > 1:
         for line, row in promise_rows(localizer, promises):
@@ -101,7 +97,7 @@ def notice_payload(
     return {"text": "\n".join(lines), "blocks": blocks}
 
 
-def _told(
+def _notice_lines(
     localizer: Localizer,
     batch: UUID,
     changes: Sequence[Change],
@@ -139,12 +135,12 @@ def lines_told(
 ) -> tuple[list[str], list[Block]]:
     """Return the lines of changes, and the buttons of an open promise if it is the only one."""
     if len(promises) != 1:
-        return [changes_line(localizer, told)], []
+        return [summary_line(localizer, told)], []
     [(promise, reminder)] = promises
     line, buttons = promise_told(localizer, promise, reminder)
     if len(told) == 1:
         return [line], buttons
-    return [changes_line(localizer, told), line], buttons
+    return [summary_line(localizer, told), line], buttons
 
 
 def consent_question(localizer: Localizer) -> Done:

@@ -19,7 +19,7 @@ from bot.logs import fault
 from bot.runtime.ask import DATABASE_AWAY, answer, read_call
 from bot.runtime.database_addresses import database
 from bot.runtime.maintenance import keep_up
-from bot.runtime.wiring import connected
+from bot.runtime.wiring import open_app
 from bot.runtime.worker import register_work
 from bot.slack.messages import API_TEAM, Installation
 from deploy.aws.secrets import read_settings
@@ -97,7 +97,7 @@ async def _open_app(settings: Settings) -> AsyncIterator[App]:
     installation = Installation(team_id=API_TEAM, bot_user_id="")
     async with (
         database(settings) as addresses,
-        connected(settings, addresses.login, installation=installation) as app,
+        open_app(settings, addresses.login, installation=installation) as app,
     ):
         await app.queue.open()
         register_work(app)

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.logs import fault
 from bot.runtime.database_addresses import database
-from bot.runtime.migration import migrated
+from bot.runtime.migration import bring_up_to_date
 from bot.runtime.problems import Problem, explained
 from deploy.aws.secrets import read_settings
 
@@ -28,6 +28,6 @@ async def _migrate(*, embed_again: bool) -> list[str]:
     settings = read_settings()
     try:
         async with database(settings) as addresses:
-            return await migrated(settings, addresses, embed_again=embed_again)
+            return await bring_up_to_date(settings, addresses, embed_again=embed_again)
     except Exception as error:  # noqa: BLE001 - a sentence where there is one
         raise Problem(explained(error) or fault(error)) from None

@@ -47,11 +47,12 @@ from bot.queue.queue import BACKGROUND, REPLIES, Queue
 from bot.queue.retries import RunLater
 from bot.runtime.wiring import ModelClients, create_app
 from bot.runtime.worker import register_work
-from bot.slack.client import NOTICE_EVENT, Installations
+from bot.slack.client import Installations
 from bot.slack.messages import Message
 from bot.slack.names import Names
+from bot.slack.posting import NOTICE_EVENT
 from bot.ui.acts import ButtonAct, Open, Position
-from bot.ui.panel import Content
+from bot.ui.panel import PanelContent
 from bot.workspaces import installation_from, single_installation
 from memory import Embedder, Memory, Person, Pool, list_memories
 from memory.model import until as until_of
@@ -301,7 +302,7 @@ class App:
 
     async def panel(
         self, person: Person, position: Position | None = None, *, home: bool = False
-    ) -> Content:
+    ) -> PanelContent:
         """Return what a person's panel shows."""
         core = self.core
         localizer = await core.people.localizer(person)

@@ -43,8 +43,8 @@ from bot.ui.acts import (
 from bot.ui.acts import (
     Place as CommandPlace,
 )
+from bot.ui.done import Click, Done
 from bot.ui.lines import sentence_of
-from bot.ui.panel import Click, Done
 from memory import (
     COLLEAGUES,
     DM,

@@ -15,7 +15,7 @@ from bot.conversation.run import Superseded
 from bot.locale import say
 from bot.pipeline.attachments import FILE_BYTES, read_brought
 from bot.slack.files import FileBytes
-from bot.slack.messages import Installation, Message, found_message
+from bot.slack.messages import Installation, Message, read_found_message
 from tests.databases import naming
 from tests.integration.app import App
 from tests.integration.messages import changed
@@ -51,7 +51,7 @@ def posted(app: App, place: PersonThread, ts: str) -> dict[str, Any]:
 
 def written(app: App, place: PersonThread, ts: str) -> Message:
     """Return a message as the app reads it."""
-    message = found_message(
+    message = read_found_message(
         posted(app, place, ts),
         Installation(team_id=app.slack.team_id, bot_user_id="UBOT"),
         channel_id=place.channel,

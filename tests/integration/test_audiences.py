@@ -17,7 +17,7 @@ from bot.memories.shaping import MOST_SHOWN
 from bot.slack.client import Installations
 from bot.slack.messages import read_message, user_key
 from bot.ui.acts import Position, ShowShaping
-from bot.ui.panel import Content, panel_view
+from bot.ui.panel import PanelContent, panel_view
 from bot.workspaces import single_installation
 from memory import DM, MemoryTools, Person, PersonMessage, move_memory
 from tests.integration.app import App
@@ -59,7 +59,9 @@ class Case:
         """Somebody else in the same conversation."""
         return Person(self.app.slack.team_id, self.other.user)
 
-    async def panel(self, person: Person, position: Position | None = None) -> Content:
+    async def panel(
+        self, person: Person, position: Position | None = None
+    ) -> PanelContent:
         """Return what a person's panel shows."""
         return await self.app.panel(person, position)
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from bot.access import QUESTIONS_AN_HOUR
 from bot.locale import say
 from bot.memories.data import erase_person
 from bot.memories.switches import turn_off
 from bot.pipeline.reply import MAX_CALLS
+from bot.quota import QUESTIONS_AN_HOUR
 from bot.slack.messages import Message
 from bot.ui.acts import Hide, Share
 from bot.ui.blocks import SECTION_LIMIT

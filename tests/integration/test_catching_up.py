@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.own_slack]
 
 async def mark(app: App) -> None:
     """Mark that a process receives events of the workspace."""
-    await backfill.mark(app.core, [app.slack.team_id])
+    await backfill.record_listening(app.core, [app.slack.team_id])
 
 
 def away(app: App, minutes: float) -> None:
@@ -43,9 +43,9 @@ async def caught_up(app: App) -> int:
             return worked
         worked += 1
         for arguments in planned:
-            await backfill.plan(app.core, **arguments)
+            await backfill.catch_up(app.core, **arguments)
         for arguments in reads:
-            await backfill.read(app.core, **arguments)
+            await backfill.read_missed_messages(app.core, **arguments)
 
 
 def waiting(app: App) -> list[str]:
@@ -65,7 +65,7 @@ async def missed(app: App, minutes: float = 10) -> None:
 
 async def plan(app: App, *places: PersonThread) -> None:
     """Carry out the first plan; of what it lists, leave the conversations of `places` if any."""
-    await backfill.plan(app.core, **app.take_jobs(CATCH_UP)[0])
+    await backfill.catch_up(app.core, **app.take_jobs(CATCH_UP)[0])
     if places:
         channels = [place.channel for place in places]
         app.rows(
@@ -100,10 +100,10 @@ async def test_somebody_listens_only_while_connected(app: App) -> None:
     async def cut_off() -> list[str]:
         return []
 
-    async with backfill.marked(app.core, connected):
+    async with backfill.recording_listening(app.core, connected):
         await until(lambda: app.rows("SELECT 1 FROM listening"))
     away(app, 30)
-    async with backfill.marked(app.core, cut_off), asyncio.timeout(30):
+    async with backfill.recording_listening(app.core, cut_off), asyncio.timeout(30):
         await asyncio.sleep(0.05)
     assert app.jobs(CATCH_UP) == []
 
@@ -174,8 +174,8 @@ async def test_what_slack_refuses_for_now_is_read_again_where_it_was(
         for fault in ({"error": "ratelimited", "retry_after": 60}, {"status": 500}):
             app.slack.fault("conversations.history", **fault)
             with pytest.raises((SlackApiError, *SLACK_FAULTS)):
-                await backfill.read(app.core, **arguments)
-        await backfill.read(app.core, **arguments)
+                await backfill.read_missed_messages(app.core, **arguments)
+        await backfill.read_missed_messages(app.core, **arguments)
         stored.append(len(waiting(app)))
     assert stored == [2, 4, 6, 7]
 
@@ -267,9 +267,9 @@ async def test_a_kind_that_slack_does_not_say_puts_the_reading_off(app: App) -> 
     app.slack.fault("conversations.info", error="ratelimited", retry_after=30)
     [arguments] = app.take_jobs(READ_MISSED)
     with pytest.raises(SlackApiError):
-        await backfill.read(app.core, **arguments)
+        await backfill.read_missed_messages(app.core, **arguments)
     assert "number 1" not in waiting(app)
-    await backfill.read(app.core, **arguments)
+    await backfill.read_missed_messages(app.core, **arguments)
     assert "number 1" in waiting(app)
 
 

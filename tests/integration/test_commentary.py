@@ -6,7 +6,7 @@ import pytest
 
 from bot.locale import Localizer
 from bot.reply_models.failures import ReplyFailed
-from bot.ui.blocks import task_chunk
+from bot.ui.answers import task_chunk
 from tests.conftest import Server
 from tests.integration.responses_server import (
     ALICE,

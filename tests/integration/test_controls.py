@@ -16,7 +16,7 @@ from bot.conversation.inbox import take_message
 from bot.conversation.turns import begin_turn
 from bot.locale import Localizer, say
 from bot.memories.channels import change_channel
-from bot.memories.forgetting import forget_all_of
+from bot.memories.forgetting import forget_selection
 from bot.memories.switches import change_settings, turn_off, turn_on
 from bot.people import Choices, Off
 from bot.pipeline.edits import follow_change
@@ -211,7 +211,7 @@ async def test_what_was_said_off_stays_so_when_it_is_answered_later(app: App) ->
         await app.edit(message, "I love natto")
     assert nothing_kept(app, answered)
     again = replace(answered, text="I love natto")
-    change = change_of(answered, "I love natto", again=again)
+    change = change_of(answered, "I love natto", edited=again)
     await follow_change(app.core, change)
     await turn_on(app.core, formed.person)
     for message in (edited, answered, waiting, queued):
@@ -528,9 +528,9 @@ async def test_a_tool_stores_nothing_of_what_changed_meanwhile(
         case "off here":
             await turn_off(core, said.person, said.channel_id)
         case "everything":
-            await forget_all_of(core, said.person, Selection(everything=True))
+            await forget_selection(core, said.person, Selection(everything=True))
         case "the message":
-            await forget_all_of(core, said.person, Selection(messages=[here]))
+            await forget_selection(core, said.person, Selection(messages=[here]))
         case _:
             change = change_of(said, "Never mind" if how == "edited" else None)
             await follow_change(core, change)

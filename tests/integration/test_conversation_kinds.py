@@ -14,9 +14,9 @@ from bot.app import App
 from bot.conversation.audiences import is_shared, view_of_message
 from bot.people import People
 from bot.pipeline.context import read_thread
-from bot.slack.client import notice_metadata
 from bot.slack.members import Members, is_member, kind_of
 from bot.slack.names import Names
+from bot.slack.posting import notice_metadata
 from memory import DM, PUBLIC, Person, Pool
 from tests.databases import owner_rows
 from tests.integration.app import app_of
@@ -238,8 +238,8 @@ async def test_a_persons_language(slack: PlaygroundSlack, pool: Pool) -> None:
     assert await language(replica, ann) == "ja"
     assert (await replica.settings(ann)).zone == ZoneInfo("Asia/Tokyo")
     assert len(slack.calls("users.info")) == 1
-    await people.changed(ann, {"id": ann.user_id})
-    await people.changed(Person("T1", "UNKNOWN"), {})
+    await people.store_change(ann, {"id": ann.user_id})
+    await people.store_change(Person("T1", "UNKNOWN"), {})
     assert await language(people, ann, "こんにちは") == "en"
     assert len(slack.calls("users.info")) == 2
 

@@ -242,7 +242,7 @@ async def test_a_workspace_that_uninstalled_leaves_a_restored_database_too(
     without = [f"--exclude-table-data={table}" for table in WITHOUT]
     run("pg_dump", "--format=custom", f"--file={dump}", *without, app.database)
     team = app.slack.team_id
-    await app.core.workspaces.left(team, time.time() + 60, uninstalled=True)
+    await app.core.workspaces.record_departure(team, time.time() + 60, uninstalled=True)
     owner_rows(
         app.database, "UPDATE workspaces SET purge_at = now() - interval '1 minute'"
     )

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from bot.access import QUESTIONS_AN_HOUR
 from bot.listeners.interactions import KEEP_AS_DECISION, KEEP_FOR_CHANNEL
 from bot.locale import say
 from bot.memories.channels import CHANGE_CHANNEL, change_channel
 from bot.memories.data import erase_person, export_person
 from bot.memories.kept_lines import SHOW_LINE, show_line, update_changed_lines
+from bot.quota import QUESTIONS_AN_HOUR
 from bot.runtime.maintenance import erase_deactivated
 from bot.slack.messages import Message
 from bot.types import KEPT_ANSWER

@@ -45,7 +45,7 @@ class Thread:
     async def follow_ups(self) -> dict[str, Any]:
         """Run the one waiting job that reads follow-ups; return its arguments."""
         [job] = self.jobs()
-        await backfill.read(self.app.core, **job["args"])
+        await backfill.read_missed_messages(self.app.core, **job["args"])
         return dict(job["args"])
 
     def stored(self) -> list[str]:

@@ -131,7 +131,7 @@ async def test_uninstall_deletes_every_row_of_this_workspace(
     empty = {one for one in filled if not owner.count(one, GONE)}
     assert empty == set(), "A new table needs a row in `fill`."
     before = owner.dump(OTHER)
-    await workspaces.left(GONE, time.time(), uninstalled=True)
+    await workspaces.record_departure(GONE, time.time(), uninstalled=True)
     owner.rows("UPDATE workspaces SET purge_at = now()")
     for _ in range(2):
         await purge_due(workspaces.pool)
@@ -147,14 +147,14 @@ async def test_installation_within_the_grace_period_keeps_the_rows(
     """The workspace is not served and nothing is deleted; then it is as before."""
     owner.fill(GONE)
     before = owner.dump(GONE)
-    await workspaces.left(GONE, time.time(), uninstalled=True)
+    await workspaces.record_departure(GONE, time.time(), uninstalled=True)
     assert not await workspaces.serves(GONE)
     await purge_due(workspaces.pool)
     assert owner.dump(GONE).keys() == before.keys() | {NOTE}
     async with transaction(workspaces.pool) as connection:
         await token_accepted(connection, GONE, BOT)
     # An event of before that comes late.
-    await workspaces.left(GONE, time.time() - 60, uninstalled=True)
+    await workspaces.record_departure(GONE, time.time() - 60, uninstalled=True)
     assert await workspaces.serves(GONE)
     await purge_due(workspaces.pool)
     assert owner.dump(GONE).keys() == before.keys() | {NOTE}
@@ -168,13 +168,15 @@ async def test_a_revoked_token_ends_the_service_if_slack_refuses_it(
 ) -> None:
     """An event about a token that works changes nothing; else the service ends, once."""
     team = slack.team_id
-    await workspaces.left(team, time.time(), uninstalled=False)
+    await workspaces.record_departure(team, time.time(), uninstalled=False)
     assert await workspaces.serves(team)
     slack.control("uninstall", {"events": []})
     try:
         # Slack sends both events, in any order, and again.
         for uninstalled in (False, True, False, True):
-            await workspaces.left(team, time.time(), uninstalled=uninstalled)
+            await workspaces.record_departure(
+                team, time.time(), uninstalled=uninstalled
+            )
     finally:
         slack.control("install", {})
     assert not await workspaces.serves(team)
@@ -206,7 +208,7 @@ async def test_the_serving_user_cannot_shorten_the_grace(
 ) -> None:
     """An hour is the least, whoever has the password of the user that serves."""
     owner.fill(GONE)
-    await workspaces.left(GONE, time.time(), uninstalled=True)
+    await workspaces.record_departure(GONE, time.time(), uninstalled=True)
     before = owner.dump(GONE)
     with pytest.raises(
         psycopg.errors.InsufficientPrivilege, match="row-level security"
@@ -256,7 +258,7 @@ async def test_a_workspace_that_left_gets_no_event_of_a_shared_channel(
     async with transaction(pool) as connection:
         await token_accepted(connection, GONE, BOT)
     assert await workspaces.with_message(body) == [OTHER, GONE]
-    await workspaces.left(GONE, time.time(), uninstalled=True)
+    await workspaces.record_departure(GONE, time.time(), uninstalled=True)
     assert await workspaces.with_message(body) == [OTHER]
 
 

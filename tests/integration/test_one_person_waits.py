@@ -12,11 +12,11 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from bot.access import AlreadyUnderWay, begin_request
-from bot.memories.adding import explain
+from bot.memories.expected import explain
 from bot.memories.forgetting import forget_selected
+from bot.requests_under_way import AlreadyUnderWay, begin_request
 from bot.ui.acts import Forget, Place
-from bot.ui.panel import Click
+from bot.ui.done import Click
 from memory import Person, Pool, create_pool
 from memory.postgres import (
     execute_statement,

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.slack.client import notice_metadata
-from bot.slack.posting import find_posted, post_once
+from bot.slack.posting import find_posted, notice_metadata, post_once
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 
 METADATA: dict[str, Any] = {

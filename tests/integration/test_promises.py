@@ -162,7 +162,7 @@ async def deactivated(app: App, place: PersonThread, memory: Memory) -> None:
     """The person's account is deactivated."""
     person = app.person(place)
     await app.core.people.settings(person)
-    await app.core.people.changed(person, {"deleted": True, "locale": "en-US"})
+    await app.core.people.store_change(person, {"deleted": True, "locale": "en-US"})
 
 
 async def uninstalled(app: App, place: PersonThread, memory: Memory) -> None:
@@ -187,7 +187,7 @@ async def zone(app: App, place: PersonThread, name: str) -> None:
     """Set a person's time zone, as Slack tells of it."""
     person = app.person(place)
     await app.core.people.settings(person)
-    await app.core.people.changed(
+    await app.core.people.store_change(
         person, {"locale": "en-US", "tz": name, "deleted": False}
     )
 

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from aiohttp import web
 
-from bot.access import QuotaExceeded, admit
 from bot.locale import LANGUAGES, Localizer, say
+from bot.quota import QuotaExceeded, admit
 from bot.runtime.ask import answer
 from memory import Person
 from memory.postgres import person_statement

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from bot.access import begin_request
 from bot.conversation.audiences import invalidate_kind
 from bot.conversation.edits import delete_texts
 from bot.locale import say
 from bot.memories.switches import turn_on
+from bot.requests_under_way import begin_request
 from bot.runtime.maintenance import end_history
 from bot.ui.acts import Forget
 from memory import PUBLIC

@@ -18,7 +18,7 @@ from bot.pipeline.loops import LOOP_CHARACTERS
 from bot.pipeline.reply import MAX_ANSWER, MAX_ITEMS
 from bot.pipeline.web_search import SEARCH_TOOL, search_web
 from bot.reply_models.failures import ReplyFailed
-from bot.ui.blocks import reply_text
+from bot.ui.answers import reply_text
 from memory.formation.chat_model import tokens_used
 from tests.integration.responses_server import (
     DONE,

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 
-from bot.memories.forgetting import delete_forgotten_texts, forget_all_of
+from bot.memories.forgetting import delete_forgotten_texts, forget_selection
 from bot.queue.queue import Queue
 from memory import Embedder, Person, Pool, Selection, create_pool, undo_forgetting
 from memory.postgres import person_transaction
@@ -91,7 +91,7 @@ async def test_everything_is_forgotten_and_taken_back(
         row["key"]: row["value"] for row in owner_rows(database, "SELECT * FROM store")
     }
     with counted() as sent:
-        done = await forget_all_of(app, ANN, Selection(everything=True))
+        done = await forget_selection(app, ANN, Selection(everything=True))
         assert len(sent) <= MOST, sent
     assert len(done.memories) == MEMORIES
     assert count(database, "store") == count(database, "store_vectors") == 0
@@ -105,7 +105,7 @@ async def test_everything_is_forgotten_and_taken_back(
     assert {
         r["key"]: r["value"] for r in owner_rows(database, "SELECT * FROM store")
     } == values
-    await forget_all_of(app, ANN, Selection(everything=True))
+    await forget_selection(app, ANN, Selection(everything=True))
     owner_rows(
         database,
         "UPDATE statements SET forgotten_at = now() - interval '11 minutes' RETURNING id",

@@ -10,9 +10,9 @@ import pytest
 from pydantic import SecretStr
 
 from bot.config import Settings
-from bot.runtime.ask_slack import ask_slack
 from bot.runtime.problems import BOT_TOKEN, Problem
-from bot.runtime.wiring import connected
+from bot.runtime.slack_calls import call_slack
+from bot.runtime.wiring import open_app
 from memory import EmbeddingSpace, EmbeddingsUnavailable
 from tests.conftest import Server
 from tests.databases import SPACE, login_of, owner_rows
@@ -41,7 +41,7 @@ async def test_a_passing_trouble_does_not_end_the_start(
     """Slack is asked again after a 429, a 500 and a lost connection, until it answers."""
     for fault in faults:
         slack.fault("auth.test", **fault)
-    answer = await ask_slack(settings(slack), BOT_TOKEN, "auth.test")
+    answer = await call_slack(settings(slack), BOT_TOKEN, "auth.test")
     assert answer["user_id"] == slack.bot_user_id
     assert len(slack.calls("auth.test")) == len(faults) + 1
 
@@ -53,7 +53,7 @@ async def test_a_refusal_ends_the_start_at_once(slack: PlaygroundSlack) -> None:
     with pytest.raises(
         Problem, match=r"Slack refuses SLACK_BOT_TOKEN \(invalid_auth\): inst"
     ):
-        await ask_slack(wrong, BOT_TOKEN, "auth.test")
+        await call_slack(wrong, BOT_TOKEN, "auth.test")
     assert len(slack.calls("auth.test")) == 1
 
 
@@ -70,12 +70,12 @@ async def test_an_embedding_model_that_is_away_does_not_end_the_start(
     owner_rows(database, "UPDATE kioku_embedding_space SET model = 'own'")
     stand_in.call("/_model/faults", {"endpoint": "embeddings", "times": -1, **fault})
     models = {"openai_base_url": stand_in.openai_base_url, "embedding_model": "own"}
-    async with connected(settings(slack, **models), login_of(database)) as app:
+    async with open_app(settings(slack, **models), login_of(database)) as app:
         assert app.embedder.space == EmbeddingSpace("own", SPACE.dimensions)
     if "status" in fault:
         another = settings(slack, **{**models, "embedding_model": "another"})
         with pytest.raises(EmbeddingsUnavailable):
-            async with connected(another, login_of(database)):
+            async with open_app(another, login_of(database)):
                 pass
 
 

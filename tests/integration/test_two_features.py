@@ -12,7 +12,7 @@ from bot.conversation.inbox import take_message
 from bot.conversation.turns import end_turn, read_start, store_begin
 from bot.locale import say
 from bot.memories.data import export_person
-from bot.memories.forgetting import forget_all_of
+from bot.memories.forgetting import forget_selection
 from bot.memories.promises import REMIND, remind, remind_of_due
 from bot.memories.switches import turn_on
 from bot.pipeline import backfill
@@ -145,7 +145,7 @@ async def test_an_export_before_the_end_of_undo_has_no_comment_on_what_is_forgot
     )
     before = await export_person(app.pool, said.person, app.core.settings)
     assert json.dumps(before).count("You should know") == 1
-    await forget_all_of(app.core, said.person, Selection(everything=True))
+    await forget_selection(app.core, said.person, Selection(everything=True))
     document = await export_person(app.pool, said.person, app.core.settings)
     assert "natto" not in json.dumps(document)
 
@@ -240,22 +240,22 @@ async def test_a_thread_is_not_said_to_be_on_while_memory_is_off_everywhere(
 async def test_a_mention_below_a_message_to_nobody_is_caught_up_with(app: App) -> None:
     """Both came while the app was away."""
     place = app.slack.place(channel="public", text="Good morning, all")
-    await backfill.mark(app.core, [app.slack.team_id])
+    await backfill.record_listening(app.core, [app.slack.team_id])
     app.rows(
         "UPDATE listening SET heard_at = now() - interval '10 minutes' RETURNING 1"
     )
     mention = f"<@{app.slack.bot_user_id}> why?"
     said = app.slack.say(place.user, place.channel, mention, thread_ts=place.ts)
-    await backfill.mark(app.core, [app.slack.team_id])
+    await backfill.record_listening(app.core, [app.slack.team_id])
     # Slack lists its conversations in pages, and each page has a job.
     while plans := app.take_jobs(CATCH_UP):
         for job in plans:
-            await backfill.plan(app.core, **job)
+            await backfill.catch_up(app.core, **job)
     while reads := [
         one for one in app.take_jobs(READ_MISSED) if one["channel"] == place.channel
     ]:
         for job in reads:
-            await backfill.read(app.core, **job)
+            await backfill.read_missed_messages(app.core, **job)
     found = "SELECT status FROM messages WHERE channel_id = %s AND ts = %s"
     assert app.rows(found, place.channel, said["ts"]) == [{"status": "waiting"}]
 

@@ -19,7 +19,7 @@ from bot.conversation.inbox import store_message
 from bot.locale import say
 from bot.runtime.checks import check_embeddings, check_model
 from bot.runtime.problems import Problem
-from bot.slack.messages import Message, found_message
+from bot.slack.messages import Message, read_found_message
 from memory import memory_model
 from memory.formation import calls_memory_tools
 from tests.integration.app import App
@@ -68,7 +68,9 @@ async def received(
     seen = app.slack.seen(place.user, place.channel)
     [stored] = [one for one in seen if one["ts"] == said["ts"]]
     here = await app.core.slack.get(app.slack.team_id)
-    message = found_message(stored, here, channel_id=place.channel, is_shared=False)
+    message = read_found_message(
+        stored, here, channel_id=place.channel, is_shared=False
+    )
     assert message is not None
     assert await store_message(app.core, message)
     return message

@@ -30,10 +30,10 @@ class Model:
 async def test_a_model_that_answers_is_not_probed() -> None:
     """Nobody waits while nothing has failed, and after each answer."""
     model = Model()
-    assert await model.breaker.admit()
+    assert await model.breaker.is_answering()
     model.breaker.failed("model_down")
     model.breaker.answered()
-    assert await model.breaker.admit()
+    assert await model.breaker.is_answering()
     assert model.probes == 0
 
 
@@ -42,8 +42,8 @@ async def test_a_request_that_always_fails_keeps_nobody_else_waiting() -> None:
     model = Model("answered")
     for _ in range(10):
         model.breaker.failed("model_down")
-        assert await model.breaker.admit()
-        assert await model.breaker.admit()
+        assert await model.breaker.is_answering()
+        assert await model.breaker.is_answering()
     assert model.probes == 10
 
 
@@ -59,13 +59,13 @@ async def test_a_model_that_is_away_is_probed_once_an_interval() -> None:
 
     with recorded(lambda _, __: None, count):
         for _ in range(3):
-            let_through += [await model.breaker.admit() for _ in range(5)]
+            let_through += [await model.breaker.is_answering() for _ in range(5)]
             model.now += PROBE_SECONDS
     assert counted == [("errors", 1, {"kind": "model_loading"})] * 3
     assert let_through == [False] * 15
     assert (model.probes, model.breaker.cause) == (3, "model_loading")
     model.result = "answered"
-    assert await model.breaker.admit()
+    assert await model.breaker.is_answering()
     assert not model.breaker.is_away
 
 
@@ -74,7 +74,7 @@ async def test_all_who_ask_wait_for_the_same_probe() -> None:
     model = Model()
     model.may_answer.clear()
     model.breaker.failed("model_down")
-    asking = [asyncio.create_task(model.breaker.admit()) for _ in range(20)]
+    asking = [asyncio.create_task(model.breaker.is_answering()) for _ in range(20)]
     await asyncio.sleep(0)
     model.may_answer.set()
     assert await asyncio.gather(*asking) == [False] * 20
@@ -86,7 +86,7 @@ async def test_an_answer_to_somebody_else_takes_the_place_of_the_probe() -> None
     model = Model()
     model.may_answer.clear()
     model.breaker.failed("model_down")
-    asking = asyncio.create_task(model.breaker.admit())
+    asking = asyncio.create_task(model.breaker.is_answering())
     await asyncio.sleep(0)
     model.breaker.answered()
     assert await asking
@@ -97,4 +97,4 @@ async def test_a_silent_probe_shows_nothing_by_itself(silent: bool) -> None:
     """It does only where the request that failed was not answered in time either."""
     model = Model("silent")
     model.breaker.failed("model_down", silent=silent)
-    assert await model.breaker.admit() is not silent
+    assert await model.breaker.is_answering() is not silent

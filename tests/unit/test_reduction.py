@@ -63,10 +63,10 @@ def test_each_failure_takes_one_thing_away(cause: Cause, steps: list[set[str]]) 
     request = Reduction(WHOLE, LookTool(), may_search=True)
     left = ALL
     for step in steps:
-        assert request.after(ReplyFailed(cause), half_done=False)
+        assert request.reduce(ReplyFailed(cause), half_done=False)
         left = left - step
         assert parts(request) == left
-    assert not request.after(ReplyFailed(cause), half_done=False)
+    assert not request.reduce(ReplyFailed(cause), half_done=False)
     assert parts(request) == left
     taken = ALL - left
     said = ["earlier"] if taken & {"thread", "history"} else []
@@ -80,9 +80,9 @@ def test_what_is_not_there_costs_no_request() -> None:
     request = Reduction(
         Prompt(question="q", user_id="U1", exchanges=(EARLIER,)), None, may_search=False
     )
-    assert request.after(ReplyFailed("model_too_long"), half_done=False)
+    assert request.reduce(ReplyFailed("model_too_long"), half_done=False)
     assert request.left_out == ["earlier"]
-    assert not request.after(ReplyFailed("model_failed"), half_done=False)
+    assert not request.reduce(ReplyFailed("model_failed"), half_done=False)
 
 
 @pytest.mark.parametrize("cause", ["model_down", "model_this_message"])
@@ -90,8 +90,8 @@ def test_half_an_answer_is_asked_for_once_more_as_it_was(cause: Cause) -> None:
     """Once; where the model is away, a request that has shown nothing is not repeated."""
     request = Reduction(WHOLE, None, may_search=False)
     before: Any = request.prompt
-    assert request.after(ReplyFailed(cause), half_done=True)
+    assert request.reduce(ReplyFailed(cause), half_done=True)
     assert request.prompt == before
-    assert request.after(ReplyFailed(cause), half_done=True) is (
+    assert request.reduce(ReplyFailed(cause), half_done=True) is (
         cause == "model_this_message"
     )

@@ -11,14 +11,8 @@ from hypothesis import strategies as st
 from bot.locale import LANGUAGES, Language, Localizer, say
 from bot.people import MemoryState, PersonSettings
 from bot.types import Citation, Reply
-from bot.ui.blocks import (
-    FALLBACK_LIMIT,
-    PART_LIMIT,
-    footer,
-    markdown,
-    reply_text,
-    truncate,
-)
+from bot.ui.answers import footer, markdown, reply_text
+from bot.ui.blocks import FALLBACK_LIMIT, PART_LIMIT, truncate
 from slack_playground.block_kit import LIMITS
 from slack_playground.blocks import block_errors, characters
 

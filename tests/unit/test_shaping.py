@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.memories.shaping import in_answer
+from bot.memories.shaping import memories_in_answer
 from tests.unit.memories import memory
 
 RAMEN: dict[str, Any] = {
@@ -70,7 +70,7 @@ def test_words_of_a_memory_in_an_answer_are_found(
 ) -> None:
     """In any script, whatever its width, case and English plural."""
     remembered = memory(**content)
-    assert in_answer([memory(2), remembered], question, answer) == [remembered]
+    assert memories_in_answer([memory(2), remembered], question, answer) == [remembered]
 
 
 @pytest.mark.parametrize(
@@ -99,4 +99,4 @@ def test_common_words_and_those_of_the_question_do_not_count(
     content: dict[str, Any], question: str, answer: str
 ) -> None:
     """An acknowledgement repeats the message; a state, a category and an id are no words."""
-    assert in_answer([memory(**content)], question, answer) == []
+    assert memories_in_answer([memory(**content)], question, answer) == []

@@ -68,6 +68,7 @@ from bot.ui.blocks import (
     fitted,
     truncate,
 )
+from bot.ui.done import Done
 from bot.ui.export_page import export_page
 from bot.ui.forms import (
     COMMENT_LIMIT,
@@ -80,11 +81,10 @@ from bot.ui.forms import (
     settings_form,
     share_form,
 )
-from bot.ui.lines import change_line, changes_line, memory_line, off_line, question_line
+from bot.ui.lines import change_line, memory_line, off_line, question_line, summary_line
 from bot.ui.panel import (
     PAGE_SIZE,
-    Content,
-    Done,
+    PanelContent,
     clicked_row,
     home_view,
     loading_view,
@@ -306,7 +306,7 @@ def done(draw: st.DrawFn) -> Done:
 
 
 @st.composite
-def panels(draw: st.DrawFn) -> Content:
+def panels(draw: st.DrawFn) -> PanelContent:
     """Return what a panel shows, and much of it."""
     memories = draw(st.lists(MEMORIES, max_size=3, unique_by=lambda one: one.key))
     if draw(st.booleans()):
@@ -315,7 +315,7 @@ def panels(draw: st.DrawFn) -> Content:
     if draw(st.booleans()):
         changes = _many(changes)
     links = {} if draw(st.booleans()) else {one.key: LINK for one in memories}
-    return Content(
+    return PanelContent(
         position=draw(POSITIONS),
         off=draw(st.none() | OFFS),
         asks=draw(st.booleans()),
@@ -450,7 +450,7 @@ ROWS = st.none() | st.builds(
 @settings(max_examples=50)
 @given(READERS, panels(), st.none() | done(), ROWS)
 def test_every_panel_fits(
-    localizer: Localizer, content: Content, said: Done | None, row: Row | None
+    localizer: Localizer, content: PanelContent, said: Done | None, row: Row | None
 ) -> None:
     """Whatever is remembered, changed, asked and searched for: in Home and in a modal.
 
@@ -462,7 +462,7 @@ def test_every_panel_fits(
         view_fits(view)
         assert panel_position(view) == content.position
         named = [block.get("block_id") for block in view["blocks"]]
-        assert named.count("said") == bool(said)
+        assert named.count("done") == bool(said)
     again = view_with_line(localizer, modal, Done(line="Done."))
     view_fits(again)
     assert again["blocks"][0]["text"]["text"] == "Done."
@@ -470,7 +470,7 @@ def test_every_panel_fits(
 
 @given(READERS, panels(), st.integers(0, PAGE_SIZE))
 def test_a_clicked_row_is_found_with_what_is_above(
-    localizer: Localizer, content: Content, number: int
+    localizer: Localizer, content: PanelContent, number: int
 ) -> None:
     """Of a click elsewhere in the panel there is no row; what it did is said below its heading."""
     view = panel_view(localizer, content)
@@ -489,8 +489,8 @@ def test_a_clicked_row_is_found_with_what_is_above(
         assert row == Row(id=row_id, place=place)
         after = panel_view(localizer, content, Done(line="Done."), row)
         shown = [one.get("block_id", "") for one in after["blocks"]]
-        assert [name for name in shown if name in (*listed, "said")] == [
-            "said" if name == row_id else name
+        assert [name for name in shown if name in (*listed, "done")] == [
+            "done" if name == row_id else name
             for name in listed
             if name != f"{row_id}-buttons"
         ]
@@ -558,7 +558,7 @@ def test_everything_is_one_line(
     for line in (
         memory_line(localizer, memory),
         change_line(localizer, change),
-        changes_line(localizer, several),
+        summary_line(localizer, several),
         question_line(localizer, question),
         off_line(localizer, off),
     ):
@@ -854,7 +854,7 @@ def test_the_panel_has_a_heading_for_each_group() -> None:
     localizer = Localizer("en")
 
     def headings(*memories: Memory) -> list[str]:
-        content = Content(memories=memories, found=len(memories))
+        content = PanelContent(memories=memories, found=len(memories))
         blocks = panel_view(localizer, content)["blocks"]
         return [
             one["block_id"]
@@ -879,7 +879,7 @@ def test_the_panel_has_a_heading_for_each_group() -> None:
 def test_a_promise_can_be_put_off_once_it_is_due(due: str, options: str) -> None:
     """Before its day *Tomorrow* would remind too early; then its buttons are below its row."""
     known = memory(kind=PROMISE_KIND, **promise(due=due))
-    view = home_view(Localizer("en"), Content(memories=[known], found=1))
+    view = home_view(Localizer("en"), PanelContent(memories=[known], found=1))
     shown: list[Any] = []
     for block in view["blocks"]:
         if str(block.get("block_id")).startswith("memory-"):

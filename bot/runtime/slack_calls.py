@@ -25,7 +25,7 @@ _REFUSED = {
 _PATIENCE_SECONDS = 5.0
 
 
-async def ask_slack(settings: Settings, name: str, method: str) -> AsyncSlackResponse:
+async def call_slack(settings: Settings, name: str, method: str) -> AsyncSlackResponse:
     """Call a method without arguments, with the token of setting `name`.
 
     It is repeated as `SlackRetries` decides, for some seconds. Raises `Problem`.

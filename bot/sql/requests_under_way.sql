@@ -1,6 +1,7 @@
 -- Requests that ask a model or Slack before they store something.
 
 -- name: begin
+-- A request begins. Erasing the person deletes its row.
 INSERT INTO requests_under_way (id, team_id, user_id, channel_id, ts)
 VALUES (%(id)s, %(team)s, %(user)s, %(channel)s, %(ts)s);
 

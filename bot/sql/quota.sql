@@ -1,4 +1,4 @@
--- How often people may use Kioku.
+-- How many requests of a person are answered in an hour.
 
 -- name: seconds_to_wait
 -- The seconds until a person may ask a model again; NULL: they may now.
@@ -28,5 +28,4 @@ WHERE (
     SELECT count(*) FROM person_requests
     WHERE team_id = %(team)s AND user_id = %(user)s AND kind = 'colleague'
         AND at > now() - interval '1 hour'
-) < %(most)s
-RETURNING id;
+) < %(most)s;

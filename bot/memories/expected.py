@@ -1,0 +1,63 @@
+"""The failures that a click, a form or a tool is expected to have, and the sentence for each."""
+
+from __future__ import annotations
+
+from bot.locale import Localizer
+from bot.quota import QuotaExceeded
+from bot.requests_under_way import AlreadyUnderWay, Overtaken
+from bot.ui.blocks import Block
+from bot.ui.done import Done
+from bot.ui.forms import field_error
+from bot.ui.lines import refusal_line
+from memory import (
+    ChangedSince,
+    ChangeGone,
+    EmbeddingsUnavailable,
+    FormationUnavailable,
+    InvalidContent,
+    MemoryFull,
+)
+
+
+class NotKept(Exception):
+    """Something is not stored; `done` says why, with the button that changes it if there is one."""
+
+    def __init__(self, line: str, *buttons: Block) -> None:
+        super().__init__("Something is not stored.")
+        self.done = Done(line=line, buttons=buttons, beside=True)
+
+
+EXPECTED = (
+    InvalidContent,
+    MemoryFull,
+    ChangeGone,
+    ChangedSince,
+    QuotaExceeded,
+    AlreadyUnderWay,
+    Overtaken,
+    NotKept,
+    EmbeddingsUnavailable,
+    FormationUnavailable,
+)
+"""The exceptions for which `explain` has a sentence."""
+
+
+def explain(localizer: Localizer, problem: Exception) -> Done:
+    """Return what explains one of the `EXPECTED` exceptions."""
+    line = localizer.say("command_failed")
+    match problem:
+        case NotKept():
+            return problem.done
+        case InvalidContent():
+            line = field_error(localizer, next(iter(problem.codes.values())), {})
+        case MemoryFull():
+            line = refusal_line(localizer, "full", "")
+        case ChangeGone():
+            line = localizer.say("memory_gone")
+        case ChangedSince() | Overtaken():
+            line = localizer.say("changed_meanwhile")
+        case QuotaExceeded():
+            line = problem.refusal(localizer)
+        case AlreadyUnderWay():
+            line = localizer.say("under_way")
+    return Done(line=line, beside=True)

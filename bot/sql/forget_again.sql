@@ -1,0 +1,21 @@
+-- What `kioku forget-again` changes in a restored database, besides what it forgets.
+
+-- name: end_open_messages
+-- Messages that wait in the backup may have been answered since.
+SELECT end_open_messages();
+
+-- name: forget_kinds
+-- Ask Slack again what each conversation is: it may have changed since the backup.
+UPDATE conversations
+SET audience = channel_id, shared = true, looked_up_at = '-infinity',
+    changed_at = clock_timestamp();
+
+-- name: forget_marks
+-- The marks of a snapshot say since when no events came. Without them nothing of that time is read from
+-- Slack: it may have been answered, and forgotten.
+DELETE FROM listening;
+
+-- name: is_erased
+-- Whether the database has this erasure of the person.
+SELECT forgotten_id FROM forgotten_sources
+WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id = %(id)s;

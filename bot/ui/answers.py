@@ -1,0 +1,134 @@
+"""An answer as Slack shows it: its Markdown, what is below it, and the chunks of its stream."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from uuid import UUID
+
+from bot.locale import Localizer
+from bot.people import MemoryState
+from bot.types import COMMENTARY, WEB_SEARCH, Reply, Task
+from bot.ui.acts import ACT, Rate, ShowShaping
+from bot.ui.blocks import (
+    DETAIL_LIMIT,
+    Block,
+    Chunk,
+    actions,
+    button,
+    note,
+    option,
+    truncate,
+)
+from bot.ui.lines import off_line
+
+# An address that was turned into text.
+_UNLINKED = re.compile(r"\w\[\.\]\w")
+# A bracket, a line end or, in an address, a space would end a link early.
+_TO_LABEL = str.maketrans("\n[]", " ()")
+_TO_TARGET = str.maketrans({"(": "%28", ")": "%29", " ": "%20"})
+
+_TITLES = {
+    WEB_SEARCH: "task_web_search",
+    COMMENTARY: "task_commentary",
+    "memory_search": "task_recall",
+    "ask_about_colleague": "task_recall",
+}
+
+
+def reply_text(localizer: Localizer, reply: Reply) -> str:
+    """Return a reply's whole Markdown, with citations as links below it."""
+    text = reply.text.rstrip()
+    if reply.cut:
+        text += "\n\n" + localizer.say(reply.cut)
+    if reply.citations:
+        text += f"\n\n**{localizer.say('sources')}**"
+        for citation in reply.citations:
+            label = citation.title.translate(_TO_LABEL).strip() or "link"
+            target = citation.url.translate(_TO_TARGET)
+            text += f"\n- [{label}]({target})"
+    return text
+
+
+def with_notes(localizer: Localizer, text: str, notes: Iterable[str]) -> str:
+    """Return an answer with notes below it, by their keys in the catalogue."""
+    for key in notes:
+        text = f"{text.rstrip()}\n\n{localizer.say(key)}"
+    return text
+
+
+def footer(
+    localizer: Localizer,
+    text: str,
+    turn: UUID,
+    memory_state: MemoryState,
+    *,
+    stand_in: bool,
+    is_shaped: bool = False,
+    can_be_rated: bool = False,
+    says_off: bool = True,
+) -> list[Block]:
+    """Return what appears below an answer with this text, the reply of a `turn`.
+
+    `stand_in`: no language model wrote the answer, which a person's first answer says.
+    `is_shaped`: a button shows what shaped the answer. `can_be_rated`: buttons rate it. `says_off`:
+    if memory was off for the message, a line says so.
+    """
+    lines: list[str] = []
+    if not stand_in:
+        lines.append(localizer.say("footer"))
+    elif memory_state.is_first:
+        lines.append(localizer.say("footer_stand_in"))
+    if says_off and memory_state.off is not None:
+        lines.append(off_line(localizer, memory_state.off))
+    elif memory_state.needs_introduction:
+        lines.append(localizer.say("footer_memory"))
+    if _UNLINKED.search(text):
+        lines.append(localizer.say("footer_links"))
+    blocks: list[Block] = []
+    if lines:
+        blocks.append(note(*lines))
+    if can_be_rated:
+        blocks.append(_rating(localizer, turn))
+    if is_shaped:
+        show = ShowShaping(turn=turn)
+        blocks.append(actions(button(localizer.say("shaping_title"), show)))
+    return blocks
+
+
+def _rating(localizer: Localizer, turn: UUID) -> Block:
+    """Return the buttons that rate an answer.
+
+    Source: https://docs.slack.dev/reference/block-kit/blocks/context-actions-block
+    """
+    good = Rate(turn=turn, rating="good")
+    bad = Rate(turn=turn, rating="bad")
+    buttons = {
+        "type": "feedback_buttons",
+        "action_id": ACT,
+        "positive_button": option(localizer.say("feedback_good"), good.value),
+        "negative_button": option(localizer.say("feedback_bad"), bad.value),
+    }
+    return {"type": "context_actions", "elements": [buttons]}
+
+
+def markdown(text: str) -> Block:
+    """Return Markdown text of a reply as a block."""
+    return {"type": "markdown", "text": text}
+
+
+def text_chunk(text: str) -> Chunk:
+    """Return a stream chunk that adds Markdown."""
+    return {"type": "markdown_text", "text": text}
+
+
+def task_chunk(localizer: Localizer, task: Task) -> Chunk:
+    """Return a stream chunk that shows a task, or updates it.
+
+    Source: https://docs.slack.dev/reference/methods/chat.appendStream
+    """
+    title = localizer.say(_TITLES.get(task.name, "panel_title"))
+    chunk = {"type": "task_update", "id": task.id, "title": title, "status": task.state}
+    if task.detail:
+        chunk["details"] = truncate(task.detail, DETAIL_LIMIT)
+    return chunk
