@@ -53,7 +53,7 @@ class Payloads:
     def failures(
         self, expected: Collection[str] = (), *, ask: bool = True
     ) -> list[str]:
-        """Return the calls that failed without having been ordered to, since this was last asked.
+        """Return the calls that failed without an injected fault, since this was last asked.
 
         Each is "METHOD: ERROR", with what Slack says beside the error. Those of `expected` are left
         out: "METHOD: ERROR" each, or "*" for any.

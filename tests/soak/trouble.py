@@ -320,7 +320,9 @@ class Trouble:
         table.fact(
             "deliveries", f"{len(deliveries)}, {given_up} of them given up by Slack"
         )
-        table.fact("Slack calls", f"{record.made}, failed on order {slack_share:.1%}")
+        table.fact(
+            "Slack calls", f"{record.made}, failed by injected faults {slack_share:.1%}"
+        )
         table.fact("model requests", f"{requests}, failed {model_share:.1%}")
         table.fact("kill -9", fleet.happened["kill -9"])
         table.fact("SIGSTOP", fleet.happened["SIGSTOP"])

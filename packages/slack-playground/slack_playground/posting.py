@@ -8,7 +8,7 @@ from typing import Any
 
 from slack_playground import events
 from slack_playground.blocks import with_ids
-from slack_playground.calls import STREAMED
+from slack_playground.journal import STREAMED
 from slack_playground.objects import added, bot_profile, like
 from slack_playground.records import Channel, Json, Message, Thread, User
 from slack_playground.slack import Slack

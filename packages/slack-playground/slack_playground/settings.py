@@ -68,7 +68,7 @@ class Fault(BaseModel):
         if self.retry_after:
             headers["Retry-After"] = str(self.retry_after)
         return web.Response(
-            status=self.status, text="a fault on order", headers=headers
+            status=self.status, text="an injected fault", headers=headers
         )
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from slack_playground.calls import CallRecord, Failure, Record, Violations
 from slack_playground.delivery import Deliveries
 from slack_playground.http_delivery import HttpDelivery
+from slack_playground.journal import CallRecord, Failure, Journal, Violations
 from slack_playground.manifest import Manifest
 from slack_playground.records import Code, Identity, Json, ResponseUrl, Token, Trigger
 from slack_playground.settings import Faults, Settings
@@ -113,8 +113,8 @@ class Workspaces:
         self.settings = settings
         self.violations = Violations()
         self.faults = Faults()
-        self.calls = Record[CallRecord]()
-        self.failures = Record[Failure]()
+        self.calls = Journal[CallRecord]()
+        self.failures = Journal[Failure]()
         self.updates = Updates()
         stored = kept.workspaces or [Workspace().with_sample(manifest.bot_name)]
         self.socket_mode = SocketMode(stored[0].identity.app_id, self.updates)

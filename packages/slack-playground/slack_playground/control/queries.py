@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from slack_playground import posting
-from slack_playground.calls import Record
+from slack_playground.journal import Journal
 from slack_playground.records import Channel, Json, Message, User
 from slack_playground.slack import Slack
 
@@ -96,33 +96,33 @@ def views(slack: Slack, user: User) -> Json:
     return {"views": [view.body for view in slack.workspace.open_views(user.id)]}
 
 
-def _journal(name: str, record: Record[Any], since: int, **only: str | None) -> Json:
+def _entries(name: str, journal: Journal[Any], since: int, **only: str | None) -> Json:
     """The entries after number `since` whose fields equal those in `only`; None matches any."""
-    entries = [vars(entry) for entry in record.since(since)]
+    entries = [vars(entry) for entry in journal.since(since)]
     for field, value in only.items():
         if value is not None:
             entries = [entry for entry in entries if entry[field] == value]
-    return {name: entries, "last": record.count}
+    return {name: entries, "last": journal.count}
 
 
 def calls(
     slack: Slack, since: int = 0, method: str | None = None, team: str | None = None
 ) -> Json:
     """Every Web API call after number `since`, or only those of one `method` or `team`."""
-    return _journal("calls", slack.calls, since, method=method, team_id=team)
+    return _entries("calls", slack.calls, since, method=method, team_id=team)
 
 
 def deliveries(slack: Slack, since: int = 0, team: str | None = None) -> Json:
     """Everything sent to the app after number `since`, and how it was answered."""
-    found = _journal("deliveries", slack.deliveries.record, since, team_id=team)
+    found = _entries("deliveries", slack.deliveries.journal, since, team_id=team)
     return {**found, "waiting": slack.deliveries.waiting}
 
 
 def violations(slack: Slack, since: int = 0) -> Json:
     """Violations of Slack's guidance after number `since`, one sentence each."""
-    return _journal("violations", slack.violations, since)
+    return _entries("violations", slack.violations, since)
 
 
 def failures(slack: Slack, since: int = 0) -> Json:
     """Failed calls after failure number `since` that no configured fault caused."""
-    return _journal("failures", slack.failures, since)
+    return _entries("failures", slack.failures, since)

@@ -7,8 +7,8 @@ from typing import Any
 from slack_playground import interactions, posting
 from slack_playground.block_kit import LIMITS
 from slack_playground.blocks import block_errors, characters, with_ids
-from slack_playground.calls import UNSEEN
 from slack_playground.interactions import RESPONSE_URL
+from slack_playground.journal import UNSEEN
 from slack_playground.records import Json
 from slack_playground.web_api.call import Call, serves
 from slack_playground.web_api.methods import SlackError
