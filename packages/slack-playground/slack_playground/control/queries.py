@@ -71,7 +71,7 @@ def channel_messages(slack: Slack, user: User, id: str) -> Json:  # noqa: A002 -
 
 
 def _shown(slack: Slack, message: Message, user: str) -> Json:
-    posting.settle(slack, message)
+    posting.expire_stream(slack, message)
     body = message.body
     if message.stream == "live" and message.stream_for not in ("", user):
         body = message.stream_opened
