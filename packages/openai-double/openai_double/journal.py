@@ -45,7 +45,7 @@ class Journal:
         self._cleared = time.perf_counter()
 
 
-class Traffic:
+class TrafficLog:
     """All bodies since they were last taken: requests, events, whole answers and errors."""
 
     def __init__(self) -> None:
