@@ -96,7 +96,7 @@ async def calls_memory_tools(model: BaseChatModel) -> Way | None:
 
     Nothing is stored. Raises `FormationUnavailable` or `MemoryModelRefused` if it does not answer.
     """
-    said = TypedMessage(PersonMessage(text="I love ramen.", channel="", ts=""))
+    said = TypedMessage(PersonMessage(text="I love ramen."))
     asked = FormationModel(model)
     written = await extract_writes(asked, SCHEMAS, [], [said])
     return asked.way if written else None

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TypeAlias
 from uuid import UUID, uuid4
 
 from pydantic import ValidationError
@@ -33,6 +32,7 @@ from memory.store.changes import Change, add_changes
 from memory.store.memories import Memory, reread
 from memory.store.projection import check_capacity
 from memory.store.statements import (
+    InCommit,
     do_nothing,
     read_statements,
     withdraw,
@@ -50,8 +50,6 @@ _CODES = {
     "int_parsing": "range",
     "float_parsing": "range",
 }
-
-AfterWrite: TypeAlias = Callable[[Connection, Sequence[Change]], Awaitable[None]]
 
 
 def validated(kind: str, content: Content) -> Json:
@@ -107,7 +105,7 @@ async def add_memories(
     given: Sequence[tuple[Content, PersonMessage]],
     *,
     batch: UUID | None = None,
-    in_commit: AfterWrite = do_nothing,
+    in_commit: InCommit[Sequence[Change]] = do_nothing,
 ) -> list[Change]:
     """Store what the person wrote, in one transaction; return one change for each memory.
 
