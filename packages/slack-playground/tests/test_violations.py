@@ -121,7 +121,7 @@ async def test_what_is_taken_is_looked_at(slack: Slack, client: AsyncWebClient) 
 
 
 async def test_acks_and_response_urls_are_looked_at(
-    slack: Slack, app: AsyncApp, driver: Driver, connect: Connect
+    app: AsyncApp, driver: Driver, connect: Connect
 ) -> None:
     """What an ack or a response URL carries counts as much as a call."""
 
