@@ -40,7 +40,7 @@ _MAY_CREATE: LiteralString = "SELECT has_schema_privilege(%s, 'CREATE') AS allow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationTarget:
-    """What a migration works on: the user, the database, and the schemas of its tables and pgvector.
+    """What a migration works on: the user, the database, the schemas of the tables and of pgvector.
 
     `vector_schema` is the tables' schema if pgvector's extension is still to be created.
     """

@@ -234,7 +234,9 @@ def replace_view(slack: Slack, view: View, content: Json) -> None:
     """Give a view the content that the app sent; its id and place stay."""
     identity = slack.identity
     blocks = with_ids(content["blocks"])
-    view.body = slack_object("view", **content) | {
+    seconds = int(time.time())
+    body = slack_object("view", **content)
+    body |= {
         "id": view.id,
         "root_view_id": view.body["root_view_id"],
         "previous_view_id": view.body["previous_view_id"],
@@ -244,8 +246,9 @@ def replace_view(slack: Slack, view: View, content: Json) -> None:
         "bot_id": identity.bot_id,
         "blocks": blocks,
         "state": {"values": state_of(blocks, {})},
-        "hash": f"{int(time.time())}.{secrets.token_hex(4)}",
+        "hash": f"{seconds}.{secrets.token_hex(4)}",
     }
+    view.body = body
     slack.updates.publish("views", user=view.user)
 
 

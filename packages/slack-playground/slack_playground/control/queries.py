@@ -18,26 +18,29 @@ def state(slack: Slack) -> Json:
     agent = None
     if manifest.agent is not None:
         agent = manifest.agent.model_dump()
+    commands = [vars(command) for command in manifest.commands.values()]
+    shortcuts = [vars(shortcut) for shortcut in manifest.shortcuts.values()]
+    workspaces = [one.summary for one in slack.workspaces.all]
+    users = [_person(slack, user) for user in workspace.users.values()]
+    channels = [_conversation(slack, one) for one in workspace.channels.values()]
     return {
         **asdict(workspace.identity),
         **slack.workspaces.links,
         **manifest.model_dump(include=_FROM_MANIFEST),
         "app_name": manifest.name,
         "agent": agent,
-        "commands": [vars(command) for command in manifest.commands.values()],
-        "shortcuts": [vars(shortcut) for shortcut in manifest.shortcuts.values()],
+        "commands": commands,
+        "shortcuts": shortcuts,
         "stop_button": "agent_session_stopped" in manifest.events,
         "stand_in_model": slack.workspaces.with_model,
         "installed": slack.installation.installed,
-        "workspaces": [one.summary for one in slack.workspaces.all],
+        "workspaces": workspaces,
         "delivery": slack.deliveries.mode,
         "connections": slack.socket_mode.connections,
         "deliveries_waiting": slack.deliveries.waiting,
         "calls": slack.calls.count,
-        "users": [_person(slack, user) for user in workspace.users.values()],
-        "channels": [
-            _conversation(slack, channel) for channel in workspace.channels.values()
-        ],
+        "users": users,
+        "channels": channels,
     }
 
 
@@ -62,12 +65,10 @@ def channel_messages(slack: Slack, user: User, id: str) -> Json:  # noqa: A002 -
     channel = workspace.channel_of(user.id, id)
     if channel.is_private and user.id not in channel.members:
         raise PermissionError(f"{user.id} is not in {channel.id}.")
-    messages = workspace.history(channel.id, user.id)
-    return {
-        "channel": channel.id,
-        "messages": [_shown(slack, message, user.id) for message in messages],
-        "threads": [vars(thread) for thread in workspace.threads_in(channel.id)],
-    }
+    history = workspace.history(channel.id, user.id)
+    messages = [_shown(slack, message, user.id) for message in history]
+    threads = [vars(thread) for thread in workspace.threads_in(channel.id)]
+    return {"channel": channel.id, "messages": messages, "threads": threads}
 
 
 def _shown(slack: Slack, message: Message, user: str) -> Json:
