@@ -29,7 +29,7 @@ from memory.model.statement import Act, Actor, Statement, current, since_removal
 from memory.model.text import MAX_TEXT, Json, clean_content, texts
 from memory.postgres.database import Connection, Pool
 from memory.store.changes import Change, add_changes
-from memory.store.memories import Memory, reread
+from memory.store.memories import Memory, read_memories
 from memory.store.projection import check_capacity
 from memory.store.statements import (
     InCommit,
@@ -317,7 +317,7 @@ async def existing_memory(
 
     `seen` is its `updated_at` when it was shown to the person.
     """
-    found = await reread(connection, person, [key])
+    found = await read_memories(connection, person, [key])
     if key not in found:
         raise ChangeGone("There is no such memory.")
     if seen not in (None, found[key].updated_at):

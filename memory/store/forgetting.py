@@ -38,7 +38,7 @@ from memory.postgres.database import (
     person_transaction,
 )
 from memory.postgres.statements import column_parameters, load_statements
-from memory.store.memories import Memory, reread
+from memory.store.memories import Memory, read_memories
 from memory.store.projection import write_rows
 from memory.store.proposals import ask
 from memory.store.statements import (
@@ -171,7 +171,7 @@ async def forget_within(
     async with seeing_forgotten(connection):
         hidden = await fetch_rows(connection, _SQL["hide"], values)
     keys = keys_of(hidden) | set(selection.keys)
-    before = await reread(connection, person, keys)
+    before = await read_memories(connection, person, keys)
     await refresh_keys(connection, person, keys)
     if not selection.everything:
         rest = {
@@ -202,7 +202,7 @@ async def forget_within(
     if not hidden:
         await delete_texts(connection, person, Gone(messages=new_messages, needles=()))
 
-    after = await reread(connection, person, keys)
+    after = await read_memories(connection, person, keys)
     lost = [memory for key, memory in before.items() if key not in after]
     return Forgotten(
         id=identity,
@@ -259,7 +259,7 @@ async def selected(pool: Pool, person: Person, selection: Selection) -> list[Mem
     async with person_transaction(pool, person) as connection:
         rows = await fetch_rows(connection, _SQL["choose"], values)
         keys = keys_of(rows) | set(selection.keys)
-        memories = await reread(connection, person, keys)
+        memories = await read_memories(connection, person, keys)
     return list(memories.values())
 
 
@@ -290,7 +290,9 @@ async def undo_forgetting(
         views = await write_rows(connection, person, said)
         joined = await join_same_things(connection, person, views)
         await _ask_about_contradictions(connection, person, views, said, joined)
-        back = await reread(connection, person, {joined.get(key, key) for key in keys})
+        back = await read_memories(
+            connection, person, {joined.get(key, key) for key in keys}
+        )
         await in_commit(connection, records[0]["forgotten_at"])
     return list(back.values())
 
@@ -308,7 +310,7 @@ async def _ask_about_contradictions(
     """
     if not joined:
         return
-    newer = await reread(connection, person, joined.values())
+    newer = await read_memories(connection, person, joined.values())
     asked = []
     for view in views:
         other = newer.get(joined.get(view.key, ""))

@@ -34,7 +34,7 @@ from memory.postgres.database import (
 from memory.postgres.statements import load_statements
 from memory.store.changes import Change, add_changes
 from memory.store.edits import existing_memory, statement_of
-from memory.store.memories import Memory, read
+from memory.store.memories import Memory, memory_of
 from memory.store.projection import check_capacity
 from memory.store.statements import (
     InCommit,
@@ -89,7 +89,7 @@ def _settings(reader: Person, channels: Iterable[str]) -> dict[str, str]:
 
 
 def _line(row: DictRow) -> KeptMemory:
-    return KeptMemory(memory=read(row), is_replaced=row["is_replaced"])
+    return KeptMemory(memory=memory_of(row), is_replaced=row["is_replaced"])
 
 
 async def read_kept(
