@@ -138,7 +138,10 @@ class ApprovedStore(BaseStore):
         known: Mapping[str, Memory],
     ) -> None:
         self.writes: list[Write] = []
-        self._former, self._view, self._said, self._known = former, view, said, known
+        self._former = former
+        self._view = view
+        self._said = said
+        self._known = known
 
     @classmethod
     async def load(
@@ -171,12 +174,14 @@ class ApprovedStore(BaseStore):
         self, in_commit: InCommit[FormationResult] = do_nothing
     ) -> FormationResult:
         """Write what passes the evidence rule."""
-        former, known = self._former, self._known
+        former = self._former
+        known = self._known
         schemas = {schema.__name__: schema for schema in former.schemas}
         proposals, refused = read_writes(self.writes, known, self._said, schemas)
         paired = await match_stored(former.pool, self._view, proposals)
         judged = [replace(one, verdict=APPROVED) for one in paired]
-        pool, embedder = former.pool, former.embedder
+        pool = former.pool
+        embedder = former.embedder
         return await commit(
             pool, embedder, self._view, judged, refused=refused, in_commit=in_commit
         )
