@@ -11,5 +11,4 @@ from memory.formation.formation_model import (
     FormationModel as FormationModel,
     has_not_arrived as has_not_arrived,
 )
-from memory.formation.former import FindReferences as FindReferences
 from memory.formation.proposal import VerdictReason as VerdictReason

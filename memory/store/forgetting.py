@@ -380,9 +380,9 @@ async def purge(
             "ids": list({row["forgotten_id"] for row in deleted}),
         }
         blanked = await fetch_rows(connection, _SQL["blank_quotes"], values)
-        recorded = await fetch_rows(connection, _SQL["recorded"], values)
+        recorded = await fetch_rows(connection, _SQL["recorded_messages"], values)
     await refresh_keys(connection, person, keys_of(blanked))
-    await connection.execute(_SQL["blank_proposals"], values)
+    await connection.execute(_SQL["delete_proposals_naming"], values)
     gone = Gone(messages={*messages, *messages_of(recorded)}, needles=needles)
     await delete_texts(connection, person, gone)
 
