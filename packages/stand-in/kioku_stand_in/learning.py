@@ -120,20 +120,26 @@ def formation_calls(prompt: Prompt) -> list[Call]:
         tool = tools.get(memory.kind)
         if tool is None:
             continue
-        key = keys.get(subject)
-        if key is None:
+        if subject in keys:
+            key = keys[subject]
+            calls += _changing_calls(key, stored[key], memory, tool)
+        else:
             calls.append(make_call(tool.name, _changes(memory, {}, tool)))
-            continue
-        changes = _changes(memory, stored[key].content, tool)
-        if not changes and memory.kind == "Promise" and memory.quote:
-            # Its day, which only the verdict reads, may be another one now.
-            changes = _changes(memory, {}, tool)
-        if changes:
-            calls.append(_patch(key, changes))
     if prompt.tool_choice == "required" and not calls and stored:
         first = next(iter(stored))
         calls.append(_patch(first, {}))
     return calls
+
+
+def _changing_calls(key: str, old: Memory, new: Memory, tool: Tool) -> list[Call]:
+    """Return the call that changes a stored memory; none if it says the same."""
+    changes = _changes(new, old.content, tool)
+    if not changes and new.kind == "Promise" and new.quote:
+        # Its day, which only the verdict reads, may be another one now.
+        changes = _changes(new, {}, tool)
+    if not changes:
+        return []
+    return [_patch(key, changes)]
 
 
 def _changes(memory: Memory, old: Mapping[str, Any], tool: Tool) -> Json:
