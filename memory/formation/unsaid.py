@@ -1,4 +1,4 @@
-"""What happens to memories when a message is edited or deleted in Slack."""
+"""Deletion of what a message no longer says, once it is edited or deleted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from memory.store.statements import (
 )
 
 
-async def follow_message(
+async def delete_unsaid(
     pool: Pool,
     embedder: Embedder,
     person: Person,
