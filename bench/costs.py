@@ -30,7 +30,7 @@ BURST = 10
 _BETWEEN_JOBS = (10.0, 55.0)
 
 
-async def asked(testbed: Testbed) -> Counter[str]:
+async def count_requests(testbed: Testbed) -> Counter[str]:
     """Return the model calls, embedding calls and characters sent since the last call of this."""
     journal = await testbed.model("journal")
     await testbed.model("journal", method="DELETE")
@@ -96,11 +96,11 @@ async def _count(
     traffic = systems.traffic[name]
 
     async def say(*texts: str, by: str = person) -> Counter[str]:
-        """Send these texts at the same moment; return what `asked` counts for them."""
+        """Send these texts at the same moment; return what `count_requests` returns for them."""
         replies = await systems.turns(name, [(by, text) for text in texts])
         if any(one.ready is None for one in replies):
             raise RuntimeError(f"A turn of {name} failed: see its log.")
-        return await asked(testbed)
+        return await count_requests(testbed)
 
     async def one_by_one(texts: Sequence[str]) -> Counter[str]:
         counts = Counter[str]()
@@ -110,7 +110,7 @@ async def _count(
 
     if name == "app":
         await _until_second(_BETWEEN_JOBS[0])
-    await asked(testbed)
+    await count_requests(testbed)
     began = time.monotonic()
     before = Counter(traffic)
     model = await one_by_one(work(count))

@@ -111,8 +111,8 @@ def _cpu(testbed: Testbed) -> dict[str, float]:
 async def run(turns: int) -> None:
     """Send the messages one after the other, and print the tables."""
     with tempfile.TemporaryDirectory(prefix="kb-") as folder:
-        told = Path(folder) / "profile.json"
-        command = ("-m", "bench.profile", str(told), "run")
+        counted = Path(folder) / "profile.json"
+        command = ("-m", "bench.profile", str(counted), "run")
         async with open_testbed(Path(folder)) as testbed:
             pace = {**PACE, "first_token_ms": 100, "embedding_ms": 0}
             await testbed.model("settings", pace)
@@ -138,7 +138,7 @@ async def run(turns: int) -> None:
                     ready.append(reply.ready or 0.0)
                 await testbed.formed(address)
                 beside = _cpu(testbed)
-        steps, packages, functions, cpu = json.loads(told.read_text("utf-8"))
+        steps, packages, functions, cpu = json.loads(counted.read_text("utf-8"))
     print(f"{'step':34}{'a turn':>8}{'p50 ms':>9}{'p95 ms':>9}")
     _print_step("reply ready", ready, turns)
     for step, seconds in steps.items():

@@ -107,16 +107,16 @@ def conversations(folder: Path, audit: Path) -> tuple[Memories, list[Question]]:
         for turn, text in turns(sample["conversation"]):
             numbers[turn] = len(memories)
             memories.append((user, text))
-        for index, asked in enumerate(sample["qa"]):
+        for index, given in enumerate(sample["qa"]):
             error = corrected.get(f"locomo_{number}_qa{index}", {})
-            cited = error.get("correct_evidence") or asked.get("evidence") or []
+            cited = error.get("correct_evidence") or given.get("evidence") or []
             ids: list[str] = []
             for one in cited:
                 ids += _TURN.findall(str(one))
             answers = frozenset(numbers[turn] for turn in ids if turn in numbers)
-            if answers and asked["category"] != _ADVERSARIAL:
+            if answers and given["category"] != _ADVERSARIAL:
                 questions.append(
-                    Question(user=user, text=asked["question"], answers=answers)
+                    Question(user=user, text=given["question"], answers=answers)
                 )
     return memories, questions
 
@@ -162,11 +162,11 @@ async def recall(
         await owner.execute("VACUUM ANALYZE")
     shares: dict[int, list[float]] = {first: [] for first in _FIRST}
     async with create_pool(address, min_size=1, max_size=2, timeout=60) as pool:
-        for asked in questions:
-            view = memory_view(Person(TEAM, asked.user).namespace(DM))
-            recalled = await recall_memories(pool, embedder, view, asked.text)
+        for question in questions:
+            view = memory_view(Person(TEAM, question.user).namespace(DM))
+            recalled = await recall_memories(pool, embedder, view, question.text)
             first_keys = [memory.key for memory in recalled.memories]
-            wanted = {keys[number] for number in asked.answers}
+            wanted = {keys[number] for number in question.answers}
             for first, found in shares.items():
                 found.append(len(wanted & set(first_keys[:first])) / len(wanted))
     metrics: dict[str, float] = {f"{name}_questions": len(questions)}

@@ -171,10 +171,10 @@ def _readme(path: Path, lines: Mapping[str, Any], result: Mapping[str, Any]) -> 
     metrics = result["metrics"]
     values = {**metrics, "cores": result["machine"]["cores"], "model": FIRST_TOKEN_MS}
     values["sustained_wait_s"] = metrics["sustained_wait_ms_p95"] / 1000
-    told = "\n".join(f"- {line.format_map(values)}" for line in lines["lines"])
+    figures = "\n".join(f"- {line.format_map(values)}" for line in lines["lines"])
     before, _, rest = path.read_text("utf-8").partition(_BEGIN)
     _, _, after = rest.partition(_END)
-    return f"{before}{_BEGIN}\n{lines['head']}\n\n{told}\n{_END}{after}"
+    return f"{before}{_BEGIN}\n{lines['head']}\n\n{figures}\n{_END}{after}"
 
 
 def write() -> None:

@@ -122,7 +122,7 @@ class Deliveries:
         delivery.attempts.append(attempt)
         transport = self._http if mode == "http" else self._socket_mode
         patience = self._settings.ack_seconds
-        told = await transport.send(
+        outcome = await transport.send(
             delivery.kind, delivery.body, retry, patience=patience
         )
         seconds = time.time() - started
@@ -132,7 +132,7 @@ class Deliveries:
             "status": None,
             "reason": "",
             "answer": None,
-            **told,
+            **outcome,
         }
         self._updates.publish("deliveries")
         return attempt

@@ -163,8 +163,8 @@ class SocketMode:
 
         Returns how many connections there were.
         """
-        told = list(self._connections)
-        for connection in told:
+        connections = list(self._connections)
+        for connection in connections:
             connection.retiring = True
             self._update_opened()
             if reason != "drop":
@@ -175,7 +175,7 @@ class SocketMode:
                 self._forget(connection)
                 if connection.transport is not None:
                     connection.transport.abort()
-        return len(told)
+        return len(connections)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -60,10 +60,10 @@ def kind_of(prompt: Prompt) -> str:
 
 def answer_to(prompt: Prompt) -> Answer:
     """Return the scripted answer to `prompt`."""
-    asked = with_tools(prompt)
-    if asked is prompt:
+    with_calls = with_tools(prompt)
+    if with_calls is prompt:
         return _answer(prompt)
-    return as_json(_answer(asked))
+    return as_json(_answer(with_calls))
 
 
 def _answer(prompt: Prompt) -> Answer:
@@ -192,16 +192,15 @@ def _reply(prompt: Prompt, words: str, replies: Mapping[str, str]) -> Answer:
     if prompt.turns:
         files = prompt.turns[-1].files
     if results:
-        told = [replies[_outcome(result)] for result in results]
+        sentences = [replies[_outcome(result)] for result in results]
     elif files:
-        told = [replies["files"].format(_as_list(files))]
+        sentences = [replies["files"].format(_as_list(files))]
     else:
         known = _known(prompt)
-        told = [reply(clause, known, replies) for clause in clauses_in(words)]
+        sentences = [reply(clause, known, replies) for clause in clauses_in(words)]
     # If nothing is understood, this is a refusal: it is neither rated nor made of memories.
-    understood = [
-        sentence for sentence in dict.fromkeys(told) if sentence != replies["unknown"]
-    ]
+    different = dict.fromkeys(sentences)
+    understood = [one for one in different if one != replies["unknown"]]
     if not understood:
         return make_answer(replies["unknown"], refuses=True)
     return make_answer("\n\n".join(understood))

@@ -119,8 +119,8 @@ def _memories_of(
     if kind is None:
         return ()
     if kind == "UserFact":
-        told = parts.get("fact", clause)
-        return stated(told) or (fact(told),)
+        text = parts.get("fact", clause)
+        return stated(text) or (fact(text),)
     if kind == "UserInstruction":
         return (Memory(kind, {"instruction": clause}),)
     if "promise" not in parts:  # an old promise, which was kept

@@ -117,9 +117,9 @@ class Traffic:
     def _fetch(self, double: _Watched) -> None:
         """Add what a running double has recorded since it was last asked."""
         if double.alive():
-            told = call(f"{double.url}/_model/traffic?since={double.last}")
-            double.last = told["last"]
-            self.add_records(told["records"])
+            traffic = call(f"{double.url}/_model/traffic?since={double.last}")
+            double.last = traffic["last"]
+            self.add_records(traffic["records"])
 
 
 TRAFFIC: Final = Traffic()
