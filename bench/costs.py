@@ -30,27 +30,31 @@ BURST = 10
 _BETWEEN_JOBS = (10.0, 55.0)
 
 
-async def asked(testbed: Testbed) -> Counter[str]:
+async def count_requests(testbed: Testbed) -> Counter[str]:
     """Return the model calls, embedding calls and characters sent since the last call of this."""
-    entries = (await testbed.model("journal"))["entries"]
+    journal = await testbed.model("journal")
     await testbed.model("journal", method="DELETE")
-    calls = [entry for entry in entries if entry["endpoint"] in ("responses", "chat")]
-    return Counter(
-        calls=len(calls),
-        embeddings=sum(entry["endpoint"] == "embeddings" for entry in entries),
-        characters=sum(
-            len(json.dumps(call["body"], ensure_ascii=False)) for call in calls
-        ),
-    )
+    counts = Counter[str]()
+    for entry in journal["entries"]:
+        if entry["endpoint"] in ("responses", "chat"):
+            body = json.dumps(entry["body"], ensure_ascii=False)
+            counts["calls"] += 1
+            counts["characters"] += len(body)
+        elif entry["endpoint"] == "embeddings":
+            counts["embeddings"] += 1
+    return counts
 
 
 def work(count: int) -> list[str]:
     """Return messages, alternately something to remember and a question."""
-    told = (
-        f"{TOPICS[n % len(TOPICS)]}に興味があります。技術トピックの{n}番目です。"
-        for n in range(count)
-    )
-    return [text if n % 2 == 0 else QUESTION for n, text in enumerate(told)]
+    texts = []
+    for number in range(count):
+        text = QUESTION
+        if number % 2 == 0:
+            topic = TOPICS[number % len(TOPICS)]
+            text = f"{topic}に興味があります。技術トピックの{number}番目です。"
+        texts.append(text)
+    return texts
 
 
 async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
@@ -61,16 +65,16 @@ async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
     ) as systems:
         await systems.warm(1)
         await _until_second(_BETWEEN_JOBS[0])
-        before = {name: Counter(one) for name, one in systems.traffic.items()}
+        before = {name: Counter(sent) for name, sent in systems.traffic.items()}
         seconds = _BETWEEN_JOBS[1] - _BETWEEN_JOBS[0]
         await asyncio.sleep(seconds)
-        rest = {name: one - before[name] for name, one in systems.traffic.items()}
+        after = {name: Counter(sent) for name, sent in systems.traffic.items()}
         for name in ("app", *PEERS):
-            idle = {what: sent / seconds for what, sent in rest[name].items()}
+            at_rest = after[name] - before[name]
+            idle = {what: sent / seconds for what, sent in at_rest.items()}
             counts = await _count(systems, name, idle, plan.counted)
-            found |= {
-                f"{prefix(name)}{metric}": value for metric, value in counts.items()
-            }
+            for metric, value in counts.items():
+                found[f"{prefix(name)}{metric}"] = value
     return found
 
 
@@ -87,32 +91,43 @@ async def _count(
     to PostgreSQL per second at rest, which is subtracted. The tokens of a request are a quarter of
     its characters, tools included; requests for embeddings do not count.
     """
-    testbed, person, traffic = systems.testbed, systems.people[0], systems.traffic[name]
+    testbed = systems.testbed
+    person = systems.people[0]
+    traffic = systems.traffic[name]
 
     async def say(*texts: str, by: str = person) -> Counter[str]:
-        """Send these texts at the same moment; return what `asked` counts for them."""
+        """Send these texts at the same moment; return what `count_requests` returns for them."""
         replies = await systems.turns(name, [(by, text) for text in texts])
         if any(one.ready is None for one in replies):
             raise RuntimeError(f"A turn of {name} failed: see its log.")
-        return await asked(testbed)
+        return await count_requests(testbed)
 
     async def one_by_one(texts: Sequence[str]) -> Counter[str]:
-        return sum([await say(text) for text in texts], Counter[str]())
+        counts = Counter[str]()
+        for text in texts:
+            counts += await say(text)
+        return counts
 
     if name == "app":
         await _until_second(_BETWEEN_JOBS[0])
-    await asked(testbed)
-    began, before = time.monotonic(), Counter(traffic)
+    await count_requests(testbed)
+    began = time.monotonic()
+    before = Counter(traffic)
     model = await one_by_one(work(count))
-    seconds, used = time.monotonic() - began, traffic - before
+    seconds = time.monotonic() - began
+    used = traffic - before
     somebody = await testbed.person(f"New{name}")
     teaching = await say(f"{TOPICS[0]}に興味があります", by=somebody)
     plain = await say(QUESTION, by=somebody)
-    burst = await (say(*work(BURST)) if name == "app" else one_by_one(work(BURST)))
-    sql = {
-        what: max(0.0, sent - idle.get(what, 0.0) * seconds)
-        for what, sent in used.items()
-    }
+    if name == "app":
+        burst = await say(*work(BURST))
+    else:
+        burst = await one_by_one(work(BURST))
+    thanks = await say("ok thanks")
+    sql: dict[str, float] = {}
+    for what, sent in used.items():
+        idle_sent = idle.get(what, 0.0) * seconds
+        sql[what] = max(0.0, sent - idle_sent)
 
     return {
         "model_calls_per_message": round(model["calls"] / count, 2),
@@ -125,5 +140,5 @@ async def _count(
         "sent_tokens_teaching": teaching["characters"] // 4,
         "sent_tokens_plain": plain["characters"] // 4,
         "model_calls_burst_10": burst["calls"],
-        "model_calls_thanks": (await say("ok thanks"))["calls"],
+        "model_calls_thanks": thanks["calls"],
     }

@@ -7,7 +7,6 @@ import itertools
 import random
 from collections import defaultdict
 from collections.abc import Mapping
-from statistics import median
 
 import psycopg
 
@@ -96,14 +95,14 @@ async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
         for at in range(plan.known_questions + 1):
             for size in shuffled.sample(SIZES, len(SIZES)):
                 number = next(numbers)
-                asked = (
-                    people[size],
-                    f"{_TOPICS[at % 8]}について、{number}番目の質問です",
-                )
-                asks = [*SYSTEMS, EMBEDDING_FLOOR]
-                shuffled.shuffle(asks)
-                ready = {one: await _ready(systems, one, asked) for one in asks}
-                if not at:
+                topic = _TOPICS[at % len(_TOPICS)]
+                question = f"{topic}について、{number}番目の質問です"
+                ready: dict[str, float] = {}
+                asked = [*SYSTEMS, EMBEDDING_FLOOR]
+                for system in shuffled.sample(asked, len(asked)):
+                    turn = (people[size], question)
+                    ready[system] = await _ready(systems, system, turn)
+                if at == 0:
                     continue
                 floor = ready["floor"]
                 for system in ("app", *PEERS):
@@ -121,18 +120,19 @@ async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
     return found
 
 
-async def _ready(systems: Systems, system: str, asked: tuple[str, str]) -> float:
-    replies = await systems.turns(system, [asked])
-    return median(one.ready for one in replies if one.ready is not None)
+async def _ready(systems: Systems, system: str, turn: tuple[str, str]) -> float:
+    [reply] = await systems.turns(system, [turn])
+    if reply.ready is None:
+        raise RuntimeError(f"A turn of {system} failed: see its log.")
+    return reply.ready
 
 
 async def _load(systems: Systems, person: str, size: int) -> None:
     """Store `size` memories of a person in each system."""
     values = {"person": person, "size": size}
-    addresses = {peer: systems.testbed.database(f"{peer}_known") for peer in PEERS}
-    addresses["app"] = systems.testbed.database("app_known")
-    for system, address in addresses.items():
-        await asyncio.to_thread(_execute, address, _LOAD[system], values)
+    for system, statement in _LOAD.items():
+        address = systems.testbed.database(f"{system}_known")
+        await asyncio.to_thread(_execute, address, statement, values)
 
 
 def _execute(address: str, statement: str, values: Mapping[str, object]) -> None:

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 
 from bench.plan import Plan
 from bench.replies import Replies
-from bench.results import quantile
+from bench.results import percentile_95
 from bench.systems import QUESTION
 from bench.testbed import Testbed
 
 _POLL_SECONDS = 0.2
 _SETTLING_SECONDS = 60.0
+_AT_ONCE_WHILE_WARMING = 16
 _SUSTAINED_REPLICAS = 2
 # A little above the goal of sixty, so that a rate of sixty can be measured.
 _OFFERED_A_SECOND = 62.0
@@ -49,17 +50,18 @@ class Crowd:
             while time.monotonic() < end:
                 await self.ask(person)
 
-        running = asyncio.gather(*(one(person) for person in self.people[:writers]))
+        running = asyncio.gather(*map(one, self.people[:writers]))
         rate = await self._rate(seconds)
         await running
         return rate
 
     async def _rate(self, seconds: float) -> float:
         """Return the answers per second during `seconds`, without the first quarter."""
-        await asyncio.sleep(seconds / 4)
+        counted_seconds = seconds * 3 / 4
+        await asyncio.sleep(seconds - counted_seconds)
         before = len(self.waits)
-        await asyncio.sleep(seconds * 3 / 4)
-        return (len(self.waits) - before) / (seconds * 3 / 4)
+        await asyncio.sleep(counted_seconds)
+        return (len(self.waits) - before) / counted_seconds
 
     async def steadily(self, a_second: float, seconds: float) -> float:
         """Write at a steady rate; return the answers per second while messages are sent."""
@@ -67,7 +69,8 @@ class Crowd:
         began = time.monotonic()
         asking: list[asyncio.Task[None]] = []
         for number in range(round(a_second * seconds)):
-            await asyncio.sleep(max(0.0, began + number / a_second - time.monotonic()))
+            due = began + number / a_second
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
             person = self.people[number % len(self.people)]
             asking.append(asyncio.create_task(self.ask(person)))
         await asyncio.gather(*asking)
@@ -80,10 +83,9 @@ async def crowd(testbed: Testbed, people: int) -> AsyncIterator[Crowd]:
     made = [await testbed.person(f"Crowd{n}") for n in range(people)]
     async with Replies.opened(testbed, poll_seconds=_POLL_SECONDS) as replies:
         gathered = Crowd(replies, made)
-        for begin in range(0, people, 16):
-            await asyncio.gather(
-                *(gathered.ask(one) for one in made[begin : begin + 16])
-            )
+        for begin in range(0, people, _AT_ONCE_WHILE_WARMING):
+            some = made[begin : begin + _AT_ONCE_WHILE_WARMING]
+            await asyncio.gather(*map(gathered.ask, some))
         gathered.waits.clear()
         yield gathered
 
@@ -114,8 +116,7 @@ async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
                 people.waits.clear()
                 rate = await people.steadily(_OFFERED_A_SECOND, plan.sustained_seconds)
                 found["sustained_msgs_per_s"] = round(rate, 1)
-                found["sustained_wait_ms_p95"] = round(
-                    quantile(people.waits or [0.0], 0.95), 1
-                )
+                wait = percentile_95(people.waits or [0.0])
+                found["sustained_wait_ms_p95"] = round(wait, 1)
             lost += people.lost
     return found | {"sustained_lost": lost}

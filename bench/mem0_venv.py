@@ -24,17 +24,9 @@ def python() -> str:
     if made.exists() and made.read_text("utf-8") == digest:
         return str(interpreter)
     venv.create(FOLDER, clear=True, with_pip=True)
-    command = (
-        *(
-            str(interpreter),
-            "-m",
-            "pip",
-            "install",
-            "-qq",
-            "--disable-pip-version-check",
-        ),
-        *("--require-hashes", "--only-binary", ":all:", "-r", str(LOCK)),
-    )
-    subprocess.run(command, check=True, stdout=sys.stderr)
+    install = [str(interpreter), "-m", "pip", "install", "-qq"]
+    options = ["--disable-pip-version-check", "--require-hashes"]
+    options += ["--only-binary", ":all:", "-r", str(LOCK)]
+    subprocess.run([*install, *options], check=True, stdout=sys.stderr)
     made.write_text(digest, "utf-8")
     return str(interpreter)

@@ -18,7 +18,8 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from bench.public import SPACE, SentenceEncoder
+from bench.public import SPACE, STORE, STORE_VECTOR, SentenceEncoder
+from bench.search import TEAM
 from bench.testbed import open_testbed
 from bot.queue.queue import migrations
 from memory import (
@@ -33,12 +34,6 @@ from memory import (
 
 SIZES = (50, 200, 1_000)
 _DATA = tomllib.loads(Path(__file__).with_name("needed.toml").read_text("utf-8"))
-_TEAM = "TBENCH"
-_STORE = "INSERT INTO store (prefix, key, value) VALUES (%s, %s, %s)"
-_VECTOR = (
-    "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
-    " VALUES (%s, %s, 'content', %s::real[]::halfvec)"
-)
 
 
 def everyday(count: int) -> list[str]:
@@ -58,7 +53,7 @@ async def store(address: str, embedder: Embedder, person: Person, size: int) -> 
     needed = {one["memory"]: bool(one.get("may_harm")) for one in _DATA["needed"]}
     texts = [*needed, *everyday(size - len(needed))]
     random.Random(size).shuffle(texts)
-    prefix = person.namespace(DM).prefix
+    prefix = person.dm_prefix
     vectors = await embedder.embed(texts)
     async with await psycopg.AsyncConnection.connect(address, autocommit=True) as owner:
         for text, vector in zip(texts, vectors, strict=True):
@@ -69,11 +64,11 @@ async def store(address: str, embedder: Embedder, person: Person, size: int) -> 
             }
             if needed.get(text):
                 value["may_harm"] = True
-            await owner.execute(_STORE, (prefix, text, Jsonb(value)))
-            await owner.execute(_VECTOR, (prefix, text, vector))
+            await owner.execute(STORE, (prefix, text, Jsonb(value)))
+            await owner.execute(STORE_VECTOR, (prefix, text, vector))
 
 
-async def found(
+async def missed_questions(
     address: str, embedder: Embedder, person: Person
 ) -> tuple[list[str], int]:
     """Return the questions whose memory is not recalled, and the number of all questions."""
@@ -98,9 +93,9 @@ async def measure(sizes: Sequence[int] = SIZES) -> None:
             address = testbed.database("needed")
             migrate(address, SPACE, migrations())
             for size in sizes:
-                person = Person(_TEAM, f"U{size}")
+                person = Person(TEAM, f"U{size}")
                 await store(address, embedder, person, size)
-                missed, questions = await found(address, embedder, person)
+                missed, questions = await missed_questions(address, embedder, person)
                 print(f"{size:6,} memories: {questions - len(missed)} of {questions}")
                 for line in missed:
                     print(f"         {line}")

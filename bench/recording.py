@@ -73,7 +73,9 @@ def traced(
     recorder = _Recorder()
     cursor: Any = psycopg.AsyncCursor
     connection: Any = psycopg.AsyncConnection
-    execute, commit, rollback = cursor.execute, connection.commit, connection.rollback
+    execute = cursor.execute
+    commit = connection.commit
+    rollback = connection.rollback
 
     async def executed(self: Any, query: Any, *arguments: Any, **options: Any) -> Any:
         statement = recorder.statement(self.connection, query)
@@ -94,22 +96,18 @@ def traced(
             recorder.statement(self, "ROLLBACK")
         await rollback(self)
 
-    cursor.execute, connection.commit, connection.rollback = (
-        executed,
-        committed,
-        rolled_back,
-    )
+    cursor.execute = executed
+    connection.commit = committed
+    connection.rollback = rolled_back
     if calls:
         sys.setprofile(recorder.called)
     try:
         yield recorder.take
     finally:
         sys.setprofile(None)
-        cursor.execute, connection.commit, connection.rollback = (
-            execute,
-            commit,
-            rollback,
-        )
+        cursor.execute = execute
+        connection.commit = commit
+        connection.rollback = rollback
 
 
 class _Recorder:
@@ -119,7 +117,8 @@ class _Recorder:
         self._names: dict[CodeType, tuple[str, str] | None] = {}
 
     def take(self) -> Trace:
-        taken, self._trace = self._trace, Trace()
+        taken = self._trace
+        self._trace = Trace()
         return taken
 
     def statement(self, connection: Any, query: Any) -> Statement | None:
@@ -127,12 +126,17 @@ class _Recorder:
         frames = list(_frames(sys._getframe(2)))
         if text.startswith(_NOT_COUNTED) or _by_the_clock(frames):
             return None
-        sender = next(
-            (known for one in frames if (known := self._known(one.f_code))), ("", "")
-        )
-        sent = Statement(" ".join(text.split()), id(connection), " ".join(sender))
+        plain = " ".join(text.split())
+        sent = Statement(plain, id(connection), self._sender(frames))
         self._trace.statements.append(sent)
         return sent
+
+    def _sender(self, frames: Iterable[FrameType]) -> str:
+        for frame in frames:
+            known = self._known(frame.f_code)
+            if known is not None:
+                return " ".join(known)
+        return ""
 
     def called(self, frame: FrameType, event: str, _: object) -> None:
         known = self._known(frame.f_code)
@@ -146,11 +150,12 @@ class _Recorder:
 
     def _known(self, code: CodeType) -> tuple[str, str] | None:
         if code not in self._names:
-            ours = code.co_filename.startswith(_OURS) and not code.co_name.startswith(
-                "<"
-            )
-            file = os.path.relpath(code.co_filename, ROOT) if ours else ""
-            self._names[code] = (file, code.co_qualname) if ours else None
+            known: tuple[str, str] | None = None
+            is_function = not code.co_name.startswith("<")
+            if is_function and code.co_filename.startswith(_OURS):
+                file = os.path.relpath(code.co_filename, ROOT)
+                known = (file, code.co_qualname)
+            self._names[code] = known
         return self._names[code]
 
 

@@ -45,7 +45,8 @@ class Replies:
         cls, testbed: Testbed, *, poll_seconds: float = 0.05
     ) -> AsyncIterator[Replies]:
         """Yield a reader of the calls from now on."""
-        replies = cls(testbed, (await testbed.slack("calls?since=999999999"))["last"])
+        calls = await testbed.slack("calls?since=999999999")
+        replies = cls(testbed, calls["last"])
 
         async def read_on() -> None:
             while True:
@@ -84,7 +85,8 @@ class Replies:
                 self._take(call)
 
     def _take(self, call: Json) -> None:
-        method, args = call["method"], call["args"]
+        method = call["method"]
+        args = call["args"]
         channel = str(args.get("channel") or args.get("channel_id") or "")
         asked = (channel, str(args.get("thread_ts") or ""))
         if method == "chat.startStream":
@@ -95,8 +97,9 @@ class Replies:
             return
         reply = self._found[asked]
         passed = (call["time"] + call["ms"] / 1000 - float(asked[1] or 0)) * 1000
-        # A message that is posted after the reply is ready is a notice.
-        if text := "" if reply.ready and method == "chat.postMessage" else _text(args):
+        is_notice = method == "chat.postMessage" and reply.ready is not None
+        text = _text(args)
+        if text and not is_notice:
             reply.first = reply.first or passed
             reply.text += text
         if method in ("chat.stopStream", "chat.postMessage") and reply.ready is None:
@@ -106,11 +109,13 @@ class Replies:
 
 def _text(args: Json) -> str:
     """Return the text of the reply that a call shows."""
-    if markdown := args.get("markdown_text"):
-        return str(markdown)
+    if args.get("markdown_text"):
+        return str(args["markdown_text"])
     chunks = args.get("chunks") or []
-    chunks = json.loads(chunks) if isinstance(chunks, str) else chunks
-    told = "".join(
-        one.get("text", "") for one in chunks if one.get("type") == "markdown_text"
-    )
-    return told or str(args.get("text") or "")
+    if isinstance(chunks, str):
+        chunks = json.loads(chunks)
+    text = ""
+    for chunk in chunks:
+        if chunk.get("type") == "markdown_text":
+            text += chunk.get("text", "")
+    return text or str(args.get("text") or "")

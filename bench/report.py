@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -17,9 +18,10 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 TEXTS: dict[str, dict[str, Any]] = tomllib.loads(
     (ROOT / "bench/texts.toml").read_text("utf-8")
 )
-SYSTEMS = ("", "articles_", "mem0_")
+_PEERS = ("articles_", "mem0_")  # prefixes of metrics
 _WHOLE_SIZE = 100
-_MARK = "<!-- measured -->", "<!-- /measured -->"
+_BEGIN = "<!-- measured -->"
+_END = "<!-- /measured -->"
 
 Metrics: TypeAlias = Mapping[str, float]
 
@@ -28,12 +30,16 @@ def number(value: float | None) -> str:
     """Return a figure in the form in which it is printed."""
     if value is None:
         return "–"
-    return f"{value:,.0f}" if abs(value) >= _WHOLE_SIZE else f"{value:.3g}"
+    if abs(value) >= _WHOLE_SIZE:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
 
 
 def _met(goal: str, value: float) -> bool:
     kind, bound = goal.split()
-    return value <= float(bound) if kind == "≤" else value >= float(bound)
+    if kind == "≤":
+        return value <= float(bound)
+    return value >= float(bound)
 
 
 def goals(metrics: Metrics) -> list[tuple[str, str, str, str, str]]:
@@ -50,27 +56,25 @@ def goals(metrics: Metrics) -> list[tuple[str, str, str, str, str]]:
 
 def _to_explain(metrics: Metrics) -> list[str]:
     """Return the metrics that miss their goal, and those in which a peer is lower, so better."""
-    found = [
-        name
-        for name, (goal, _) in TEXTS["goals"].items()
-        if name in metrics and not _met(goal, metrics[name])
-    ]
+    found: dict[str, None] = {}
+    for name, (goal, _) in TEXTS["goals"].items():
+        if name in metrics and not _met(goal, metrics[name]):
+            found[name] = None
     for name in {**TEXTS["side_by_side"], **TEXTS["known"], **TEXTS["costs"]}:
-        peers = [metrics[peer + name] for peer in SYSTEMS[1:] if peer + name in metrics]
-        if (
-            name in metrics
-            and name not in found
-            and any(one < metrics[name] for one in peers)
-        ):
-            found.append(name)
-    return found
+        if name not in metrics:
+            continue
+        own = metrics[name]
+        for peer in _PEERS:
+            if metrics.get(f"{peer}{name}", own) < own:
+                found[name] = None
+    return list(found)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table."""
-    return "\n".join(
-        f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows)
-    )
+    rule = ["---"] * len(head)
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)]
+    return "\n".join(lines)
 
 
 def _compared(metrics: Metrics, rows: Mapping[str, str]) -> str:
@@ -78,14 +82,15 @@ def _compared(metrics: Metrics, rows: Mapping[str, str]) -> str:
     for name, text in rows.items():
         own = metrics.get(name)
         shown = [text, number(own)]
-        for peer in SYSTEMS[1:]:
+        for peer in _PEERS:
             value = metrics.get(f"{peer}{name}")
-            times = f" ({value / own:.1f}×)" if value is not None and own else ""
-            shown.append(number(value) + times)
+            cell = number(value)
+            if value is not None and own:
+                cell += f" ({value / own:.1f}×)"
+            shown.append(cell)
         lines.append(shown)
-    return table(
-        ("", "Kioku", "Articles' design (× Kioku's)", "mem0 (× Kioku's)"), lines
-    )
+    head = ("", "Kioku", "Articles' design (× Kioku's)", "mem0 (× Kioku's)")
+    return table(head, lines)
 
 
 def _search(metrics: Metrics) -> str:
@@ -93,39 +98,35 @@ def _search(metrics: Metrics) -> str:
         recall = metrics.get(f"{way}search_recall_at_10_{size}")
         if recall is None:
             return number(None)
-        return f"{number(recall)} in {number(metrics[f'{way}search_ms_p95_{size}'])} ms"
+        milliseconds = metrics[f"{way}search_ms_p95_{size}"]
+        return f"{number(recall)} in {number(milliseconds)} ms"
 
-    rows = [
-        (f"{own} of {every}", cell("", size), cell("mem0_", size))
-        for every in ("10k", "100k", "1m")
-        for own in (100, 5_000)
-        if f"search_recall_at_10_{(size := f'{every}_{own}')}" in metrics
-    ]
+    rows = []
+    for every, own in itertools.product(("10k", "100k", "1m"), (100, 5_000)):
+        size = f"{every}_{own}"
+        if f"search_recall_at_10_{size}" in metrics:
+            rows.append((f"{own} of {every}", cell("", size), cell("mem0_", size)))
     return table(("The person's memories, of all", "Kioku", "mem0's statement"), rows)
 
 
 def _public() -> dict[str, str]:
     """Return the tables of the newest results of `bench.public`, and their date."""
     result = json.loads(PUBLIC.read_text("utf-8"))
-    metrics, texts = result["metrics"], TEXTS["public"]
-    answers = [
-        (text, *(number(metrics.get(f"{name}_{row}")) for row in texts["answers"]))
-        for name, text in texts["kinds"].items()
-    ]
-    sets = [
-        (
-            text,
-            *(number(metrics[f"{name}_{row}"]) for row in texts["recall"]),
-            texts["limits"][name],
-        )
-        for name, text in texts["sets"].items()
-    ]
+    metrics = result["metrics"]
+    texts = TEXTS["public"]
+    answers = []
+    for name, text in texts["kinds"].items():
+        figures = [number(metrics.get(f"{name}_{row}")) for row in texts["answers"]]
+        answers.append([text, *figures])
+    sets = []
+    for name, text in texts["sets"].items():
+        figures = [number(metrics[f"{name}_{row}"]) for row in texts["recall"]]
+        sets.append([text, *figures, texts["limits"][name]])
+    head_of_sets = ["", *texts["recall"].values(), "What it cannot show"]
     return {
         "public_date": result["measured_at"][:10],
-        "public_answers": table(("", *texts["answers"].values()), answers),
-        "public_recall": table(
-            ("", *texts["recall"].values(), "What it cannot show"), sets
-        ),
+        "public_answers": table(["", *texts["answers"].values()], answers),
+        "public_recall": table(head_of_sets, sets),
     }
 
 
@@ -136,11 +137,11 @@ def _list(items: Sequence[str]) -> str:
 def page(result: Mapping[str, Any]) -> str:
     """Return ``docs/benchmarks.md``."""
     metrics: Metrics = result["metrics"]
-    machine, why = result["machine"], TEXTS["reasons"]
-    reasons = [
-        f"`{name}`: {why.get(name, 'not explained yet')}"
-        for name in _to_explain(metrics)
-    ]
+    machine = result["machine"]
+    reasons = []
+    for name in _to_explain(metrics):
+        reason = TEXTS["reasons"].get(name, "not explained yet")
+        reasons.append(f"`{name}`: {reason}")
     own = [(text, number(metrics.get(name))) for name, text in TEXTS["own"].items()]
     written = str(TEXTS["page"]["text"]).format(
         date=result["measured_at"][:10],
@@ -170,19 +171,18 @@ def _readme(path: Path, lines: Mapping[str, Any], result: Mapping[str, Any]) -> 
     metrics = result["metrics"]
     values = {**metrics, "cores": result["machine"]["cores"], "model": FIRST_TOKEN_MS}
     values["sustained_wait_s"] = metrics["sustained_wait_ms_p95"] / 1000
-    told = "\n".join(f"- {line.format_map(values)}" for line in lines["lines"])
-    before, _, rest = path.read_text("utf-8").partition(_MARK[0])
-    return f"{before}{_MARK[0]}\n{lines['head']}\n\n{told}\n{_MARK[1]}{rest.partition(_MARK[1])[2]}"
+    figures = "\n".join(f"- {line.format_map(values)}" for line in lines["lines"])
+    before, _, rest = path.read_text("utf-8").partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    return f"{before}{_BEGIN}\n{lines['head']}\n\n{figures}\n{_END}{after}"
 
 
 def write() -> None:
     """Write the page and the READMEs' lines from the newest results."""
     result = json.loads(LATEST.read_text("utf-8"))
     PAGE.write_text(page(result), "utf-8")
-    for language, path in (
-        ("en", ROOT / "README.md"),
-        ("ja", ROOT / "docs" / "README.ja.md"),
-    ):
+    pages = {"en": ROOT / "README.md", "ja": ROOT / "docs" / "README.ja.md"}
+    for language, path in pages.items():
         path.write_text(_readme(path, TEXTS[language], result), "utf-8")
 
 

@@ -14,34 +14,38 @@ LATEST = Path(__file__).resolve().parent / "results" / "latest.json"
 PUBLIC = LATEST.with_name("public.json")
 
 
-def quantile(values: Sequence[float], share: float) -> float:
-    """Return the value below which `share` (0 to 1) of `values` lie; nearest rank."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+def percentile_95(values: Sequence[float]) -> float:
+    """Return the value below which 95 % of `values` lie; nearest rank."""
+    in_order = sorted(values)
+    rank = int(0.95 * len(in_order))
+    return in_order[min(rank, len(in_order) - 1)]
 
 
 def spread(name: str, values: Sequence[float]) -> dict[str, float]:
     """Return the median and 95th percentile of `values` as two metrics."""
     return {
         f"{name}_p50": round(statistics.median(values), 2),
-        f"{name}_p95": round(quantile(values, 0.95), 2),
+        f"{name}_p95": round(percentile_95(values), 2),
     }
 
 
 def machine() -> dict[str, str | int | None]:
     """Return the processor, the number of its cores, and the version of Python."""
-    found = Path("/proc/cpuinfo")
-    lines = found.read_text("utf-8").splitlines() if found.exists() else []
-    models = [
-        line.partition(":")[2].strip()
-        for line in lines
-        if line.startswith("model name")
-    ]
     return {
-        "processor": (models or [platform.machine()])[0],
+        "processor": _processor(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
     }
+
+
+def _processor() -> str:
+    found = Path("/proc/cpuinfo")
+    if found.exists():
+        for line in found.read_text("utf-8").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.machine()
 
 
 def write(

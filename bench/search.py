@@ -13,7 +13,7 @@ import openai
 import psycopg
 
 from bench.plan import Plan
-from bench.results import quantile
+from bench.results import percentile_95
 from bench.testbed import Testbed
 from bot.queue.queue import migrations
 from memory import (
@@ -28,10 +28,8 @@ from memory import (
 from memory.recall import search_memories
 
 TEAM = "TBENCH"
-OWNERS = {
-    "U100": 100,
-    "U5000": 5_000,
-}  # people to search for, and how many memories they have
+OWNERS = {"U100": 100, "U5000": 5_000}
+"""The people to search for, and how many memories they have."""
 WANTED = 10
 _SPACE = EmbeddingSpace("kioku-stand-in-embedding", 256)
 _INDEXED = 100_000  # the most rows for which mem0's index is built; a million take half an hour
@@ -69,10 +67,9 @@ _NEAREST = (
 class _FixedVector(Embedder):
     """Returns `vector` for every text."""
 
-    def __init__(self, space: EmbeddingSpace = _SPACE) -> None:
-        super().__init__(
-            openai.AsyncOpenAI(api_key="none", base_url="http://127.0.0.1:9"), space
-        )
+    def __init__(self) -> None:
+        nowhere = openai.AsyncOpenAI(api_key="none", base_url="http://127.0.0.1:9")
+        super().__init__(nowhere, _SPACE)
         self.vector: list[float] = []
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
@@ -89,8 +86,10 @@ def _load(address: str, first: int, last: int) -> None:
 
 async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
     """Load memories up to each size, and measure the app's search and mem0's statement."""
-    found, loaded, address = dict[str, float](), 0, testbed.database("search")
+    address = testbed.database("search")
     migrate(address, _SPACE, migrations())
+    found: dict[str, float] = {}
+    loaded = 0
     for count in plan.memories:
         await asyncio.to_thread(_load, address, loaded + 1, count)
         found |= await _ask(address, count, plan.questions)
@@ -99,11 +98,10 @@ async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
 
 
 async def _ask(address: str, count: int, questions: int) -> dict[str, float]:
-    embedder, found = _FixedVector(), dict[str, float]()
+    embedder = _FixedVector()
     chance = random.Random(7)
-    asked = [
-        [chance.gauss() for _ in range(_SPACE.dimensions)] for _ in range(questions + 1)
-    ]
+    first, *others = [_random_vector(chance) for _ in range(questions + 1)]
+    found: dict[str, float] = {}
     async with (
         create_pool(address, min_size=1, max_size=2, timeout=60) as pool,
         await psycopg.AsyncConnection.connect(address) as owner,
@@ -127,21 +125,26 @@ async def _ask(address: str, count: int, questions: int) -> dict[str, float]:
             )
             return [row[0] for row in await cursor.fetchall()]
 
-        ways = {"": ours, "mem0_": theirs} if count <= _INDEXED else {"": ours}
-        for (way, search), (user, own) in itertools.product(
-            ways.items(), OWNERS.items()
-        ):
-            times, shares = [], []
-            await search(user, asked[-1])
-            for vector in asked[:-1]:
+        ways = {"": ours}
+        if count <= _INDEXED:
+            ways["mem0_"] = theirs
+        for (way, search), user in itertools.product(ways.items(), OWNERS):
+            times: list[float] = []
+            shares: list[float] = []
+            await search(user, first)
+            for vector in others:
                 began = time.perf_counter()
                 keys = await search(user, vector)
                 times.append((time.perf_counter() - began) * 1000)
-                shares.append(len({*await nearest(user, vector)} & {*keys}) / WANTED)
-            name = f"{_NAMES[count]}_{own}"
-            found[f"{way}search_recall_at_{WANTED}_{name}"] = round(
-                statistics.fmean(shares), 3
-            )
+                right = set(await nearest(user, vector)) & set(keys)
+                shares.append(len(right) / WANTED)
+            name = f"{_NAMES[count]}_{OWNERS[user]}"
+            recall = statistics.fmean(shares)
+            found[f"{way}search_recall_at_{WANTED}_{name}"] = round(recall, 3)
             found[f"{way}search_ms_p50_{name}"] = round(statistics.median(times), 2)
-            found[f"{way}search_ms_p95_{name}"] = round(quantile(times, 0.95), 2)
+            found[f"{way}search_ms_p95_{name}"] = round(percentile_95(times), 2)
     return found
+
+
+def _random_vector(chance: random.Random) -> list[float]:
+    return [chance.gauss() for _ in range(_SPACE.dimensions)]

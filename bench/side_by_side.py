@@ -29,23 +29,27 @@ def _times(rounds: Mapping[tuple[str, int], list[list[Reply]]]) -> dict[str, flo
     """Return the metrics of all replies; `rounds` has them by system and people at once."""
     found: dict[str, float] = {}
     for (system, people), some_rounds in rounds.items():
-        start, end = prefix(system), "" if people == 1 else f"_{people}"
-        replies = [*itertools.chain(*some_rounds)]
+        start = prefix(system)
+        end = "" if people == 1 else f"_{people}"
+        replies = list(itertools.chain.from_iterable(some_rounds))
         ready = _ready(replies)
         if system == "floor":
             found |= spread(f"floor_ms{end}", ready)
             continue
         found[f"{start}failed_share{end}"] = round(1 - len(ready) / len(replies), 4)
-        if first := [one.first for one in replies if one.first is not None]:
+        first = [one.first for one in replies if one.first is not None]
+        if first:
             found |= spread(f"{start}first_text_ms{end}", first)
+        if not ready:
+            continue
+        found |= spread(f"{start}reply_ready_ms{end}", ready)
         floors = [median(_ready(some)) for some in rounds["floor", people]]
-        pairs = zip(some_rounds, floors, strict=True)
-        if ready:
-            found |= spread(f"{start}reply_ready_ms{end}", ready)
-            over = [one - floor for some, floor in pairs for one in _ready(some)]
-            found |= spread(f"{start}turn_overhead_ms{end}", over)
-            ratio = median(ready) / median(floors)
-            found[f"{start}reply_ready_ratio_{people}"] = round(ratio, 3)
+        overheads: list[float] = []
+        for some, floor in zip(some_rounds, floors, strict=True):
+            overheads += [one - floor for one in _ready(some)]
+        found |= spread(f"{start}turn_overhead_ms{end}", overheads)
+        ratio = median(ready) / median(floors)
+        found[f"{start}reply_ready_ratio_{people}"] = round(ratio, 3)
     return found
 
 
@@ -59,7 +63,8 @@ async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
     cpu_ms = defaultdict[str, list[float]](list)
     async with open_systems(testbed, "side") as systems:
         await systems.warm(plan.people)
-        shuffled, people = random.Random(plan.rounds), itertools.cycle(systems.people)
+        shuffled = random.Random(plan.rounds)
+        people = itertools.cycle(systems.people)
         crowds = [crowd for crowd in CROWDS * plan.rounds if crowd <= plan.people]
         for number, crowd in enumerate([1, *crowds]):
             asking = [(next(people), QUESTION) for _ in range(crowd)]
@@ -71,7 +76,7 @@ async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
                     rounds[system, crowd].append(replies)
                 if crowd == _CPU_CROWD:
                     cpu_ms[system].append(spent * 1000 / crowd)
-    return _times(rounds) | {
-        f"{prefix(system)}cpu_ms_per_message": round(median(spent), 2)
-        for system, spent in cpu_ms.items()
-    }
+    found = _times(rounds)
+    for system, used in cpu_ms.items():
+        found[f"{prefix(system)}cpu_ms_per_message"] = round(median(used), 2)
+    return found

@@ -32,7 +32,8 @@ async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
 async def _ready_after(folder: Path) -> float:
     """Return the seconds until the command prints that it is ready."""
     settings = {"KIOKU_DATA_DIR": str(folder / "data"), "PORT": "0"}
-    log, began = folder.parent / "up.log", time.monotonic()
+    log = folder.parent / "up.log"
+    began = time.monotonic()
     async with running("-m", "bot", "up", settings=settings, log=log, cwd=folder) as up:
         while "is ready" not in await up.line():
             pass

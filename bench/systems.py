@@ -55,9 +55,8 @@ class Systems:
         slow down the next system.
         """
         if system == "app":
-            found = await asyncio.gather(
-                *(self.replies.ask(who, text) for who, text in turns)
-            )
+            asking = [self.replies.ask(who, text) for who, text in turns]
+            found = await asyncio.gather(*asking)
             await self.testbed.formed(self.app_address)
             return found
         answer = await self.processes[system].ask(json.dumps(turns), _PEER_SECONDS)
@@ -72,11 +71,11 @@ class Systems:
         for floor in ("floor", EMBEDDING_FLOOR):
             await self.turns(floor, [(self.people[0], TOLD)])
         for system in ("app", *PEERS):
-            for begin in range(0, people, _AT_ONCE_WHILE_WARMING):
+            # The very first request creates the peers' tables.
+            await self.turns(system, [(self.people[0], TOLD)])
+            for begin in range(1, people, _AT_ONCE_WHILE_WARMING):
                 some = self.people[begin : begin + _AT_ONCE_WHILE_WARMING]
-                # The very first request creates the peers' tables.
-                for part in (some[:1], some[1:]) if begin == 0 else (some,):
-                    await self.turns(system, [(one, TOLD) for one in part])
+                await self.turns(system, [(one, TOLD) for one in some])
             [reply] = await self.turns(system, [(self.people[0], QUESTION)])
             if TOPIC not in reply.text:
                 raise RuntimeError(
@@ -97,17 +96,19 @@ async def open_systems(
     With `counting` they are connected to their databases through `bench.wire`. `delay` is the
     app's delay of formation in seconds.
     """
+    app_address = testbed.app_database(f"app_{name}")
     addresses = {peer: testbed.database(f"{peer}_{name}") for peer in PEERS}
-    addresses["app"] = app_address = testbed.app_database(f"app_{name}")
+    addresses["app"] = app_address
     mem0_python = await asyncio.to_thread(mem0_venv.python)
     await testbed.model("script", _FOR_MEM0)
     async with AsyncExitStack() as stack:
-        traffic = {}
-        for system in addresses if counting else ():
-            between = counted(addresses[system], testbed.folder / system[:2])
-            addresses[system], traffic[system] = await stack.enter_async_context(
-                between
-            )
+        traffic: dict[str, Counter[str]] = {}
+        if counting:
+            for system, address in list(addresses.items()):
+                proxy = counted(address, testbed.folder / system[:2])
+                between, sent = await stack.enter_async_context(proxy)
+                addresses[system] = between
+                traffic[system] = sent
 
         async def peer(
             module: str,

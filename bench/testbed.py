@@ -24,7 +24,8 @@ from memory import EmbeddedPostgres, EmbeddingSpace, migrate
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = "gpt-6-luna"
 SPACE = EmbeddingSpace("text-embedding-3-small", 1536)
-FIRST_TOKEN_MS, EMBEDDING_MS = 300, 80
+FIRST_TOKEN_MS = 300
+EMBEDDING_MS = 80
 PACE = {
     "first_token_ms": FIRST_TOKEN_MS,
     "embedding_ms": EMBEDDING_MS,
@@ -64,14 +65,16 @@ class Testbed:
         return await self._call(f"{self.model_url}/_model/{path}", body, method)
 
     async def _call(self, url: str, body: Json | None, method: str = "") -> Any:
-        method = method or ("GET" if body is None else "POST")
+        if not method:
+            method = "GET" if body is None else "POST"
         async with self.http.request(method, url, json=body) as answer:
             answer.raise_for_status()
             return await answer.json()
 
     async def person(self, name: str) -> str:
         """Add a person to the workspace; return the id."""
-        return str((await self.slack("users", {"name": name}))["id"])
+        added = await self.slack("users", {"name": name})
+        return str(added["id"])
 
     def database(self, name: str) -> str:
         """Return the owner's address of a database, which is created if it is missing."""
@@ -130,16 +133,14 @@ class Testbed:
 
     async def formed(self, address: str, *, seconds: float = 120.0) -> None:
         """Wait until the app's queue is empty, so that all answers and formations have ended."""
-        deadline, calm = time.monotonic() + seconds, 0
-        while calm < 2:
+        deadline = time.monotonic() + seconds
+        times_empty = 0
+        while times_empty < 2:
             if time.monotonic() > deadline:
                 raise TimeoutError("The app still has messages or jobs to process.")
             await asyncio.sleep(0.15)
-            calm = (
-                calm + 1
-                if await asyncio.to_thread(value, address, _WAITING) == 0
-                else 0
-            )
+            waiting = await asyncio.to_thread(value, address, _WAITING)
+            times_empty = times_empty + 1 if waiting == 0 else 0
 
 
 def value(address: str, query: LiteralString, *parameters: str) -> Any:
@@ -171,8 +172,9 @@ class Running:
 
         Raises `TimeoutError` if it does not come within `seconds`.
         """
-        out = self.process.stdout
-        line = await asyncio.wait_for(out.readline(), seconds) if out else b""
+        line = b""
+        if self.process.stdout is not None:
+            line = await asyncio.wait_for(self.process.stdout.readline(), seconds)
         if not line:
             raise RuntimeError("A process of the bench ended early: see its log.")
         return line.decode()
@@ -183,7 +185,8 @@ class Running:
 
     def cpu_seconds(self) -> float:
         """Return the processor time that it has used."""
-        return float(sum(psutil.Process(self.process.pid).cpu_times()[:2]))
+        user, system, *_ = psutil.Process(self.process.pid).cpu_times()
+        return float(user + system)
 
 
 @asynccontextmanager
@@ -198,7 +201,12 @@ async def running(
 
     It ends with the context.
     """
-    inherited = {n: v for n, v in os.environ.items() if not n.startswith(_KEPT_OUT)}
+    environment = {
+        name: given
+        for name, given in os.environ.items()
+        if not name.startswith(_KEPT_OUT)
+    }
+    environment |= {"PYTHONPATH": str(ROOT), **settings}
     with log.open("ab") as errors:
         process = await asyncio.create_subprocess_exec(
             python,
@@ -206,7 +214,7 @@ async def running(
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
-            env=inherited | {"PYTHONPATH": str(ROOT)} | dict(settings),
+            env=environment,
             cwd=cwd,
             limit=2**24,
         )

@@ -6,7 +6,7 @@ import asyncio
 
 from bench.plan import Plan
 from bench.replies import Replies
-from bench.results import quantile
+from bench.results import percentile_95
 from bench.systems import QUESTION
 from bench.testbed import Json, Testbed
 
@@ -23,7 +23,7 @@ async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
         gaps = [await _gap(testbed, number) for number in range(_THREADS * plan.rounds)]
         waits = [await _beside_many(testbed, number) for number in range(plan.rounds)]
     return {
-        "next_in_thread_ms_p95": round(quantile(gaps, 0.95), 1),
+        "next_in_thread_ms_p95": round(percentile_95(gaps), 1),
         "beside_eighty_s": round(max(waits) / 1000, 2),
     }
 
@@ -31,17 +31,11 @@ async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
 async def _gap(testbed: Testbed, number: int) -> float:
     """Return the milliseconds from the end of an answer to the request for the next one."""
     person = await testbed.person(f"Twice{number}")
-    since = (await testbed.model("journal?since=999999999"))["last"]
-    first = await testbed.slack(
-        "messages", {"user": person, "channel": "dm", "text": QUESTION}
-    )
-    again = {
-        "user": person,
-        "channel": "dm",
-        "text": QUESTION,
-        "thread_ts": first["ts"],
-    }
-    await testbed.slack("messages", again)
+    journal = await testbed.model("journal?since=999999999")
+    since = journal["last"]
+    message = {"user": person, "channel": "dm", "text": QUESTION}
+    first = await testbed.slack("messages", message)
+    await testbed.slack("messages", {**message, "thread_ts": first["ts"]})
     async with asyncio.timeout(_SECONDS):
         while len(begun := await _requests(testbed, since)) < 2:  # noqa: ASYNC110 - asked over HTTP
             await asyncio.sleep(_POLL_SECONDS)
@@ -51,7 +45,8 @@ async def _gap(testbed: Testbed, number: int) -> float:
 
 async def _requests(testbed: Testbed, since: int) -> list[Json]:
     """Return the requests for replies that have ended."""
-    entries: list[Json] = (await testbed.model(f"journal?since={since}"))["entries"]
+    journal = await testbed.model(f"journal?since={since}")
+    entries: list[Json] = journal["entries"]
     return [one for one in entries if one["kind"] == "reply"]
 
 

@@ -31,11 +31,13 @@ async def played(
     `address` is the owner's address of the database; `take` returns the trace so far and begins a
     new one.
     """
-    user, other = await testbed.person("Aoi"), await testbed.person("Ren")
+    user = await testbed.person("Aoi")
+    other = await testbed.person("Ren")
 
     async def say(who: str, channel: str, text: str, **more: str) -> str:
         body = {"user": who, "channel": channel, "text": text, **more}
-        return str((await testbed.slack("messages", body))["ts"])
+        sent = await testbed.slack("messages", body)
+        return str(sent["ts"])
 
     async def settled() -> Trace:
         await asyncio.sleep(_CALM_SECONDS)
@@ -45,9 +47,9 @@ async def played(
 
     for known in ("I like sushi", "I am learning Rust", "I live in Osaka"):
         await say(user, "dm", known)
-    channel = (
-        await testbed.slack("channels", {"kind": "public", "members": [user, other]})
-    )["id"]
+    public = {"kind": "public", "members": [user, other]}
+    added = await testbed.slack("channels", public)
+    channel = added["id"]
     root = await say(user, channel, "Lunch at noon?")
     await settled()
     plain = await say(user, "dm", "What is the capital of France?")

@@ -45,7 +45,7 @@ async def counted(
     sent = Counter[str]()
     pumps: set[asyncio.Task[None]] = set()
 
-    async def asked(reader: asyncio.StreamReader) -> bytes:
+    async def read_request(reader: asyncio.StreamReader) -> bytes:
         data = await message(reader)
         sent["statements"] += data[:1] in (b"Q", b"E")
         sent["round_trips"] += data[:1] in (b"Q", b"S")
@@ -60,7 +60,7 @@ async def counted(
         up_reader, up_writer = await asyncio.open_unix_connection(str(upstream))
         up_writer.write(await message(reader, head=4))
         await asyncio.gather(
-            _pump(reader, up_writer, asked), _pump(up_reader, writer, answers)
+            _pump(reader, up_writer, read_request), _pump(up_reader, writer, answers)
         )
 
     server = await asyncio.start_unix_server(serve, str(folder / socket_name))

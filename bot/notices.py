@@ -46,7 +46,7 @@ from memory.postgres import (
     person_statement,
     person_transaction,
 )
-from memory.store import reread
+from memory.store import read_memories
 
 SHOW_NOTICE = "show_notice"
 TELL_UNREAD = "tell_unread"
@@ -272,7 +272,7 @@ async def open_promises(
         return []
     reminders = await next_reminders(pool, person, keys)
     async with person_transaction(pool, person) as connection:
-        found = await reread(connection, person, keys)
+        found = await read_memories(connection, person, keys)
     promises = [found[key] for key in keys if key in found]
     return [
         (promise, reminders.get(promise.key))

@@ -33,7 +33,8 @@ class Collector:
     def __init__(self) -> None:
         self.requests: list[str] = []
         self.bodies: list[str] = []
-        requests, bodies = self.requests, self.bodies
+        requests = self.requests
+        bodies = self.bodies
 
         class Taking(Handler):
             def respond(self) -> None:

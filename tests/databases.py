@@ -68,7 +68,8 @@ _owners: dict[str, psycopg.Connection[DictRow]] = {}
 def make_template(server: EmbeddedPostgres) -> None:
     """Migrate the database that the tests' databases are copies of."""
     server.ensure_database(_TEMPLATE)
-    login, owner = server.login_dsn(_TEMPLATE), server.dsn(_TEMPLATE)
+    login = server.login_dsn(_TEMPLATE)
+    owner = server.dsn(_TEMPLATE)
     migrate(owner, SPACE, migrations(), login=login)
 
 

@@ -17,7 +17,10 @@ from tests.conftest import ROOT
 
 _COPY = ROOT / "packages/slack-playground/tests/data/events.json"
 PUBLISHED: dict[str, dict[str, Any]] = json.loads(_COPY.read_text("utf-8"))["events"]
-TEAM, GONE, USER, CHANNEL = "T0SHAPE0001", "T0GONE00001", "U0SHAPE0001", "D0SHAPE0001"
+TEAM = "T0SHAPE0001"
+GONE = "T0GONE00001"
+USER = "U0SHAPE0001"
+CHANNEL = "D0SHAPE0001"
 WORDS = "I collect xylophone records"
 _DEPARTURES = frozenset({"app_uninstalled", "tokens_revoked"})
 _OF_BOTS = ("bot_id", "bot_profile", "app_id", "username")

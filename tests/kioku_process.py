@@ -65,7 +65,9 @@ class Running:
     ) -> None:
         """Start ``kioku ARGUMENTS`` in `folder`."""
         with self._out.open("ab") as out, self.log.open("ab") as log:
-            self._read, self._begin, self.port = out.tell(), log.tell(), 0
+            self._read = out.tell()
+            self._begin = log.tell()
+            self.port = 0
             self.process = start(folder, arguments, settings, out, log)
 
     def runs(self) -> bool:
@@ -217,8 +219,10 @@ def _running(
         yield kioku
 
 
-ended, ended_fresh = partial(_ended, forked), partial(_ended, fresh)
-running, running_fresh = partial(_running, forked), partial(_running, fresh)
+ended = partial(_ended, forked)
+ended_fresh = partial(_ended, fresh)
+running = partial(_running, forked)
+running_fresh = partial(_running, fresh)
 
 
 def on_terminal(
@@ -240,7 +244,8 @@ def on_terminal(
         preexec_fn=_take_terminal,
     )
     os.close(theirs)
-    shown, left = b"", list(answers)
+    shown = b""
+    left = list(answers)
     with suppress(OSError):  # the terminal of a process that has ended
         while piece := os.read(ours, 4096):
             shown += piece

@@ -35,7 +35,8 @@ from bot.slack.client import (
 from bot.ui.answers import footer, text_chunk
 
 _FIRST = "`python -m tests.live` is running; this message will be deleted shortly."
-_OLD, _NEW = "Kioku's trial wrote this first.", "Kioku's trial changed it."
+_OLD = "Kioku's trial wrote this first."
+_NEW = "Kioku's trial changed it."
 
 
 async def try_live(settings: Settings, user: str, channel: str | None = None) -> int:
@@ -76,7 +77,8 @@ async def try_live(settings: Settings, user: str, channel: str | None = None) ->
                 seen = await trial()
             except (*SLACK_FAULTS, Problem) as error:
                 why = str(error) if isinstance(error, Problem) else error_code(error)
-                seen, failed = f"**no**: {why or fault(error)}", True
+                seen = f"**no**: {why or fault(error)}"
+                failed = True
             sys.stdout.write(f"| {what} | {seen} | {seen_at} |\n")
             if not live.root:
                 break  # everything else is in its thread

@@ -54,7 +54,8 @@ def call(
         try:
             connection = idle.pop()
         except IndexError:
-            known, connection = False, http.client.HTTPConnection(address, timeout=60)
+            known = False
+            connection = http.client.HTTPConnection(address, timeout=60)
         try:
             connection.request(method, slash + path, data, headers)
             answer = connection.getresponse()

@@ -24,12 +24,13 @@ from memory import (
     Pool,
     add_memories,
 )
-from memory.formation.commit import InCommit, commit
+from memory.formation.commit import commit
 from memory.formation.evidence import TypedMessage
 from memory.formation.former import match_stored
 from memory.formation.known import known_memories
 from memory.formation.proposal import Verdict, Write, read_writes
 from memory.model.schemas import BUILT_IN_KINDS, subject_key
+from memory.store.statements import InCommit, do_nothing
 from tests.databases import SPACE, owner_rows
 
 VECTOR = "[1" + ",0" * (SPACE.dimensions - 1) + "]"
@@ -137,7 +138,10 @@ class ApprovedStore(BaseStore):
         known: Mapping[str, Memory],
     ) -> None:
         self.writes: list[Write] = []
-        self._former, self._view, self._said, self._known = former, view, said, known
+        self._former = former
+        self._view = view
+        self._said = said
+        self._known = known
 
     @classmethod
     async def load(
@@ -166,14 +170,18 @@ class ApprovedStore(BaseStore):
         """Do as `batch` does."""
         return self.batch(ops)
 
-    async def commit(self, in_commit: InCommit | None = None) -> FormationResult:
+    async def commit(
+        self, in_commit: InCommit[FormationResult] = do_nothing
+    ) -> FormationResult:
         """Write what passes the evidence rule."""
-        former, known = self._former, self._known
+        former = self._former
+        known = self._known
         schemas = {schema.__name__: schema for schema in former.schemas}
         proposals, refused = read_writes(self.writes, known, self._said, schemas)
         paired = await match_stored(former.pool, self._view, proposals)
         judged = [replace(one, verdict=APPROVED) for one in paired]
-        pool, embedder = former.pool, former.embedder
+        pool = former.pool
+        embedder = former.embedder
         return await commit(
             pool, embedder, self._view, judged, refused=refused, in_commit=in_commit
         )

@@ -9,7 +9,9 @@ from typing import Any
 
 from tests.loopback import call
 
-CALLS, EXPECTED, VIOLATIONS = "slack_calls", "slack_failures", "slack_violations"
+CALLS = "slack_calls"
+EXPECTED = "slack_failures"
+VIOLATIONS = "slack_violations"
 _KINDS = ("violations", "failures")
 _SETTLE_SECONDS = 30
 # What shows how a thread was left in `processing`.
@@ -29,7 +31,8 @@ class Payloads:
     @contextmanager
     def watched(self, url: str, alive: Callable[[], bool]) -> Iterator[None]:
         """Watch the playground at `url` meanwhile; `alive` says whether it still runs."""
-        self._seen[url], self._alive[url] = dict.fromkeys(_KINDS, 0), alive
+        self._seen[url] = dict.fromkeys(_KINDS, 0)
+        self._alive[url] = alive
         try:
             yield
         finally:
@@ -53,7 +56,7 @@ class Payloads:
     def failures(
         self, expected: Collection[str] = (), *, ask: bool = True
     ) -> list[str]:
-        """Return the calls that failed without having been ordered to, since this was last asked.
+        """Return the calls that failed without an injected fault, since this was last asked.
 
         Each is "METHOD: ERROR", with what Slack says beside the error. Those of `expected` are left
         out: "METHOD: ERROR" each, or "*" for any.
@@ -65,7 +68,8 @@ class Payloads:
         return wrong
 
     def _all(self, kind: str, ask: bool) -> list[str]:
-        found, self._left[kind] = self._left[kind], []
+        found = self._left[kind]
+        self._left[kind] = []
         for url in [url for url, alive in self._alive.items() if ask and alive()]:
             found += self._new(url, kind)
         return found

@@ -38,7 +38,8 @@ class Person:
         answered: Callable[[Said], Any] | None = None,
         **profile: Any,
     ) -> None:
-        self.slack, self._answered = slack, answered
+        self.slack = slack
+        self._answered = answered
         self.id, self.team = slack.person(**profile)
 
     # --- what is seen

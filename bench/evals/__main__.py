@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -54,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except Exception as error:
-        if (sentence := explained(error)) is None:
+        sentence = explained(error)
+        if sentence is None:
             raise
         sys.stderr.write(f"evals: {sentence}\n")
         return 1
@@ -64,12 +66,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _evaluate(settings: Settings, options: Options) -> None:
     report = asyncio.run(measured(settings, options))
     print("\n".join([report.table(), *report.failed()]))
-    if unanswered := report.unanswered():
+    unanswered = report.unanswered()
+    if unanswered:
         print(f"The model did not answer for: {', '.join(unanswered)}.")
     if report.stand_in:
         print(STAND_IN)
         return
-    name = "".join(one if one.isalnum() or one in "-." else "-" for one in report.model)
+    name = re.sub(r"[^\w.-]|_", "-", report.model)
     file = options.cases / "results" / f"{report.at:%Y-%m-%dT%H%M}-{name}.md"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(report.document(), "utf-8")

@@ -73,7 +73,7 @@ class Expected(_Strict):
     @field_validator("until")
     @classmethod
     def _known(cls, until: str | None) -> str | None:
-        for rule in until.split("|") if until else ():
+        for rule in (until or "none").split("|"):
             if not _UNTIL.fullmatch(rule):
                 raise ValueError(f"until cannot be {rule}")
         return until
@@ -88,16 +88,14 @@ class Case(_Strict):
 
     id: str = Field(pattern=_ID)
     category: Category = Field(alias="class")
-    messages: tuple[str, ...] = Field(
-        min_length=1, max_length=3
-    )  # formed together, like a burst
+    # Formed together, like a burst.
+    messages: tuple[str, ...] = Field(min_length=1, max_length=3)
     question: str | None = None  # of Kioku, which the first message answers
     existing: tuple[Existing, ...] = ()
     audience: Literal["dm", "public"] = "dm"
     decision: bool = False
-    days_ago: int = Field(
-        0, ge=0, le=30
-    )  # days before the run when the messages were written
+    # How many days before the run the messages were written.
+    days_ago: int = Field(0, ge=0, le=30)
     keep: tuple[Expected, ...] = ()  # new memories
     change: tuple[Expected, ...] = ()  # existing ones, patched, or removed and replaced
     remove: tuple[str, ...] = ()
@@ -123,20 +121,17 @@ class Case(_Strict):
     @property
     def expects(self) -> int:
         """The number of expected changes and questions."""
-        return len(self.keep + self.change + self.ask + self.leave_open) + len(
-            self.remove
-        )
+        expected = self.keep + self.change + self.ask + self.leave_open
+        return len(expected) + len(self.remove)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        names = {one.name for one in self.existing}
-        named = (*self.change, *self.leave_open)
-        if any(one.name is None for one in named):
+        must_name = (*self.change, *self.leave_open)
+        if any(one.name is None for one in must_name):
             raise ValueError("change and leave_open name an existing memory")
-        if (
-            not {one.name for one in (*named, *self.allow) if one.name} | {*self.remove}
-            <= names
-        ):
+        named = {one.name for one in (*must_name, *self.allow) if one.name}
+        named.update(self.remove)
+        if named - {one.name for one in self.existing}:
             raise ValueError("a name is none of the existing memories")
         if any(not one.says for one in (*self.keep, *self.ask)):
             raise ValueError("keep and ask need what the memory says")
@@ -150,7 +145,9 @@ def load_cases(folder: Path) -> list[Case]:
         raise Problem(
             f"There are no cases in {folder}: name their folder with --cases."
         )
-    cases = [case for file in files for case in _read(file)]
+    cases: list[Case] = []
+    for file in files:
+        cases += _read(file)
     return sorted(cases, key=lambda case: case.id)
 
 
@@ -160,18 +157,23 @@ def _read(file: Path) -> list[Case]:
     except (OSError, ValueError) as fault:
         raise Problem(f"{file} cannot be read as TOML ({fault}).") from None
     cases: list[Case] = []
-    for category, case, given in [
-        (c, i, one) for c in found for i, one in found[c].items()
-    ]:
-        try:
-            cases.append(Case.model_validate({"class": category, "id": case, **given}))
-        except ValidationError as invalid:
-            first = invalid.errors(include_url=False, include_input=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            raise Problem(f"{file}, {case}: {where} {first['msg']}.") from None
-        if cases[-1].language != file.stem:
-            raise Problem(f"{file}, {case}: its id must begin with {file.stem}-.")
+    for category, described in found.items():
+        for case_id, given in described.items():
+            cases.append(_case(file, {"class": category, "id": case_id, **given}))
     return cases
+
+
+def _case(file: Path, given: dict[str, Any]) -> Case:
+    place = f"{file}, {given['id']}"
+    try:
+        case = Case.model_validate(given)
+    except ValidationError as invalid:
+        first = invalid.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise Problem(f"{place}: {where} {first['msg']}.") from None
+    if case.language != file.stem:
+        raise Problem(f"{place}: its id must begin with {file.stem}-.")
+    return case
 
 
 def chosen_cases(
@@ -186,9 +188,10 @@ def chosen_cases(
         raise Problem(
             f"There are no cases in {', '.join(unknown)}, only in {', '.join(known)}."
         )
-    return [
-        case
-        for case in cases
-        if (not languages or case.language in languages)
-        and (held_out is None or case.held_out == (held_out == "only"))
-    ]
+    chosen = list(cases)
+    if languages:
+        chosen = [case for case in chosen if case.language in languages]
+    if held_out is not None:
+        is_wanted = held_out == "only"
+        chosen = [case for case in chosen if case.held_out == is_wanted]
+    return chosen

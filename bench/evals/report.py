@@ -46,23 +46,22 @@ class Report:
         """Return the figures as a Markdown table: one row per language, then the total."""
         rows = [_HEAD, tuple("---" for _ in _HEAD)]
         languages = sorted({one.case.language for one in self.results})
-        rows += [
-            _row(one, [r for r in self.results if r.case.language == one])
-            for one in languages
-        ]
+        for language in languages:
+            results = [one for one in self.results if one.case.language == language]
+            rows.append(_row(language, results))
         rows.append(_row("all", self.results))
         return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
     def failed(self) -> list[str]:
         """Return one line for each failed case, with the differences."""
-        return [
-            f"{one.case.id}: "
-            + "; ".join(
-                [*(f"not {what}" for what in one.score.missed), *one.score.wrong]
-            )
-            for one in self.results
-            if one.score is not None and not one.score.passed
-        ]
+        lines: list[str] = []
+        for one in self.results:
+            if one.score is None or one.score.passed:
+                continue
+            missed = [f"not {what}" for what in one.score.missed]
+            differences = "; ".join([*missed, *one.score.wrong])
+            lines.append(f"{one.case.id}: {differences}")
+        return lines
 
     def unanswered(self) -> list[str]:
         """Return the ids of the cases without an answer from the model."""
@@ -85,8 +84,14 @@ def _row(name: str, results: Sequence[Result]) -> tuple[str, ...]:
         name,
         str(len(scores)),
         str(sum(one.passed for one in scores)),
-        f"{found / (found + wrong):.3f}" if found + wrong else "–",
-        f"{found / (found + missed):.3f}" if found + missed else "–",
+        _share(found, wrong),
+        _share(found, missed),
         str(sum(one.wrong_removals for one in scores)),
         str(sum(one.questions for one in results)),
     )
+
+
+def _share(found: int, others: int) -> str:
+    if found + others == 0:
+        return "–"
+    return f"{found / (found + others):.3f}"

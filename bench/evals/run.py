@@ -7,7 +7,7 @@ import contextlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -136,9 +136,8 @@ class _Runner:
         finally:
             await memory.erase(self._pool, person)
         self._answered += 1
-        return Result(
-            case=case, score=score(case, outcome), questions=len(outcome.asked)
-        )
+        scored = score(case, outcome)
+        return Result(case=case, score=scored, questions=len(outcome.asked))
 
     async def _outcome(self, case: Case, person: memory.Person) -> Outcome:
         namespace = person.namespace(case.audience)
@@ -153,18 +152,22 @@ class _Runner:
             )
             content = made.after or {}
             before[given.name] = Stored(key=made.key, kind=given.kind, content=content)
-        zone, said_at = case.zone, datetime.now(UTC) - timedelta(days=case.days_ago)
-        count = len(case.messages)
-        words = [
-            memory.PersonMessage(
+        zone = case.zone
+        said_at = datetime.now(UTC) - timedelta(days=case.days_ago)
+        question = case.question
+        words: list[memory.PersonMessage] = []
+        for number, text in enumerate(case.messages):
+            before_the_end = timedelta(seconds=len(case.messages) - number)
+            ts = (said_at - before_the_end).timestamp()
+            message = memory.PersonMessage(
                 text=text,
                 channel="DEVAL",
-                ts=f"{(said_at - timedelta(seconds=count - number)).timestamp():.6f}",
+                ts=f"{ts:.6f}",
                 zone=zone,
-                reply_to=case.question if number == 0 else None,
+                reply_to=question,
             )
-            for number, text in enumerate(case.messages)
-        ]
+            words.append(message)
+            question = None  # the first message answers it
         if case.category == "for_channel":
             return await self._judged(case, person, words[0])
         formed = await self._former.form(memory.memory_view(namespace), words)
@@ -191,9 +194,11 @@ class _Runner:
 
 
 def _stored(one: memory.Memory, zone: ZoneInfo) -> Stored:
-    end = one.expires_at
-    # A memory expires when the day after its last day begins.
-    until = (end - timedelta(seconds=1)).astimezone(zone).date() if end else None
+    until: date | None = None
+    if one.expires_at is not None:
+        # A memory expires when the day after its last day begins.
+        end = one.expires_at - timedelta(seconds=1)
+        until = end.astimezone(zone).date()
     return Stored(key=one.key, kind=one.kind, content=one.content, until=until)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -93,8 +94,10 @@ class _Comparison:
         )
 
     def _count(self, happened: bool, what: str) -> None:
-        self._found += happened
-        self._missed += [] if happened else [what]
+        if happened:
+            self._found += 1
+        else:
+            self._missed.append(what)
 
     def _take(self, expected: Expected) -> bool:
         """Match `expected` with a new memory that no other expectation has matched."""
@@ -109,8 +112,8 @@ class _Comparison:
         name = str(expected.name)
         now = self._now(name)
         if now is None:
-            if done := self._take(expected) or expected.or_removed:
-                return done
+            if self._take(expected) or expected.or_removed:
+                return True
             self._removed(name)
             return False
         if self._is_as_before(name):
@@ -123,9 +126,8 @@ class _Comparison:
     def _is_left_open(self, expected: Expected) -> bool:
         """Return whether the person was asked, or both memories exist."""
         name = str(expected.name)
-        if any(
-            one.key == self._outcome.before[name].key for one in self._outcome.asked
-        ):
+        key = self._outcome.before[name].key
+        if any(one.key == key for one in self._outcome.asked):
             return True
         return self._is_as_before(name) and self._take(expected)
 
@@ -143,11 +145,9 @@ class _Comparison:
                 self._wrong.append(f"changed {name} to {_shown(now)}")
         unnamed = [one for one in case.allow if one.name is None]
         harmless = [*case.keep, *case.change, *case.leave_open, *unnamed]
-        self._wrong += [
-            f"remembered {_shown(one)}"
-            for one in self._unused
-            if not any(self._fits(given, one) for given in harmless)
-        ]
+        for stored in self._unused:
+            if not any(self._fits(one, stored) for one in harmless):
+                self._wrong.append(f"remembered {_shown(stored)}")
 
     def _removed(self, name: str) -> None:
         self._wrong.append(f"removed {name}")
@@ -157,11 +157,11 @@ class _Comparison:
         return self._after.get(self._outcome.before[name].key)
 
     def _is_as_before(self, name: str) -> bool:
-        before, now = self._outcome.before[name], self._now(name)
-        return now is not None and (now.content, now.until) == (
-            before.content,
-            before.until,
-        )
+        before = self._outcome.before[name]
+        now = self._now(name)
+        if now is None:
+            return False
+        return now.content == before.content and now.until == before.until
 
     def _fits(self, expected: Expected, given: Stored) -> bool:
         return fits(expected, given, self._outcome.said_on)
@@ -171,21 +171,17 @@ def fits(expected: Expected, given: Stored, said_on: date) -> bool:
     """Return whether a memory meets the conditions of `expected`."""
     if expected.kind and given.kind not in expected.kind.split("|"):
         return False
-    text = _folded(
-        " ".join(str(one) for one in given.content.values() if one is not None)
-    )
+    values = [str(one) for one in given.content.values() if one is not None]
+    text = _folded(" ".join(values))
     for spellings in expected.says:
         if not any(_folded(one) in text for one in spellings.split("|")):
             return False
     if expected.level:
         low, high = expected.level
-        levels = [
-            given.content[name]
-            for name in _LEVELS
-            if given.content.get(name) is not None
-        ]
-        if not all(low <= one <= high for one in levels):
-            return False
+        for name in _LEVELS:
+            level = given.content.get(name)
+            if level is not None and not low <= level <= high:
+                return False
     return not expected.until or given.until in last_days(expected.until, said_on)
 
 
@@ -201,21 +197,19 @@ def last_days(rule: str, said_on: date) -> set[date | None]:
         elif one.startswith("+"):
             found.add(said_on + timedelta(days=int(one[1:])))
         elif one == "month-end":
-            found.add(
-                (said_on.replace(day=28) + timedelta(days=4)).replace(day=1)
-                - timedelta(days=1)
-            )
+            _, days = monthrange(said_on.year, said_on.month)
+            found.add(said_on.replace(day=days))
         elif one in _DAYS:
             ahead = (_DAYS.index(one) - said_on.weekday()) % 7
-            found |= {
-                said_on + timedelta(days=days)
-                for days in ({ahead} if ahead else {0, 7})
-            }
+            found.add(said_on + timedelta(days=ahead))
+            if ahead == 0:
+                found.add(said_on + timedelta(days=7))
         else:
             month, day = map(int, one.split("-"))
-            this_year = date(said_on.year, month, day)
-            past = this_year < said_on
-            found.add(this_year.replace(year=said_on.year + past))
+            last_day = date(said_on.year, month, day)
+            if last_day < said_on:
+                last_day = last_day.replace(year=said_on.year + 1)
+            found.add(last_day)
     return found
 
 
@@ -224,10 +218,12 @@ def _folded(text: str) -> str:
 
 
 def _named(expected: Expected) -> str:
-    return ", ".join([*([expected.name] if expected.name else []), *expected.says])
+    return ", ".join(filter(None, [expected.name, *expected.says]))
 
 
 def _shown(one: Stored) -> str:
     given = {name: value for name, value in one.content.items() if value is not None}
-    end = f" until {one.until}" if one.until else ""
-    return f"{one.kind} {json.dumps(given, ensure_ascii=False)}{end}"
+    shown = f"{one.kind} {json.dumps(given, ensure_ascii=False)}"
+    if one.until is not None:
+        shown += f" until {one.until}"
+    return shown

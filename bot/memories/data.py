@@ -144,7 +144,7 @@ async def erase_person(
     queue = Queue(pool)
     await queue.open()
 
-    async def erase_rows_of_bot(connection: Connection) -> dict[str, int]:
+    async def delete_app_rows(connection: Connection) -> dict[str, int]:
         rows = await fetch_rows(connection, _SQL["threads_being_answered"], person.ids)
         answering = [row["thread"] for row in rows]
         await _delete_files_later(connection, queue, person)
@@ -155,12 +155,16 @@ async def erase_person(
         await queue.abort(connection, answering)
         return counts
 
-    async def count_left(connection: Connection) -> dict[str, int]:
+    async def count_app_rows(connection: Connection) -> dict[str, int]:
         [rows] = await fetch_rows(connection, _SQL["count_left"], person.ids)
         return rows
 
     erased = await erase(
-        pool, person, identity, also=erase_rows_of_bot, left=count_left
+        pool,
+        person,
+        identity,
+        delete_app_rows=delete_app_rows,
+        count_app_rows=count_app_rows,
     )
     left = dict(erased.left)
     switches = 0

@@ -201,21 +201,21 @@ async def forget_selection(
             app.pool,
             person,
             selection,
-            find_messages=selected_messages,
+            stop_forming=stop_forming,
             delete_texts=delete_forgotten_texts,
             in_commit=in_commit,
         )
 
 
-async def selected_messages(
+async def stop_forming(
     connection: Connection,
     person: Person,
     selection: Selection,
     gone: Gone,
 ) -> list[MessageKey]:
-    """Return the messages of what is forgotten; nothing will be formed from them again."""
+    """Keep the messages of what is forgotten from being formed again; return them."""
     values = {**selection.parameters(), **_parameters_of_texts(person, gone)}
-    rows = await fetch_rows(connection, _SQL["find"], values)
+    rows = await fetch_rows(connection, _SQL["stop_forming"], values)
     return [(row["channel"], row["ts"]) for row in rows]
 
 

@@ -39,7 +39,7 @@ from memory.postgres import (
     person_statement,
     person_transaction,
 )
-from memory.store import reread
+from memory.store import read_memories
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ async def _reminders_to_post(app: App, person: Person) -> list[Memory] | None:
             return None
         rows = await fetch_rows(connection, _SQL["to_post"], person.ids)
         keys = [row["key"] for row in rows]
-        promises = await reread(connection, person, keys)
+        promises = await read_memories(connection, person, keys)
     return [promises[key] for key in keys if key in promises]
 
 

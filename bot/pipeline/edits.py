@@ -37,7 +37,7 @@ from bot.slack.messages import THREAD_SETTING, plain, split_thread_key, typed
 from bot.told import end_interim_period
 from memory import Person, PersonMessage
 from memory.credentials import redact_texts
-from memory.formation import follow_message
+from memory.formation import delete_unsaid
 from memory.postgres import Connection, execute_statement, load_statements, transaction
 from memory.store import kept_author, messages_among
 
@@ -168,7 +168,7 @@ async def update_from_message(
         await update_lines(app.queue, connection, person)
 
     said = PersonMessage(text=words, channel=channel, ts=ts) if words else None
-    keys = await follow_message(
+    keys = await delete_unsaid(
         app.pool, app.embedder, person, (channel, ts), said, in_commit=in_commit
     )
     log.info(

@@ -1,6 +1,6 @@
 -- The texts of what a person forgets.
 
--- name: find
+-- name: stop_forming
 -- The messages to forget: the sources of what is forgotten, all of a selected time, and those whose
 -- words name it and are not formed yet. No memory is formed from them any more.
 WITH found AS (

@@ -22,7 +22,7 @@ from bot.runtime.maintenance import keep_up
 from bot.runtime.wiring import open_app
 from bot.runtime.worker import register_work
 from bot.slack.messages import API_TEAM, Installation
-from deploy.aws.secrets import read_settings
+from deploy.aws.settings import read_settings
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +48,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer a call, then form memories from it; `event` has the format 2.0 of Function URLs.
 
     If no memory is formed within two minutes, or PostgreSQL is lost meanwhile, the answer is
-    returned all the same: the words stay, and a later call forms memories from them. `LIMIT` of
-    `functions` is longer than both.
+    returned all the same: the words stay, and a later call forms memories from them. `TIMEOUT`
+    of `functions` is longer than both.
     Everything is opened for the call and closed after it, so that Aurora can pause.
     Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
     """

@@ -19,7 +19,7 @@ from deploy.aws.network import Network, log_group
 
 # Half a minute until a database resumes that was paused for a day, five minutes for an answer with
 # a tool that takes longer, two for its memories.
-LIMIT = Duration.minutes(10)
+TIMEOUT = Duration.minutes(10)
 # Calls that anybody may make of the URL: more are refused by AWS, and cost and connect nothing.
 AT_ONCE = 10
 
@@ -65,7 +65,7 @@ class Functions(Construct):
             self,
             "Migrated",
             handler=migration,
-            timeout=LIMIT,
+            timeout=TIMEOUT,
             execute_after=[database.cluster],
         )
         answers = "deploy.aws.ask.handler_beside_service"
@@ -99,7 +99,7 @@ class Functions(Construct):
             architecture=lambda_.Architecture.ARM_64,
             code=self._code,
             handler=handler,
-            timeout=LIMIT,
+            timeout=TIMEOUT,
             memory_size=1024,
             reserved_concurrent_executions=at_once,
             environment={**environment},

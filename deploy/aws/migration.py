@@ -10,7 +10,7 @@ from bot.logs import fault
 from bot.runtime.database_addresses import database
 from bot.runtime.migration import bring_up_to_date
 from bot.runtime.problems import Problem, explained
-from deploy.aws.secrets import read_settings
+from deploy.aws.settings import read_settings
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:

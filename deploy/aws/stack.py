@@ -1,4 +1,4 @@
-"""Everything together."""
+"""The CDK stack of Kioku, and the operator's choices for it."""
 
 from __future__ import annotations
 

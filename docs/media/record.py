@@ -25,7 +25,9 @@ from pathlib import Path
 from playwright.async_api import CDPSession, FloatRect, Locator, Page, async_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-WIDTH, HEIGHT, QUALITY = 1000, 640, 65
+WIDTH = 1000
+HEIGHT = 640
+QUALITY = 65
 MOST_BYTES = 3_000_000
 # The end of the files' names, then a locale, a colleague and the steps: @ a person, ~ the menu of a
 # memory, ! a click, = a still of this name, # the end of the film and a channel, > a question to
@@ -110,7 +112,8 @@ def _chunk(name: bytes, content: bytes) -> bytes:
 
 def _image(picture: bytes) -> bytes:
     """The chunks of a still WebP that hold its pixels."""
-    found, position = b"", 12
+    found = b""
+    position = 12
     while position < len(picture):
         name = picture[position : position + 4]
         length = int(struct.unpack("<I", picture[position + 4 : position + 8])[0])
@@ -164,7 +167,8 @@ async def _type(page: Page, film: Film, text: str) -> None:
     await box.focus()
     await film.take(300)
     frame = await _box(page.locator("#conversation .composer"))
-    x, y = int(frame["x"]) // 2 * 2, int(frame["y"]) // 2 * 2
+    x = int(frame["x"]) // 2 * 2
+    y = int(frame["y"]) // 2 * 2
     place = (x, y, WIDTH - x, HEIGHT - y)
     for start in range(0, len(text), 3):
         await page.keyboard.type(text[start : start + 3])

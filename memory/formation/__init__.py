@@ -2,7 +2,6 @@
 
 from memory.formation.chat_model import TokenUse as TokenUse, token_use as token_use
 from memory.formation.evidence import OMITTED as OMITTED, TypedMessage as TypedMessage
-from memory.formation.following import follow_message as follow_message
 from memory.formation.extract import (
     calls_memory_tools as calls_memory_tools,
     extract_writes as extract_writes,
@@ -12,3 +11,4 @@ from memory.formation.formation_model import (
     has_not_arrived as has_not_arrived,
 )
 from memory.formation.proposal import VerdictReason as VerdictReason
+from memory.formation.unsaid import delete_unsaid as delete_unsaid

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TypeAlias
 from uuid import UUID, uuid4
 
 from memory.credentials.redaction import redact
@@ -23,7 +22,7 @@ from memory.store.edits import statement_of
 from memory.store.forgetting import forgotten_among
 from memory.store.projection import remaining_capacity
 from memory.store.proposals import Question, ask, note_refusals, read_questions
-from memory.store.statements import writing
+from memory.store.statements import InCommit, do_nothing, writing
 from memory.store.subjects import Known, read_known
 
 
@@ -40,9 +39,6 @@ class FormationResult:
     accepted: tuple[PersonMessage, ...] = ()
 
 
-InCommit: TypeAlias = Callable[[Connection, FormationResult], Awaitable[None]]
-
-
 @step("commit")
 async def commit(
     pool: Pool,
@@ -53,7 +49,7 @@ async def commit(
     sensitive: SensitivePolicy | None = None,
     refused: Sequence[Refusal] = (),
     batch: UUID | None = None,
-    in_commit: InCommit | None = None,
+    in_commit: InCommit[FormationResult] = do_nothing,
 ) -> FormationResult:
     """Store what was decided and await `in_commit` with the result, in one transaction.
 
@@ -93,8 +89,7 @@ async def commit(
             questions=tuple(questions),
             accepted=tuple(decisions.accepted),
         )
-        if in_commit is not None:
-            await in_commit(connection, formed)
+        await in_commit(connection, formed)
     return formed
 
 

@@ -53,12 +53,12 @@ async def extract_writes(
     `FormationUnavailable`.
     """
     # Importing LangMem takes 60 ms, which start-up need not wait for.
-    from memory.formation.langmem_model import RUN, Run, create_manager, item
+    from memory.formation.langmem_model import RUN, Run, create_manager, search_item
 
     kinds = tuple(with_evidence(schema) for schema in schemas)
     instructions = _RULES + _DETAILS if eager else _RULES
     manager = create_manager(kinds, instructions)
-    run = Run(model, [item(row) for row in rows], kinds)
+    run = Run(model, [search_item(row) for row in rows], kinds)
     conversation: list[dict[str, str]] = []
     for message in messages:
         conversation += _shown(message)
@@ -97,7 +97,7 @@ async def calls_memory_tools(model: BaseChatModel) -> Way | None:
 
     Nothing is stored. Raises `FormationUnavailable` or `MemoryModelRefused` if it does not answer.
     """
-    said = TypedMessage(PersonMessage(text="I love ramen.", channel="", ts=""))
+    said = TypedMessage(PersonMessage(text="I love ramen."))
     asked = FormationModel(model)
     written = await extract_writes(asked, SCHEMAS, [], [said])
     return asked.way if written else None

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager
 from dataclasses import KW_ONLY, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -16,7 +22,7 @@ from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.commit import FormationResult, InCommit, commit
+from memory.formation.commit import FormationResult, commit
 from memory.formation.evidence import Evidence, TypedMessage, quoted_part, whole_message
 from memory.formation.extract import extract_writes
 from memory.formation.formation_model import TEAM, FormationModel
@@ -49,6 +55,7 @@ from memory.model.schemas import (
 from memory.model.text import Json, texts
 from memory.postgres.database import Pool, person_transaction
 from memory.store.memories import Memory
+from memory.store.statements import InCommit, do_nothing
 from memory.store.subjects import read_known
 
 _FEW = 8  # memories that are shown if the model's context takes no more
@@ -87,7 +94,7 @@ class Former:
         messages: Sequence[PersonMessage],
         *,
         batch: UUID | None = None,
-        in_commit: InCommit | None = None,
+        in_commit: InCommit[FormationResult] = do_nothing,
         deadline: float | None = None,
         eager: bool = False,
     ) -> FormationResult:
@@ -106,8 +113,18 @@ class Former:
         """
         typed = [TypedMessage(message) for message in messages]
         typed = [message for message in typed if message.says_something]
-        judging = self._read(view, typed, eager=eager)
-        return await self._commit(view, judging, batch, in_commit, deadline)
+        async with _model_calls(view.person, deadline):
+            judged, refused = await self._read(view, typed, eager=eager)
+        return await commit(
+            self.pool,
+            self.embedder,
+            view,
+            judged,
+            sensitive=self.sensitive,
+            refused=refused,
+            batch=batch,
+            in_commit=in_commit,
+        )
 
     async def form_proposed(
         self,
@@ -118,7 +135,7 @@ class Former:
         target: Memory | None,
         references: References,
         batch: UUID | None,
-        in_commit: InCommit | None,
+        in_commit: InCommit[FormationResult],
         deadline: float,
     ) -> FormationResult:
         """Form a memory from the value in a tool call; the memory model proposes nothing.
@@ -133,31 +150,10 @@ class Former:
             key = target.key
             known[key] = target
         said = TypedMessage(message, references)
-        judging = self._judge(view, [said], [Write(key, value)], known)
-        return await self._commit(view, judging, batch, in_commit, deadline)
-
-    async def _commit(
-        self,
-        view: MemoryView,
-        judging: Awaitable[Proposed],
-        batch: UUID | None,
-        in_commit: InCommit | None,
-        deadline: float | None,
-    ) -> FormationResult:
-        """Commit what the models propose and judge within `deadline` seconds, if it is given.
-
-        Raises `FormationUnavailable` in place of their errors.
-        """
-        TEAM.set(view.person.team_id)
-        try:
-            async with asyncio.timeout(deadline):
-                judged, refused = await judging
-        except TimeoutError:
-            raise FormationUnavailable("The memory model took too long.") from None
-        except EmbeddingsUnavailable as fault:
-            raise FormationUnavailable(
-                "The embedding model did not answer; the messages remain queued."
-            ) from fault
+        async with _model_calls(view.person, deadline):
+            judged, refused = await self._judge(
+                view, [said], [Write(key, value)], known
+            )
         return await commit(
             self.pool,
             self.embedder,
@@ -246,10 +242,10 @@ class Former:
 
         Tokens are counted as by `form`. Raises `FormationUnavailable`.
         """
-        TEAM.set(person.team_id)
         proposal = Proposal(kind=kind, content=content, said=content, evidence=words)
         try:
-            [judged] = await judge(self._memory_model, [proposal], [words.message])
+            async with _model_calls(person, None):
+                [judged] = await judge(self._memory_model, [proposal], [words.message])
         except WordsUnreadable:
             return proposal
         return judged
@@ -263,7 +259,7 @@ class Former:
         person = memory.namespace.person
         stored = [sentence, *texts(memory.content)]
         references = await self.find_references(person, stored)
-        said = TypedMessage(PersonMessage(text=sentence, channel="", ts=""), references)
+        said = TypedMessage(PersonMessage(text=sentence), references)
         # They are shown the sentence, so it is among what is judged.
         shown = {**memory.content, "sentence": sentence}
         words = whole_message(said)
@@ -325,6 +321,24 @@ class Former:
 
         Response.model_rebuild()
         _ = self._memory_model
+
+
+@asynccontextmanager
+async def _model_calls(person: Person, deadline: float | None) -> AsyncIterator[None]:
+    """Limit the models to `deadline` seconds, if given, and count their tokens for the team.
+
+    Raises `FormationUnavailable` in place of their errors.
+    """
+    TEAM.set(person.team_id)
+    try:
+        async with asyncio.timeout(deadline):
+            yield
+    except TimeoutError:
+        raise FormationUnavailable("The memory model took too long.") from None
+    except EmbeddingsUnavailable as fault:
+        raise FormationUnavailable(
+            "The embedding model did not answer; the messages remain queued."
+        ) from fault
 
 
 def _stored_texts(message: PersonMessage) -> list[str]:

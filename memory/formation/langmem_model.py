@@ -75,12 +75,12 @@ PATCH_TOOL = PatchDoc.__name__
 REMOVE_TOOL = RemoveDoc.__name__
 # The model reads these in the place of trustcall's tools of the same names, which add pages to each
 # request: RemoveDoc's description lists the ids of all memories.
-_SHORT: Mapping[str, type[BaseModel]] = by_kind(
+_SHORT_TOOLS: Mapping[str, type[BaseModel]] = by_kind(
     [PatchDoc, RemoveDoc, PatchFunctionErrors]
 )
 
 
-def item(row: Memory) -> SearchItem:
+def search_item(row: Memory) -> SearchItem:
     """Return a memory as LangMem reads it.
 
     Its schema wants a quote, which is not sent: the key is in its place.
@@ -191,7 +191,7 @@ class Run:
         for message in messages:
             text = _numbered(str(message.text), numbers, self.keys)
             numbered.append(message.model_copy(update={"content": text}))
-        known = {**by_kind(self.kinds), **_SHORT}
+        known = {**by_kind(self.kinds), **_SHORT_TOOLS}
         sent = [known.get(_name(tool), tool) for tool in tools]
         definitions = [tool_definition(tool) for tool in sent]
         answer = await self.model.ask(numbered, definitions)

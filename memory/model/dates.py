@@ -1,4 +1,4 @@
-"""The range of dates that are stored: 2000 to 2100."""
+"""Dates and times that are read: the range that is stored (2000 to 2100), Slack's, a model's."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.json_schema import SkipJsonSchema
 
-from memory.model.text import Json, name_of, texts
+from memory.model.text import Json, comparable, texts
 
 ClockTime = Annotated[
     str,
@@ -211,7 +211,7 @@ def subject_fields(kind: str, content: Content) -> set[str]:
 
 def subject_key(kind: str, content: Content) -> str:
     """Return the subject of a content, normalised for comparison."""
-    return name_of(subject(kind, content))
+    return comparable(subject(kind, content))
 
 
 def kind_and_subject(kind: str, content: Content) -> Subject:

@@ -26,7 +26,7 @@ from memory.model.schemas import (
     subject_key,
     validated_content,
 )
-from memory.model.text import Json, name_of
+from memory.model.text import Json, comparable
 
 Act: TypeAlias = Literal["say", "remove", "move"]
 """What a statement does to its memory: it says fields, takes the memory back, or moves it."""
@@ -307,7 +307,7 @@ def agrees(known: Content, whole: Content) -> bool:
 
 def _is_same(one: Any, other: Any) -> bool:
     if isinstance(one, str) and isinstance(other, str):
-        return name_of(one) == name_of(other)
+        return comparable(one) == comparable(other)
     return bool(one == other)
 
 

@@ -189,8 +189,8 @@ def lettered(text: str) -> list[tuple[str, int, int]]:
     return found
 
 
-def name_of(text: str) -> str:
-    """Return a name for comparison: NFKC, case folded, without white space and punctuation.
+def comparable(text: str) -> str:
+    """Return a text for comparison: NFKC, case folded, without white space and punctuation.
 
     Unlike `letters` it keeps symbols: C, C++ and C# are three names.
     """

@@ -24,16 +24,16 @@ from memory.postgres.database import (
     with_usual_options,
 )
 from memory.postgres.requirements import (
-    Surroundings,
+    MigrationTarget,
     check_server,
-    look,
-    needing,
+    explaining_refusal,
+    find_target,
 )
 from memory.postgres.roles import (
     create_login,
     create_roles,
-    lead_to_schemas,
     revoke_temporary,
+    set_search_path,
 )
 from memory.postgres.statements import load_statements
 
@@ -99,12 +99,12 @@ def migrate(
     with psycopg.connect(conninfo, autocommit=True, row_factory=dict_row) as connection:
         check_server(connection.info)
         _lock_migrations(connection)
-        around = look(connection)
+        target = find_target(connection)
         with connection.transaction():
-            create_roles(connection, around, roles)
+            create_roles(connection, target, roles)
             if login is not None:
-                create_login(connection, around, login, roles)
-            _enter_schemas(connection, around)
+                create_login(connection, target, login, roles)
+            _enter_schemas(connection, target)
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS kioku_migrations"
                 " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
@@ -125,25 +125,25 @@ def migrate(
                 _record(connection, step.name)
             done.append(step.name)
         _record_embedding_space(connection, space)
-        revoke_temporary(connection, around)
+        revoke_temporary(connection, target)
     return done
 
 
-def _enter_schemas(connection: Connection[DictRow], around: Surroundings) -> None:
+def _enter_schemas(connection: Connection[DictRow], target: MigrationTarget) -> None:
     """Set the search_path of this session and user to the schemas of the tables and pgvector.
 
     The schema's SECURITY DEFINER functions keep this search_path, so temporary tables come last.
     The extension pgvector is created if it is missing.
     """
     [row] = connection.execute("SELECT current_schemas(false) AS names").fetchall()
-    if not set(around.schemas) <= set(row["names"]):
-        lead_to_schemas(connection, around, around.user)
-    path = sql.SQL(", ").join(map(sql.Identifier, [*around.schemas, "pg_temp"]))
+    if not set(target.schemas) <= set(row["names"]):
+        set_search_path(connection, target, target.user)
+    path = sql.SQL(", ").join(map(sql.Identifier, [*target.schemas, "pg_temp"]))
     connection.execute(sql.SQL("SET search_path TO {}").format(path))
-    if not around.has_vector:
-        with needing(
-            f'The user "{around.user}" may not create pgvector\'s extension: run'
-            f' `CREATE EXTENSION vector` in the database "{around.database}" as a superuser.'
+    if not target.has_vector:
+        with explaining_refusal(
+            f'The user "{target.user}" may not create pgvector\'s extension: run'
+            f' `CREATE EXTENSION vector` in the database "{target.database}" as a superuser.'
         ):
             connection.execute("CREATE EXTENSION vector")
 
@@ -205,11 +205,11 @@ def _record_embedding_space(
         )
         if recorded.rowcount:
             # An interrupted migration may have made the table for another model.
-            connection.execute(vectors_of(space))
+            connection.execute(alter_vectors(space))
     _compare(connection.execute(_EMBEDDING_SPACE).fetchall(), space)
 
 
-def vectors_of(space: EmbeddingSpace) -> sql.Composed:
+def alter_vectors(space: EmbeddingSpace) -> sql.Composed:
     """Return the statement that makes the table of vectors, which is empty, one of `space`."""
     size = sql.Literal(space.dimensions)
     return sql.SQL("ALTER TABLE store_vectors ALTER embedding TYPE halfvec({})").format(

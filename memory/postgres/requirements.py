@@ -21,7 +21,7 @@ _OLDEST = 16
 # The first with vectors of half precision.
 _OLDEST_PGVECTOR = (0, 7)
 
-_LOOK: LiteralString = """
+_FIND_TARGET: LiteralString = """
 SELECT
     current_user AS "user",
     current_database() AS database,
@@ -35,12 +35,12 @@ SELECT
     (SELECT COALESCE(installed_version, default_version) FROM pg_available_extensions
         WHERE name = 'vector') AS vector_version
 """
-_CREATES: LiteralString = "SELECT has_schema_privilege(%s, 'CREATE') AS allowed"
+_MAY_CREATE: LiteralString = "SELECT has_schema_privilege(%s, 'CREATE') AS allowed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """Where a migration works: the user and database, the schema of the tables, and pgvector's.
+class MigrationTarget:
+    """What a migration works on: the user, the database, the schemas of the tables and of pgvector.
 
     `vector_schema` is the tables' schema if pgvector's extension is still to be created.
     """
@@ -73,9 +73,9 @@ def check_server(info: ConnectionInfo) -> None:
         )
 
 
-def look(connection: Connection[DictRow]) -> Surroundings:
-    """Return where a migration works; changes nothing. Raises `DatabaseNotReady`."""
-    [found] = connection.execute(_LOOK).fetchall()
+def find_target(connection: Connection[DictRow]) -> MigrationTarget:
+    """Return what a migration works on; changes nothing. Raises `DatabaseNotReady`."""
+    [found] = connection.execute(_FIND_TARGET).fetchall()
     user = found["user"]
     schema = found["migrated"] or found["current"]
     if schema is None:
@@ -84,14 +84,14 @@ def look(connection: Connection[DictRow]) -> Surroundings:
             f' `CREATE SCHEMA "{user}" AUTHORIZATION "{user}"`.'
         )
     _check_pgvector(found["vector_version"])
-    [creates] = connection.execute(_CREATES, (schema,)).fetchall()
+    [creates] = connection.execute(_MAY_CREATE, (schema,)).fetchall()
     if not creates["allowed"]:
         raise DatabaseNotReady(
             f'The user "{user}" may not create tables in the schema "{schema}": write the address'
             " of the database's owner into DATABASE_OWNER_URL, or create a schema for this user"
             f' with `CREATE SCHEMA "{user}" AUTHORIZATION "{user}"`.'
         )
-    return Surroundings(
+    return MigrationTarget(
         user=user,
         database=found["database"],
         schema=schema,
@@ -116,7 +116,7 @@ def _check_pgvector(version: str | None) -> None:
 
 
 @contextmanager
-def needing(sentence: str) -> Iterator[None]:
+def explaining_refusal(sentence: str) -> Iterator[None]:
     """Raise `DatabaseNotReady` with this sentence if the user lacks a right in this block."""
     try:
         yield

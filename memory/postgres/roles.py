@@ -10,33 +10,33 @@ from psycopg.rows import DictRow
 
 from memory.model.errors import DatabaseNotReady
 from memory.postgres.database import APP_ROLE
-from memory.postgres.requirements import Surroundings, needing
+from memory.postgres.requirements import MigrationTarget, explaining_refusal
 
 
 def create_roles(
-    connection: Connection[DictRow], around: Surroundings, roles: Sequence[str]
+    connection: Connection[DictRow], target: MigrationTarget, roles: Sequence[str]
 ) -> None:
     """Create the application's role, which this user may then set, and `roles`.
 
     All of them may use the schemas of the tables and of pgvector. Runs in the caller's transaction.
     Raises `DatabaseNotReady`.
     """
-    with needing(
-        f'The user "{around.user}" may not create roles: run `ALTER ROLE "{around.user}"'
+    with explaining_refusal(
+        f'The user "{target.user}" may not create roles: run `ALTER ROLE "{target.user}"'
         " CREATEROLE` as a superuser."
     ):
         for role in (APP_ROLE, *roles):
             _create(connection, role, sql.SQL("NOLOGIN"))
-    with needing(_of_another(around.user, roles)):
+    with explaining_refusal(_created_by_another(target.user, roles)):
         found = connection.execute("SELECT pg_has_role('kioku_app', 'SET') AS allowed")
         [row] = found.fetchall()
         if not row["allowed"]:
             connection.execute(
                 "GRANT kioku_app TO CURRENT_USER WITH INHERIT FALSE, SET TRUE"
             )
-    for schema in around.schemas:
+    for schema in target.schemas:
         for role in (APP_ROLE, *roles):
-            _let_use(connection, role, schema)
+            _grant_usage(connection, role, schema)
 
 
 def _create(
@@ -55,7 +55,7 @@ def _create(
         pass  # another database's migration was faster
 
 
-def _let_use(connection: Connection[DictRow], role: str, schema: str) -> None:
+def _grant_usage(connection: Connection[DictRow], role: str, schema: str) -> None:
     """Let a role use a schema, if it may not yet. Raises `DatabaseNotReady`."""
     if _may_use(connection, role, schema):
         return
@@ -66,7 +66,7 @@ def _let_use(connection: Connection[DictRow], role: str, schema: str) -> None:
         f'Other users may not use the schema "{schema}": run'
         f' `GRANT USAGE ON SCHEMA "{schema}" TO PUBLIC` as its owner.'
     )
-    with needing(sentence):
+    with explaining_refusal(sentence):
         connection.execute(statement)
     if not _may_use(connection, role, schema):  # PostgreSQL may only warn
         raise DatabaseNotReady(sentence)
@@ -78,7 +78,7 @@ def _may_use(connection: Connection[DictRow], role: str, schema: str) -> bool:
     return bool(row["allowed"])
 
 
-def _of_another(user: str, roles: Sequence[str]) -> str:
+def _created_by_another(user: str, roles: Sequence[str]) -> str:
     names = ", ".join((APP_ROLE, *roles))
     return (
         "Another installation in this PostgreSQL server has created Kioku's roles: run"
@@ -89,7 +89,7 @@ def _of_another(user: str, roles: Sequence[str]) -> str:
 
 def create_login(
     connection: Connection[DictRow],
-    around: Surroundings,
+    target: MigrationTarget,
     login: str,
     inherits: Sequence[str],
 ) -> None:
@@ -102,7 +102,7 @@ def create_login(
     """
     given = conninfo_to_dict(login)
     name = str(given.get("user") or _default_user())
-    if name == around.user:
+    if name == target.user:
         return
     if name in (APP_ROLE, *inherits):
         raise DatabaseNotReady(
@@ -116,30 +116,30 @@ def create_login(
             str(password).encode(), name.encode(), b"scram-sha-256"
         )
         options += sql.SQL(" PASSWORD {}").format(secret.decode())
-    with needing(
-        f'The user "{around.user}" may not create the user "{name}" of DATABASE_URL: run'
-        f' `ALTER ROLE "{around.user}" CREATEROLE` as a superuser.'
+    with explaining_refusal(
+        f'The user "{target.user}" may not create the user "{name}" of DATABASE_URL: run'
+        f' `ALTER ROLE "{target.user}" CREATEROLE` as a superuser.'
     ):
         _create(connection, name, options)
-    with needing(_of_another(around.user, inherits)):
+    with explaining_refusal(_created_by_another(target.user, inherits)):
         _grant(connection, APP_ROLE, name, inherit=False)
         for role in inherits:
             _grant(connection, role, name, inherit=True)
-    _let_connect(connection, around, name)
-    if around.schemas != ("public",):
-        lead_to_schemas(connection, around, name)
+    _grant_connect(connection, target, name)
+    if target.schemas != ("public",):
+        set_search_path(connection, target, name)
 
 
-def _let_connect(
-    connection: Connection[DictRow], around: Surroundings, user: str
+def _grant_connect(
+    connection: Connection[DictRow], target: MigrationTarget, user: str
 ) -> None:
     """Let a user connect to the database, if it may not yet; only the owner can."""
     question = "SELECT has_database_privilege(%s, %s, 'CONNECT') AS allowed"
-    [row] = connection.execute(question, (user, around.database)).fetchall()
+    [row] = connection.execute(question, (user, target.database)).fetchall()
     if row["allowed"]:
         return
     statement = sql.SQL("GRANT CONNECT ON DATABASE {} TO {}")
-    names = (sql.Identifier(around.database), sql.Identifier(user))
+    names = (sql.Identifier(target.database), sql.Identifier(user))
     connection.execute(statement.format(*names))
 
 
@@ -159,27 +159,27 @@ def _grant(
     connection.execute(grant.format(sql.Identifier(role), member, inherits))
 
 
-def lead_to_schemas(
-    connection: Connection[DictRow], around: Surroundings, user: str
+def set_search_path(
+    connection: Connection[DictRow], target: MigrationTarget, user: str
 ) -> None:
     """Set the search_path that a user has in this database, unless it is set already.
 
     Raises `DatabaseNotReady` if this user may not change that one.
     """
-    path = sql.SQL(", ").join(map(sql.Identifier, around.schemas))
+    path = sql.SQL(", ").join(map(sql.Identifier, target.schemas))
     statement = sql.SQL("ALTER ROLE {} IN DATABASE {} SET search_path = {}").format(
-        sql.Identifier(user), sql.Identifier(around.database), path
+        sql.Identifier(user), sql.Identifier(target.database), path
     )
     found = connection.execute(
         "SELECT FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase"
         " WHERE datname = current_database() AND setrole = %s::regrole"
         " AND ('search_path=' || (SELECT string_agg(quote_ident(name), ', ' ORDER BY place)"
         " FROM unnest(%s::text[]) WITH ORDINALITY AS path (name, place))) = ANY (setconfig)",
-        (sql.Identifier(user).as_string(connection), list(around.schemas)),
+        (sql.Identifier(user).as_string(connection), list(target.schemas)),
     )
     if found.rowcount:
         return
-    with needing(
+    with explaining_refusal(
         f'The user "{user}" does not find the schemas of the database: run'
         f" `{statement.as_string(connection)}` as a superuser."
     ):
@@ -194,11 +194,11 @@ def _default_user() -> str:
     return ""
 
 
-def revoke_temporary(connection: Connection[DictRow], around: Surroundings) -> None:
+def revoke_temporary(connection: Connection[DictRow], target: MigrationTarget) -> None:
     """Revoke TEMPORARY from all but the owner: a temporary table would shadow a table of Kioku.
 
     Runs at each migration, because neither a dump nor a copy of a database keeps its privileges. If
     this user does not own the database, PostgreSQL changes nothing and warns.
     """
     revoke = sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC, kioku_app")
-    connection.execute(revoke.format(sql.Identifier(around.database)))
+    connection.execute(revoke.format(sql.Identifier(target.database)))

@@ -127,7 +127,7 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND evidence <> ''
     AND says(evidence, %(quotes)s)
 RETURNING key;
 
--- name: blank_proposals
+-- name: delete_proposals_naming
 -- Delete questions and refusals that say or name what was forgotten.
 DELETE FROM proposals
 WHERE team_id = %(team)s AND user_id = %(user)s
@@ -141,8 +141,8 @@ WHERE team_id = %(team)s AND user_id = %(user)s
 SELECT ARRAY(SELECT DISTINCT needle(text) FROM unnest(%(texts)s::text[]) AS text
     WHERE btrim(needle(text)) <> '') AS needles;
 
--- name: recorded
--- The messages of those of these forgettings of which no statement is left for an Undo.
+-- name: recorded_messages
+-- The messages of these forgettings, except forgettings of which an Undo could still show a statement.
 SELECT channel, ts FROM forgotten_sources AS recorded
 WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message'
     AND forgotten_id = ANY(%(ids)s)
@@ -151,7 +151,7 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message'
             AND hidden.forgotten_id = recorded.forgotten_id);
 
 -- name: are_forgotten
--- Those of these messages whose memories this person has forgotten.
+-- Which of these messages had memories that this person has forgotten.
 SELECT channel, ts FROM forgotten_sources
 WHERE team_id = %(team)s AND user_id = %(user)s
     AND (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]));

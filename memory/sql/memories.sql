@@ -1,6 +1,6 @@
 -- Reads memories: rows of LangGraph's store, of one person or, for a card, of a colleague.
 
--- name: reread
+-- name: read_memories
 -- The memories with these keys, newest first.
 SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
 WHERE prefix = ANY(%(prefixes)s) AND key = ANY(%(keys)s)

@@ -28,7 +28,7 @@ from memory.store.kept import (
 from memory.store.memories import (
     MAX_MEMORIES as MAX_MEMORIES,
     find_memory as find_memory,
-    reread as reread,
+    read_memories as read_memories,
     read_card as read_card,
 )
 from memory.store.proposals import (

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TypeAlias
 from uuid import UUID, uuid4
 
 from pydantic import ValidationError
@@ -29,9 +28,10 @@ from memory.model.statement import Act, Actor, Statement, current, since_removal
 from memory.model.text import MAX_TEXT, Json, clean_content, texts
 from memory.postgres.database import Connection, Pool
 from memory.store.changes import Change, add_changes
-from memory.store.memories import Memory, reread
+from memory.store.memories import Memory, read_memories
 from memory.store.projection import check_capacity
 from memory.store.statements import (
+    InCommit,
     do_nothing,
     read_statements,
     withdraw,
@@ -51,8 +51,6 @@ _CODES = {
     "float_parsing": "number",
     "finite_number": "number",
 }
-
-AfterWrite: TypeAlias = Callable[[Connection, Sequence[Change]], Awaitable[None]]
 
 
 def validated(kind: str, content: Content) -> Json:
@@ -108,7 +106,7 @@ async def add_memories(
     given: Sequence[tuple[Content, PersonMessage]],
     *,
     batch: UUID | None = None,
-    in_commit: AfterWrite = do_nothing,
+    in_commit: InCommit[Sequence[Change]] = do_nothing,
 ) -> list[Change]:
     """Store what the person wrote, in one transaction; return one change for each memory.
 
@@ -318,7 +316,7 @@ async def existing_memory(
 
     `seen` is its `updated_at` when it was shown to the person.
     """
-    found = await reread(connection, person, [key])
+    found = await read_memories(connection, person, [key])
     if key not in found:
         raise ChangeGone("There is no such memory.")
     if seen not in (None, found[key].updated_at):

@@ -15,8 +15,8 @@ from memory.store.forgetting import Selection, forget_within
 from memory.store.memories import person_range
 from memory.store.statements import seeing_forgotten
 
-# Deletes or counts rows of the application's tables in the same transaction, by table.
-Also: TypeAlias = Callable[[Connection], Awaitable[dict[str, int]]]
+AppRows: TypeAlias = Callable[[Connection], Awaitable[dict[str, int]]]
+"""Deletes or counts a person's rows in the application's tables; returns their number by table."""
 
 _SQL = load_statements("memory", "forgetting")
 
@@ -37,7 +37,7 @@ class Erased:
 
 
 async def _no_rows(_: Connection) -> dict[str, int]:
-    """The default of `Also`."""
+    """The default of `AppRows`: the application has no tables."""
     return {}
 
 
@@ -46,22 +46,23 @@ async def erase(
     person: Person,
     identity: UUID | None = None,
     *,
-    also: Also = _no_rows,
-    left: Also = _no_rows,
+    delete_app_rows: AppRows = _no_rows,
+    count_app_rows: AppRows = _no_rows,
 ) -> Erased:
     """Forget everything about a person without Undo, and count what is left afterwards.
 
     Only the ids (channel and ts) of the source messages are kept, so that they are not formed
     again, and a record of each erasure with its id (`forgotten_since`). `identity` is the id of an
-    erasure that is repeated because a restored database lacks it. `also` deletes the application's
-    rows, and `left` counts those that remain. A concurrent formation of other messages waits for
-    the same lock and then writes, unless its `in_commit` raises because `also` has deleted them.
-    Idempotent.
+    erasure that is repeated because a restored database lacks it. `delete_app_rows` is
+    awaited in the same transaction, `count_app_rows` after it. A concurrent formation of other
+    messages waits for the same lock and then writes, unless its `in_commit` raises because
+    `delete_app_rows` has deleted them. Idempotent.
     """
     parameters = person_range(person)
     async with person_transaction(pool, person, locked=True) as connection:
-        of_app = await also(connection)
-        counts = {**of_app, **await _count_rows(connection, parameters)}
+        app_rows = await delete_app_rows(connection)
+        memory_rows = await _count_rows(connection, parameters)
+        counts = {**app_rows, **memory_rows}
         forgotten = await forget_within(connection, person, Selection(everything=True))
         async with seeing_forgotten(connection):
             await connection.execute(_SQL["erase"], parameters)
@@ -69,13 +70,13 @@ async def erase(
             values = {**parameters, "id": identity or uuid4()}
             await connection.execute(_SQL["record_erasure"], values)
     async with person_transaction(pool, person) as connection:
-        left_of_app = await left(connection)
-        still = {**left_of_app, **await _count_rows(connection, parameters)}
+        app_rows_left = await count_app_rows(connection)
+        memory_rows_left = await _count_rows(connection, parameters)
     return Erased(
         at=datetime.now(UTC),
         memories=len(forgotten.memories),
         counts=counts,
-        left=still,
+        left={**app_rows_left, **memory_rows_left},
     )
 
 

@@ -38,10 +38,11 @@ from memory.postgres.database import (
     person_transaction,
 )
 from memory.postgres.statements import column_parameters, load_statements
-from memory.store.memories import Memory, reread
+from memory.store.memories import Memory, read_memories
 from memory.store.projection import write_rows
 from memory.store.proposals import ask
 from memory.store.statements import (
+    InCommit,
     do_nothing,
     join_same_things,
     keys_of,
@@ -113,21 +114,18 @@ class Gone:
     needles: Sequence[str]
 
 
-# Prevents formation from what is forgotten, in the same transaction; returns the application's
-# messages about it, besides the source messages of statements.
-FindMessages: TypeAlias = Callable[
+# Keeps the application's messages about what is forgotten from being formed, in the same
+# transaction; returns them.
+StopForming: TypeAlias = Callable[
     [Connection, Person, Selection, Gone],
     Awaitable[Collection[MessageKey]],
 ]
 # Deletes the application's texts about what is gone, in the same transaction.
 DeleteTexts: TypeAlias = Callable[[Connection, Person, Gone], Awaitable[None]]
-InCommit: TypeAlias = Callable[[Connection, Forgotten], Awaitable[None]]
-# Called with the time of the forgetting that is undone.
-InUndo: TypeAlias = Callable[[Connection, datetime], Awaitable[None]]
 
 
-async def _find_nothing(*_: object) -> Collection[MessageKey]:
-    """The default of `FindMessages`."""
+async def _no_messages(*_: object) -> Collection[MessageKey]:
+    """The default of `StopForming`."""
     return ()
 
 
@@ -136,15 +134,15 @@ async def forget(
     person: Person,
     selection: Selection,
     *,
-    find_messages: FindMessages = _find_nothing,
+    stop_forming: StopForming = _no_messages,
     delete_texts: DeleteTexts = do_nothing,
-    in_commit: InCommit = do_nothing,
+    in_commit: InCommit[Forgotten] = do_nothing,
 ) -> Forgotten:
     """Forget what a selection is about, in one transaction; keys of other people match nothing.
 
     Memories and their vectors go at once; `undo_forgetting` brings them back within `UNDO_MINUTES`.
     Questions about them are deleted. Nothing is formed again from their messages or from those that
-    `find_messages` returns. `delete_texts` is called by `purge`, or at once if nothing was
+    `stop_forming` returns. `delete_texts` is called by `purge`, or at once if nothing was
     remembered, because there is nothing to undo then.
     """
     async with person_transaction(pool, person, locked=True) as connection:
@@ -152,7 +150,7 @@ async def forget(
             connection,
             person,
             selection,
-            find_messages=find_messages,
+            stop_forming=stop_forming,
             delete_texts=delete_texts,
         )
         await in_commit(connection, forgotten)
@@ -164,7 +162,7 @@ async def forget_within(
     person: Person,
     selection: Selection,
     *,
-    find_messages: FindMessages = _find_nothing,
+    stop_forming: StopForming = _no_messages,
     delete_texts: DeleteTexts = do_nothing,
 ) -> Forgotten:
     """Forget as `forget` does, within a transaction that holds the person's lock."""
@@ -173,7 +171,7 @@ async def forget_within(
     async with seeing_forgotten(connection):
         hidden = await fetch_rows(connection, _SQL["hide"], values)
     keys = keys_of(hidden) | set(selection.keys)
-    before = await reread(connection, person, keys)
+    before = await read_memories(connection, person, keys)
     await refresh_keys(connection, person, keys)
     if not selection.everything:
         rest = {
@@ -195,7 +193,7 @@ async def forget_within(
         hidden += await _hide_shown_sentences(
             connection, person, identity, gone, hidden
         )
-    others = await find_messages(connection, person, selection, gone)
+    others = await stop_forming(connection, person, selection, gone)
     messages = messages.union(others)
     new_messages = messages - await forgotten_among(connection, person, messages)
     if not (hidden or asked or new_messages or before):
@@ -204,7 +202,7 @@ async def forget_within(
     if not hidden:
         await delete_texts(connection, person, Gone(messages=new_messages, needles=()))
 
-    after = await reread(connection, person, keys)
+    after = await read_memories(connection, person, keys)
     lost = [memory for key, memory in before.items() if key not in after]
     return Forgotten(
         id=identity,
@@ -261,7 +259,7 @@ async def selected(pool: Pool, person: Person, selection: Selection) -> list[Mem
     async with person_transaction(pool, person) as connection:
         rows = await fetch_rows(connection, _SQL["choose"], values)
         keys = keys_of(rows) | set(selection.keys)
-        memories = await reread(connection, person, keys)
+        memories = await read_memories(connection, person, keys)
     return list(memories.values())
 
 
@@ -271,13 +269,14 @@ async def undo_forgetting(
     person: Person,
     identity: UUID,
     *,
-    in_commit: InUndo = do_nothing,
+    in_commit: InCommit[datetime] = do_nothing,
 ) -> list[Memory]:
     """Undo a forgetting: its statements count again, with their quotes; return its memories.
 
     If a memory about the same thing was made in the meantime, what comes back joins it: what was
-    said last counts, and if the two contradict each other, the person is asked. Raises `ChangeGone`
-    after `UNDO_MINUTES`, or if it was undone before.
+    said last counts, and if the two contradict each other, the person is asked. `in_commit` is
+    awaited with the time of the forgetting. Raises `ChangeGone` after `UNDO_MINUTES`, or if it was
+    undone before.
     """
     values = {**person.ids, "id": identity, "minutes": UNDO_MINUTES}
     async with writing(pool, embedder, person) as connection:
@@ -291,7 +290,9 @@ async def undo_forgetting(
         views = await write_rows(connection, person, said)
         joined = await join_same_things(connection, person, views)
         await _ask_about_contradictions(connection, person, views, said, joined)
-        back = await reread(connection, person, {joined.get(key, key) for key in keys})
+        back = await read_memories(
+            connection, person, {joined.get(key, key) for key in keys}
+        )
         await in_commit(connection, records[0]["forgotten_at"])
     return list(back.values())
 
@@ -309,7 +310,7 @@ async def _ask_about_contradictions(
     """
     if not joined:
         return
-    newer = await reread(connection, person, joined.values())
+    newer = await read_memories(connection, person, joined.values())
     asked = []
     for view in views:
         other = newer.get(joined.get(view.key, ""))
@@ -379,9 +380,9 @@ async def purge(
             "ids": list({row["forgotten_id"] for row in deleted}),
         }
         blanked = await fetch_rows(connection, _SQL["blank_quotes"], values)
-        recorded = await fetch_rows(connection, _SQL["recorded"], values)
+        recorded = await fetch_rows(connection, _SQL["recorded_messages"], values)
     await refresh_keys(connection, person, keys_of(blanked))
-    await connection.execute(_SQL["blank_proposals"], values)
+    await connection.execute(_SQL["delete_proposals_naming"], values)
     gone = Gone(messages={*messages, *messages_of(recorded)}, needles=needles)
     await delete_texts(connection, person, gone)
 
@@ -457,12 +458,12 @@ async def forget_again(
     memory is formed from them again; other memories from them stay. Idempotent.
     """
 
-    async def find_messages(*_: object) -> Collection[MessageKey]:
+    async def stop_forming(*_: object) -> Collection[MessageKey]:
         return selection.messages
 
     async with person_transaction(pool, person, locked=True) as connection:
         others = replace(selection, messages=())
-        await forget_within(connection, person, others, find_messages=find_messages)
+        await forget_within(connection, person, others, stop_forming=stop_forming)
         await purge(connection, person, delete_texts, minutes=0)
         await delete_texts(
             connection, person, Gone(messages=selection.messages, needles=())

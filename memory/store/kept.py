@@ -9,7 +9,7 @@ transaction names.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from uuid import uuid4
 
@@ -33,10 +33,15 @@ from memory.postgres.database import (
 )
 from memory.postgres.statements import load_statements
 from memory.store.changes import Change, add_changes
-from memory.store.edits import AfterWrite, existing_memory, statement_of
-from memory.store.memories import Memory, read
+from memory.store.edits import existing_memory, statement_of
+from memory.store.memories import Memory, memory_of
 from memory.store.projection import check_capacity
-from memory.store.statements import do_nothing, statements_of_message, writing
+from memory.store.statements import (
+    InCommit,
+    do_nothing,
+    statements_of_message,
+    writing,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -84,7 +89,7 @@ def _settings(reader: Person, channels: Iterable[str]) -> dict[str, str]:
 
 
 def _line(row: DictRow) -> KeptMemory:
-    return KeptMemory(memory=read(row), is_replaced=row["is_replaced"])
+    return KeptMemory(memory=memory_of(row), is_replaced=row["is_replaced"])
 
 
 async def read_kept(
@@ -179,7 +184,7 @@ async def keep(
     *,
     decision: bool,
     public: bool,
-    in_commit: AfterWrite = do_nothing,
+    in_commit: InCommit[Sequence[Change]] = do_nothing,
 ) -> Change:
     """Keep words of a person for a conversation.
 
@@ -211,7 +216,7 @@ async def replace_decision(
     key: str,
     replaced: str,
     *,
-    in_commit: AfterWrite = do_nothing,
+    in_commit: InCommit[Sequence[Change]] = do_nothing,
 ) -> Change:
     """Let the person's decision `key` replace an older one of its conversation, `replaced`.
 

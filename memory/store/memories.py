@@ -127,7 +127,7 @@ def person_range(person: Person) -> dict[str, Any]:
     return {**person.ids, "low": f"{person.prefix}.", "high": f"{person.prefix}/"}
 
 
-def read(row: DictRow) -> Memory:
+def memory_of(row: DictRow) -> Memory:
     """Convert a `store` row; raises `InvalidNamespace` if it is outside a person's namespace."""
     return Memory(
         namespace=Namespace.from_prefix(row["prefix"]),
@@ -141,7 +141,7 @@ def read(row: DictRow) -> Memory:
 
 def read_own(rows: Iterable[DictRow], person: Person) -> list[Memory]:
     """Convert `rows`; raises `InvalidNamespace` if one belongs to another person."""
-    memories = [read(row) for row in rows]
+    memories = [memory_of(row) for row in rows]
     if any(memory.namespace.person != person for memory in memories):
         raise InvalidNamespace(
             "A query returned another person's memory; nothing was done."
@@ -154,7 +154,7 @@ def read_in_view(rows: Iterable[DictRow], view: MemoryView) -> dict[str, Memory]
 
     Raises `InvalidNamespace` for a row outside `view`, from a wrong query.
     """
-    memories = [read(row) for row in rows]
+    memories = [memory_of(row) for row in rows]
     if not all(view.allows(memory.namespace) for memory in memories):
         raise InvalidNamespace(
             "A query returned a memory of another audience; nothing was done."
@@ -208,7 +208,7 @@ async def find_in_view(
 ) -> dict[str, Memory]:
     """Return the memories with these keys, as a conversation knows them."""
     values = {"prefixes": view.prefixes, "keys": list(keys)}
-    rows = await person_statement(pool, view.person, _SQL["reread"], values)
+    rows = await person_statement(pool, view.person, _SQL["read_memories"], values)
     return read_in_view(rows, view)
 
 
@@ -238,7 +238,7 @@ async def newest(pool: Pool, view: MemoryView, limit: int | None) -> list[Memory
     return list(read_in_view(found, view).values())
 
 
-async def reread(
+async def read_memories(
     connection: Connection, person: Person, keys: Iterable[str]
 ) -> dict[str, Memory]:
     """Return the memories with these keys, as direct messages know them, newest first.
@@ -246,5 +246,5 @@ async def reread(
     Within a transaction of the person.
     """
     values = {"prefixes": [person.dm_prefix], "keys": list(keys)}
-    rows = await fetch_rows(connection, _SQL["reread"], values)
+    rows = await fetch_rows(connection, _SQL["read_memories"], values)
     return {one.key: one for one in read_own(rows, person)}

@@ -18,11 +18,12 @@ _SQL = load_statements("memory", "pages")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryPage:
-    """One page of memories: open promises, by the day they are due, then wishes about answers.
+    """One page of memories.
 
-    Then come the other kinds, each with its newest first, promises that have ended, and last what
-    is kept for channels. A changed memory keeps its place.
-    `total` is the number of memories on all pages; `page` starts at 1.
+    Open promises come first, by the day they are due, then wishes about answers, then the other
+    kinds, each with its newest first, then promises that have ended, and last what is kept for
+    channels. A changed memory keeps its place. `total` is the number of memories on all pages;
+    `page` starts at 1.
     """
 
     memories: Sequence[Memory]

@@ -13,7 +13,7 @@ from memory.embeddings.embedder import Embedder, literal
 from memory.model.namespace import Person
 from memory.model.schemas import searchable_text
 from memory.postgres.database import Connection, Pool, fetch_rows, person_statement
-from memory.postgres.migrate import vectors_of
+from memory.postgres.migrate import alter_vectors
 from memory.postgres.statements import column_parameters, load_statements
 from memory.store.memories import person_range
 
@@ -114,4 +114,4 @@ async def _delete_others(connection: Connection, embedder: Embedder) -> None:
         changed = await connection.execute(_SQL["change_space"], asdict(space))
         if changed.rowcount:
             await connection.execute(_SQL["delete_vectors"])
-            await connection.execute(vectors_of(space))
+            await connection.execute(alter_vectors(space))

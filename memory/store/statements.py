@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, LiteralString
+from typing import Any, LiteralString, TypeAlias, TypeVar
 from uuid import UUID, uuid4
 
 from psycopg import OperationalError
@@ -46,6 +54,10 @@ _log = logging.getLogger(__name__)
 
 _SQL = load_statements("memory", "statements")
 _EMBED_SECONDS = 10.0  # somebody may wait
+
+_Done = TypeVar("_Done")
+InCommit: TypeAlias = Callable[[Connection, _Done], Awaitable[object]]
+"""Awaited last in a writing transaction, with what was done; an exception rolls all of it back."""
 
 
 async def do_nothing(*_: object) -> None:

@@ -121,7 +121,7 @@ async def test_the_page_comes_back_with_the_server(
         aya = next(
             user for user in slack.workspace.users.values() if user.name == "Aya"
         )
-        posting.typed(slack, aya, slack.workspace.open_dm(aya.id), "meanwhile")
+        posting.post_typed(slack, aya, slack.workspace.open_dm(aya.id), "meanwhile")
         await expect(ann.last).to_contain_text("meanwhile")
         await ann.say("after")
         await expect(ann.last).to_contain_text("after")

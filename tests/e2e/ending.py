@@ -28,7 +28,8 @@ def main() -> None:
         nonlocal steps, last
         given = int(file.read_text("utf-8")) if file.exists() else 0
         if given != last:
-            steps, last = 0, given
+            steps = 0
+            last = given
         if steps or (statement and "INSERT INTO messages" in statement.text):
             steps += 1
         if last and steps == last:

@@ -1,4 +1,4 @@
-"""A model that says what the test says, for what LangMem makes of it."""
+"""Playgrounds, models and applications for tests in this process."""
 
 from __future__ import annotations
 

@@ -28,9 +28,11 @@ class SlackPerson:
     """
 
     def __init__(self, app: App, language: Language = "en", **profile: Any) -> None:
-        self.app, self.language = app, language
+        self.app = app
+        self.language = language
         self._person = person.Person(app.slack, locale=LOCALES[language], **profile)
-        self.user, self.team = self._person.id, self._person.team
+        self.user = self._person.id
+        self.team = self._person.team
         self.person = Person(app.slack.team_id, self.user)
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:

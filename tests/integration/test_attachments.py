@@ -177,7 +177,7 @@ async def test_an_image_whose_type_slack_does_not_know_yet_is_shown(app: App) ->
     assert (await told_as(app, file, PNG))["type"] == "image/png"
 
 
-async def test_files_form_no_memories_and_are_not_kept(app: App, database: str) -> None:
+async def test_files_form_no_memories_and_are_not_kept(app: App) -> None:
     """Nothing in a file is remembered, and no row holds its content or its address."""
     place = app.slack.place()
     message = await sent(

@@ -30,7 +30,7 @@ from memory import (
     move_memory,
     undo_forgetting,
 )
-from memory.formation import follow_message
+from memory.formation import delete_unsaid
 from memory.postgres import execute_statement
 from memory.store import expire_due, read_card, show_to_colleagues
 from tests.integration.app import App
@@ -179,7 +179,7 @@ async def test_a_line_is_gone_with_its_person_or_memory(app: App, ends: str) -> 
                 text="Never mind", channel="D1", ts="1000000000.000001"
             )
             message = (words.channel, words.ts)
-            await follow_message(app.pool, app.embedder, aya, message, words)
+            await delete_unsaid(app.pool, app.embedder, aya, message, words)
             assert [one.audiences for one in await app.memories(aya)] == [()]
         case "deactivate":
             app.slack.control("users/update", {"user": aya.user_id, "deleted": True})
@@ -258,7 +258,7 @@ async def test_a_line_that_cannot_be_shown_has_a_reason(app: App, why: str) -> N
     memory = await fact(app, aya, "I have asthma", evidence=sentence)
     if why == "memory_gone":
         message = ("D1", "1000000000.000001")
-        await follow_message(app.pool, app.embedder, aya, message, None)
+        await delete_unsaid(app.pool, app.embedder, aya, message, None)
     with counted_tokens() as spent:
         done = await app.click(aya, Share(key=memory.key))
         if done.form is not None:

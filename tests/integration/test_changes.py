@@ -37,7 +37,7 @@ from memory import (
     undo_changes,
     undo_forgetting,
 )
-from memory.formation import follow_message
+from memory.formation import delete_unsaid
 from memory.formation.evidence import TypedMessage
 from memory.postgres import person_transaction
 from memory.store import (
@@ -318,7 +318,7 @@ async def test_a_name_comes_back_when_the_message_that_changed_it_is_gone(
     else:
         edited = PersonMessage(text="Never mind.", channel=message[0], ts=message[1])
         words = edited if way == "edited" else None
-        await follow_message(ledger.pool, ledger.embedder, ALICE, message, words)
+        await delete_unsaid(ledger.pool, ledger.embedder, ALICE, message, words)
     assert await ledger.contents() == [food("sushi", 5)]
 
 
@@ -402,10 +402,10 @@ async def test_a_message_takes_with_it_what_it_alone_said(ledger: Ledger) -> Non
         }
     edited = PersonMessage(text="I love ramen, still", channel="D1", ts=message[1])
     assert (
-        await follow_message(ledger.pool, ledger.embedder, ALICE, message, edited)
+        await delete_unsaid(ledger.pool, ledger.embedder, ALICE, message, edited)
         == set()
     )
-    assert await follow_message(ledger.pool, ledger.embedder, ALICE, message, None) == {
+    assert await delete_unsaid(ledger.pool, ledger.embedder, ALICE, message, None) == {
         liked.key
     }
     assert await ledger.contents() == [food("ramen", None, description="egg")]
@@ -414,7 +414,7 @@ async def test_a_message_takes_with_it_what_it_alone_said(ledger: Ledger) -> Non
     await edit_memory(ledger.pool, ledger.embedder, ALICE, liked.key, content, origin)
     forgotten = await forget(ledger.pool, ALICE, Selection(keys=[liked.key]))
     second = ("D1", "1700000002.0")
-    await follow_message(ledger.pool, ledger.embedder, ALICE, second, None)
+    await delete_unsaid(ledger.pool, ledger.embedder, ALICE, second, None)
     assert forgotten.id is not None
     with pytest.raises(ChangeGone):
         await undo_forgetting(ledger.pool, ledger.embedder, ALICE, forgotten.id)

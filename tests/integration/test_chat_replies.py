@@ -27,6 +27,7 @@ from tests.integration.responses_server import (
     Shown,
     counted_tokens,
     create_replier,
+    requests,
 )
 from tests.loopback import serving
 
@@ -54,11 +55,6 @@ def script(stand_in: Server, **output: Any) -> None:
 def fault(stand_in: Server, **how: Any) -> None:
     """Say how the model fails next."""
     stand_in.call("/_model/faults", {"endpoint": "chat", **how})
-
-
-def requests(stand_in: Server) -> list[dict[str, Any]]:
-    """Return the bodies of all requests, in order."""
-    return [entry["body"] for entry in stand_in.call("/_model/journal")["entries"]]
 
 
 async def test_a_conversation_with_files_and_tools(

@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 
 from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.turns import begin_turn, end_turn
-from bot.memories.forgetting import delete_forgotten_texts, selected_messages
+from bot.memories.forgetting import delete_forgotten_texts, stop_forming
 from bot.pipeline.formation import form_memories, read_unformed
 from memory import (
     DM,
@@ -122,7 +122,7 @@ class Data:
             self.pool,
             person,
             Selection(keys=keys, everything=everything),
-            find_messages=selected_messages,
+            stop_forming=stop_forming,
             delete_texts=delete_forgotten_texts,
         )
 

@@ -172,9 +172,7 @@ async def test_edits_and_deletions_of_others_touch_nothing(
     assert row["message"]["text"] == "mine"
 
 
-async def test_stop_reaches_the_running_answer_only(
-    pool: Pool, app: App, database: str
-) -> None:
+async def test_stop_reaches_the_running_answer_only(app: App, database: str) -> None:
     """Stop interrupts what has begun in that thread, not what waits behind it nor elsewhere."""
     asked = message()
     behind = following(asked)

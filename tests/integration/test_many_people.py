@@ -25,7 +25,7 @@ from memory import (
     forget,
     undo_forgetting,
 )
-from memory.formation.following import follow_message
+from memory.formation.unsaid import delete_unsaid
 from memory.postgres import (
     Connection,
     fetch_rows,
@@ -103,7 +103,7 @@ async def test_a_change_of_ones_memories_reads_nobody_elses(
     forgotten = await forget(pool, ANN, newest, in_commit=note_read)
     assert forgotten.id is not None
     await undo_forgetting(pool, embedder, ANN, forgotten.id, in_commit=note_read)
-    await follow_message(pool, embedder, ANN, ("C1", "2.0"), None, in_commit=note_read)
+    await delete_unsaid(pool, embedder, ANN, ("C1", "2.0"), None, in_commit=note_read)
     assert read == []
 
 

@@ -29,7 +29,7 @@ from memory import (
     undo_changes,
     undo_forgetting,
 )
-from memory.formation import follow_message
+from memory.formation import delete_unsaid
 from memory.store import keep
 from tests.databases import login_of, printed
 from tests.memories import add_memory
@@ -97,7 +97,7 @@ ACTS: dict[str, Act] = {
     "undo": lambda pool, embedder, _, made: undo_changes(
         pool, embedder, ANN, ids=[made.change]
     ),
-    "delete": lambda pool, embedder, _, __: follow_message(
+    "delete": lambda pool, embedder, _, __: delete_unsaid(
         pool, embedder, ANN, ("D1", "1700000000.000100"), None
     ),
     "forget": lambda pool, _, key, __: forget(pool, ANN, Selection(keys=[key])),

@@ -50,7 +50,7 @@ from memory import (
     undo_changes,
     undo_forgetting,
 )
-from memory.formation import follow_message
+from memory.formation import delete_unsaid
 from memory.formation.commit import commit
 from memory.formation.evidence import Evidence, TypedMessage
 from memory.formation.proposal import Proposal, Verdict
@@ -676,7 +676,7 @@ class Sequences(RuleBasedStateMachine):
             if edited
             else None
         )
-        self.do(follow_message(self.pool, self.embedder, person, (channel, ts), words))
+        self.do(delete_unsaid(self.pool, self.embedder, person, (channel, ts), words))
         for thing, said in [*model.all_said()]:
             left = [
                 one for one in said if one.message != ts or (edited and one.blanked)

@@ -261,7 +261,7 @@ async def test_the_stand_in_answers_by_a_schema(stand_in: Server) -> None:
     )
     asked = FormationModel(chat)
     asked.way = "schema"
-    said = TypedMessage(PersonMessage(text="I love ramen.", channel="", ts=""))
+    said = TypedMessage(PersonMessage(text="I love ramen."))
     [write] = await extract_writes(asked, SCHEMAS, [], [said])
     assert write.value is not None
     assert write.value["content"]["food_name"] == "ramen"

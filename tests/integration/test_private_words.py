@@ -18,7 +18,7 @@ from memory import (
     recall_memories,
     undo_forgetting,
 )
-from memory.formation import follow_message
+from memory.formation import delete_unsaid
 from tests.integration.app import App
 from tests.integration.test_changes import ALICE, WIDE, Ledger, food
 from tests.integration.test_changes import ledger as ledger
@@ -86,7 +86,7 @@ async def test_what_an_edit_of_a_moved_message_adds_was_not_moved(
     await to_public(ledger, liked.key)
     edited = f"I love ramen. Ramen {PRIVATE}"
     words = PersonMessage(text=edited, channel="D1", ts=FIRST)
-    await follow_message(ledger.pool, ledger.embedder, ALICE, ("D1", FIRST), words)
+    await delete_unsaid(ledger.pool, ledger.embedder, ALICE, ("D1", FIRST), words)
     await say_in_private(ledger, FIRST, liked.key)
     assert PRIVATE not in await known_in_public(ledger)
 

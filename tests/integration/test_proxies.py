@@ -160,7 +160,7 @@ CLIENTS: list[tuple[Act, str]] = [
 
 @pytest.mark.parametrize(("act", "address"), CLIENTS)
 async def test_a_client_goes_through_the_proxy(
-    network: Network, act: Act, address: str, caplog: pytest.LogCaptureFixture
+    network: Network, act: Act, address: str
 ) -> None:
     """The proxy is asked for the address; what Slack here was asked before went directly."""
 

@@ -631,7 +631,7 @@ async def test_a_worker_that_ends_lives_until_its_last_job_has_ended(
 
 
 async def test_a_process_is_out_of_touch_while_one_of_its_workers_is(
-    database: str, pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch
+    database: str, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The jobs of that worker may be another process's, whatever the others say."""
     beat = manager.JobManager.update_heartbeat

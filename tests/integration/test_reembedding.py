@@ -137,10 +137,7 @@ async def test_a_model_that_does_not_answer_leaves_the_vectors(
 
 
 async def test_what_happens_meanwhile_counts(
-    remembered: Pool,
-    database: str,
-    embedder: Embedder,
-    model_client: openai.AsyncOpenAI,
+    remembered: Pool, database: str, model_client: openai.AsyncOpenAI
 ) -> None:
     """What is forgotten during it stays forgotten, and what changes gets its vector."""
     small = Small(model_client)

@@ -11,7 +11,7 @@ import pytest
 from openai.types.responses import ResponseFunctionToolCall
 
 from kioku_stand_in.script import SCRIPT
-from kioku_stand_in.sentences import read
+from kioku_stand_in.sentences import clauses_in
 from memory.formation.proposal import Verdict
 from memory.model import framed
 from tests.conftest import ROOT, Server
@@ -38,7 +38,7 @@ def test_every_sentence_of_the_pages_is_understood() -> None:
         sentences += re.findall("[“「`](.+?)[”」`]", "\n".join(map("".join, told)))
     assert len(sentences) > 60
     assert [
-        one for one in sentences if "unknown" in {said.name for said in read(one)}
+        one for one in sentences if "unknown" in {said.name for said in clauses_in(one)}
     ] == []
 
 

@@ -21,7 +21,7 @@ from memory import (
     undo_changes,
 )
 from memory.embeddings.embedder import Embedder
-from memory.formation import follow_message
+from memory.formation import delete_unsaid
 from memory.formation.chat_model import Api
 from memory.formation.commit import FormationResult
 from memory.model.errors import FormationUnavailable
@@ -281,7 +281,7 @@ async def test_a_removal_goes_with_the_words_that_it_quotes(
     edited = replace(words, text=text) if text else None
     message = (words.channel, words.ts)
     former = trial.former
-    await follow_message(former.pool, former.embedder, ALICE, message, edited)
+    await delete_unsaid(former.pool, former.embedder, ALICE, message, edited)
     found = await trial.rows()
     assert {row["value"]["content"]["food_name"] for row in found} == back
 

@@ -23,7 +23,7 @@ from memory import (
     open_questions,
     undo_forgetting,
 )
-from memory.formation import follow_message
+from memory.formation import delete_unsaid
 from memory.postgres import person_transaction
 from memory.store import expire_due, read_card, show_to_colleagues
 from memory.store.changes import add_changes
@@ -52,7 +52,7 @@ async def click(ledger: Ledger, key: str, level: int) -> None:
 
 async def delete(ledger: Ledger, ts: str) -> None:
     """Delete a message in Slack."""
-    await follow_message(ledger.pool, ledger.embedder, ALICE, ("D1", ts), None)
+    await delete_unsaid(ledger.pool, ledger.embedder, ALICE, ("D1", ts), None)
 
 
 def purge_now(ledger: Ledger) -> None:
@@ -229,7 +229,7 @@ async def test_what_was_taken_back_stays_so_when_a_typo_is_mended(
     liked = await ledger.change("I lvoe soba.", ts=FIRST, content=food("soba"))
     await ledger.change("I hate soba", ts=SECOND, content=None, key=liked.key)
     words = PersonMessage(text="I love soba.", channel="D1", ts=FIRST)
-    await follow_message(ledger.pool, ledger.embedder, ALICE, ("D1", FIRST), words)
+    await delete_unsaid(ledger.pool, ledger.embedder, ALICE, ("D1", FIRST), words)
     await ledger.say("I love soba.", ts=FIRST, content=food("soba"))
     assert await ledger.contents() == []
 

@@ -141,7 +141,7 @@ async def test_settings_that_name_nobody_see_no_rows(
             assert await owners(connection, table) == set()
 
 
-async def test_the_scope_ends_with_its_transaction(filled: str, pool: Pool) -> None:
+async def test_the_scope_ends_with_its_transaction(filled: str) -> None:
     """The next user of the same connection sees nothing of the one before, after errors too."""
     single = create_pool(login_of(filled), min_size=1, max_size=1, timeout=10)
     async with single:

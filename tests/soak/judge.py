@@ -69,10 +69,8 @@ def judge(questions: Sequence[Question], messages: Sequence[Json]) -> Verdict:
     answered: Counter[str] = Counter()
     parts: defaultdict[str, list[str]] = defaultdict(list)
     for message in sorted(messages, key=lambda message: float(message["ts"])):
-        text, place = (
-            markdown(message),
-            (message["channel"], message.get("thread_ts", "")),
-        )
+        text = markdown(message)
+        place = (message["channel"], message.get("thread_ts", ""))
         for sentence in notes:
             text = text.removesuffix(f"\n\n{sentence}")
         markers = set(MARKER.findall(text)) & set(known)

@@ -57,7 +57,7 @@ class Record:
 
     @property
     def refused(self) -> int:
-        """How many calls failed on order."""
+        """How many calls failed by an injected fault."""
         return sum(n for outcome, n in self.outcomes.items() if outcome in ORDERED)
 
     @property

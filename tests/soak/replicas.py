@@ -55,7 +55,8 @@ class Replica(Running):
 
     def look(self) -> str:
         """Return how it is: ``runs``, ``starts``, ``killed``, ``refused`` or ``ended``."""
-        runs, port = self.runs(), self.listens()
+        runs = self.runs()
+        port = self.listens()
         if runs:
             return "runs" if port else "starts"
         if self._killed:

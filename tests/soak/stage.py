@@ -47,7 +47,8 @@ def stage(
             **settings,
         }
         by_socket = {**usual, **slack.socket_settings}
-        secret, port = slack.info["signing_secret"], free_port()
+        secret = slack.info["signing_secret"]
+        port = free_port()
         by_http = {**usual, "SLACK_SIGNING_SECRET": secret, "PORT": str(port)}
         replicas = [
             Replica("http", ("run",), by_http, folder),

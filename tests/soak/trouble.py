@@ -119,7 +119,8 @@ class Writers:
         for moment in moments:
             if stop.wait(max(0.0, begin + moment - time.monotonic())):
                 return
-            marker, states = next(self._markers), self._chance.random() < 0.4
+            marker = next(self._markers)
+            states = self._chance.random() < 0.4
             said = self._say(statement(marker) if states else question(marker))
             self.questions.append(
                 Question(said, marker, answer(marker, parts=PARTS), states=states)
@@ -127,7 +128,8 @@ class Writers:
 
     def _say(self, text: str) -> Said:
         chance = self._chance
-        human, luck = chance.choice(self.people), chance.random()
+        human = chance.choice(self.people)
+        luck = chance.random()
         own = [
             q.said
             for q in self.questions
@@ -263,8 +265,10 @@ class Trouble:
 
     def _settle(self, begin: float) -> None:
         """Wait until every question has its answer and nothing has happened for a while."""
-        quiet_since, writers = time.monotonic(), self._writers
-        end, waiting = quiet_since + self._plan.settling, 0
+        quiet_since = time.monotonic()
+        writers = self._writers
+        end = quiet_since + self._plan.settling
+        waiting = 0
         while time.monotonic() < end:
             waiting = self._stage.workspace.control("state")["deliveries_waiting"]
             if self._step(begin) or waiting:
@@ -297,17 +301,17 @@ class Trouble:
         return new
 
     def _judge(self, table: Table, spent: float) -> None:
-        plan, record, fleet = self._plan, self._record, self._stage.fleet
+        plan = self._plan
+        record = self._record
+        fleet = self._stage.fleet
         record.read()
         questions = self._writers.questions
         messages = self._writers.messages()
         deliveries = self._stage.workspace.control("deliveries?since=0")["deliveries"]
         given_up = sum(one["outcome"] == "failed" for one in deliveries)
         requests = sum(record.model.values())
-        slack_share, model_share = (
-            record.refused / max(record.made, 1),
-            record.model["failed"] / max(requests, 1),
-        )
+        slack_share = record.refused / max(record.made, 1)
+        model_share = record.model["failed"] / max(requests, 1)
         table.fact("seconds", f"{spent:.0f}")
         table.fact(
             "messages",
@@ -320,7 +324,9 @@ class Trouble:
         table.fact(
             "deliveries", f"{len(deliveries)}, {given_up} of them given up by Slack"
         )
-        table.fact("Slack calls", f"{record.made}, failed on order {slack_share:.1%}")
+        table.fact(
+            "Slack calls", f"{record.made}, failed by injected faults {slack_share:.1%}"
+        )
         table.fact("model requests", f"{requests}, failed {model_share:.1%}")
         table.fact("kill -9", fleet.happened["kill -9"])
         table.fact("SIGSTOP", fleet.happened["SIGSTOP"])

@@ -38,10 +38,10 @@ from memory.model.person_message import PersonMessage
 from memory.model.schemas import subject_key
 from memory.model.text import (
     clean,
+    comparable,
     folded,
     lettered,
     letters,
-    name_of,
     normalized,
     parse_json,
 )
@@ -212,7 +212,16 @@ FUNCTIONS: dict[str, TextFunction] = {
     function.__name__: function
     for function in (
         *(links.normal, links.carries, links.is_web_address),
-        *(clean, folded, lettered, letters, name_of, normalized, parse_json, lines_of),
+        *(
+            clean,
+            folded,
+            lettered,
+            letters,
+            comparable,
+            normalized,
+            parse_json,
+            lines_of,
+        ),
         *(final_question, without_thoughts),
         *(escaped, spoken, plain_text, section, title_of, query_in, framed),
         *(find_credentials, without_secrets),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from memory import DM, PUBLIC, InvalidNamespace, Person, memory_view
-from memory.store.memories import merged, read, read_in_view, read_own
+from memory.store.memories import memory_of, merged, read_in_view, read_own
 from memory.store.subjects import Known
 
 ALICE = Person("T1", "U1")
@@ -25,7 +25,7 @@ def row(prefix: str = "chat.T1.U1.dm", key: str = "k", **value: Any) -> dict[str
 def test_a_row_is_read_whole() -> None:
     """A stored row becomes a memory with its namespace, sources, day and audiences."""
     sources = [{"evidence": "寿司が好き"}]
-    found = read(row(sources=sources, said_on="2026-11-19", audiences=[PUBLIC]))
+    found = memory_of(row(sources=sources, said_on="2026-11-19", audiences=[PUBLIC]))
     assert (found.namespace, found.key) == (ALICE.namespace(DM), "k")
     assert found.sources == ({"evidence": "寿司が好き"},)
     assert (found.said_on, found.audiences) == ("2026-11-19", (PUBLIC,))
@@ -54,7 +54,7 @@ def test_what_two_audiences_know_of_a_memory_is_shown_once() -> None:
     """Fields of both, sources of both, each once; the own conversation's row comes last."""
     view = memory_view(ALICE.namespace("C1"))
     said = {"evidence": "in public"}
-    public = read(
+    public = memory_of(
         row(
             "chat.T1.U1.public",
             content={"food_name": "寿司", "preference": 90, "cuisine": None},
@@ -62,7 +62,7 @@ def test_what_two_audiences_know_of_a_memory_is_shown_once() -> None:
             said_on="2026-11-01",
         )
     )
-    own = read(
+    own = memory_of(
         row(
             "chat.T1.U1.C1",
             content={"food_name": "寿司", "preference": None, "cuisine": "和食"},
@@ -89,5 +89,5 @@ def test_what_is_known_is_shown_to_its_audience() -> None:
         row("chat.T1.U1.dm", "said in a direct message"),
         row("chat.T1.U1.C2", "said in another channel"),
     ]
-    known = Known(keys={}, rows={one["key"]: [read(one)] for one in rows})
+    known = Known(keys={}, rows={one["key"]: [memory_of(one)] for one in rows})
     assert [*known.in_view(memory_view(ALICE.namespace(PUBLIC)))] == ["said in public"]

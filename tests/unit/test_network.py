@@ -167,7 +167,7 @@ def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
     assert proxy_for("https://example.com") is None
 
 
-def test_an_empty_file_of_certificates_is_none(tmp_path: Path) -> None:
+def test_an_empty_file_of_certificates_is_none() -> None:
     """`.env.example` copied as it is names no file; OpenSSL would trust nobody."""
     example = Path(__file__).parents[2] / ".env.example"
     os.environ["SSL_CERT_FILE"] = ""

@@ -18,7 +18,7 @@ from bot.delivery.splitting import (
     shown_end,
     split_markdown,
 )
-from slack_playground.rich_text import translated
+from slack_playground.rich_text import count_translated_blocks
 
 LIMIT = 300
 CHARACTERS = Limits(LIMIT, 1_000)
@@ -201,8 +201,10 @@ def headless_rows(part: str) -> list[str]:
 def test_each_part_is_as_many_blocks_as_a_message_takes(text: str) -> None:
     """Slack's count, as the playground makes it, is kept in each part, and nothing is lost."""
     parts = split_markdown(text, BLOCKS)
-    assert all(translated(part) <= BLOCKS.blocks for part in parts)
-    assert all(count_blocks(part) == translated(part) for part in [text, *parts])
+    assert all(count_translated_blocks(part) <= BLOCKS.blocks for part in parts)
+    assert all(
+        count_blocks(part) == count_translated_blocks(part) for part in [text, *parts]
+    )
     rows_and_headings = [
         line for line in text.split("\n") if is_row(line) or is_heading(line)
     ]

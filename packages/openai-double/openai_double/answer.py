@@ -12,13 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from openai_double.types import Json
 
 
-class Given(BaseModel):
+class StrictModel(BaseModel):
     """JSON that a test gives: values are not converted, and unknown names are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Call(Given):
+class Call(StrictModel):
     """One function call; `arguments` is a JSON string, and an object given for it becomes one."""
 
     type: Literal["function_call"] = "function_call"
@@ -33,25 +33,25 @@ class Call(Given):
         return json.dumps(value, ensure_ascii=False)
 
 
-def call(name: str, arguments: Mapping[str, Any]) -> Call:
-    """A call of a tool."""
+def make_call(name: str, arguments: Mapping[str, Any]) -> Call:
+    """Return a call of a tool."""
     return Call(name=name, arguments=json.dumps(arguments, ensure_ascii=False))
 
 
-class Reasoning(Given):
+class Reasoning(StrictModel):
     """A reasoning item; its content is never shown, only returned in encrypted form."""
 
     type: Literal["reasoning"] = "reasoning"
 
 
-class Search(Given):
+class Search(StrictModel):
     """A call of OpenAI's own web search."""
 
     type: Literal["web_search"] = "web_search"
     query: str = "news"
 
 
-class Message(Given):
+class Message(StrictModel):
     """A message item with one text part.
 
     `annotations` are URL citations of it: url, title, start_index, end_index. `refuses`: the text
@@ -102,7 +102,7 @@ class Answer:
         return summary
 
 
-def said(
+def make_answer(
     text: str = "",
     *calls: Call,
     annotations: tuple[Json, ...] = (),
@@ -120,8 +120,8 @@ def said(
     return Answer((*items, *calls))
 
 
-class Output(Given):
-    """What a script answers with: `items`, or the arguments of `said`."""
+class Output(StrictModel):
+    """What a script answers with: `items`, or the arguments of `make_answer`."""
 
     text: str = ""
     function_calls: tuple[Call, ...] = ()
@@ -134,7 +134,7 @@ class Output(Given):
         """The answer itself."""
         if self.items is not None:
             return Answer(self.items)
-        return said(
+        return make_answer(
             self.text,
             *self.function_calls,
             annotations=self.annotations,

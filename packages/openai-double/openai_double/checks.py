@@ -9,7 +9,7 @@ from typing import Any, Final, get_args
 
 from aiohttp import web
 
-from openai_double.errors import ApiError, refused
+from openai_double.errors import ApiError, bad_request
 from openai_double.prompt import Prompt
 from openai_double.types import Json
 
@@ -38,7 +38,7 @@ def check_bearer(request: web.Request) -> None:
 
 
 @cache
-def _listed() -> frozenset[str]:
+def _openai_models() -> frozenset[str]:
     from openai.types.shared.responses_model import ResponsesModel
 
     names: set[str] = set()
@@ -57,7 +57,7 @@ def base_model(model: str) -> str:
 
 def check_known(model: str, models: Mapping[str, int]) -> None:
     """Raise `ApiError` (404) for a model that is neither in `models` nor OpenAI's."""
-    if model not in models and base_model(model) not in _listed():
+    if model not in models and base_model(model) not in _openai_models():
         message = f"The model `{model}` does not exist or you do not have access to it."
         raise ApiError(status=404, message=message, code="model_not_found")
 
@@ -69,7 +69,7 @@ def check_model(body: Json, models: Mapping[str, int], *, embeddings: bool) -> N
     makes_embeddings = models.get(model, 0) > 0
     if makes_embeddings != embeddings:
         message = f"The model `{model}` cannot be used with this endpoint."
-        raise refused(message, code="unsupported_model", param="model")
+        raise bad_request(message, code="unsupported_model", param="model")
 
 
 def check_parameters(body: Mapping[str, Any]) -> None:
@@ -88,18 +88,18 @@ def check_parameters(body: Mapping[str, Any]) -> None:
     for name, models in refuses.items():
         if body.get(name) is not None and models.match(model):
             message = f"Unsupported parameter: '{name}' with reasoning of {model}."
-            raise refused(message, code="unsupported_parameter", param=name)
+            raise bad_request(message, code="unsupported_parameter", param=name)
 
 
-def check_tool_choice(asked: Prompt) -> None:
+def check_tool_choice(prompt: Prompt) -> None:
     """Raise `ApiError` if the tool choice names a tool that the request does not offer."""
     allowed = {"auto", "none"}
-    allowed.update(tool.name for tool in asked.tools)
-    if asked.tools:
+    allowed.update(tool.name for tool in prompt.tools)
+    if prompt.tools:
         allowed.add("required")
-    if asked.tool_choice not in allowed:
-        message = f"Tool choice '{asked.tool_choice}' not found in 'tools' parameter."
-        raise refused(message, code="invalid_value", param="tool_choice")
+    if prompt.tool_choice not in allowed:
+        message = f"Tool choice '{prompt.tool_choice}' not found in 'tools' parameter."
+        raise bad_request(message, code="invalid_value", param="tool_choice")
 
 
 def encrypted_content(item_id: str) -> str:
@@ -129,11 +129,11 @@ def _check_reasoning_item(item: Json, following: list[Json], param: str) -> None
         raise ApiError(status=404, message=message, param=param)
     if content != encrypted_content(item["id"]):
         message = "The encrypted content of a reasoning item could not be verified."
-        raise refused(message, code="invalid_encrypted_content", param=param)
+        raise bad_request(message, code="invalid_encrypted_content", param=param)
     after = following[0] if following else {}
     belongs_together = after.get("type") in {"reasoning", "function_call"}
     if not belongs_together and after.get("role") != "assistant":
         message = (
             f"Item '{item['id']}' was provided without its required following item."
         )
-        raise refused(message, param=param)
+        raise bad_request(message, param=param)

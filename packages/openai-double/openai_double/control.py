@@ -13,9 +13,9 @@ from typing import Any, Final, Literal, TypeVar
 from aiohttp import web
 from pydantic import Field, ValidationError, model_validator
 
-from openai_double.answer import Answer, Given, Item, Message, Output
+from openai_double.answer import Answer, Item, Message, Output, StrictModel
 from openai_double.errors import RESPONSE_ERROR_CODES, STATUS_OF_CODE, ApiError
-from openai_double.journal import Journal, Traffic, What
+from openai_double.journal import Journal, TrafficLog, What
 from openai_double.request_types import Endpoint
 from openai_double.types import Json
 
@@ -24,7 +24,7 @@ _CODE_OF_STATUS: Final = {429: "rate_limit_exceeded", 500: "server_error"}
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
-class Settings(Given):
+class Settings(StrictModel):
     """Pace and behaviour of the model.
 
     Milliseconds: `first_token_ms` from the arrival of a request to its answer's first piece,
@@ -42,11 +42,11 @@ class Settings(Given):
     record_traffic: bool = False
 
 
-WATCHABLE: Final = Settings(first_token_ms=500, token_ms=50, chunk_chars=4)
+PACED_SETTINGS: Final = Settings(first_token_ms=500, token_ms=50, chunk_chars=4)
 """Settings with which a person can watch an answer begin, grow and be stopped."""
 
 
-class Rule(Given):
+class Rule(StrictModel):
     """The requests that a fault or script applies to: the next `times` (-1: until deleted)."""
 
     endpoint: Endpoint = "responses"
@@ -204,7 +204,7 @@ class Control:
         self.faults: list[Fault] = []
         self.scripts: list[Script] = []
         self.journal = Journal()
-        self.traffic = Traffic()
+        self.traffic = TrafficLog()
         self.held = 0
         self._released = asyncio.Event()
 

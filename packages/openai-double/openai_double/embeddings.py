@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
 
-from openai_double.errors import ApiError, refused
+from openai_double.errors import ApiError, bad_request
 from openai_double.tokens import count_tokens
 from openai_double.types import Json
 
@@ -87,7 +87,7 @@ def answer(body: Json, full: int) -> Json:
         message = (
             f"Invalid value for 'dimensions': must be between 1 and {full} for {model}."
         )
-        raise refused(message, code="invalid_value", param="dimensions")
+        raise bad_request(message, code="invalid_value", param="dimensions")
     texts = _texts(body["input"])
     total = _checked_tokens([most_tokens(text) for text in texts])
     as_base64 = body.get("encoding_format") == "base64"
@@ -118,7 +118,7 @@ def _checked_tokens(counts: list[int]) -> int:
             f"This model's maximum context length is {MAX_TOKENS} tokens, however you requested"
             f" {max(counts)} tokens. Please reduce your prompt."
         )
-        raise refused(message, code="context_length_exceeded", param="input")
+        raise bad_request(message, code="context_length_exceeded", param="input")
     total = sum(counts)
     if total > MAX_TOKENS_IN_ALL:
         raise _bad_input(
@@ -150,4 +150,4 @@ def most_tokens(text: str) -> int:
 
 
 def _bad_input(why: str, *, code: str = "invalid_value") -> ApiError:
-    return refused(f"Invalid 'input': {why}.", code=code, param="input")
+    return bad_request(f"Invalid 'input': {why}.", code=code, param="input")

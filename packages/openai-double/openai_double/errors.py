@@ -75,7 +75,7 @@ class ApiError(Exception):
         )
 
 
-def refused(
+def bad_request(
     message: str, *, code: str | None = None, param: str | None = None
 ) -> ApiError:
     """Return the error for a request that is answered with 400."""

@@ -21,7 +21,7 @@ class Journal:
         self.last = 0
         """The number of the newest entry ever written."""
 
-    def add(self, *, started: float, **told: Any) -> None:
+    def add(self, *, started: float, **fields: Any) -> None:
         """Add a request. `started` is `time.perf_counter()` at its arrival."""
         if started < self._cleared:
             return
@@ -29,7 +29,7 @@ class Journal:
         seconds = time.perf_counter() - started
         entry = {
             "n": self.last,
-            **told,
+            **fields,
             "time": time.time() - seconds,
             "ms": round(seconds * 1000, 3),
         }
@@ -45,7 +45,7 @@ class Journal:
         self._cleared = time.perf_counter()
 
 
-class Traffic:
+class TrafficLog:
     """All bodies since they were last taken: requests, events, whole answers and errors."""
 
     def __init__(self) -> None:

@@ -105,13 +105,9 @@ def from_responses(body: Json) -> Prompt:
                 calls[item["call_id"]] = item
             case "function_call_output":
                 call = calls.get(item["call_id"], _UNKNOWN_CALL)
-                result = ToolResult(
-                    name=call["name"],
-                    arguments=call["arguments"],
-                    output=_text(item["output"]),
-                )
-                results.append(result)
+                results.append(_result(call, item))
     tools = body.get("tools") or []
+    types = {tool["type"] for tool in tools}
     functions = [tool for tool in tools if tool["type"] == "function"]
     return Prompt(
         instructions="\n".join(instructions),
@@ -121,7 +117,15 @@ def from_responses(body: Json) -> Prompt:
         results=tuple(results),
         fresh_results=tuple(results[older:]),
         schema=_schema(body.get("text") or {}),
-        searches_only={tool["type"] for tool in tools} == {"web_search"},
+        searches_only=types == {"web_search"},
+    )
+
+
+def _result(call: Json, output: Json) -> ToolResult:
+    return ToolResult(
+        name=call["name"],
+        arguments=call["arguments"],
+        output=_text(output["output"]),
     )
 
 

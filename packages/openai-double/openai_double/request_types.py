@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from openai_double.errors import ApiError, refused
+from openai_double.errors import ApiError, bad_request
 
 if TYPE_CHECKING:
     from pydantic_core import SchemaValidator, ValidationError
@@ -87,11 +87,11 @@ def check(request_type: RequestType, body: Any) -> None:
     from pydantic_core import ValidationError
 
     if not isinstance(body, dict):
-        raise refused("We expected a JSON object in the request body.")
+        raise bad_request("We expected a JSON object in the request body.")
     unknown = sorted(set(body) - request_type.names)
     if unknown:
         message = f"Unknown parameter: '{unknown[0]}'."
-        raise refused(message, code="unknown_parameter", param=unknown[0])
+        raise bad_request(message, code="unknown_parameter", param=unknown[0])
     try:
         request_type.validator.validate_python(body, strict=True)
     except ValidationError as error:
@@ -110,10 +110,10 @@ def _as_api_error(error: ValidationError, body: dict[str, Any]) -> ApiError:
     param = "".join(path) or None
     if found["type"] == "missing":
         message = f"Missing required parameter: '{param}'."
-        return refused(message, code="missing_required_parameter", param=param)
+        return bad_request(message, code="missing_required_parameter", param=param)
     message = f"Invalid value for '{param}': {found['msg']}."
     code = "invalid_type" if found["type"].endswith("_type") else "invalid_value"
-    return refused(message, code=code, param=param)
+    return bad_request(message, code=code, param=param)
 
 
 def _path(loc: tuple[int | str, ...], body: Any) -> list[str]:

@@ -74,15 +74,15 @@ class ResponseWriter:
         if reasons and not any(isinstance(item, Reasoning) for item in items):
             items = (Reasoning(), *items)
         whole = "".join(item.text for item in items if isinstance(item, Message))
-        self._end, room = self._ending(whole)
-        self.text = whole[:room]
+        self._end, length = self._ending(whole)
+        self.text = whole[:length]
         self._items: list[tuple[Item, Status | None]]
         if self._end == "completed":
             self._items = [(item, "completed") for item in items]
         elif self._end == "incomplete":
-            self._items = list(_cut(items, room, "incomplete"))
+            self._items = list(_cut(items, length, "incomplete"))
         else:
-            self._items = list(_cut(items, room, None))
+            self._items = list(_cut(items, length, None))
 
     def _ending(self, text: str) -> tuple[End, int]:
         """How the response ends, and after how many characters of its text."""
@@ -175,9 +175,9 @@ class ResponseWriter:
 
 
 def _cut(
-    items: Iterable[Item], room: int, status: Status | None
+    items: Iterable[Item], length: int, status: Status | None
 ) -> Iterator[tuple[Item, Status | None]]:
-    """Yield what a response that ends badly sends before, `room` characters long, and its state.
+    """Yield the items of a response that ends badly, cut to `length` characters, with their states.
 
     Calls are left out, and so are the citations of a message that is cut.
     """
@@ -187,13 +187,13 @@ def _cut(
         if not isinstance(item, Message):
             yield item, "completed"
             continue
-        if len(item.text) >= room:
-            if room > 0:
-                changes = {"text": item.text[:room], "annotations": ()}
+        if len(item.text) >= length:
+            if length > 0:
+                changes = {"text": item.text[:length], "annotations": ()}
                 yield item.model_copy(update=changes), status
             return
         yield item, "completed"
-        room -= len(item.text)
+        length -= len(item.text)
 
 
 def _echoed(tool: Json) -> Json:

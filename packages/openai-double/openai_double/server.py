@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from openai_double import checks, embeddings, prompt, request_types
-from openai_double.answer import Answer, said
+from openai_double import checks, embeddings, request_types
+from openai_double.answer import Answer, make_answer
 from openai_double.chat import ChatWriter
 from openai_double.checks import MODELS
-from openai_double.control import WATCHABLE, Control, Exchange, take
-from openai_double.errors import ApiError, refused
-from openai_double.prompt import Prompt
+from openai_double.control import PACED_SETTINGS, Control, Exchange, take
+from openai_double.errors import ApiError, bad_request
+from openai_double.prompt import Prompt, from_chat, from_responses
 from openai_double.request_types import Endpoint
 from openai_double.responses import ResponseWriter
 from openai_double.streaming import Dropped, pause, pause_from, reset, stream
@@ -25,7 +25,7 @@ from openai_double.types import Json
 
 _MAX_BODY: Final = 32 * 1024 * 1024
 _CREATED: Final = 1_767_225_600
-_PROMPTS: Final = {"responses": prompt.from_responses, "chat": prompt.from_chat}
+_PROMPTS: Final = {"responses": from_responses, "chat": from_chat}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Answering = Callable[[web.Request, Exchange], Awaitable[web.StreamResponse]]
@@ -33,10 +33,10 @@ Answering = Callable[[web.Request, Exchange], Awaitable[web.StreamResponse]]
 
 def unscripted(_prompt: Prompt) -> Answer:
     """Return the answer to a request that no script matches."""
-    return said("No script answers this request.")
+    return make_answer("No script answers this request.")
 
 
-def reply(_prompt: Prompt) -> str:
+def only_kind(_prompt: Prompt) -> str:
     """Return the kind of a request for a program that has only one kind."""
     return "reply"
 
@@ -54,7 +54,7 @@ def add_routes(
     app: web.Application,
     answer: Callable[[Prompt], Answer] = unscripted,
     *,
-    kind_of: Callable[[Prompt], str] = reply,
+    kind_of: Callable[[Prompt], str] = only_kind,
     kinds: tuple[str, ...] = ("reply",),
     models: Mapping[str, int] = {},
     paced: bool = False,
@@ -64,11 +64,11 @@ def add_routes(
     `answer` answers requests that no script matches. `kind_of` returns the kind of a request, one
     of `kinds`; faults and scripts with a `kind` apply to such requests only, and the journal has
     it. `models` are further models, as in `checks.MODELS`. With `paced`, the double uses the
-    settings `WATCHABLE` until they are changed.
+    settings `PACED_SETTINGS` until they are changed.
     """
     control = Control(kinds)
     if paced:
-        control.settings = WATCHABLE
+        control.settings = PACED_SETTINGS
     server = _Server(control, answer, kind_of, {**MODELS, **models})
     app.on_startup.append(_begin_loading)
     app.router.add_post("/v1/responses", server.exchange("responses", server.text))
@@ -136,22 +136,22 @@ class _Server:
         self, request: web.Request, exchange: Exchange
     ) -> web.StreamResponse:
         """`POST /v1/responses` and `POST /v1/chat/completions`."""
-        body, asked = await self._read(request, exchange)
+        body, prompt = await self._read(request, exchange)
         checks.check_model(body, self._models, embeddings=False)
         checks.check_parameters(body)
         checks.check_reasoning(body)
-        checks.check_tool_choice(asked)
-        answer = self._answer_to(asked, exchange)
+        checks.check_tool_choice(prompt)
+        answer = self._answer_to(prompt, exchange)
         exchange.answer = answer.summary()
         settings = self._control.settings
         writer: ResponseWriter | ChatWriter
         if exchange.endpoint == "chat":
-            writer = ChatWriter(body, answer, asked.tokens)
+            writer = ChatWriter(body, answer, prompt.tokens)
         else:
             writer = ResponseWriter(
                 body,
                 answer,
-                asked.tokens,
+                prompt.tokens,
                 fault=exchange.fault,
                 reasons=settings.reasoning,
             )
@@ -161,11 +161,11 @@ class _Server:
         await pause_from(exchange.began, settings.first_token_ms)
         return web.json_response(whole)
 
-    def _answer_to(self, asked: Prompt, exchange: Exchange) -> Answer:
-        script = take(self._control.scripts, exchange, asked.last_user_text)
+    def _answer_to(self, prompt: Prompt, exchange: Exchange) -> Answer:
+        script = take(self._control.scripts, exchange, prompt.last_user_text)
         if script is None:
-            return self._answer(asked)
-        return script.answer(asked.last_user_text)
+            return self._answer(prompt)
+        return script.answer(prompt.last_user_text)
 
     async def embeddings(
         self, request: web.Request, exchange: Exchange
@@ -195,11 +195,11 @@ class _Server:
         self, request: web.Request, exchange: Exchange
     ) -> web.StreamResponse:
         """`GET /v1/models/{id}`."""
-        asked = request.match_info["id"]
-        exchange.body = {"model": asked}
-        await self._fail_or_wait(request, exchange, asked)
-        await asyncio.to_thread(checks.check_known, asked, self._models)
-        exchange.answer = _model_object(asked)
+        model = request.match_info["id"]
+        exchange.body = {"model": model}
+        await self._fail_or_wait(request, exchange, model)
+        await asyncio.to_thread(checks.check_known, model, self._models)
+        exchange.answer = _model_object(model)
         return web.json_response(exchange.answer)
 
     async def _read(
@@ -217,17 +217,19 @@ class _Server:
         try:
             body = json.loads(text)
         except ValueError:
-            raise refused("We could not parse the JSON body of your request.") from None
+            raise bad_request(
+                "We could not parse the JSON body of your request."
+            ) from None
         exchange.body = body
         self._control.record("request", exchange.endpoint, text)
         types = await asyncio.to_thread(request_types.load)
         request_types.check(types[exchange.endpoint], body)
-        asked = Prompt()
+        prompt = Prompt()
         if exchange.endpoint != "embeddings":
-            asked = _PROMPTS[exchange.endpoint](body)
-            exchange.kind = self._kind_of(asked)
-        await self._fail_or_wait(request, exchange, asked.last_user_text)
-        return body, asked
+            prompt = _PROMPTS[exchange.endpoint](body)
+            exchange.kind = self._kind_of(prompt)
+        await self._fail_or_wait(request, exchange, prompt.last_user_text)
+        return body, prompt
 
     async def _fail_or_wait(
         self, request: web.Request, exchange: Exchange, text: str

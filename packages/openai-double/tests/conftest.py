@@ -8,7 +8,7 @@ import aiohttp
 import openai
 import pytest
 
-from openai_double import Answer, Prompt, create_app, said
+from openai_double import Answer, Prompt, create_app, make_answer
 from openai_double.conformance import TRAFFIC, verify
 from openai_double.serving import serving
 
@@ -18,8 +18,8 @@ from .controls import Controls
 def answer_politely(prompt: Prompt) -> Answer:
     """Return the answer to a request that no script of a test matches."""
     if "thanks" in prompt.last_user_text:
-        return said("You're welcome!")
-    return said("Hello! Tell me about yourself and your work, then ask me.")
+        return make_answer("You're welcome!")
+    return make_answer("Hello! Tell me about yourself and your work, then ask me.")
 
 
 @pytest.fixture
@@ -39,7 +39,8 @@ async def url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
         await http.post(f"{address}/_model/settings", json={"record_traffic": True})
         yield address
         async with http.get(f"{address}/_model/traffic") as answer:
-            TRAFFIC.take(await answer.json())
+            traffic = await answer.json()
+            TRAFFIC.add_records(traffic["records"])
     nonconforming = request.node.get_closest_marker("nonconforming") is not None
     verify(TRAFFIC, nonconforming=nonconforming)
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from slack_playground.http_delivery import check_loopback
 from slack_playground.manifest import ManifestError, read_manifest
-from slack_playground.records import listed
+from slack_playground.records import comma_separated
 from slack_playground.server import AddRoutes, facts, serve
 
 
 def _delays(text: str) -> tuple[float, ...]:
-    parts = listed(text.replace(" ", ""))
+    parts = comma_separated(text.replace(" ", ""))
     return tuple(map(float, parts))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from slack_playground.block_kit import LIMITS, UNCHECKED_BLOCKS, check, error_at
 from slack_playground.records import Json
-from slack_playground.rich_text import translated
+from slack_playground.rich_text import count_translated_blocks
 
 MESSAGE_BLOCKS = LIMITS["message_blocks"]
 MARKDOWN_CHARACTERS = LIMITS["message_markdown"]
@@ -27,7 +27,7 @@ def _markdown_errors(blocks: list[Json]) -> Iterator[str]:
     for block in blocks:
         if block["type"] == "markdown":
             length += len(block["text"])
-            number += translated(block["text"])
+            number += count_translated_blocks(block["text"])
         else:
             number += 1
     if length > MARKDOWN_CHARACTERS:

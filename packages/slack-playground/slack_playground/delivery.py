@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from slack_playground.calls import Numbered, Record
 from slack_playground.http_delivery import HttpDelivery
+from slack_playground.journal import Entry, Journal
 from slack_playground.records import Json, RequestKind
 from slack_playground.settings import Settings
 from slack_playground.socket_mode import SocketMode
@@ -16,7 +16,7 @@ from slack_playground.updates import Updates
 
 
 @dataclass(kw_only=True)
-class Delivery(Numbered):
+class Delivery(Entry):
     """One event, command or interaction of the workspace `team_id` on its way to the app."""
 
     kind: RequestKind
@@ -34,7 +34,7 @@ class Delivery(Numbered):
 
 
 class Deliveries:
-    """Sends everything to the app by the chosen transport and keeps the record.
+    """Sends everything to the app by the chosen transport and keeps the journal.
 
     An event arrives in a random number of copies between the two numbers in `copies`, each up to
     `jitter` seconds late. `mode` is "socket", "http", or "both", which chooses one at random for
@@ -55,7 +55,7 @@ class Deliveries:
         self.mode = "socket"
         self.copies: tuple[int, int] = (1, 1)
         self.jitter = 0.0
-        self.record: Record[Delivery] = Record()
+        self.journal: Journal[Delivery] = Journal()
         self.pending: dict[asyncio.Task[None], Json] = {}
         """The events that are being delivered, also those that `close` cancelled."""
 
@@ -94,7 +94,7 @@ class Deliveries:
         if kind == "interactive":
             team_id = body["team"]["id"]
         new = Delivery(kind=kind, name=name, body=body, team_id=team_id)
-        return self.record.add(new)
+        return self.journal.add(new)
 
     async def _deliver(self, delivery: Delivery, first_retry: int) -> None:
         if self.jitter:
@@ -122,7 +122,7 @@ class Deliveries:
         delivery.attempts.append(attempt)
         transport = self._http if mode == "http" else self._socket_mode
         patience = self._settings.ack_seconds
-        told = await transport.send(
+        outcome = await transport.send(
             delivery.kind, delivery.body, retry, patience=patience
         )
         seconds = time.time() - started
@@ -132,7 +132,7 @@ class Deliveries:
             "status": None,
             "reason": "",
             "answer": None,
-            **told,
+            **outcome,
         }
         self._updates.publish("deliveries")
         return attempt

@@ -4,7 +4,7 @@ import time
 import uuid
 from typing import Any
 
-from slack_playground.objects import like
+from slack_playground.objects import slack_object
 from slack_playground.records import (
     SCOPE_PREFIXES,
     Channel,
@@ -25,10 +25,10 @@ def wrap(
     named = identity
     if channel is not None:
         named = slack.authorized.get(channel.id, identity)
-    authorization = like(
+    authorization = slack_object(
         "authorization", team_id=named.team_id, user_id=named.bot_user_id
     )
-    return like(
+    return slack_object(
         "event",
         team_id=identity.team_id,
         context_team_id=team or identity.team_id,
@@ -65,8 +65,10 @@ def emit(
     slack.deliveries.send_event(envelope)
 
 
-def message(slack: Slack, channel: Channel, body: Json, metadata: Json | None) -> None:
-    """A `message` event for a message object and its metadata."""
+def emit_message(
+    slack: Slack, channel: Channel, body: Json, metadata: Json | None
+) -> None:
+    """Send a `message` event for a message object and its metadata."""
     event = {
         **as_read(body),
         "metadata": metadata,
@@ -76,17 +78,17 @@ def message(slack: Slack, channel: Channel, body: Json, metadata: Json | None) -
     emit(slack, "message", channel, **event)
 
 
-def app_mention(slack: Slack, channel: Channel, body: Json) -> None:
-    """An `app_mention` event; it carries no channel_type, and nothing that the message brings."""
+def emit_app_mention(slack: Slack, channel: Channel, body: Json) -> None:
+    """Send an `app_mention` event, which has no channel_type, and neither files nor attachments."""
     left_out = dict.fromkeys(("subtype", "files", "attachments"))
     event = {**body, **left_out, "event_ts": body["ts"]}
     emit(slack, "app_mention", channel, **event)
 
 
-def message_changed(
+def emit_message_changed(
     slack: Slack, channel: Channel, before: Json, now: Json | None
 ) -> None:
-    """A `message` event with subtype message_changed, or, without `now`, message_deleted."""
+    """Send a `message` event: message_changed, or, without `now`, message_deleted."""
     ts = slack.workspace.next_ts()
     what: Json = {"subtype": "message_deleted", "deleted_ts": before["ts"]}
     if now is not None:
@@ -104,7 +106,7 @@ def message_changed(
     )
 
 
-def member(slack: Slack, channel: Channel, user: User, event: str) -> None:
-    """A `member_joined_channel` or `member_left_channel` event."""
+def emit_member(slack: Slack, channel: Channel, user: User, event: str) -> None:
+    """Send a `member_joined_channel` or `member_left_channel` event."""
     kind = "G" if channel.is_private else "C"
     emit(slack, event, channel, user=user.id, channel_type=kind, team=user.team)

@@ -45,21 +45,25 @@ def _held(element: Json, value: Any) -> Json:
     name = HELD.get(element["type"])
     if name is None:
         raise ValueError(f"An element of type {element['type']!r} holds no value.")
-    is_list = name.endswith("s")
     if value is None:
-        field = name.removeprefix("selected_")
-        initial = element.get(f"initial_{field}")
-        if is_list and not initial:
-            initial = []
-        return {name: initial}
-    if value == "" and not is_list:
+        return {name: _initial(element, name)}
+    if name.endswith("s"):
+        values = value if isinstance(value, list) else [value]
+        return {name: [_selected(element, name, one) for one in values]}
+    if value == "":
         return {name: None}
     if name == "value":
         return {name: str(value)}
-    if not is_list:
-        return {name: _selected(element, name, value)}
-    values = value if isinstance(value, list) else [value]
-    return {name: [_selected(element, name, one) for one in values]}
+    return {name: _selected(element, name, value)}
+
+
+def _initial(element: Json, name: str) -> Any:
+    """What an element holds before it is changed; a list where it holds several values."""
+    field = name.removeprefix("selected_")
+    initial = element.get(f"initial_{field}")
+    if name.endswith("s"):
+        return initial or []
+    return initial
 
 
 def _selected(element: Json, name: str, value: Any) -> Any:

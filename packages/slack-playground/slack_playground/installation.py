@@ -51,7 +51,7 @@ class Installation:
         self.granted = self.granted.union(scopes)
         self.installed = True
         if seconds is not None:
-            return self._rotated(seconds)
+            return self._issue_pair(seconds)
         for token in self.active:
             if token.expires is None:
                 return {"access_token": token.value}
@@ -59,7 +59,7 @@ class Installation:
         self._add(value, "bot", None)
         return {"access_token": value}
 
-    def _rotated(self, seconds: float) -> Json:
+    def _issue_pair(self, seconds: float) -> Json:
         """Issue a new pair; only the two newest bot tokens keep working."""
         access = f"xoxe.xoxb-1-{secrets.token_hex(40)}"
         refresh = f"xoxe-1-{secrets.token_hex(36)}"
@@ -78,7 +78,7 @@ class Installation:
         """Issue a new pair for a refresh token, which works for another `grace` seconds."""
         if token.expires is None:
             token.expires = time.time() + grace
-        return self._rotated(seconds)
+        return self._issue_pair(seconds)
 
     def uninstall(self) -> None:
         """End the installation and all its tokens."""

@@ -9,7 +9,7 @@ from slack_playground.blocks import block_errors, view_errors, with_ids
 from slack_playground.delivery import Delivery
 from slack_playground.form_values import element_in, state_of
 from slack_playground.guidance import message_advice, view_advice
-from slack_playground.objects import like
+from slack_playground.objects import slack_object
 from slack_playground.records import (
     Channel,
     Json,
@@ -50,7 +50,7 @@ def _envelope(slack: Slack, kind: str, user: User, *, in_view: bool = False) -> 
     if in_view and user.team != identity.team_id:  # theirs: slackapi/bolt-js#1614
         team = {"id": user.team, "domain": user.team.lower()}
     person = {"id": user.id, "username": name, "name": name, "team_id": user.team}
-    return like(
+    return slack_object(
         "interaction", type=kind, team=team, user=person, api_app_id=identity.app_id
     )
 
@@ -58,10 +58,10 @@ def _envelope(slack: Slack, kind: str, user: User, *, in_view: bool = False) -> 
 async def command(
     slack: Slack, user: User, channel: Channel, command: str, text: str
 ) -> Delivery:
-    """A slash command; the content of the ack is shown to the person, or to all if it says so."""
+    """Send a slash command; show the content of its ack to the person, or to all if it says so."""
     identity = slack.identity
     target = ResponseUrl(channel=channel.id, user=user.id)
-    body = like(
+    body = slack_object(
         "command",
         team_id=identity.team_id,
         team_domain=identity.team_domain,
@@ -96,7 +96,7 @@ async def click(
     value: Any,
     values: Json,
 ) -> Delivery:
-    """A click on an element of a message or a view; raises ValueError if there is none.
+    """Send a click on an element of a message or view; raises ValueError if there is none.
 
     `values` are the current values of the other elements, as in `submit`.
     """
@@ -146,7 +146,7 @@ def _from_message(slack: Slack, user: User, message: Message) -> Json:
 async def shortcut(
     slack: Slack, user: User, callback_id: str, message: Message
 ) -> Delivery:
-    """A shortcut on a message."""
+    """Send a shortcut on a message."""
     body = _envelope(slack, "message_action", user)
     body |= _from_message(slack, user, message)
     del body["container"]
@@ -234,7 +234,9 @@ def replace_view(slack: Slack, view: View, content: Json) -> None:
     """Give a view the content that the app sent; its id and place stay."""
     identity = slack.identity
     blocks = with_ids(content["blocks"])
-    view.body = like("view", **content) | {
+    seconds = int(time.time())
+    body = slack_object("view", **content)
+    body |= {
         "id": view.id,
         "root_view_id": view.body["root_view_id"],
         "previous_view_id": view.body["previous_view_id"],
@@ -244,8 +246,9 @@ def replace_view(slack: Slack, view: View, content: Json) -> None:
         "bot_id": identity.bot_id,
         "blocks": blocks,
         "state": {"values": state_of(blocks, {})},
-        "hash": f"{int(time.time())}.{secrets.token_hex(4)}",
+        "hash": f"{seconds}.{secrets.token_hex(4)}",
     }
+    view.body = body
     slack.updates.publish("views", user=view.user)
 
 
@@ -277,6 +280,8 @@ def respond(slack: Slack, target: ResponseUrl, content: Json) -> None:
         if thread_ts is None and original is not None:
             thread_ts = original.body.get("thread_ts")
         metadata = content.get("metadata")
-        posting.by_app(slack, channel, shown, thread_ts=thread_ts, metadata=metadata)
+        posting.post_by_app(
+            slack, channel, shown, thread_ts=thread_ts, metadata=metadata
+        )
     else:
-        posting.ephemeral(slack, channel, target.user, shown)
+        posting.post_ephemeral(slack, channel, target.user, shown)

@@ -16,8 +16,8 @@ _CONSTANTS = json.loads(
 )
 
 
-def like(kind: str, **fields: Any) -> Json:
-    """An object of this kind: its constant fields and these."""
+def slack_object(kind: str, **fields: Any) -> Json:
+    """Return an object of Slack's: the constant fields of its kind, and these."""
     return {**_CONSTANTS[kind], **fields}
 
 
@@ -37,9 +37,9 @@ def channel_object(channel: Channel, users: dict[str, User], bot: User) -> Json:
         for member in channel.members:
             if member != bot.id:
                 user = member
-        return like("im", **common, user=user)
+        return slack_object("im", **common, user=user)
     teams = {users[member].team for member in channel.members}
-    return like(
+    return slack_object(
         "channel",
         **common,
         name=channel.name,
@@ -73,7 +73,7 @@ def user_object(user: User, team: str, *, locale: bool = True) -> Json:
     }
     if user.is_bot:
         profile |= {"api_app_id": user.app_id, "bot_id": user.bot_id}
-    shown = like(
+    shown = slack_object(
         "user",
         id=user.id,
         team_id=user.team,
@@ -107,7 +107,7 @@ def file_object(file: File, url: str, team: str) -> Json:
         extension = "text"
     name = quote(file.name.lower())
     private = f"{url}/files-pri/{team}-{file.id}"
-    return like(
+    return slack_object(
         "file",
         id=file.id,
         created=file.created,
@@ -126,8 +126,8 @@ def file_object(file: File, url: str, team: str) -> Json:
     )
 
 
-def added(message: Message, changes: Json) -> Json:
-    """Return an update of a streamed message: what it shows, with the new content below."""
+def with_update_below(message: Message, changes: Json) -> Json:
+    """Return an update of a streamed message: what it shows, and the new content below."""
     text = str(changes.get("text") or "")
     shown = changes.get("blocks") or []
     if text and not shown:
@@ -154,7 +154,7 @@ def forwarded(message: Message, author: User, channel: Channel) -> Json:
         "ts": message.ts,
         "message": {"blocks": body.get("blocks", [])},
     }
-    shared = like(
+    shared = slack_object(
         "forwarded",
         ts=message.ts,
         author_id=author.id,
@@ -175,7 +175,7 @@ def forwarded(message: Message, author: User, channel: Channel) -> Json:
 
 def bot_profile(bot: User) -> Json:
     """The `bot_profile` of a bot's messages."""
-    return like(
+    return slack_object(
         "bot_profile",
         id=bot.bot_id,
         deleted=bot.deleted,

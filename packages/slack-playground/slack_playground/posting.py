@@ -8,8 +8,8 @@ from typing import Any
 
 from slack_playground import events
 from slack_playground.blocks import with_ids
-from slack_playground.calls import STREAMED
-from slack_playground.objects import added, bot_profile, like
+from slack_playground.journal import STREAMED
+from slack_playground.objects import bot_profile, slack_object, with_update_below
 from slack_playground.records import Channel, Json, Message, Thread, User
 from slack_playground.slack import Slack
 from slack_playground.typed_text import TypedText
@@ -21,7 +21,7 @@ def as_typed(slack: Slack, text: str) -> TypedText:
     return TypedText(text, workspace.users.values(), workspace.channels.values())
 
 
-def typed(
+def post_typed(
     slack: Slack,
     user: User,
     channel: Channel,
@@ -62,7 +62,7 @@ def _mention(slack: Slack, message: Message, said: TypedText) -> None:
     """Send the event of a mention of the app, if there is one outside direct messages."""
     channel = slack.workspace.channel(message.channel)
     if slack.identity.bot_user_id in said.mentions and channel.kind != "im":
-        events.app_mention(slack, channel, copy.deepcopy(message.body))
+        events.emit_app_mention(slack, channel, copy.deepcopy(message.body))
 
 
 def _new(
@@ -72,7 +72,7 @@ def _new(
     thread_ts: str | None = None,
     **more: Any,
 ) -> Message:
-    """A message with a new ts, not stored yet; a reply if `thread_ts` is given."""
+    """Return a message with a new ts, not stored yet; a reply if `thread_ts` is given."""
     body = {"type": "message", "ts": slack.workspace.next_ts(), **body}
     if thread_ts:
         body["thread_ts"] = thread_ts
@@ -85,7 +85,7 @@ def _new(
 def new_of_app(
     slack: Slack, channel: Channel, content: Json, thread_ts: str | None, **more: Any
 ) -> Message:
-    """A message of the app that is not stored yet; `content` has text, blocks, attachments."""
+    """Return a new message of the app, not stored; `content` has text, blocks, attachments."""
     identity = slack.identity
     body = {
         "user": identity.bot_user_id,
@@ -98,7 +98,7 @@ def new_of_app(
     return _new(slack, channel, body | content, thread_ts, **more)
 
 
-def by_app(
+def post_by_app(
     slack: Slack,
     channel: Channel,
     content: Json,
@@ -106,13 +106,13 @@ def by_app(
     thread_ts: str | None = None,
     metadata: Json | None = None,
 ) -> Message:
-    """A message the app posts; `content` has text, blocks, attachments."""
+    """Post a message of the app; `content` has text, blocks, attachments."""
     message = new_of_app(slack, channel, content, thread_ts, metadata=metadata)
     add(slack, channel, message)
     return message
 
 
-def ephemeral(
+def post_ephemeral(
     slack: Slack,
     channel: Channel,
     user: str,
@@ -120,7 +120,7 @@ def ephemeral(
     *,
     thread_ts: str | None = None,
 ) -> Message | None:
-    """A message of the app that only one person sees; it has no event.
+    """Post a message of the app that only one person sees; it has no event.
 
     In a thread without replies Slack shows it to nobody: it is not stored, and None is returned.
     """
@@ -129,7 +129,7 @@ def ephemeral(
     content = {**content, "is_ephemeral": True}
     message = new_of_app(slack, channel, content, thread_ts, only_for=user)
     slack.workspace.add_message(message)
-    published(slack, message)
+    notify_page(slack, message)
     return message
 
 
@@ -137,13 +137,13 @@ def add(slack: Slack, channel: Channel, message: Message) -> None:
     """Store a message and send its event; a reply of the app clears the status line."""
     slack.workspace.add_message(message)
     posted = copy.deepcopy(message.body)
-    events.message(slack, channel, posted, message.metadata)
+    events.emit_message(slack, channel, posted, message.metadata)
     thread = _thread_of_app(slack, message)
     if thread is not None:
         thread.clear_status()
         if message.stream != "live":
             thread.worked = time.time()
-    published(slack, message)
+    notify_page(slack, message)
 
 
 def _thread_of_app(slack: Slack, message: Message) -> Thread | None:
@@ -168,7 +168,7 @@ def change(
         seconds = int(time.time())
         ts = f"{seconds}.000000"
         message.body["edited"] = {"user": editor, "ts": ts}
-    changed(slack, message, before)
+    announce_change(slack, message, before)
 
 
 def update(
@@ -185,22 +185,22 @@ def update(
     """
     if message.stream:
         slack.violations.add_all(where, [STREAMED])
-        changes = added(message, changes)
+        changes = with_update_below(message, changes)
     change(slack, message, changes, editor=editor)
 
 
-def changed(slack: Slack, message: Message, before: Json) -> None:
+def announce_change(slack: Slack, message: Message, before: Json) -> None:
     """Send the event of a message that a person or the app changed, and notify the page."""
     workspace = slack.workspace
     if not message.only_for:
         channel = workspace.channel(message.channel)
         facts = workspace.thread_facts(message)
         now = {**copy.deepcopy(message.body), **facts}
-        events.message_changed(slack, channel, {**before, **facts}, now)
+        events.emit_message_changed(slack, channel, {**before, **facts}, now)
     thread = _thread_of_app(slack, message)
     if thread is not None:
         thread.worked = time.time()
-    published(slack, message)
+    notify_page(slack, message)
 
 
 def edit(slack: Slack, message: Message, text: str) -> None:
@@ -217,20 +217,20 @@ def delete(slack: Slack, message: Message) -> None:
     body = message.body
     if not message.only_for and workspace.replies(message.channel, message.ts):
         removed = dict.fromkeys(body)
-        tombstone = like("tombstone", ts=message.ts, thread_ts=message.ts)
+        tombstone = slack_object("tombstone", ts=message.ts, thread_ts=message.ts)
         change(slack, message, {**removed, **tombstone})
         return
     workspace.remove_message(message)
     if not message.only_for:
         channel = workspace.channel(message.channel)
-        events.message_changed(slack, channel, body, None)
+        events.emit_message_changed(slack, channel, body, None)
         parent = workspace.find(message.channel, message.thread_ts)
         if parent is not None and parent.body.get("subtype") == "tombstone":
             delete(slack, parent)
-    published(slack, message)
+    notify_page(slack, message)
 
 
-def published(slack: Slack, message: Message | Thread) -> None:
+def notify_page(slack: Slack, message: Message | Thread) -> None:
     """Notify the page that a message or a thread has changed."""
     slack.updates.publish("messages", channel=message.channel, ts=message.ts)
 
@@ -240,9 +240,9 @@ def join(slack: Slack, channel: Channel, user: User) -> None:
     if user.id in channel.members:
         return
     channel.members.append(user.id)
-    events.member(slack, channel, user, "member_joined_channel")
+    events.emit_member(slack, channel, user, "member_joined_channel")
     if channel.kind in ("public", "private"):
-        system(
+        post_system_message(
             slack,
             channel,
             "channel_join",
@@ -251,7 +251,9 @@ def join(slack: Slack, channel: Channel, user: User) -> None:
         )
 
 
-def system(slack: Slack, channel: Channel, subtype: str, user: str, text: str) -> None:
+def post_system_message(
+    slack: Slack, channel: Channel, subtype: str, user: str, text: str
+) -> None:
     """Post Slack's own message about what a person did with a conversation."""
     body = {"subtype": subtype, "user": user, "text": text}
     add(slack, channel, _new(slack, channel, body))
@@ -279,7 +281,7 @@ def extend_stream(
     message.body.pop("blocks", None)
     if blocks or last:
         message.body["blocks"] = [*with_ids(blocks), *last]
-    published(slack, message)
+    notify_page(slack, message)
 
 
 def _tasks(message: Message) -> list[Json]:
@@ -316,10 +318,10 @@ def end_stream(
     """End a live stream in this state, and set the session of its thread."""
     message.stream = state
     set_session(slack, message.channel, message.thread_ts, session)
-    published(slack, message)
+    notify_page(slack, message)
 
 
-def settle(slack: Slack, message: Message) -> None:
+def expire_stream(slack: Slack, message: Message) -> None:
     """End a live stream that has exceeded Slack's time limit."""
     age = time.time() - float(message.ts)
     if message.stream == "live" and age > slack.settings.stream_seconds:
@@ -335,5 +337,5 @@ def set_session(
         thread.session_title = title
     thread.session = status
     thread.session_set = time.time()
-    published(slack, thread)
+    notify_page(slack, thread)
     return thread

@@ -27,7 +27,7 @@ def without_nulls(fields: Json) -> Json:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def listed(text: str) -> list[str]:
+def comma_separated(text: str) -> list[str]:
     """The parts of a text that are separated by commas, without empty ones."""
     return [part for part in text.split(",") if part]
 

@@ -29,7 +29,7 @@ def as_read(body: Json) -> Json:
     return {**body, "blocks": blocks}
 
 
-def translated(markdown: str) -> int:
+def count_translated_blocks(markdown: str) -> int:
     """Return how many blocks Slack makes of a markdown block; all of them count in a message.
 
     Slack makes a header, table or divider of each such part, and rich text of what is between them.

@@ -49,7 +49,7 @@ class Fault(BaseModel):
     chance: float = 1.0
 
     @model_validator(mode="after")
-    def _one(self) -> Self:
+    def _check(self) -> Self:
         redirects = self.method == DOWNLOAD and self.status == HTTPStatus.FOUND
         if self.status and not redirects and not 400 <= self.status <= 599:
             raise ValueError(
@@ -68,7 +68,7 @@ class Fault(BaseModel):
         if self.retry_after:
             headers["Retry-After"] = str(self.retry_after)
         return web.Response(
-            status=self.status, text="a fault on order", headers=headers
+            status=self.status, text="an injected fault", headers=headers
         )
 
 
@@ -76,17 +76,17 @@ class Faults:
     """The pending faults, in the order of configuration."""
 
     def __init__(self) -> None:
-        self.waiting: list[Fault] = []
+        self.pending: list[Fault] = []
 
     def take(self, method: str) -> Fault | None:
         """Return the fault for this call, if any, and count it as used."""
-        for fault in self.waiting:
+        for fault in self.pending:
             if fault.method not in ("*", method):
                 continue
             if random.random() >= fault.chance:  # noqa: S311
                 continue
             if fault.times == 1:
-                self.waiting.remove(fault)
+                self.pending.remove(fault)
             elif fault.times is not None:
                 fault.times -= 1
             return fault

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from slack_playground.calls import CallRecord, Failure, Record, Violations
 from slack_playground.delivery import Deliveries
 from slack_playground.http_delivery import HttpDelivery
+from slack_playground.journal import CallRecord, Failure, Journal, Violations
 from slack_playground.manifest import Manifest
 from slack_playground.records import Code, Identity, Json, ResponseUrl, Token, Trigger
 from slack_playground.settings import Faults, Settings
@@ -113,10 +113,14 @@ class Workspaces:
         self.settings = settings
         self.violations = Violations()
         self.faults = Faults()
-        self.calls = Record[CallRecord]()
-        self.failures = Record[Failure]()
+        self.calls = Journal[CallRecord]()
+        self.failures = Journal[Failure]()
         self.updates = Updates()
-        stored = kept.workspaces or [Workspace().with_sample(manifest.bot_name)]
+        stored = kept.workspaces
+        if not stored:
+            sample = Workspace()
+            sample.add_sample(manifest.bot_name)
+            stored = [sample]
         self.socket_mode = SocketMode(stored[0].identity.app_id, self.updates)
         self.http = HttpDelivery(SIGNING_SECRET)
         self.deliveries = Deliveries(
@@ -155,8 +159,8 @@ class Workspaces:
             raise NotFoundError("workspace", team_id)
         return self._all[team_id]
 
-    def add(self, name: str, *, like: Slack | None = None) -> Slack:
-        """Add a workspace; with `like`, its people and channels get the ids of those there."""
+    def add(self, name: str, original: Slack | None) -> Slack:
+        """Add a workspace, with the people, channels and ids of an `original` if one is given."""
         domain = _NOT_DOMAIN.sub("-", name.lower()).strip("-")
         identity = Identity(
             app_id=self.first.identity.app_id,
@@ -164,10 +168,10 @@ class Workspaces:
             team_domain=domain or "workspace",
         )
         added = Workspace(identity=identity)
-        if like is None:
-            added.with_sample(self.manifest.bot_name)
+        if original is None:
+            added.add_sample(self.manifest.bot_name)
         else:
-            added.with_copy(self.manifest.bot_name, like.workspace)
+            added.add_copy(self.manifest.bot_name, original.workspace)
         slack = Slack(self, added)
         self._all[identity.team_id] = slack
         return slack

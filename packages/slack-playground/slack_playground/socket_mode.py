@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import WSMsgType, web
 
-from slack_playground.objects import like
+from slack_playground.objects import slack_object
 from slack_playground.records import Json, RequestKind
 from slack_playground.updates import Updates
 
@@ -63,14 +63,14 @@ class SocketMode:
         connection = Connection(
             number=next(self._numbers), socket=socket, transport=request.transport
         )
-        hello = like(
+        hello = slack_object(
             "hello",
             num_connections=len(self._connections) + 1,
             connection_info={"app_id": self._app_id},
         )
         await socket.send_json(hello)
         self._connections.append(connection)
-        self._look()
+        self._update_opened()
         try:
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
@@ -101,14 +101,14 @@ class SocketMode:
         for future in connection.waiting.values():
             if not future.done():
                 future.set_exception(ConnectionResetError())
-        self._look()
+        self._update_opened()
 
     def _usable(self) -> list[Connection]:
         return [
             connection for connection in self._connections if not connection.retiring
         ]
 
-    def _look(self) -> None:
+    def _update_opened(self) -> None:
         """Update whether there is a connection for new envelopes, and notify the page."""
         self._updates.publish("state")
         if self._usable():
@@ -163,17 +163,19 @@ class SocketMode:
 
         Returns how many connections there were.
         """
-        told = list(self._connections)
-        for connection in told:
+        connections = list(self._connections)
+        for connection in connections:
             connection.retiring = True
-            self._look()
+            self._update_opened()
             if reason != "drop":
-                await connection.socket.send_json(like("disconnect", reason=reason))
+                await connection.socket.send_json(
+                    slack_object("disconnect", reason=reason)
+                )
             else:
                 self._forget(connection)
                 if connection.transport is not None:
                     connection.transport.abort()
-        return len(told)
+        return len(connections)
 
     async def close(self) -> None:
         """Close every connection."""

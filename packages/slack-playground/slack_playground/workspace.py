@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any
 
 from slack_playground.installation import Installation
 from slack_playground.records import (
@@ -66,7 +66,7 @@ class Workspace:
             app_id=own.app_id,
         )
 
-    def with_sample(self, bot_name: str) -> Self:
+    def add_sample(self, bot_name: str) -> None:
         """Add the app, three people and their conversations."""
         bot = self._add_app(bot_name)
         people = [
@@ -80,24 +80,22 @@ class Workspace:
         self.add_channel("aya-ben-chika", "mpim", [*ids, bot.id])
         for person in people:
             self.open_dm(person.id)
-        return self
 
-    def with_copy(self, bot_name: str, like: "Workspace") -> Self:
-        """Add the app, and people and conversations with the same ids as in `like`.
+    def add_copy(self, bot_name: str, original: "Workspace") -> None:
+        """Add the app, and people and conversations with the same ids as in `original`.
 
         In Slack, two workspaces may have the same ids.
         """
         bot = self._add_app(bot_name)
-        other_bot = like.identity.bot_user_id
-        for user in like.users.values():
-            if user.id != other_bot and user.team == like.identity.team_id:
+        other_bot = original.identity.bot_user_id
+        for user in original.users.values():
+            if user.id != other_bot and user.team == original.identity.team_id:
                 self.users[user.id] = replace(user, team=self.identity.team_id)
-        for channel in like.channels.values():
+        for channel in original.channels.values():
             members = [member for member in channel.members if member in self.users]
             if other_bot in channel.members:
                 members.append(bot.id)
             self.channels[channel.id] = replace(channel, members=members, shared=False)
-        return self
 
     def add_user(self, name: str, **fields: Any) -> User:
         """Add a person or a bot; `fields` are fields of `User`."""

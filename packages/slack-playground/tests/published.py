@@ -108,7 +108,7 @@ def sent(slack: Slack) -> Iterator[tuple[str, Json, Shape | None]]:
     for call in slack.calls.since(0):
         if call.result is not None and call.result["ok"]:
             yield call.method, call.result, answers().get(call.method)
-    for delivery in slack.deliveries.record.since(0):
+    for delivery in slack.deliveries.journal.since(0):
         if delivery.kind == "events_api":
             name = event_name(delivery.body["event"])
             yield f"event {name}", delivery.body, events().get(name)

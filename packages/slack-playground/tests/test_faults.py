@@ -1,4 +1,4 @@
-"""Faults on order hit the calls they name, and the record tells the truth about them."""
+"""Injected faults hit the calls they name, and the journal tells the truth about them."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def modal(title: str = "Edit", **more: Any) -> Json:
 
 
 async def test_a_click_reaches_the_app(
-    slack: Slack, driver: Driver, app: AsyncApp, connect: Connect
+    driver: Driver, app: AsyncApp, connect: Connect
 ) -> None:
     """A click brings the element, the message, a trigger and a response URL that replaces it."""
     bodies: list[Json] = []
@@ -278,11 +278,7 @@ async def test_a_stack_of_modals(
 
 
 async def test_a_trigger_is_used_once_and_grows_old(
-    slack: Slack,
-    driver: Driver,
-    app: AsyncApp,
-    connect: Connect,
-    monkeypatch: pytest.MonkeyPatch,
+    slack: Slack, driver: Driver, app: AsyncApp, connect: Connect
 ) -> None:
     """A trigger_id opens one view within three seconds; views.update minds the hash."""
     commands: list[Json] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from slack_playground.rich_text import translated
+from slack_playground.rich_text import count_translated_blocks
 
 from .driver import Driver, Json
 from .test_interactions import FORGET
@@ -82,4 +82,4 @@ async def test_posted_markdown_is_read_as_rich_text(
 )
 def test_markdown_counts_as_the_blocks_it_becomes(markdown: str, blocks: int) -> None:
     """Headings, tables and rules are blocks of their own, as is each run of text between them."""
-    assert translated(markdown) == blocks
+    assert count_translated_blocks(markdown) == blocks

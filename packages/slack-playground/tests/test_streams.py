@@ -9,7 +9,7 @@ import pytest
 from slack_sdk.models.messages.chunk import MarkdownTextChunk
 from slack_sdk.web.async_client import AsyncWebClient
 
-from slack_playground.calls import STREAMED
+from slack_playground.journal import STREAMED
 from slack_playground.slack import Slack
 
 from .driver import Driver, Json

@@ -7,8 +7,8 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from slack_playground.calls import UNSEEN
 from slack_playground.guidance import block_advice
+from slack_playground.journal import UNSEEN
 from slack_playground.slack import Slack
 
 from .conftest import Connect
@@ -83,7 +83,7 @@ async def test_an_ephemeral_message_in_a_thread_needs_a_reply_there(
 async def test_what_fails_is_kept(
     slack: Slack, client: AsyncWebClient, driver: Driver
 ) -> None:
-    """A call that Slack refuses is a failure with Slack's messages; an ordered fault is none."""
+    """A call that Slack refuses is a failure with Slack's messages; an injected fault is none."""
     dm = direct_message(slack)
     with pytest.raises(SlackApiError, match="invalid_blocks"):
         await client.chat_postMessage(
@@ -121,7 +121,7 @@ async def test_what_is_taken_is_looked_at(slack: Slack, client: AsyncWebClient) 
 
 
 async def test_acks_and_response_urls_are_looked_at(
-    slack: Slack, app: AsyncApp, driver: Driver, connect: Connect
+    app: AsyncApp, driver: Driver, connect: Connect
 ) -> None:
     """What an ack or a response URL carries counts as much as a call."""
 

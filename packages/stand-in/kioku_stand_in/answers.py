@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from kioku_stand_in.learning import (
     KEPT,
-    formed,
+    formation_calls,
     is_fulfilled,
     learn,
     verdicts,
@@ -20,8 +20,8 @@ from kioku_stand_in.memories import Memory, framed_values, shown_in, values_in
 from kioku_stand_in.nearest import nearest
 from kioku_stand_in.schema_calls import as_json, with_tools
 from kioku_stand_in.script import SCRIPT, is_japanese
-from kioku_stand_in.sentences import Said, read
-from openai_double.answer import Answer, Call, call, said
+from kioku_stand_in.sentences import Clause, clauses_in
+from openai_double.answer import Answer, Call, make_answer, make_call
 from openai_double.prompt import Prompt, Tool, ToolResult
 from openai_double.types import Json
 
@@ -60,39 +60,41 @@ def kind_of(prompt: Prompt) -> str:
 
 def answer_to(prompt: Prompt) -> Answer:
     """Return the scripted answer to `prompt`."""
-    asked = with_tools(prompt)
-    if asked is prompt:
+    with_calls = with_tools(prompt)
+    if with_calls is prompt:
         return _answer(prompt)
-    return as_json(_answer(asked))
+    return as_json(_answer(with_calls))
 
 
 def _answer(prompt: Prompt) -> Answer:
     """Return the answer to a prompt that has its tools."""
     kind = kind_of(prompt)
     words = _without_context(prompt.last_user_text)
-    say = _IN_JAPANESE if is_japanese(words) else _IN_ENGLISH
+    replies = _IN_JAPANESE if is_japanese(words) else _IN_ENGLISH
     if _MEMORY_OFF in prompt.instructions:
-        say = {**say, "nothing": say["off"]}
+        replies = {**replies, "nothing": replies["off"]}
     if kind == "verdict":
         given = verdicts(words)
-        return said("", call(_VERDICTS, given))
+        return make_answer("", make_call(_VERDICTS, given))
     if kind == "probe":
-        return said("", call(_PROBE, {"word": words}))
+        return make_answer("", make_call(_PROBE, {"word": words}))
     if kind == "search":
-        return said(say["searched"], web_search=True)
-    calls = formed(prompt) if kind == "formation" else _calls(prompt, words)
+        return make_answer(replies["searched"], web_search=True)
+    calls = (
+        formation_calls(prompt) if kind == "formation" else _next_call(prompt, words)
+    )
     if calls:
-        return said("", *calls)
+        return make_answer("", *calls)
     if prompt.tool_choice not in {"auto", "none"}:
         tool = _chosen(prompt)
-        form = _form(tool.parameters, say["form"])
-        return said("", call(tool.name, form))
+        form = _form(tool.parameters, replies["form"])
+        return make_answer("", make_call(tool.name, form))
     if prompt.schema is not None:
-        form = _form(prompt.schema, say["form"])
-        return said(json.dumps(form))
+        form = _form(prompt.schema, replies["form"])
+        return make_answer(json.dumps(form))
     if kind == "formation":
-        return said(say["nothing"])
-    return _reply(prompt, words, say)
+        return make_answer(replies["nothing"])
+    return _reply(prompt, words, replies)
 
 
 def _chosen(prompt: Prompt) -> Tool:
@@ -118,21 +120,21 @@ def _form(schema: Mapping[str, Any], text: str) -> Json:
     return form
 
 
-def _calls(prompt: Prompt, words: str) -> list[Call]:
+def _next_call(prompt: Prompt, words: str) -> list[Call]:
     """Return the first possible call that was not yet made since the person's words."""
     possible = {tool.name for tool in prompt.tools}
     possible.difference_update(result.name for result in prompt.fresh_results)
-    for clause in read(words):
+    for clause in clauses_in(words):
         for tool, arguments in _wanted(clause, prompt):
             if tool in possible:
-                return [call(tool, arguments)]
+                return [make_call(tool, arguments)]
     return []
 
 
-def _wanted(clause: Said, prompt: Prompt) -> Iterator[tuple[str, Json]]:
+def _wanted(clause: Clause, prompt: Prompt) -> Iterator[tuple[str, Json]]:
     """Yield the tools, Kioku's or LangMem's, that can do what a clause asks for."""
     arguments = {**clause.rule.get("with", {}), **clause.parts}
-    words = without_fillers(arguments.get("words", clause.clause))
+    words = without_fillers(arguments.get("words", clause.text))
     if clause.name == "forget":
         arguments["words"] = words
     if "tool" in clause.rule or "with" in clause.rule:
@@ -183,26 +185,25 @@ def _found(prompt: Prompt) -> list[Json]:
     return found
 
 
-def _reply(prompt: Prompt, words: str, say: Mapping[str, str]) -> Answer:
+def _reply(prompt: Prompt, words: str, replies: Mapping[str, str]) -> Answer:
     """Return the reply to the outputs of calls, to the files, or else to each clause."""
     results = [result for result in prompt.fresh_results if result.name != _SEARCH]
     files: Sequence[str] = ()
     if prompt.turns:
         files = prompt.turns[-1].files
     if results:
-        told = [say[_outcome(result)] for result in results]
+        sentences = [replies[_outcome(result)] for result in results]
     elif files:
-        told = [say["files"].format(_as_list(files))]
+        sentences = [replies["files"].format(_as_list(files))]
     else:
         known = _known(prompt)
-        told = [reply(clause, known, say) for clause in read(words)]
+        sentences = [reply(clause, known, replies) for clause in clauses_in(words)]
     # If nothing is understood, this is a refusal: it is neither rated nor made of memories.
-    understood = [
-        sentence for sentence in dict.fromkeys(told) if sentence != say["unknown"]
-    ]
+    different = dict.fromkeys(sentences)
+    understood = [one for one in different if one != replies["unknown"]]
     if not understood:
-        return said(say["unknown"], refuses=True)
-    return said("\n\n".join(understood))
+        return make_answer(replies["unknown"], refuses=True)
+    return make_answer("\n\n".join(understood))
 
 
 def _outcome(result: ToolResult) -> str:
@@ -233,37 +234,37 @@ def _known(prompt: Prompt) -> list[Memory]:
     return [*memories.values(), *kept]
 
 
-def reply(said: Said, known: Sequence[Memory], say: Mapping[str, str]) -> str:
-    """Return the reply to a clause, in the words `say`, from what is known about the person."""
-    texts = [memory.text(say) for memory in known]
-    if said.name == "question":
-        with_kinds = [f"{memory.kind} {memory.text(say)}" for memory in known]
-        answering = [texts[index] for index in nearest(said.quote, with_kinds)]
-        return _quoting(answering, say)
-    if said.name == "recall":
-        return _quoting(texts, say)
-    if not _is_known(said, known, texts):
-        return say["unknown"]
-    if "kind" in said.rule or said.memories:
-        return say["said"].format(said.clause)
-    return say.get(said.name, say["cannot"])
+def reply(clause: Clause, known: Sequence[Memory], replies: Mapping[str, str]) -> str:
+    """Return the reply to a clause, in these words, from what is known about the person."""
+    texts = [memory.text(replies) for memory in known]
+    if clause.name == "question":
+        with_kinds = [f"{memory.kind} {memory.text(replies)}" for memory in known]
+        answering = [texts[index] for index in nearest(clause.quote, with_kinds)]
+        return _quoting(answering, replies)
+    if clause.name == "recall":
+        return _quoting(texts, replies)
+    if not _is_known(clause, known, texts):
+        return replies["unknown"]
+    if "kind" in clause.rule or clause.memories:
+        return replies["said"].format(clause.text)
+    return replies.get(clause.name, replies["cannot"])
 
 
-def _is_known(said: Said, known: Sequence[Memory], texts: Sequence[str]) -> bool:
+def _is_known(clause: Clause, known: Sequence[Memory], texts: Sequence[str]) -> bool:
     """Return whether there is what a clause corrects, or the promise that it says was kept.
 
     `texts` are those of the memories `known`, in which the correction is made already. Any other
     clause needs nothing that is known.
     """
-    if said.name == "correct":
-        return any(said.parts["new"] in text for text in texts)
-    if said.name == "fulfilled":
-        return any(is_fulfilled(memory, said) for memory in known)
+    if clause.name == "correct":
+        return any(clause.parts["new"] in text for text in texts)
+    if clause.name == "fulfilled":
+        return any(is_fulfilled(memory, clause) for memory in known)
     return True
 
 
-def _quoting(texts: Sequence[str], say: Mapping[str, str]) -> str:
+def _quoting(texts: Sequence[str], replies: Mapping[str, str]) -> str:
     """Return a reply that quotes what the person, or others, said."""
     if not texts:
-        return say["nothing"]
-    return say["quote"].format(_as_list(texts))
+        return replies["nothing"]
+    return replies["quote"].format(_as_list(texts))

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from kioku_stand_in.memories import Memory, framed_values, stored_in
 from kioku_stand_in.script import COMMON, WORDS
-from kioku_stand_in.sentences import Said, fact, read
-from openai_double.answer import Call, call
+from kioku_stand_in.sentences import Clause, clauses_in, fact
+from openai_double.answer import Call, make_call
 from openai_double.prompt import Prompt, Tool
 from openai_double.types import Json
 
@@ -37,40 +37,40 @@ _LATE: Final = re.compile(
 
 def learn(known: dict[str, Memory], text: str) -> None:
     """Update `known`, memories by their subjects, with what a text says."""
-    for said in read(text):
-        words = _words_about(said)
+    for clause in clauses_in(text):
+        words = _words_about(clause)
         about = [key for key, memory in known.items() if _is_about(memory, words)]
-        if said.name == "fulfilled":
-            _fulfil(known, said)
-        elif said.name == "correct":
-            old = said.parts["old"]
-            new = said.parts["new"]
+        if clause.name == "fulfilled":
+            _fulfil(known, clause)
+        elif clause.name == "correct":
+            old = clause.parts["old"]
+            new = clause.parts["new"]
             for key in about:
-                known[key] = known[key].corrected(old, new, said.quote)
-        elif about and said.name in REMOVALS:
+                known[key] = known[key].corrected(old, new, clause.quote)
+        elif about and clause.name in REMOVALS:
             for key in about:
                 del known[key]
         else:
-            for memory in said.memories:
-                known[memory.subject] = replace(memory, quote=said.quote)
+            for memory in clause.memories:
+                known[memory.subject] = replace(memory, quote=clause.quote)
 
 
-def _fulfil(known: dict[str, Memory], said: Said) -> None:
+def _fulfil(known: dict[str, Memory], clause: Clause) -> None:
     """Set the state of the promises that a clause says were kept."""
     for key, memory in known.items():
-        if is_fulfilled(memory, said):
+        if is_fulfilled(memory, clause):
             content = {**memory.content, "state": "done"}
-            known[key] = replace(memory, content=content, quote=said.quote)
+            known[key] = replace(memory, content=content, quote=clause.quote)
 
 
-def is_fulfilled(memory: Memory, said: Said) -> bool:
+def is_fulfilled(memory: Memory, clause: Clause) -> bool:
     """Return whether a memory is a promise that a clause says was kept.
 
     The clause may name to whom it was, but has no word that is not in the promise.
     """
     if memory.kind != "Promise":
         return False
-    words = set(_words_about(said))
+    words = set(_words_about(clause))
     what = {word for word in words if _has(memory.name, word)}
     to_whom = str(memory.content.get("to"))
     others = words - what
@@ -83,10 +83,10 @@ def _has(text: str, word: str) -> bool:
     return re.search(whole, text, re.I) is not None
 
 
-def _words_about(said: Said) -> list[str]:
+def _words_about(clause: Clause) -> list[str]:
     """Return the words that name what a correction, a retraction or a kept promise is about."""
-    words = said.parts.get("old") or said.parts.get("words") or ""
-    to_whom = said.parts.get("to") or ""
+    words = clause.parts.get("old") or clause.parts.get("words") or ""
+    to_whom = clause.parts.get("to") or ""
     return without_fillers(f"{to_whom} {words}").casefold().split()
 
 
@@ -104,7 +104,7 @@ def without_fillers(words: str) -> str:
     return " ".join(rare) or words
 
 
-def formed(prompt: Prompt) -> list[Call]:
+def formation_calls(prompt: Prompt) -> list[Call]:
     """Return LangMem's tool calls for a formation request; none if nothing is to be remembered."""
     stored = stored_in(prompt.instructions)
     keys = {memory.subject: key for key, memory in stored.items()}
@@ -114,26 +114,32 @@ def formed(prompt: Prompt) -> list[Call]:
     calls: list[Call] = []
     for subject, stored_key in keys.items():
         if subject not in known:
-            calls.append(call("RemoveDoc", {"json_doc_id": stored_key}))
+            calls.append(make_call("RemoveDoc", {"json_doc_id": stored_key}))
     tools = {tool.name: tool for tool in prompt.tools}
     for subject, memory in known.items():
         tool = tools.get(memory.kind)
         if tool is None:
             continue
-        key = keys.get(subject)
-        if key is None:
-            calls.append(call(tool.name, _changes(memory, {}, tool)))
-            continue
-        changes = _changes(memory, stored[key].content, tool)
-        if not changes and memory.kind == "Promise" and memory.quote:
-            # Its day, which only the verdict reads, may be another one now.
-            changes = _changes(memory, {}, tool)
-        if changes:
-            calls.append(_patch(key, changes))
+        if subject in keys:
+            key = keys[subject]
+            calls += _changing_calls(key, stored[key], memory, tool)
+        else:
+            calls.append(make_call(tool.name, _changes(memory, {}, tool)))
     if prompt.tool_choice == "required" and not calls and stored:
         first = next(iter(stored))
         calls.append(_patch(first, {}))
     return calls
+
+
+def _changing_calls(key: str, old: Memory, new: Memory, tool: Tool) -> list[Call]:
+    """Return the call that changes a stored memory; none if it says the same."""
+    changes = _changes(new, old.content, tool)
+    if not changes and new.kind == "Promise" and new.quote:
+        # Its day, which only the verdict reads, may be another one now.
+        changes = _changes(new, {}, tool)
+    if not changes:
+        return []
+    return [_patch(key, changes)]
 
 
 def _changes(memory: Memory, old: Mapping[str, Any], tool: Tool) -> Json:
@@ -151,7 +157,7 @@ def _patch(key: str, values: Mapping[str, Any]) -> Call:
     patches: list[Json] = []
     for name, value in values.items():
         patches.append({"op": "add", "path": f"/{name}", "value": value})
-    return call(
+    return make_call(
         "PatchDoc",
         {"json_doc_id": key, "planned_edits": "As said.", "patches": patches},
     )
@@ -196,14 +202,14 @@ def _supports(sentence: str, typed: str, proposal: Json) -> bool:
     """Return whether a clause takes the memory back, or states or corrects something."""
     if proposal["change"] == "remove":
         memory = Memory(proposal["kind"], proposal["old"])
-        for said in read(f"{typed}\n{sentence}"):
-            if said.name in REMOVALS and _is_about(memory, _words_about(said)):
+        for clause in clauses_in(f"{typed}\n{sentence}"):
+            if clause.name in REMOVALS and _is_about(memory, _words_about(clause)):
                 return True
         return False
-    return any(
-        said.memories or said.name in ("correct", "fulfilled")
-        for said in read(sentence)
-    )
+    for clause in clauses_in(sentence):
+        if clause.memories or clause.name in ("correct", "fulfilled"):
+            return True
+    return False
 
 
 def _conflict(proposal: Json, sentence: str) -> str:
@@ -218,7 +224,7 @@ def _conflict(proposal: Json, sentence: str) -> str:
 
 def _modality(sentence: str) -> str:
     """Return the modality of words that somebody wants to keep for a channel."""
-    first = read(sentence)[0]
+    first = clauses_in(sentence)[0]
     if first.name in ("question", "request"):
         return first.name
     for mood in ("joke", "hypothetical"):
@@ -272,9 +278,9 @@ def _day_of_time(words: str, now: datetime) -> date | None:
 def _beside_promises(sentence: str) -> str:
     """Return the words of a sentence that are not what it promises; none if it promises nothing."""
     beside: list[str] = []
-    for said in read(sentence):
-        if "promise" in said.parts:
-            beside += said.clause.split(said.parts["promise"])
+    for clause in clauses_in(sentence):
+        if "promise" in clause.parts:
+            beside += clause.text.split(clause.parts["promise"])
     return "\n".join(beside)
 
 

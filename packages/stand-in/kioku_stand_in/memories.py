@@ -58,26 +58,26 @@ class Memory:
         content = {**self.content, first: new.join(around)}
         return replace(self, content=content, quote=quote)
 
-    def _promise(self, say: Mapping[str, str]) -> str:
+    def _promise(self, replies: Mapping[str, str]) -> str:
         """Return what was promised, to whom if that was said, and whether it is done."""
         text = self.name
         if self.content.get("to"):
-            text = say["promised"].format(text, self.content["to"])
+            text = replies["promised"].format(text, self.content["to"])
         if self.content.get("state") == "done":
-            text = say["kept"].format(text)
+            text = replies["kept"].format(text)
         return text
 
-    def text(self, say: Mapping[str, str]) -> str:
+    def text(self, replies: Mapping[str, str]) -> str:
         """Return the memory in words that the person could have said."""
         if self.kind == "Promise":
-            return self._promise(say)
+            return self._promise(replies)
         if self.kind not in ("UserFoodPreference", "UserTechInterest"):
             return self.name
         _, level_field, details_field = FIELDS[self.kind]
         level = int(self.content.get(level_field, 100))
         opinion = "like" if level >= 50 else "dislike"
         liked = self.content.get(details_field) or self.name
-        return say[opinion].format(liked)
+        return replies[opinion].format(liked)
 
 
 def values_in(text: str) -> list[Any]:

@@ -20,7 +20,7 @@ _SHOWN: Final = 5
 
 def nearest(question: str, sentences: Sequence[str]) -> list[int]:
     """Return the indexes of the sentences that share most with a question, at most five."""
-    asked = _pieces(question)
+    wanted = _pieces(question)
     pieces = [_pieces(sentence) for sentence in sentences]
     frequency = Counter[str]()
     for of_one in pieces:
@@ -28,7 +28,7 @@ def nearest(question: str, sentences: Sequence[str]) -> list[int]:
     scores: list[float] = []
     for of_one in pieces:
         score = 0.0
-        for piece in asked & of_one:
+        for piece in wanted & of_one:
             rarity = len(pieces) / frequency[piece]
             score += math.log(1 + rarity)
         # A longer sentence shares more words with any question.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from openai_double.answer import Answer, said
+from openai_double.answer import Answer, make_answer
 from openai_double.prompt import Prompt, Tool
 from openai_double.types import Json
 
@@ -34,7 +34,7 @@ def as_json(answer: Answer) -> Answer:
             arguments = {"json_doc_id": arguments["json_doc_id"], "changes": changes}
         calls.append({"tool": call.name, **arguments})
     text = json.dumps({"calls": calls}, ensure_ascii=False)
-    return said(text)
+    return make_answer(text)
 
 
 def _change(patch: Json) -> Json:

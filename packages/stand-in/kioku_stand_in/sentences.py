@@ -48,16 +48,16 @@ _RULES: Final = tuple(_rules())
 
 
 @dataclass(frozen=True)
-class Said:
-    """A clause: the name of its rule or of its other category, and the sentence that contains it.
+class Clause:
+    """A clause of a sentence: the name of its rule, or else of its category.
 
-    `rule` is the rule in the script, `parts` are the groups of its pattern, and `memories` are what
-    the clause states.
+    `quote` is the sentence, and `text` the clause in it. `rule` is the rule in the script, `parts`
+    are the groups of its pattern, and `memories` are what the clause states.
     """
 
     name: str
     quote: str
-    clause: str
+    text: str
     rule: Mapping[str, Any] = field(default_factory=dict)
     parts: Mapping[str, str] = field(default_factory=dict)
     memories: tuple[Memory, ...] = ()
@@ -65,19 +65,19 @@ class Said:
 
 # Each request repeats the messages before it.
 @lru_cache(maxsize=512)
-def read(text: str) -> tuple[Said, ...]:
+def clauses_in(text: str) -> tuple[Clause, ...]:
     """Return the clauses of `text` in order."""
-    said: list[Said] = []
+    clauses: list[Clause] = []
     for sentence in _SENTENCE.findall(text):
         if re.search(r"\w", sentence):
-            said += _sentence(sentence.strip())
-    return tuple(said)
+            clauses += _clauses_of(sentence.strip())
+    return tuple(clauses)
 
 
-def _sentence(sentence: str) -> Iterator[Said]:
+def _clauses_of(sentence: str) -> Iterator[Clause]:
     """Yield the clauses of a sentence, without how it begins and ends; a long one is not read."""
     if len(sentence) > _LONGEST_SENTENCE:
-        yield Said("unknown", sentence, sentence)
+        yield Clause("unknown", sentence, sentence)
         return
     plain = _END.sub("", sentence).replace("’", "'")
     words = " ".join(plain.split())
@@ -89,38 +89,38 @@ def _sentence(sentence: str) -> Iterator[Said]:
     if sentence.endswith(("?", "？")) or WORDS["question"].search(words):
         other = "question"
     words = _CLOSING.sub("", words)
-    for clause in _JOINT.split(words):
-        yield _said(clause, sentence, other)
+    for text in _JOINT.split(words):
+        yield _clause(text, sentence, other)
 
 
-def _said(clause: str, sentence: str, other: str) -> Said:
-    """Return what a clause says: by the first matching rule, else a statement, else `other`."""
+def _clause(text: str, sentence: str, other: str) -> Clause:
+    """Return a clause by the first matching rule, else as a statement, else as `other`."""
     for name, says in _RULES:
         rule = SCRIPT["rules"][name]
         if other == "question" and "kind" in rule and "asked" not in rule:
             continue
-        found = says.fullmatch(clause)
+        found = says.fullmatch(text)
         if found is not None:
             parts = found.groupdict()
-            memories = _remembered(rule.get("kind"), clause, parts)
-            return Said(name, sentence, clause, rule, parts, memories)
+            memories = _memories_of(rule.get("kind"), text, parts)
+            return Clause(name, sentence, text, rule, parts, memories)
     if other == "question":
-        return Said(other, sentence, clause)
-    memories = stated(clause)
+        return Clause(other, sentence, text)
+    memories = stated(text)
     if memories:
-        return Said("statement", sentence, clause, memories=memories)
-    return Said(other, sentence, clause)
+        return Clause("statement", sentence, text, memories=memories)
+    return Clause(other, sentence, text)
 
 
-def _remembered(
+def _memories_of(
     kind: str | None, clause: str, parts: Mapping[str, str]
 ) -> tuple[Memory, ...]:
     """Return the memories of a clause that has a rule of this kind."""
     if kind is None:
         return ()
     if kind == "UserFact":
-        told = parts.get("fact", clause)
-        return stated(told) or (fact(told),)
+        text = parts.get("fact", clause)
+        return stated(text) or (fact(text),)
     if kind == "UserInstruction":
         return (Memory(kind, {"instruction": clause}),)
     if "promise" not in parts:  # an old promise, which was kept

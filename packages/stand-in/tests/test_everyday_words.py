@@ -16,7 +16,7 @@ from kioku_stand_in.answers import reply
 from kioku_stand_in.learning import learn
 from kioku_stand_in.memories import Memory
 from kioku_stand_in.script import SCRIPT
-from kioku_stand_in.sentences import read
+from kioku_stand_in.sentences import clauses_in
 
 DATA = Path(__file__).with_name("data")
 LANGUAGES = ("en", "ja")
@@ -85,14 +85,14 @@ def test_a_question_is_answered_with_the_sentence_that_answers_it(
     asked = 0
     for language, questions in listed(folder, "questions").items():
         every = known_from(*(one["answer"] for one in questions))
-        say = {
+        replies = {
             name: text[LANGUAGES.index(language)]
             for name, text in SCRIPT["replies"].items()
         }
         for question in questions:
-            (said,) = read(question["question"])
-            right = quoted(reply(said, known_from(question["answer"]), say))
-            found += quoted(reply(said, every, say))[:1] == right[:1] != []
+            [clause] = clauses_in(question["question"])
+            right = quoted(reply(clause, known_from(question["answer"]), replies))
+            found += quoted(reply(clause, every, replies))[:1] == right[:1] != []
         asked += len(questions)
     assert asked == of
     assert found >= floor

@@ -11,7 +11,7 @@ import pytest
 from kioku_stand_in.learning import learn
 from kioku_stand_in.memories import Memory
 from kioku_stand_in.script import SCRIPT
-from kioku_stand_in.sentences import read
+from kioku_stand_in.sentences import clauses_in
 
 MODEL = "gpt-6-luna"
 HONEST_EN, _ = SCRIPT["replies"]["unknown"]
@@ -451,6 +451,9 @@ async def test_the_words_fit_what_came_of_it(
 )
 def test_each_fact_of_a_sentence_is_understood(text: str, subjects: list[str]) -> None:
     """Each is a separate memory that quotes the whole sentence."""
-    said = read(text)
-    assert [memory.name for one in said for memory in one.memories] == subjects
-    assert {one.quote for one in said} == {text}
+    clauses = clauses_in(text)
+    found: list[str] = []
+    for clause in clauses:
+        assert clause.quote == text
+        found += [memory.name for memory in clause.memories]
+    assert found == subjects

@@ -48,7 +48,8 @@ class Shapes:
         """Return the shape of `value`."""
         match value:
             case dict():
-                return tuple((key, self.shape(value[key])) for key in sorted(value))
+                in_order = sorted(value.items())
+                return tuple((key, self.shape(field)) for key, field in in_order)
             case list():
                 members = frozenset(map(self.shape, value))
                 return (list, self._compared(len(value)), members)

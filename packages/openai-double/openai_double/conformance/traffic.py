@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -39,11 +39,11 @@ _ADVICE: Final = (
 
 @dataclass(eq=False)
 class _Watched:
-    """A double that records its traffic; `taken` is the number of the last record taken."""
+    """A double that records its traffic; `last` is the number of the last record fetched."""
 
     url: str
     alive: Callable[[], bool]
-    taken: int = 0
+    last: int = 0
 
 
 class Traffic:
@@ -68,16 +68,16 @@ class Traffic:
         try:
             yield
         finally:
-            self._take(double)
+            self._fetch(double)
             self._watched.remove(double)
 
     def add(self, what: str, path: str, body: Any) -> None:
         """Add one body that a test's own model received."""
         self._waiting.append((what, path, body))
 
-    def take(self, told: Json) -> None:
-        """Add the records in an answer of ``/_model/traffic``."""
-        for record in told["records"]:
+    def add_records(self, records: Iterable[Json]) -> None:
+        """Add records from an answer of ``/_model/traffic``."""
+        for record in records:
             path = _PATH_OF[record["endpoint"]]
             if path == "/models" and record["body"].get("object") == "model":
                 path = "/models/{model}"
@@ -91,7 +91,7 @@ class Traffic:
         """
         if ask:
             for double in self._watched:
-                self._take(double)
+                self._fetch(double)
         found: list[str] = []
         for what, path, body in self._waiting:
             found += self._problems(what, path, body)
@@ -114,11 +114,12 @@ class Traffic:
             place += f" {body.get('type')}"
         return [f"{place}: {problem}" for problem in self._known[key]]
 
-    def _take(self, double: _Watched) -> None:
+    def _fetch(self, double: _Watched) -> None:
+        """Add what a running double has recorded since it was last asked."""
         if double.alive():
-            told = call(f"{double.url}/_model/traffic?since={double.taken}")
-            double.taken = told["last"]
-            self.take(told)
+            traffic = call(f"{double.url}/_model/traffic?since={double.last}")
+            double.last = traffic["last"]
+            self.add_records(traffic["records"])
 
 
 TRAFFIC: Final = Traffic()

@@ -8,7 +8,7 @@ from slack_playground import events, interactions, posting
 from slack_playground.blocks import block_errors, with_ids
 from slack_playground.delivery import Delivery
 from slack_playground.files import FILE_BYTES, receive
-from slack_playground.objects import file_object, forwarded, like
+from slack_playground.objects import file_object, forwarded, slack_object
 from slack_playground.records import Channel, File, Json, Message, User, View
 from slack_playground.slack import Slack
 from slack_playground.workspace import NotFoundError
@@ -53,11 +53,11 @@ def messages(
     if file_ids:
         files = _send_files(slack, user, channel, file_ids)
     if files:
-        content |= like("file_share", files=files)
+        content |= slack_object("file_share", files=files)
     if not (text or content):
         raise ValueError("text is missing: a message says something.")
     app_mention = f"<@{workspace.identity.bot_user_id}>"
-    message = posting.typed(
+    message = posting.post_typed(
         slack,
         user,
         channel,
@@ -120,7 +120,7 @@ def messages_forward(
         workspace.files[file["id"]].channels.append(place.id)
     author = workspace.user(str(message.body["user"]))
     shared = forwarded(message, author, channel)
-    posted = posting.typed(slack, user, place, text, attachments=[shared])
+    posted = posting.post_typed(slack, user, place, text, attachments=[shared])
     return {"channel": place.id, "ts": posted.ts}
 
 
@@ -259,7 +259,7 @@ def stop(slack: Slack, user: User, channel: Channel, thread_ts: str) -> Json:
         if message.stream == "live":
             message.stream = "stopped_by_user"
             stopped.append(message.ts)
-            posting.published(slack, message)
+            posting.notify_page(slack, message)
     events.emit(
         slack,
         "agent_session_stopped",

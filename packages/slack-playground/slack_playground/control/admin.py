@@ -31,13 +31,13 @@ def faults(slack: Slack, **fault: Any) -> Json:
     """Configure a fault of Web API calls."""
     if "chance" in fault:
         fault.setdefault("times", None)
-    slack.faults.waiting.append(Fault(**fault))
-    return {"faults": len(slack.faults.waiting)}
+    slack.faults.pending.append(Fault(**fault))
+    return {"faults": len(slack.faults.pending)}
 
 
 def clear_faults(slack: Slack) -> Json:
     """Forget the pending faults."""
-    slack.faults.waiting.clear()
+    slack.faults.pending.clear()
     return {"faults": 0}
 
 

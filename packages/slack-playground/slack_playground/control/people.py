@@ -5,11 +5,11 @@ import zoneinfo
 from typing import Any, Literal
 
 from slack_playground import posting
-from slack_playground.events import emit, member
+from slack_playground.events import emit, emit_member
 from slack_playground.objects import user_object
 from slack_playground.records import Channel, Json, User, new_id, without_nulls
 from slack_playground.slack import BOT_TOKEN, Slack
-from slack_playground.web_api.oauth import decide
+from slack_playground.web_api.oauth import redirect_after_consent
 
 _FIELDS = {
     "name": str,
@@ -125,7 +125,7 @@ def _convert(
         return
     channel.kind = kind
     text = f"made this channel *{kind}*."
-    posting.system(
+    posting.post_system_message(
         slack, channel, f"channel_convert_to_{kind}", channel.members[0], text
     )
 
@@ -155,7 +155,7 @@ def _leave(slack: Slack, channel: Channel, user: User) -> None:
     if user.id == slack.identity.bot_user_id:
         left = "channel_left" if channel.kind == "public" else "group_left"
         emit(slack, left, channel, actor_id=user.id)
-    member(slack, channel, user, "member_left_channel")
+    emit_member(slack, channel, user, "member_left_channel")
     channel.members.remove(user.id)
 
 
@@ -169,16 +169,18 @@ def authorization(
 ) -> Json:
     """Allow or refuse an installation as a person of `team`; return where they are sent."""
     chosen = slack.workspaces.of(team)
-    return {"redirect": decide(chosen, query, user if allow else None, declined or [])}
+    consenting = user if allow else None
+    redirect = redirect_after_consent(chosen, query, consenting, declined or [])
+    return {"redirect": redirect}
 
 
 def workspaces(slack: Slack, name: str, like: str | None = None) -> Json:
-    """Add a workspace without the app; it gets the ids of the workspace `like`."""
+    """Add a workspace without the app; `like` names one whose ids it gets."""
     workspaces = slack.workspaces
     original = None
     if like is not None:
         original = workspaces.of(like)
-    added = workspaces.add(name, like=original)
+    added = workspaces.add(name, original)
     slack.updates.publish("state")
     return added.summary
 

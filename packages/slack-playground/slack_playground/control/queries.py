@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from slack_playground import posting
-from slack_playground.calls import Record
+from slack_playground.journal import Journal
 from slack_playground.records import Channel, Json, Message, User
 from slack_playground.slack import Slack
 
@@ -18,26 +18,29 @@ def state(slack: Slack) -> Json:
     agent = None
     if manifest.agent is not None:
         agent = manifest.agent.model_dump()
+    commands = [vars(command) for command in manifest.commands.values()]
+    shortcuts = [vars(shortcut) for shortcut in manifest.shortcuts.values()]
+    workspaces = [one.summary for one in slack.workspaces.all]
+    users = [_person(slack, user) for user in workspace.users.values()]
+    channels = [_conversation(slack, one) for one in workspace.channels.values()]
     return {
         **asdict(workspace.identity),
         **slack.workspaces.links,
         **manifest.model_dump(include=_FROM_MANIFEST),
         "app_name": manifest.name,
         "agent": agent,
-        "commands": [vars(command) for command in manifest.commands.values()],
-        "shortcuts": [vars(shortcut) for shortcut in manifest.shortcuts.values()],
+        "commands": commands,
+        "shortcuts": shortcuts,
         "stop_button": "agent_session_stopped" in manifest.events,
         "stand_in_model": slack.workspaces.with_model,
         "installed": slack.installation.installed,
-        "workspaces": [one.summary for one in slack.workspaces.all],
+        "workspaces": workspaces,
         "delivery": slack.deliveries.mode,
         "connections": slack.socket_mode.connections,
         "deliveries_waiting": slack.deliveries.waiting,
         "calls": slack.calls.count,
-        "users": [_person(slack, user) for user in workspace.users.values()],
-        "channels": [
-            _conversation(slack, channel) for channel in workspace.channels.values()
-        ],
+        "users": users,
+        "channels": channels,
     }
 
 
@@ -62,16 +65,14 @@ def channel_messages(slack: Slack, user: User, id: str) -> Json:  # noqa: A002 -
     channel = workspace.channel_of(user.id, id)
     if channel.is_private and user.id not in channel.members:
         raise PermissionError(f"{user.id} is not in {channel.id}.")
-    messages = workspace.history(channel.id, user.id)
-    return {
-        "channel": channel.id,
-        "messages": [_shown(slack, message, user.id) for message in messages],
-        "threads": [vars(thread) for thread in workspace.threads_in(channel.id)],
-    }
+    history = workspace.history(channel.id, user.id)
+    messages = [_shown(slack, message, user.id) for message in history]
+    threads = [vars(thread) for thread in workspace.threads_in(channel.id)]
+    return {"channel": channel.id, "messages": messages, "threads": threads}
 
 
 def _shown(slack: Slack, message: Message, user: str) -> Json:
-    posting.settle(slack, message)
+    posting.expire_stream(slack, message)
     body = message.body
     if message.stream == "live" and message.stream_for not in ("", user):
         body = message.stream_opened
@@ -96,33 +97,33 @@ def views(slack: Slack, user: User) -> Json:
     return {"views": [view.body for view in slack.workspace.open_views(user.id)]}
 
 
-def _journal(name: str, record: Record[Any], since: int, **only: str | None) -> Json:
+def _entries(name: str, journal: Journal[Any], since: int, **only: str | None) -> Json:
     """The entries after number `since` whose fields equal those in `only`; None matches any."""
-    entries = [vars(entry) for entry in record.since(since)]
+    entries = [vars(entry) for entry in journal.since(since)]
     for field, value in only.items():
         if value is not None:
             entries = [entry for entry in entries if entry[field] == value]
-    return {name: entries, "last": record.count}
+    return {name: entries, "last": journal.count}
 
 
 def calls(
     slack: Slack, since: int = 0, method: str | None = None, team: str | None = None
 ) -> Json:
     """Every Web API call after number `since`, or only those of one `method` or `team`."""
-    return _journal("calls", slack.calls, since, method=method, team_id=team)
+    return _entries("calls", slack.calls, since, method=method, team_id=team)
 
 
 def deliveries(slack: Slack, since: int = 0, team: str | None = None) -> Json:
     """Everything sent to the app after number `since`, and how it was answered."""
-    found = _journal("deliveries", slack.deliveries.record, since, team_id=team)
+    found = _entries("deliveries", slack.deliveries.journal, since, team_id=team)
     return {**found, "waiting": slack.deliveries.waiting}
 
 
 def violations(slack: Slack, since: int = 0) -> Json:
     """Violations of Slack's guidance after number `since`, one sentence each."""
-    return _journal("violations", slack.violations, since)
+    return _entries("violations", slack.violations, since)
 
 
 def failures(slack: Slack, since: int = 0) -> Json:
     """Failed calls after failure number `since` that no configured fault caused."""
-    return _journal("failures", slack.failures, since)
+    return _entries("failures", slack.failures, since)

@@ -122,7 +122,7 @@ def stop(call: Call) -> Json:
     session = call.text("session_status") or "active"
     posting.end_stream(call.slack, message, "stopped", session)
     posting.extend_stream(call.slack, message, text, chunks, blocks)
-    posting.changed(call.slack, message, before)
+    posting.announce_change(call.slack, message, before)
     return {"channel": channel.id, "ts": message.ts, "message": call.shown(message)}
 
 
@@ -139,7 +139,7 @@ def set_status(call: Call) -> Json:
         thread.status = status
         thread.status_set = time.time()
         thread.loading_messages = call.args.get("loading_messages", [])
-    posting.published(call.slack, thread)
+    posting.notify_page(call.slack, thread)
     return {}
 
 

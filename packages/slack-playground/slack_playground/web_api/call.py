@@ -104,7 +104,7 @@ class Call:
         message = self.workspace.message(channel.id, self.text("ts"))
         if message.body.get("user") != self.bot.id:
             raise SlackError(error)
-        posting.settle(self.slack, message)
+        posting.expire_stream(self.slack, message)
         return message
 
     def thread(

@@ -7,8 +7,8 @@ from typing import Any
 from slack_playground import interactions, posting
 from slack_playground.block_kit import LIMITS
 from slack_playground.blocks import block_errors, characters, with_ids
-from slack_playground.calls import UNSEEN
 from slack_playground.interactions import RESPONSE_URL
+from slack_playground.journal import UNSEEN
 from slack_playground.records import Json
 from slack_playground.web_api.call import Call, serves
 from slack_playground.web_api.methods import SlackError
@@ -113,7 +113,7 @@ def post_message(call: Call) -> Json:
     thread_ts = call.thread(channel)
     content = read_content(call)
     metadata = read_metadata(call)
-    message = posting.by_app(
+    message = posting.post_by_app(
         call.slack, channel, content, thread_ts=thread_ts, metadata=metadata
     )
     return {"channel": channel.id, "ts": message.ts, "message": call.shown(message)}
@@ -127,7 +127,7 @@ def post_ephemeral(call: Call) -> Json:
         raise SlackError("user_not_in_channel")
     thread_ts = call.thread(channel)
     content = read_content(call)
-    message = posting.ephemeral(
+    message = posting.post_ephemeral(
         call.slack, channel, call.text("user"), content, thread_ts=thread_ts
     )
     if message is None:

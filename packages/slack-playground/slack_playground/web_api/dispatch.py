@@ -10,9 +10,9 @@ from functools import cache
 
 from aiohttp import web
 
-from slack_playground.calls import CallRecord, Failure
 from slack_playground.guidance import block_advice, message_advice, view_advice
 from slack_playground.interactions import RESPONSE_URL
+from slack_playground.journal import CallRecord, Failure
 from slack_playground.records import Json
 from slack_playground.settings import Fault
 from slack_playground.slack import APP_TOKEN, Slack, Workspaces
@@ -74,7 +74,7 @@ async def answer_call(first: Slack, request: web.Request) -> web.StreamResponse:
     finally:
         seconds = time.time() - record.time
         record.ms = round(seconds * 1000, 2)
-        if record.outcome != "ok" and not record.ordered:
+        if record.outcome != "ok" and not record.injected:
             slack.failures.add(_failure(record))
         slack.updates.publish("calls")
 
@@ -104,12 +104,12 @@ async def _answer(
     record.outcome = "ok" if result["ok"] else str(result["error"])
     if fault is not None and fault.drop == "after":
         record.outcome = "dropped after"
-        record.ordered = True
+        record.injected = True
         return _drop(request)
     if record.method == RESPONSE_URL:
         if record.executed:
             return web.Response(text="ok")
-        if not record.ordered:
+        if not record.injected:
             record.status = 404 if record.outcome.endswith("_url") else 400
     return web.json_response(result, status=record.status, headers=headers)
 
@@ -133,7 +133,7 @@ def _failure(record: CallRecord) -> Failure:
 
 def _fail(request: web.Request, record: CallRecord, fault: Fault) -> web.StreamResponse:
     """The answer of a fault that prevents the call from being carried out."""
-    record.ordered = True
+    record.injected = True
     if fault.drop:
         record.outcome = "dropped before"
         return _drop(request)
@@ -164,7 +164,7 @@ def _run(
             channel = str(record.args.get("channel", ""))
             wait = _wait(slack, method, channel)
             if wait > 0:
-                record.ordered = True
+                record.injected = True
                 record.status = 429
                 headers["Retry-After"] = str(wait)
                 return {"ok": False, "error": "ratelimited"}

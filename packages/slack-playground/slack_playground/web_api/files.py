@@ -4,7 +4,7 @@ import secrets
 
 from slack_playground import posting
 from slack_playground.files import FILE_BYTES, may_see
-from slack_playground.objects import file_object, like
+from slack_playground.objects import file_object, slack_object
 from slack_playground.records import File, Json, Message
 from slack_playground.slack import Slack
 from slack_playground.web_api.call import Call, serves
@@ -44,8 +44,10 @@ def complete_upload(call: Call) -> Json:
             file.channels.append(channel.id)
     shown = [_object(call, file) for file in uploaded]
     if channel is not None:
-        content = like("file_share", text=call.text("initial_comment"), files=shown)
-        posting.by_app(call.slack, channel, content, thread_ts=thread_ts)
+        content = slack_object(
+            "file_share", text=call.text("initial_comment"), files=shown
+        )
+        posting.post_by_app(call.slack, channel, content, thread_ts=thread_ts)
     return {"files": shown}
 
 

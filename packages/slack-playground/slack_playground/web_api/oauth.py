@@ -7,8 +7,8 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from aiohttp import web
 
-from slack_playground.objects import like
-from slack_playground.records import LOOPBACK, Code, Json, listed, new_number
+from slack_playground.objects import slack_object
+from slack_playground.records import LOOPBACK, Code, Json, comma_separated, new_number
 from slack_playground.slack import CLIENT_ID, CLIENT_SECRET, Slack, Workspaces
 from slack_playground.web_api.call import Call, serves
 from slack_playground.web_api.methods import SlackError
@@ -19,7 +19,7 @@ class AuthorizeError(ValueError):
     """The authorization URL is wrong; the message begins with Slack's error."""
 
 
-def decide(
+def redirect_after_consent(
     slack: Slack, query: Json, user: str | None, declined: Sequence[str] = ()
 ) -> str:
     """Accept a person's consent, or, without `user`, a refusal; return the URL they are sent to.
@@ -29,10 +29,10 @@ def decide(
     """
     if query.get("client_id") != CLIENT_ID:
         raise AuthorizeError("invalid_client_id: no app has this client_id.")
-    scopes = frozenset(listed(str(query.get("scope", ""))))
+    scopes = frozenset(comma_separated(str(query.get("scope", ""))))
     if not scopes:
         raise AuthorizeError("no_scopes: the app asks for no scope.")
-    user_scopes = listed(str(query.get("user_scope", "")))
+    user_scopes = comma_separated(str(query.get("user_scope", "")))
     unknown = scopes.union(user_scopes) - slack.manifest.scopes
     if unknown:
         raise AuthorizeError(
@@ -50,7 +50,7 @@ def decide(
             scopes=scopes.difference(declined),
             redirect_uri=str(query.get("redirect_uri", "")),
         )
-        answer = {"code": _stored(slack, code)}
+        answer = {"code": _store(slack, code)}
     answer["state"] = str(query.get("state", ""))
     added = urlencode(answer)
     if back.query:
@@ -58,7 +58,7 @@ def decide(
     return urlunsplit(back._replace(query=added))
 
 
-def _stored(slack: Slack, code: Code) -> str:
+def _store(slack: Slack, code: Code) -> str:
     """Keep a code until it is exchanged; return its value, in Slack's format."""
     value = f"{new_number()}.{new_number()}.{secrets.token_hex(32)}"
     slack.workspaces.codes[value] = code
@@ -99,7 +99,7 @@ async def authorize(slack: Slack, request: web.Request) -> web.StreamResponse:
     try:
         chosen = _workspace_for(slack.workspaces, query.get("team", ""))
         person = _first_person(chosen.workspace)
-        raise web.HTTPFound(decide(chosen, query, person))
+        raise web.HTTPFound(redirect_after_consent(chosen, query, person))
     except (AuthorizeError, NotFoundError) as error:
         return web.Response(text=str(error), status=400)
 
@@ -169,7 +169,7 @@ def _for_refresh_token(call: Call) -> Json:
 
 def _installed(slack: Slack, grant: Json) -> Json:
     identity = slack.identity
-    return like(
+    return slack_object(
         "installation",
         app_id=identity.app_id,
         scope=",".join(sorted(slack.installation.granted)),

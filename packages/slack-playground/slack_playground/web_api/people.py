@@ -81,5 +81,5 @@ def _react(call: Call) -> Json:
         {"name": name, "users": users, "count": len(users)}
         for name, users in reactions.items()
     ]
-    posting.published(call.slack, message)
+    posting.notify_page(call.slack, message)
     return {}

@@ -1,4 +1,4 @@
-"""The record of what the app did: every Web API call, failures, violations of Slack's guidance."""
+"""Journals of what the app did: every Web API call, failures, violations of Slack's guidance."""
 
 import time
 from collections import deque
@@ -12,18 +12,18 @@ UNSEEN = "an ephemeral message in a thread without replies is shown to nobody"
 """Slack accepts such a call and answers ok."""
 STREAMED = "a message that was streamed keeps its text: an update is added to it"
 """Two live workspaces showed such a message twice, a third did not. Source: docs/reality.md"""
-_Entry = TypeVar("_Entry", bound="Numbered")
+_Entry = TypeVar("_Entry", bound="Entry")
 
 
 @dataclass(kw_only=True)
-class Numbered:
-    """An entry of a record; `number` begins with 1."""
+class Entry:
+    """An entry of a journal; `number` begins with 1."""
 
     number: int = 0
 
 
-class Record(Generic[_Entry]):
-    """The last 50,000 entries, numbered from 1."""
+class Journal(Generic[_Entry]):
+    """The newest 50,000 entries, numbered from 1."""
 
     def __init__(self) -> None:
         self._entries: deque[_Entry] = deque(maxlen=50_000)
@@ -42,12 +42,12 @@ class Record(Generic[_Entry]):
 
 
 @dataclass(kw_only=True)
-class CallRecord(Numbered):
+class CallRecord(Entry):
     """One call with its request and outcome.
 
     `team_id` is the workspace that the token belongs to. `outcome` is "ok", Slack's error name,
     "status 500" or "dropped before" / "dropped after"; `executed` says whether the call was
-    carried out, independent of the response. `ordered` says that a configured fault or an enabled
+    carried out, independent of the response. `injected` says that a configured fault or an enabled
     rate limit caused the outcome.
     """
 
@@ -59,12 +59,12 @@ class CallRecord(Numbered):
     status: int = 200
     outcome: str = ""
     executed: bool = False
-    ordered: bool = False
+    injected: bool = False
     result: Json | None = None
 
 
 @dataclass(kw_only=True)
-class Failure(Numbered):
+class Failure(Entry):
     """A call that failed without a configured fault; `messages` is what Slack adds to `error`."""
 
     method: str
@@ -73,15 +73,15 @@ class Failure(Numbered):
 
 
 @dataclass(kw_only=True)
-class Violation(Numbered):
+class Violation(Entry):
     """One invalid payload; `where` is the method, or what the payload answered."""
 
     where: str
     what: str
 
 
-class Violations(Record[Violation]):
-    """Messages that do not follow Slack's guidance, and invalid acks."""
+class Violations(Journal[Violation]):
+    """The journal of messages that do not follow Slack's guidance, and invalid acks."""
 
     def add_all(self, where: str, sentences: Sequence[str]) -> None:
         """Record what is wrong with one payload."""

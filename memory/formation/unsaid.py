@@ -1,10 +1,9 @@
-"""What happens to memories when a message is edited or deleted in Slack."""
+"""Deletion of what a message no longer says, once it is edited or deleted."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import TypeAlias
 from uuid import UUID
 
 from memory.embeddings.embedder import Embedder
@@ -12,10 +11,12 @@ from memory.formation.evidence import TypedMessage, find_evidence
 from memory.model.namespace import Person
 from memory.model.person_message import PersonMessage
 from memory.model.statement import MessageKey, Statement, views
-from memory.postgres.database import Connection, Pool
+from memory.postgres.database import Pool
 from memory.store.proposals import delete_proposals_of_message
 from memory.store.statements import (
+    InCommit,
     delete_statements,
+    do_nothing,
     read_statements,
     refresh_keys,
     seeing_forgotten,
@@ -23,18 +24,15 @@ from memory.store.statements import (
     writing,
 )
 
-Followed: TypeAlias = Callable[[Connection, Collection[UUID]], Awaitable[object]]
-"""Called with the batches of the notices about what has changed or is no longer asked."""
 
-
-async def follow_message(
+async def delete_unsaid(
     pool: Pool,
     embedder: Embedder,
     person: Person,
     message: MessageKey,
     words: PersonMessage | None,
     *,
-    in_commit: Followed | None = None,
+    in_commit: InCommit[Collection[UUID]] = do_nothing,
 ) -> set[str]:
     """Delete what a message no longer says; return the keys of the memories concerned.
 
@@ -61,7 +59,7 @@ async def follow_message(
                 ids |= _left_behind(others, now, is_deleted=words is None)
             await delete_statements(connection, person, ids)
         await refresh_keys(connection, person, keys)
-        if in_commit is not None and batches:
+        if batches:
             await in_commit(connection, batches)
     return keys
 
