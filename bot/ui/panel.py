@@ -597,8 +597,11 @@ def _kept_rows(localizer: Localizer, content: Content) -> list[Block]:
 
 
 def _not_remembered(localizer: Localizer, content: Content) -> list[Block]:
-    if not content.not_remembered:
+    """Return what was not remembered in the last day, above all changes."""
+    if content.position != Position(list="changes"):
         return []
+    if not content.not_remembered:
+        return [note(localizer.say("not_remembered_none"))]
     blocks = [header(localizer.say("not_remembered_title"))]
     for refused in content.not_remembered:
         line = refusal_line(localizer, refused.reason, refused.sentence)
