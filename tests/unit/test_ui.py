@@ -938,8 +938,12 @@ class _Tags(HTMLParser):
 def test_the_page_of_an_export_holds_words_and_no_markup_of_theirs(
     localizer: Localizer, document: dict[str, Any]
 ) -> None:
-    """What was said and answered is on it, and nothing in it leads anywhere."""
+    """What was said and answered is on it, and nothing in it leads anywhere.
+
+    A phone shows it in its own width.
+    """
     page = export_page(localizer, document)
+    assert '<meta name="viewport" content="width=device-width">' in page
     read = _Tags()
     read.feed(page)
     read.close()
