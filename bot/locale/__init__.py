@@ -114,4 +114,6 @@ class Localizer:
         if at is None:
             return shown
         clock = format_time(at, "short", locale=self.language)
+        # CLDR's narrow space before AM and PM; elsewhere texts have the usual one.
+        clock = clock.replace("\N{NARROW NO-BREAK SPACE}", " ")
         return f"{shown}{_BETWEEN[self.language]}{clock}"

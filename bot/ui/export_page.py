@@ -33,6 +33,7 @@ def export_page(localizer: Localizer, document: Json) -> str:
     ]
     return (
         f'<!doctype html>\n<html lang="{localizer.language}">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width">\n'
         f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
         f"<h1>{title}</h1>\n"
         f"{''.join(sections)}</body>\n</html>\n"

@@ -203,6 +203,8 @@ def clicked_row(view: SlackView, block_id: str) -> Row | None:
     place = 0
     for block in view.get("blocks") or ():
         name = str(block.get("block_id"))
+        if name.endswith(ROW_BUTTONS):
+            continue
         is_row = name.startswith((_MEMORY_ROW, _CHANGE_ROW))
         if is_row and name == row_id:
             return Row(id=name, place=place)
@@ -266,19 +268,28 @@ def _in_place(
 ) -> list[Block]:
     """Return rows with what a click did in place of the row that was clicked.
 
-    If the memory of that row still exists, its menu stays beside the line.
+    If that row still exists, the line has its id, so that the next click counts it as a row, and
+    its menu stays beside the line.
     """
     line, *buttons = done
-    ids = (clicked.id, f"{clicked.id}{ROW_BUTTONS}")
+    buttons_id = f"{clicked.id}{ROW_BUTTONS}"
     others: list[Block] = []
+    starts: list[int] = []
     for row in rows:
-        if row.get("block_id") not in ids:
-            others.append(row)
-        elif row.get("accessory", {}).get("type") == "overflow":
-            line = {**line, "accessory": row["accessory"]}
-    above = others[: clicked.place]
-    below = others[clicked.place :]
-    return [*above, line, *buttons, *below]
+        name = str(row.get("block_id"))
+        if name == clicked.id:
+            line = {**line, "block_id": name}
+            buttons = [{**block, "block_id": buttons_id} for block in buttons]
+            if row.get("accessory", {}).get("type") == "overflow":
+                line["accessory"] = row["accessory"]
+            continue
+        if name == buttons_id:
+            continue
+        if not name.endswith(ROW_BUTTONS):
+            starts.append(len(others))
+        others.append(row)
+    start = [*starts, len(others)][min(clicked.place, len(starts))]
+    return [*others[:start], line, *buttons, *others[start:]]
 
 
 def _state(localizer: Localizer, content: PanelContent) -> list[Block]:
@@ -542,8 +553,11 @@ def _kept_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
 
 
 def _not_remembered(localizer: Localizer, content: PanelContent) -> list[Block]:
-    if not content.not_remembered:
+    """Return what was not remembered in the last day, above all changes."""
+    if content.position != Position(list="changes"):
         return []
+    if not content.not_remembered:
+        return [note(localizer.say("not_remembered_none"))]
     blocks = [header(localizer.say("not_remembered_title"))]
     for refused in content.not_remembered:
         line = refusal_line(localizer, refused.reason, refused.sentence)

@@ -277,7 +277,7 @@ async def test_the_promises_of_a_day_come_in_one_message(app: App) -> None:
         assert what in text
     assert "the plan" not in text
     for due in (TODAY, YESTERDAY, evening):
-        day = due_line(Localizer("en"), due).replace("\u202f", " ")
+        day = due_line(Localizer("en"), due)
         assert f"(to Mia, by {day})" in text
 
 

@@ -172,6 +172,8 @@ def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
                 ("remind me to send the invoice at 9", "2026-11-21", "09:00"),
                 ("15時に請求書を送るのをリマインドして", "2026-11-20", "15:00"),
                 ("9時に請求書を送るのをリマインドして", "2026-11-21", "09:00"),
+                ("Remind me in 10 minutes to call Ben", "2026-11-20", "10:10"),
+                ("Remind me to call Ben in an hour", "2026-11-20", "11:00"),
                 ("Remind me at 30 Main Street to ring the bell", None, None),
                 (
                     "明日の9時に歯医者に電話するのをリマインドして",
@@ -186,7 +188,7 @@ def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
                     "15:30",
                 ),
                 ("電話するのをリマインドしてください", None, None),
-                ("1時間後に電話するのをリマインドして", None, None),
+                ("1時間後に電話するのをリマインドして", "2026-11-20", "11:00"),
             )
         ),
         *(

@@ -163,7 +163,10 @@ def test_the_manifest_subscribes_to_the_events_that_the_code_handles(
     assert {one for one in heard if f'"{one}"' not in code} == set()
     of_messages = {one for one in events.HANDLERS if str(one).startswith("message_")}
     unsubscribed = {*events.DEPARTURES, *events.HANDLERS} - heard - of_messages
-    assert unsubscribed == {"channel_convert_to_private", "channel_convert_to_public"}
+    assert unsubscribed == {
+        "channel_convert_to_private",
+        "channel_convert_to_public",
+    }, "manifest.yml subscribes to no such event"
 
 
 def test_a_page_says_what_each_scope_and_event_is_for(manifest: dict[str, Any]) -> None:
@@ -174,10 +177,10 @@ def test_a_page_says_what_each_scope_and_event_is_for(manifest: dict[str, Any]) 
     asked = {*all_scopes(manifest), *bot_events(manifest)}
     assert {
         one for one in asked if not any(fnmatch(one, name) for name in named)
-    } == set()
+    } == set(), "docs/reference/slack.md has no row for it"
     assert {
         name for name in named if not any(fnmatch(one, name) for one in asked)
-    } == set()
+    } == set(), "manifest.yml does not ask for it"
 
 
 def registered(kind: str) -> list[str]:

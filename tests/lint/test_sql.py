@@ -102,4 +102,6 @@ def test_what_clears_words_of_a_message_clears_each_column_with_words() -> None:
         for column in sorted(columns_with_words() - set(re.findall(r"\w+", update)))
     ]
     # The question is still part of the conversation; no memory is formed of it.
-    assert kept == ["discard_words in switches.sql keeps question"]
+    assert kept == ["discard_words in switches.sql keeps question"], (
+        "clear the column there, or name it in WITHOUT_WORDS if it holds no words"
+    )

@@ -66,6 +66,7 @@ from bot.ui.blocks import (
     button,
     escaped,
     fitted,
+    section,
     truncate,
 )
 from bot.ui.done import Done
@@ -461,8 +462,9 @@ def test_every_panel_fits(
     for view in (home_view(localizer, content, said, row), modal):
         view_fits(view)
         assert panel_position(view) == content.position
-        named = [block.get("block_id") for block in view["blocks"]]
-        assert named.count("done") == bool(said)
+        texts = [block.get("text") for block in view["blocks"]]
+        line = section(said.line)["text"] if said else None
+        assert texts.count(line) == 1 or said is None
     again = view_with_line(localizer, modal, Done(line="Done."))
     view_fits(again)
     assert again["blocks"][0]["text"]["text"] == "Done."
@@ -472,7 +474,11 @@ def test_every_panel_fits(
 def test_a_clicked_row_is_found_with_what_is_above(
     localizer: Localizer, content: PanelContent, number: int
 ) -> None:
-    """Of a click elsewhere in the panel there is no row; what it did is said below its heading."""
+    """Of a click elsewhere in the panel there is no row.
+
+    What a click did is said in its row, below its heading, and the next click finds every row where
+    it was.
+    """
     view = panel_view(localizer, content)
     names = [one.get("block_id", "") for one in view["blocks"]]
     begins = ("memory-", "change-")
@@ -480,20 +486,21 @@ def test_a_clicked_row_is_found_with_what_is_above(
         name for name in names if name.startswith(begins) or name.endswith("_title")
     ]
     rows = [name for name in listed if name.startswith(begins)]
+    listed = [name for name in listed if not name.endswith("-buttons")]
     assert clicked_row(view, "controls") is None
     if number < len(rows):
         # The buttons below a row belong to it.
         row_id = rows[number].removesuffix("-buttons")
-        place = listed.index(row_id)
         row = clicked_row(view, rows[number])
-        assert row == Row(id=row_id, place=place)
-        after = panel_view(localizer, content, Done(line="Done."), row)
-        shown = [one.get("block_id", "") for one in after["blocks"]]
-        assert [name for name in shown if name in (*listed, "done")] == [
-            "done" if name == row_id else name
-            for name in listed
-            if name != f"{row_id}-buttons"
-        ]
+        assert row == Row(id=row_id, place=listed.index(row_id))
+        undo = Undo(what="notice", ids=(TURN,))
+        after = panel_view(localizer, content, Done(line="Done.", undo=undo), row)
+        shown = {one.get("block_id", ""): one for one in after["blocks"]}
+        assert [name for name in shown if name in listed] == listed
+        assert shown[row_id]["text"]["text"] == "Done."
+        for place, name in enumerate(listed):
+            if name.startswith(begins):
+                assert clicked_row(after, name) == Row(id=name, place=place)
 
 
 def test_the_panel_is_opened_in_both_languages() -> None:
@@ -935,8 +942,12 @@ class _Tags(HTMLParser):
 def test_the_page_of_an_export_holds_words_and_no_markup_of_theirs(
     localizer: Localizer, document: dict[str, Any]
 ) -> None:
-    """What was said and answered is on it, and nothing in it leads anywhere."""
+    """What was said and answered is on it, and nothing in it leads anywhere.
+
+    A phone shows it in its own width.
+    """
     page = export_page(localizer, document)
+    assert '<meta name="viewport" content="width=device-width">' in page
     read = _Tags()
     read.feed(page)
     read.close()

@@ -30,6 +30,15 @@ _TIME: Final = re.compile(
     r"(?P<hour>\d{1,2})[時:]?(?P<minute>\d\d|半)?",
     re.I,
 )
+_AHEAD: Final = re.compile(
+    r"\bin (an?|\d{1,3}) (minute|hour)s?\b|(\d{1,3})(分|時間)後", re.I
+)
+_UNITS: Final = {
+    "minute": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+    "分": timedelta(minutes=1),
+    "時間": timedelta(hours=1),
+}
 _LATE: Final = re.compile(
     r"\d ?pm\b|afternoon|evening|tonight|午後|夕方|[今の]夜", re.I
 )
@@ -249,6 +258,9 @@ def _due(sentence: str, now: datetime) -> dict[str, str]:
     A time beside it without a day is the next one.
     """
     beside = _beside_promises(sentence)
+    moment = _moment_ahead(beside, now)
+    if moment is not None:
+        return {"due": f"{moment:%Y-%m-%d}", "due_time": f"{moment:%H:%M}"}
     words = beside
     day = _day(words, "{}", now.date())
     if day is None:
@@ -264,6 +276,16 @@ def _due(sentence: str, now: datetime) -> dict[str, str]:
     if time is not None:
         due["due_time"] = time
     return due
+
+
+def _moment_ahead(words: str, now: datetime) -> datetime | None:
+    """Return the moment that words name by its distance, as in “in 10 minutes”; None if none."""
+    found = _AHEAD.search(words)
+    if found is None:
+        return None
+    number, unit = filter(None, found.groups())
+    count = int(number) if number.isdigit() else 1
+    return now + count * _UNITS[unit.lower()]
 
 
 def _day_of_time(words: str, now: datetime) -> date | None:

@@ -25,7 +25,9 @@ _OPENING: Final = re.compile(f"(?:{_OPENINGS})*".replace("<end>", _OPENING_END),
 _TOPICS: Final = compiled(SCRIPT["topics"])
 _LEVELS: Final = compiled(SCRIPT["levels"])
 _LIKED: Final = compiled(SCRIPT["liked"])
-_SEPARATOR: Final = re.compile(r",? and |, ?| too$|\b(?:for|the|an?|some) ", re.I)
+_SEPARATOR: Final = re.compile(
+    r",? and |, ?| too$| (?:very much|a lot)$|\b(?:for|the|an?|some) ", re.I
+)
 _RUN: Final = "[ァ-ヺー一-鿿A-Za-z0-9]*"
 _LIKED_NAMES: Final = "|".join(chain.from_iterable(SCRIPT["liked"].values()))
 _NAMES: Final = re.compile(f"お?{_RUN}(?:{_LIKED_NAMES}){_RUN}")
