@@ -15,8 +15,8 @@ from memory import Person, Pool
 from memory.metrics import step
 from memory.postgres import (
     Connection,
+    PersonTransaction,
     Query,
-    fetch_row,
     fetch_rows,
     load_statements,
     person_statement,
@@ -103,9 +103,9 @@ def check_quota(settings: Settings, found: Iterable[Sequence[DictRow]]) -> None:
         _raise_if_used_up(rows, settings.person_messages_per_hour)
 
 
-async def note_edit(connection: Connection, person: Person, changed_ts: str) -> None:
+async def note_edit(transaction: PersonTransaction, changed_ts: str) -> None:
     """Count an edit that makes a message be answered anew, by the ts of its event."""
-    await connection.execute(_SQL["count_request"], {**person.ids, "ts": changed_ts})
+    await transaction.execute(_SQL["count_request"], {"ts": changed_ts})
 
 
 def _counting(pool: Pool, person: Person) -> AbstractAsyncContextManager[Connection]:
@@ -134,14 +134,14 @@ async def claim_telling(
 
 
 async def end_interim_period(
-    connection: Connection, person: Person, *, below: UUID | None = None
+    transaction: PersonTransaction, *, below: UUID | None = None
 ) -> None:
     """End the period of the person's interim reply, in the caller's transaction.
 
     With `below` it ends only if that reply is below this message, with which it was deleted.
     """
-    values = {**person.ids, "kind": MODEL_AWAY, "message": below}
-    await connection.execute(_TOLD["end"], values)
+    values = {"kind": MODEL_AWAY, "message": below}
+    await transaction.execute(_TOLD["end"], values)
 
 
 class AlreadyUnderWay(Exception):
@@ -189,22 +189,22 @@ async def begin_request(
 
 
 async def note_message_changed(
-    connection: Connection, person: Person, channel: str, ts: str
+    transaction: PersonTransaction, channel: str, ts: str
 ) -> None:
     """Record in the requests about a message that are under way that it was edited or deleted.
 
     It waits for a transaction that has checked such a request, so the next statement of the
     caller's transaction sees what that one stored.
     """
-    values = {**person.ids, "channel": channel, "ts": ts}
-    await connection.execute(_REQUESTS["note_message_changed"], values)
+    values = {"channel": channel, "ts": ts}
+    await transaction.execute(_REQUESTS["note_message_changed"], values)
 
 
-async def check_request(connection: Connection, person: Person, request: str) -> None:
+async def check_request(transaction: PersonTransaction, request: str) -> None:
     """Check a request in the transaction that stores its result.
 
     Raises `Overtaken`. Until the transaction ends `note_message_changed` waits.
     """
-    row = await fetch_row(connection, _REQUESTS["check"], {**person.ids, "id": request})
-    if row is None or row["changed"]:
+    found = await transaction.fetch(_REQUESTS["check"], {"id": request})
+    if not found or found[0]["changed"]:
         raise Overtaken

@@ -9,9 +9,10 @@ from uuid import UUID
 from bot.conversation.inbox import answer_at_once, message_body, values_of
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import Message, split_thread_key
-from memory import DM, PUBLIC, Person, Pool
+from memory import DM, PUBLIC, Pool
 from memory.postgres import (
     Connection,
+    PersonTransaction,
     execute_statement,
     fetch_row,
     fetch_rows,
@@ -150,13 +151,15 @@ async def root_of(pool: Pool, team: str, channel: str, ts: str) -> str | None:
     return split_thread_key(found["thread"])[2]
 
 
-async def delete_texts(connection: Connection, person: Person, turn: UUID) -> None:
+async def delete_texts(transaction: PersonTransaction, turn: UUID) -> None:
     """Delete the texts of a person's turn; no memory is formed from them."""
-    await connection.execute(_SQL["delete_texts"], {**person.ids, "id": turn})
+    await transaction.execute(_SQL["delete_texts"], {"id": turn})
 
 
-async def message_before(connection: Connection, message: Message) -> str | None:
+async def message_before(
+    transaction: PersonTransaction, message: Message
+) -> str | None:
     """Return the ts of the author's previous message in this thread, or in the whole DM."""
     values = values_of(message) | {"dm": DM}
-    row = await fetch_row(connection, _SQL["message_before"], values)
-    return str(row["ts"]) if row else None
+    found = await transaction.fetch(_SQL["message_before"], values)
+    return str(found[0]["ts"]) if found else None

@@ -24,6 +24,7 @@ from memory import Pool
 from memory.metrics import step
 from memory.postgres import (
     Connection,
+    PersonTransaction,
     execute_statement,
     fetch_row,
     load_statements,
@@ -199,7 +200,8 @@ async def finish_without_turn(
     async with transaction(app.pool, scope, lock=lock, shared=True) as connection:
         await finish(connection, claimed, status)
         if status == "failed":
-            await show_later(app, connection, claimed.message.person, [claimed.id])
+            of_author = PersonTransaction(connection, claimed.message.person)
+            await show_later(app, of_author, [claimed.id])
 
 
 async def answer_at_once(connection: Connection, queue: Queue, thread: str) -> None:

@@ -28,6 +28,7 @@ from memory.credentials import Credential, redact_texts
 from memory.metrics import count, step
 from memory.postgres import (
     Connection,
+    PersonTransaction,
     Query,
     execute_queries,
     load_statements,
@@ -277,14 +278,15 @@ async def end_turn(
     async with transaction(
         app.pool, message.scope, lock=lock, shared=True
     ) as connection:
+        of_author = PersonTransaction(connection, person)
         await finish(connection, turn.claimed, outcome)
         # A fixed sentence in place of an answer does not show that a model answers again.
         if outcome == "answered" and is_answer:
-            await end_interim_period(connection, message.person)
+            await end_interim_period(of_author)
         # A fixed sentence in place of an answer asks for no consent.
         has_informed = is_answer or not turn.memory_state.asks
         if turn.memory_state.is_first and has_informed:
-            await connection.execute(_SQL["note_informed"], message.person.ids)
+            await of_author.execute(_SQL["note_informed"])
         values = {
             **values_of(message),
             "id": turn.id,
@@ -298,7 +300,7 @@ async def end_turn(
             namespace = person.namespace(row["audience"])
             await schedule_formation(app, connection, namespace)
         if row["has_notice"]:
-            await show_later(app, connection, person, [turn.id])
+            await show_later(app, of_author, [turn.id])
     count("turns", outcome=outcome)
 
 

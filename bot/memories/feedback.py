@@ -9,7 +9,10 @@ from bot.ui.forms import comment_form, read_comment
 from bot.ui.panel import Click, Done
 from memory.credentials import redact_texts
 from memory.model import Json
-from memory.postgres import fetch_row, load_statements, person_transaction
+from memory.postgres import (
+    load_statements,
+    person_transaction,
+)
 
 _SQL = load_statements("bot", "feedback")
 
@@ -20,23 +23,23 @@ async def rate(app: App, click: Click, act: Rate) -> Done | SlackView | None:
     A second rating replaces the first. Anybody but the person who asked is told that their rating
     does not count.
     """
-    async with person_transaction(app.pool, click.person) as connection:
-        values = {**click.person.ids, "rating": act.rating, "turn": act.turn}
-        row = await fetch_row(connection, _SQL["rate"], values)
-    if row is None:
+    async with person_transaction(app.pool, click.person) as transaction:
+        values = {"rating": act.rating, "turn": act.turn}
+        rated = await transaction.fetch(_SQL["rate"], values)
+    if not rated:
         return click.say("others_answer", beside=True)
     if act.rating == "good":
         return None
-    return comment_form(click.localizer, act.turn, row["comment"], click.place)
+    return comment_form(click.localizer, act.turn, rated[0]["comment"], click.place)
 
 
 async def comment(app: App, click: Click, act: Comment, view: Json) -> Done | None:
     """Store the comment of a submitted form, which may be empty; the form closes."""
     [redacted] = redact_texts(read_comment(view))
-    async with person_transaction(app.pool, click.person) as connection:
-        done = await connection.execute(
+    async with person_transaction(app.pool, click.person) as transaction:
+        done = await transaction.execute(
             _SQL["comment"],
-            {**click.person.ids, "turn": act.turn, "comment": redacted.text},
+            {"turn": act.turn, "comment": redacted.text},
         )
     if done.rowcount:
         return None

@@ -31,7 +31,11 @@ from memory import (
     undo_forgetting,
 )
 from memory.model import MessageKey
-from memory.postgres import Connection, fetch_rows, load_statements, transaction_timeout
+from memory.postgres import (
+    PersonTransaction,
+    load_statements,
+    transaction_timeout,
+)
 from memory.store import Gone, memory_page, message_parameters, selected
 
 _SQL = load_statements("bot", "forgetting")
@@ -179,13 +183,13 @@ async def forget_all_of(
     the model is shown no earlier exchange (`bot.conversation.turns`).
     """
 
-    async def in_commit(connection: Connection, forgotten: Forgotten) -> None:
+    async def in_commit(transaction: PersonTransaction, forgotten: Forgotten) -> None:
         if forgotten.id is None:
             return
-        await update_notices(app, connection, person, batches=forgotten.batches)
-        await update_lines(app.queue, connection, person)
+        await update_notices(app, transaction, batches=forgotten.batches)
+        await update_lines(app.queue, transaction)
         if publish:
-            await publish_later(connection, app.queue, person)
+            await publish_later(transaction.connection, app.queue, person)
 
     with transaction_timeout(FORGETTING_SECONDS):
         return await forget(
@@ -199,30 +203,26 @@ async def forget_all_of(
 
 
 async def selected_messages(
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     selection: Selection,
     gone: Gone,
 ) -> list[MessageKey]:
     """Return the messages of what is forgotten; nothing will be formed from them again."""
-    values = {**selection.parameters(), **_texts_about(person, gone)}
-    rows = await fetch_rows(connection, _SQL["find"], values)
+    values = {**selection.parameters(), **_texts_about(gone)}
+    rows = await transaction.fetch(_SQL["find"], values)
     return [(row["channel"], row["ts"]) for row in rows]
 
 
-async def delete_forgotten_texts(
-    connection: Connection, person: Person, gone: Gone
-) -> None:
+async def delete_forgotten_texts(transaction: PersonTransaction, gone: Gone) -> None:
     """Delete the texts of these messages, texts that name what is gone, and comments on them."""
-    values = _texts_about(person, gone)
-    await connection.execute(_SQL["delete_comments"], values)
-    await connection.execute(_SQL["delete_texts"], values)
+    values = _texts_about(gone)
+    await transaction.execute(_SQL["delete_comments"], values)
+    await transaction.execute(_SQL["delete_texts"], values)
 
 
-def _texts_about(person: Person, gone: Gone) -> dict[str, Any]:
+def _texts_about(gone: Gone) -> dict[str, Any]:
     """Return the parameters that find the person's texts about what is forgotten."""
     return {
-        **person.ids,
         **message_parameters(gone.messages),
         "needles": list(gone.needles),
     }
@@ -232,9 +232,9 @@ async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
     """Undo a forgetting, once and within ten minutes; formation embeds what is left to embed."""
     person = click.person
 
-    async def in_commit(connection: Connection, forgotten_at: datetime) -> None:
-        values = {**person.ids, "at": forgotten_at}
-        rows = await fetch_rows(connection, _SQL["unform"], values)
+    async def in_commit(transaction: PersonTransaction, forgotten_at: datetime) -> None:
+        connection = transaction.connection
+        rows = await transaction.fetch(_SQL["unform"], {"at": forgotten_at})
         audiences = {row["audience"] for row in rows}
         for audience in audiences:
             namespace = person.namespace(audience)
@@ -242,7 +242,7 @@ async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
         # A job of formation also embeds the memories that lack a vector, of whatever audience, even
         # where nothing is formed.
         await form_after(app, connection, person.namespace(DM), 0.0)
-        await update_lines(app.queue, connection, person)
+        await update_lines(app.queue, transaction)
 
     try:
         with transaction_timeout(FORGETTING_SECONDS):

@@ -12,7 +12,7 @@ from memory.formation.evidence import TypedMessage, find_evidence
 from memory.model.namespace import Person
 from memory.model.person_message import PersonMessage
 from memory.model.statement import MessageKey, Statement, views
-from memory.postgres.database import Connection, Pool
+from memory.postgres.database import PersonTransaction, Pool
 from memory.store.proposals import delete_proposals_of_message
 from memory.store.statements import (
     delete_statements,
@@ -23,7 +23,7 @@ from memory.store.statements import (
     writing,
 )
 
-Followed: TypeAlias = Callable[[Connection, Collection[UUID]], Awaitable[object]]
+Followed: TypeAlias = Callable[[PersonTransaction, Collection[UUID]], Awaitable[object]]
 """Called with the batches of the notices about what has changed or is no longer asked."""
 
 
@@ -47,22 +47,22 @@ async def follow_message(
     """
     typed = [TypedMessage(words)] if words else []
     now = datetime.now(UTC)
-    async with writing(pool, embedder, person) as connection:
-        async with seeing_forgotten(connection):
-            said = await statements_of_message(connection, person, message)
+    async with writing(pool, embedder, person) as transaction:
+        async with seeing_forgotten(transaction):
+            said = await statements_of_message(transaction, message)
             gone = [one for one in said if not _is_still_said(one.evidence, typed)]
             keys = {one.key for one in gone}
             ids = {one.id for one in gone}
-            batches = await delete_proposals_of_message(connection, person, message)
-            by_key = await read_statements(connection, person, keys)
+            batches = await delete_proposals_of_message(transaction, message)
+            by_key = await read_statements(transaction, keys)
             for statements in by_key.values():
                 batches |= {one.batch for one in statements}
                 others = [one for one in statements if one.id not in ids]
                 ids |= _left_behind(others, now, is_deleted=words is None)
-            await delete_statements(connection, person, ids)
-        await refresh_keys(connection, person, keys)
+            await delete_statements(transaction, ids)
+        await refresh_keys(transaction, keys)
         if in_commit is not None and batches:
-            await in_commit(connection, batches)
+            await in_commit(transaction, batches)
     return keys
 
 

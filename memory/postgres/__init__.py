@@ -2,6 +2,7 @@
 
 from memory.postgres.database import (
     Connection as Connection,
+    PersonTransaction as PersonTransaction,
     Query as Query,
     execute_queries as execute_queries,
     execute_statement as execute_statement,

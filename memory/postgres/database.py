@@ -452,10 +452,35 @@ async def pipeline(connection: Connection) -> AsyncIterator[None]:
         raise error.__context__ from None
 
 
+@dataclass(frozen=True, slots=True)
+class PersonTransaction:
+    """A transaction that can access the rows of one person only.
+
+    Its statements have the person's `parameters` besides `values`.
+    """
+
+    connection: Connection
+    person: Person
+
+    async def execute(
+        self, statement: LiteralString, values: Mapping[str, object] = {}
+    ) -> AsyncCursor[DictRow]:
+        """Execute one statement."""
+        parameters = {**self.person.parameters, **values}
+        return await self.connection.execute(statement, parameters)
+
+    async def fetch(
+        self, statement: LiteralString, values: Mapping[str, object] = {}
+    ) -> list[DictRow]:
+        """Execute one statement; return its rows."""
+        cursor = await self.execute(statement, values)
+        return await cursor.fetchall()
+
+
 @asynccontextmanager
 async def person_transaction(
     pool: Pool, person: Person, *, locked: bool = False
-) -> AsyncIterator[Connection]:
+) -> AsyncIterator[PersonTransaction]:
     """Open a transaction that can access the rows of this person only.
 
     Row-level security enforces this: see ``memory/schema.sql``. `locked`: other writers of the
@@ -463,7 +488,7 @@ async def person_transaction(
     """
     lock = person.prefix if locked else ""
     async with transaction(pool, person.settings, lock=lock) as connection:
-        yield connection
+        yield PersonTransaction(connection, person)
 
 
 async def person_statement(
@@ -474,8 +499,8 @@ async def person_statement(
 ) -> list[DictRow]:
     """Execute one statement that can access the rows of this person only; return its rows.
 
-    The statement has the person's `ids` as parameters besides `values`. Raises as
+    The statement has the person's `parameters` besides `values`. Raises as
     `execute_statement` does.
     """
-    values = {**person.ids, **values}
+    values = {**person.parameters, **values}
     return await execute_statement(pool, statement, values, scope=person.settings)

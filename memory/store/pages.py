@@ -44,7 +44,6 @@ async def memory_page(
     the last page.
     """
     values = {
-        "prefix": person.dm_prefix,
         "page": page,
         "size": size,
         "words": words.strip(),

@@ -237,8 +237,8 @@ async def turn_off_and_on(ann: SlackPerson, panel: Place) -> None:
     app = ann.app
 
     async def off() -> bool:
-        async with person_transaction(app.pool, ann.person) as connection:
-            state = await read_memory_state(connection, ann.person, "D1", "0", "notice")
+        async with person_transaction(app.pool, ann.person) as transaction:
+            state = await read_memory_state(transaction, "D1", "0", "notice")
             return state.off is not None
 
     for value in ("off", "hour", "tomorrow"):

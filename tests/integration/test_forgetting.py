@@ -270,8 +270,8 @@ async def test_nothing_of_it_is_left_anywhere(data: Data) -> None:
     noodles = data.remember("zanzibar-noodles", "1.1")
     await data.turn("1.2", "lunch?", "zanzibar-noodles!")
     await data.forget(noodles)
-    async with person_transaction(data.pool, ALICE) as connection:
-        assert (await connection.execute("SELECT FROM statements")).rowcount == 0
+    async with person_transaction(data.pool, ALICE) as transaction:
+        assert (await transaction.execute("SELECT FROM statements")).rowcount == 0
     await data.purge()
     assert naming(data.database, "zanzibar") == {}
 
@@ -284,11 +284,10 @@ async def test_a_receipt_is_left(data: Data) -> None:
     assert data.receipts() == {("U1", "D1", "1.1"), ("U1", "D1", "0.5")}
     said = [("D1", "1.1"), ("D1", "0.5")]
     others = [("D1", "2.2"), ("D2", "1.1")]
-    async with person_transaction(data.pool, ALICE) as connection:
-        assert await forgotten_among(connection, ALICE, [*said, *others]) == set(said)
-    async with person_transaction(data.pool, BOB) as connection:
-        assert await forgotten_among(connection, BOB, said) == set()
-        assert await forgotten_among(connection, ALICE, said) == set()
+    async with person_transaction(data.pool, ALICE) as transaction:
+        assert await forgotten_among(transaction, [*said, *others]) == set(said)
+    async with person_transaction(data.pool, BOB) as transaction:
+        assert await forgotten_among(transaction, said) == set()
 
 
 # --- taken back ----------------------------------------------------------------------------
