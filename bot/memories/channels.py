@@ -49,5 +49,5 @@ async def change_channel(app: App, team: str, old: str, new: str) -> None:
             await transaction.execute(_SQL["change_lines"], values)
             await transaction.execute(_SQL["change_off"], values)
             # The job that waits names the old audience, and finds no words there.
-            await schedule_formation(app, transaction.connection, person.namespace(new))
+            await schedule_formation(app, transaction, new)
     log.info("a conversation has another id: changed for %d people", len(people))

@@ -233,15 +233,13 @@ async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
     person = click.person
 
     async def in_commit(transaction: PersonTransaction, forgotten_at: datetime) -> None:
-        connection = transaction.connection
         rows = await transaction.fetch(_SQL["unform"], {"at": forgotten_at})
         audiences = {row["audience"] for row in rows}
         for audience in audiences:
-            namespace = person.namespace(audience)
-            await schedule_formation(app, connection, namespace)
+            await schedule_formation(app, transaction, audience)
         # A job of formation also embeds the memories that lack a vector, of whatever audience, even
         # where nothing is formed.
-        await form_after(app, connection, person.namespace(DM), 0.0)
+        await form_after(app, transaction, DM, 0.0)
         await update_lines(app.queue, transaction)
 
     try:

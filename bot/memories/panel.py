@@ -98,8 +98,7 @@ async def _schedule_unformed(
     unformed = 0
     for row in await transaction.fetch(_SQL["unformed"]):
         unformed += row["messages"]
-        namespace = transaction.person.namespace(row["audience"])
-        await form_after(app, transaction.connection, namespace, 0.0)
+        await form_after(app, transaction, row["audience"], 0.0)
     return unformed
 
 

@@ -131,8 +131,7 @@ async def _follow_row(
     if is_refused or not changed.on_record:
         await delete_texts(transaction, changed.id)
     elif words:
-        namespace = person.namespace(changed.audience)
-        await schedule_formation(app, transaction.connection, namespace)
+        await schedule_formation(app, transaction, changed.audience)
 
 
 async def _update_later(

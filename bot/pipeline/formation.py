@@ -94,7 +94,7 @@ async def form_memories(app: App, team: str, user: str, audience: str) -> None:
     if wait > _SOON_SECONDS:
         # A new job: the attempts of this one would count as failures, and the next one wait longer.
         async with person_transaction(app.pool, namespace.person) as transaction:
-            await form_after(app, transaction.connection, namespace, wait)
+            await form_after(app, transaction, audience, wait)
         return
     if pause["waited"] is not None:
         # This has a place of the worker's meanwhile: words that have waited for one wait no more.

@@ -168,9 +168,8 @@ async def test_what_is_due_does_not_wait_behind_formations(app: App) -> None:
     """A memory model that hangs holds up no reminder, and nothing that is to be deleted."""
     async with transaction(app.pool) as connection:
         for user in ("U1", "U2"):
-            await form_after(
-                app.core, connection, Person("T1", user).namespace(DM), 0.0
-            )
+            of_user = PersonTransaction(connection, Person("T1", user))
+            await form_after(app.core, of_user, DM, 0.0)
         jobs = {f"{REMIND}:T1.U1": ANN.ids}
         await app.core.queue.defer(connection, REMIND, jobs, queue=BACKGROUND)
     manager = app.core.queue.app.job_manager
