@@ -14,7 +14,6 @@ from memory.postgres import (
     Connection,
     PersonTransaction,
     execute_statement,
-    fetch_row,
     fetch_rows,
     load_statements,
 )
@@ -89,9 +88,10 @@ async def edit_message(
         "question": question,
         "words": words,
     }
-    row = await fetch_row(connection, _SQL["read"], values)
-    if row is None:
+    found = await fetch_rows(connection, _SQL["read"], values)
+    if not found:
         return None
+    [row] = found
     values |= {"id": row["id"], "text": change.text}
     says_else = row["is_open"] and row["text"] != change.text
     again = change.again if row["may_be_answered_again"] else None
@@ -124,9 +124,10 @@ async def withdraw_message(
     It is not answered. Its texts, and the posted part of an unfinished answer, are deleted.
     """
     values = {**change.place, "changed": change.changed_ts}
-    row = await fetch_row(connection, _SQL["withdraw"], values)
-    if row is None:
+    found = await fetch_rows(connection, _SQL["withdraw"], values)
+    if not found:
         return None
+    [row] = found
     has_unfinished_answer = row.pop("has_unfinished_answer")
     changed = ChangedMessage(**row)
     if has_unfinished_answer:

@@ -416,16 +416,6 @@ async def fetch_rows(
     return await cursor.fetchall()
 
 
-async def fetch_row(
-    connection: Connection,
-    statement: LiteralString,
-    values: Params = (),
-) -> DictRow | None:
-    """Do as `fetch_rows` does; return the first row, or None if there is none."""
-    cursor = await connection.execute(statement, values)
-    return await cursor.fetchone()
-
-
 @asynccontextmanager
 async def pipeline(connection: Connection) -> AsyncIterator[None]:
     """Execute the statements in this block in one round trip; results can be fetched afterwards.
