@@ -13,8 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
+from psycopg.rows import DictRow, dict_row
 
 from memory.embeddings.embedder import Embedder
 from memory.model.dates import EARLIEST
@@ -31,8 +30,10 @@ from memory.model.statement import (
     since_removal,
 )
 from memory.postgres.database import (
+    Connection,
     PersonTransaction,
     Pool,
+    fetch_rows,
     person_transaction,
 )
 from memory.postgres.statements import column_parameters, load_statements
@@ -415,21 +416,16 @@ async def forgotten_among(
 # --- after a backup was restored ---------------------------------------------------------------
 
 
-async def forgotten_since(
-    conninfo: str, since: datetime
-) -> list[tuple[str | None, ...]]:
-    """Return the ids of what was forgotten from a time on; needs the database's owner.
+async def forgotten_since(conninfo: str, since: datetime) -> list[DictRow]:
+    """Return what was forgotten from a time on: rows of `forgotten_sources`, which are ids only.
 
-    Each row is a team, a user, and one of: "erased" and the id of the erasure; "key" and the key of
-    a memory; "statement" and the id of a statement whose memory has others; "message" and the
-    channel and ts of a message. Shorter rows end with None. Raises
-    `psycopg.errors.InsufficientPrivilege` if row-level security hides rows from the user.
+    Needs the database's owner. Raises `psycopg.errors.InsufficientPrivilege` if row-level security
+    hides rows from the user.
     """
-    async with await AsyncConnection.connect(conninfo) as owner:
+    async with await Connection.connect(conninfo, row_factory=dict_row) as owner:
         await owner.execute(_SQL["refuse_hidden_rows"])
         values = {"since": since - _LONGEST_TRANSACTION}
-        found = await owner.execute(_SQL["since"], values)
-        return await found.fetchall()
+        return await fetch_rows(owner, _SQL["since"], values)
 
 
 async def forget_again(
