@@ -30,6 +30,7 @@ from memory.formation.former import match_stored
 from memory.formation.known import known_memories
 from memory.formation.proposal import Verdict, Write, read_writes
 from memory.model.schemas import BUILT_IN_KINDS, subject_key
+from memory.store.statements import do_nothing
 from tests.databases import SPACE, owner_rows
 
 VECTOR = "[1" + ",0" * (SPACE.dimensions - 1) + "]"
@@ -166,7 +167,7 @@ class ApprovedStore(BaseStore):
         """Do as `batch` does."""
         return self.batch(ops)
 
-    async def commit(self, in_commit: InCommit | None = None) -> FormationResult:
+    async def commit(self, in_commit: InCommit = do_nothing) -> FormationResult:
         """Write what passes the evidence rule."""
         former, known = self._former, self._known
         schemas = {schema.__name__: schema for schema in former.schemas}

@@ -23,7 +23,7 @@ from memory.store.edits import statement_of
 from memory.store.forgetting import forgotten_among
 from memory.store.projection import remaining_capacity
 from memory.store.proposals import Question, ask, note_refusals, read_questions
-from memory.store.statements import writing
+from memory.store.statements import do_nothing, writing
 from memory.store.subjects import Known, read_known
 
 
@@ -53,7 +53,7 @@ async def commit(
     sensitive: SensitivePolicy | None = None,
     refused: Sequence[Refusal] = (),
     batch: UUID | None = None,
-    in_commit: InCommit | None = None,
+    in_commit: InCommit = do_nothing,
 ) -> FormationResult:
     """Store what was decided and await `in_commit` with the result, in one transaction.
 
@@ -93,8 +93,7 @@ async def commit(
             questions=tuple(questions),
             accepted=tuple(decisions.accepted),
         )
-        if in_commit is not None:
-            await in_commit(transaction, formed)
+        await in_commit(transaction, formed)
     return formed
 
 

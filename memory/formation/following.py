@@ -16,6 +16,7 @@ from memory.postgres.database import PersonTransaction, Pool
 from memory.store.proposals import delete_proposals_of_message
 from memory.store.statements import (
     delete_statements,
+    do_nothing,
     read_statements,
     refresh_keys,
     seeing_forgotten,
@@ -34,7 +35,7 @@ async def follow_message(
     message: MessageKey,
     words: PersonMessage | None,
     *,
-    in_commit: Followed | None = None,
+    in_commit: Followed = do_nothing,
 ) -> set[str]:
     """Delete what a message no longer says; return the keys of the memories concerned.
 
@@ -61,7 +62,7 @@ async def follow_message(
                 ids |= _left_behind(others, now, is_deleted=words is None)
             await delete_statements(transaction, ids)
         await refresh_keys(transaction, keys)
-        if in_commit is not None and batches:
+        if batches:
             await in_commit(transaction, batches)
     return keys
 

@@ -50,6 +50,7 @@ from memory.model.schemas import (
 from memory.model.text import Json, texts
 from memory.postgres.database import Pool, person_transaction
 from memory.store.memories import Memory
+from memory.store.statements import do_nothing
 from memory.store.subjects import read_known
 
 _FEW = 8  # memories that are shown if the model's context takes no more
@@ -97,7 +98,7 @@ class Former:
         messages: Sequence[PersonMessage],
         *,
         batch: UUID | None = None,
-        in_commit: InCommit | None = None,
+        in_commit: InCommit = do_nothing,
         deadline: float | None = None,
         eager: bool = False,
     ) -> FormationResult:
@@ -128,7 +129,7 @@ class Former:
         target: Memory | None,
         references: References,
         batch: UUID | None,
-        in_commit: InCommit | None,
+        in_commit: InCommit,
         deadline: float,
     ) -> FormationResult:
         """Form a memory from the value in a tool call; the memory model proposes nothing.
@@ -151,7 +152,7 @@ class Former:
         view: MemoryView,
         judging: Awaitable[Proposed],
         batch: UUID | None,
-        in_commit: InCommit | None,
+        in_commit: InCommit,
         deadline: float | None,
     ) -> FormationResult:
         """Commit what the models propose and judge within `deadline` seconds, if it is given.

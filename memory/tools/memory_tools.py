@@ -27,6 +27,7 @@ from memory.recall.search import search_memories
 from memory.store.changes import Change
 from memory.store.memories import Memory, find_in_view
 from memory.store.proposals import Question
+from memory.store.statements import do_nothing
 from memory.tools.arguments import read_arguments
 from memory.tools.definitions import CHANGE_TOOL, SEARCH_TOOL
 
@@ -84,7 +85,7 @@ class MemoryTools:
     message: PersonMessage
     _: KW_ONLY
     batch_id: UUID | None = None
-    in_commit: InCommit | None = None
+    in_commit: InCommit = do_nothing
     off: bool = False
     words_wait: bool = True
     find_references: Callable[[Iterable[str]], Awaitable[References]] | None = None
