@@ -39,9 +39,7 @@ from memory import (
 )
 from memory.model import PROMISE_KIND
 from memory.postgres import (
-    Connection,
-    fetch_row,
-    fetch_rows,
+    PersonTransaction,
     load_statements,
     person_statement,
     person_transaction,
@@ -80,8 +78,7 @@ class _Notice:
 
 async def add_notice(
     app: App,
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     turn: UUID,
     formed: FormationResult,
     *,
@@ -94,30 +91,35 @@ async def add_notice(
     if only confirmations were `formed`, or for callers of POST /ask, who are in no Slack
     conversation.
     """
-    if person.team_id == API_TEAM:
+    if transaction.person.team_id == API_TEAM:
         return
     promises = [change.key for change in formed.changes if change.kind == PROMISE_KIND]
     if promises:
-        await update_notices(app, connection, person, keys=promises, except_turn=turn)
+        await update_notices(app, transaction, keys=promises, except_turn=turn)
     if not (formed.questions or notable_changes(formed.changes)):
         return
-    await connection.execute(_SQL["add"], {**person.ids, "turn": turn})
+    await transaction.execute(_SQL["add"], {"turn": turn})
     if not in_turn:
-        await show_later(app, connection, person, [turn])
+        await show_later(app, transaction, [turn])
 
 
 async def tell_unread_later(
-    app: App, connection: Connection, person: Person, turn: UUID
+    app: App, transaction: PersonTransaction, turn: UUID
 ) -> None:
     """Add the job that tells a person below a turn that not all of their words could be read.
 
     Callers of POST /ask, who are in no Slack conversation, are told nothing.
     """
+    person = transaction.person
     if person.team_id == API_TEAM:
         return
     jobs = {f"{TELL_UNREAD}:{person.scope}": {**person.ids, "turn": str(turn)}}
     await app.queue.defer(
-        connection, TELL_UNREAD, jobs, queue=REPLIES, delay=_FEW_SECONDS
+        transaction.connection,
+        TELL_UNREAD,
+        jobs,
+        queue=REPLIES,
+        delay=_FEW_SECONDS,
     )
 
 
@@ -140,8 +142,7 @@ async def tell_unread(app: App, team: str, user: str, turn: str) -> None:
 
 async def update_notices(
     app: App,
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     *,
     batches: Collection[UUID] = (),
     keys: Collection[str] = (),
@@ -154,23 +155,21 @@ async def update_notices(
     is because the person has deleted a message, the notice says so instead.
     """
     values = {
-        **person.ids,
         "turns": list(batches),
         "keys": list(keys),
         "except_turn": except_turn,
     }
-    rows = await fetch_rows(connection, _SQL["changeable"], values)
+    rows = await transaction.fetch(_SQL["changeable"], values)
     turns = [row["turn_id"] for row in rows]
     arguments = {"if_posted": "yes"}
     if message_deleted:
         arguments["message_deleted"] = "yes"
-    await show_later(app, connection, person, turns, **arguments)
+    await show_later(app, transaction, turns, **arguments)
 
 
 async def show_later(
     app: App,
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     turns: Iterable[UUID],
     **how: str,
 ) -> None:
@@ -180,9 +179,9 @@ async def show_later(
     """
     jobs: dict[str, dict[str, str]] = {}
     for turn in turns:
-        arguments = {**person.ids, "turn": str(turn), **how}
+        arguments = {**transaction.person.ids, "turn": str(turn), **how}
         jobs[f"{SHOW_NOTICE}:{turn}"] = arguments
-    await app.queue.defer(connection, SHOW_NOTICE, jobs, queue=REPLIES)
+    await app.queue.defer(transaction.connection, SHOW_NOTICE, jobs, queue=REPLIES)
 
 
 async def show_notice(
@@ -231,12 +230,12 @@ async def _show(app: App, notice: _Notice, said: Payload) -> _Notice:
 
 async def _find(pool: Pool, person: Person, turn: UUID) -> _Notice | None:
     """Return the notice of a turn, if it is the person's."""
-    async with person_transaction(pool, person) as connection:
-        row = await fetch_row(connection, _SQL["place"], {**person.ids, "turn": turn})
-        if row is None:
+    async with person_transaction(pool, person) as transaction:
+        found = await transaction.fetch(_SQL["place"], {"turn": turn})
+        if not found:
             return None
-        settings = await read_settings(connection, person)
-    return _Notice(person=person, settings=settings, turn=turn, **row)
+        settings = await read_settings(transaction)
+    return _Notice(person=person, settings=settings, turn=turn, **found[0])
 
 
 async def _payload(app: App, notice: _Notice) -> Payload | None:
@@ -271,8 +270,8 @@ async def open_promises(
     if not keys:
         return []
     reminders = await next_reminders(pool, person, keys)
-    async with person_transaction(pool, person) as connection:
-        found = await read_memories(connection, person, keys)
+    async with person_transaction(pool, person) as transaction:
+        found = await read_memories(transaction, keys)
     promises = [found[key] for key in keys if key in found]
     return [
         (promise, reminders.get(promise.key))

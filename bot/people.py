@@ -24,9 +24,8 @@ from bot.slack.names import Names
 from memory import Person, Pool
 from memory.model import Json, Until
 from memory.postgres import (
-    Connection,
+    PersonTransaction,
     Query,
-    fetch_rows,
     load_statements,
     person_transaction,
     transaction_timeout,
@@ -162,21 +161,20 @@ class MemoryState:
 # --- settings, and whether memory is off now ---------------------------------------------------
 
 
-async def read_settings(connection: Connection, person: Person) -> PersonSettings:
+async def read_settings(transaction: PersonTransaction) -> PersonSettings:
     """Return a person's settings; defaults for a person who never chose any."""
-    [row] = await fetch_rows(connection, _SQL["state"], person.ids)
+    [row] = await transaction.fetch(_SQL["state"])
     return PersonSettings(**row)
 
 
-async def read_off_scopes(connection: Connection, person: Person) -> list[str]:
+async def read_off_scopes(transaction: PersonTransaction) -> list[str]:
     """Return the conversations and threads in which memory is off now."""
-    rows = await fetch_rows(connection, _SQL["off_scopes"], person.ids)
+    rows = await transaction.fetch(_SQL["off_scopes"])
     return [row["scope"] for row in rows]
 
 
 async def read_memory_state(
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     channel: str,
     ts: str,
     mode: ConsentMode,
@@ -187,9 +185,9 @@ async def read_memory_state(
 
     `thread` is the key of its thread, for a message that is not stored.
     """
-    values = {**person.ids, "channel": channel, "ts": ts, "thread": thread}
-    person_rows = await fetch_rows(connection, _SQL["state"], person.ids)
-    message_rows = await fetch_rows(connection, _SQL["message_state"], values)
+    values = {"channel": channel, "ts": ts, "thread": thread}
+    person_rows = await transaction.fetch(_SQL["state"])
+    message_rows = await transaction.fetch(_SQL["message_state"], values)
     return memory_state(person_rows, message_rows, mode)
 
 
@@ -298,8 +296,8 @@ class People:
 
     async def _read(self, person: Person) -> PersonSettings:
         with transaction_timeout(_DATABASE_SECONDS):
-            async with person_transaction(self._pool, person) as connection:
-                return await read_settings(connection, person)
+            async with person_transaction(self._pool, person) as transaction:
+                return await read_settings(transaction)
 
     async def _look_up(
         self, person: Person, settings: PersonSettings, *, keep_new: bool
@@ -314,10 +312,10 @@ class People:
         if not user:
             at += _FAILED - PROFILE_TRUSTED
         with transaction_timeout(_STORING_SECONDS):
-            async with person_transaction(self._pool, person) as connection:
+            async with person_transaction(self._pool, person) as transaction:
                 if keep_new:
-                    await connection.execute(_SQL["insert"], person.ids)
-                await _note_profile(connection, person, user, at)
+                    await transaction.execute(_SQL["insert"])
+                await _note_profile(transaction, user, at)
         return replace(
             settings,
             locale=user.get("locale") or settings.locale,
@@ -331,8 +329,8 @@ class People:
         at = None
         if user.get("locale"):
             at = datetime.now(UTC)
-        async with person_transaction(self._pool, person) as connection:
-            await _note_profile(connection, person, user, at)
+        async with person_transaction(self._pool, person) as transaction:
+            await _note_profile(transaction, user, at)
 
     async def is_active(self, person: Person) -> bool | None:
         """Ask Slack whether a person's account is active, and store it; None without an answer.
@@ -348,8 +346,7 @@ class People:
 
 
 async def _note_profile(
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     user: Json,
     at: datetime | None,
 ) -> None:
@@ -359,10 +356,9 @@ async def _note_profile(
     asked again next time.
     """
     values = {
-        **person.ids,
         "locale": user.get("locale") or None,
         "zone": user.get("tz") or None,
         "at": at,
         "gone": user.get("deleted"),
     }
-    await connection.execute(_SQL["note_profile"], values)
+    await transaction.execute(_SQL["note_profile"], values)

@@ -13,7 +13,14 @@ from bot.config import Settings
 from bot.locale import Localizer
 from memory import Person, Pool
 from memory.metrics import step
-from memory.postgres import Connection, Query, fetch_rows, load_statements, transaction
+from memory.postgres import (
+    Connection,
+    PersonTransaction,
+    Query,
+    fetch_rows,
+    load_statements,
+    transaction,
+)
 
 _SQL = load_statements("bot", "quota")
 
@@ -91,9 +98,9 @@ def check_quota(settings: Settings, found: Iterable[Sequence[DictRow]]) -> None:
         _raise_if_used_up(rows, settings.person_messages_per_hour)
 
 
-async def note_edit(connection: Connection, person: Person, changed_ts: str) -> None:
+async def note_edit(transaction: PersonTransaction, changed_ts: str) -> None:
     """Count an edit that makes a message be answered anew, by the ts of its event."""
-    await connection.execute(_SQL["count_request"], {**person.ids, "ts": changed_ts})
+    await transaction.execute(_SQL["count_request"], {"ts": changed_ts})
 
 
 def _counting(pool: Pool, person: Person) -> AbstractAsyncContextManager[Connection]:

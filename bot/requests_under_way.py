@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from uuid import uuid4
 
 from memory import Person, Pool
-from memory.postgres import Connection, fetch_row, load_statements, transaction
+from memory.postgres import PersonTransaction, load_statements, transaction
 
 _SQL = load_statements("bot", "requests_under_way")
 
@@ -57,22 +57,22 @@ async def begin_request(
 
 
 async def note_message_changed(
-    connection: Connection, person: Person, channel: str, ts: str
+    transaction: PersonTransaction, channel: str, ts: str
 ) -> None:
     """Record in the requests about a message that are under way that it was edited or deleted.
 
     It waits for a transaction that has checked such a request, so the next statement of the
     caller's transaction sees what that one stored.
     """
-    values = {**person.ids, "channel": channel, "ts": ts}
-    await connection.execute(_SQL["note_message_changed"], values)
+    values = {"channel": channel, "ts": ts}
+    await transaction.execute(_SQL["note_message_changed"], values)
 
 
-async def check_request(connection: Connection, person: Person, request: str) -> None:
+async def check_request(transaction: PersonTransaction, request: str) -> None:
     """Check a request in the transaction that stores its result.
 
     Raises `Overtaken`. Until the transaction ends `note_message_changed` waits.
     """
-    row = await fetch_row(connection, _SQL["check"], {**person.ids, "id": request})
-    if row is None or row["changed"]:
+    found = await transaction.fetch(_SQL["check"], {"id": request})
+    if not found or found[0]["changed"]:
         raise Overtaken

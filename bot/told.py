@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from memory import Person, Pool
-from memory.postgres import Connection, load_statements, person_statement
+from memory.postgres import PersonTransaction, load_statements, person_statement
 
 _SQL = load_statements("bot", "told")
 
@@ -27,11 +27,11 @@ async def claim_telling(
 
 
 async def end_interim_period(
-    connection: Connection, person: Person, *, below: UUID | None = None
+    transaction: PersonTransaction, *, below: UUID | None = None
 ) -> None:
     """End the period of the person's interim reply, in the caller's transaction.
 
     With `below` it ends only if that reply is below this message, with which it was deleted.
     """
-    values = {**person.ids, "kind": MODEL_AWAY, "message": below}
-    await connection.execute(_SQL["end"], values)
+    values = {"kind": MODEL_AWAY, "message": below}
+    await transaction.execute(_SQL["end"], values)

@@ -9,11 +9,11 @@ from uuid import UUID
 from bot.conversation.inbox import answer_at_once, message_body
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import Message, split_thread_key
-from memory import PUBLIC, Person, Pool
+from memory import PUBLIC, Pool
 from memory.postgres import (
     Connection,
+    PersonTransaction,
     execute_statement,
-    fetch_row,
     fetch_rows,
     load_statements,
 )
@@ -88,9 +88,10 @@ async def edit_message(
         "question": question,
         "words": words,
     }
-    row = await fetch_row(connection, _SQL["read"], values)
-    if row is None:
+    found = await fetch_rows(connection, _SQL["read"], values)
+    if not found:
         return None
+    [row] = found
     values |= {"id": row["id"], "text": change.text}
     says_else = row["is_open"] and row["text"] != change.text
     is_asked_again = row["may_be_answered_again"] and change.edited is not None
@@ -123,9 +124,10 @@ async def withdraw_message(
     It is not answered. Its texts, and the posted part of an unfinished answer, are deleted.
     """
     values = {**change.parameters, "changed": change.changed_ts}
-    row = await fetch_row(connection, _SQL["withdraw"], values)
-    if row is None:
+    found = await fetch_rows(connection, _SQL["withdraw"], values)
+    if not found:
         return None
+    [row] = found
     has_unfinished_answer = row.pop("has_unfinished_answer")
     changed = ChangedMessage(**row)
     if has_unfinished_answer:
@@ -150,6 +152,6 @@ async def root_of(pool: Pool, team: str, channel: str, ts: str) -> str | None:
     return split_thread_key(found["thread"])[2]
 
 
-async def delete_texts(connection: Connection, person: Person, turn: UUID) -> None:
+async def delete_texts(transaction: PersonTransaction, turn: UUID) -> None:
     """Delete the texts of a person's turn; no memory is formed from them."""
-    await connection.execute(_SQL["delete_texts"], {**person.ids, "id": turn})
+    await transaction.execute(_SQL["delete_texts"], {"id": turn})

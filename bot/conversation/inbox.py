@@ -24,8 +24,9 @@ from memory import Pool
 from memory.metrics import step
 from memory.postgres import (
     Connection,
+    PersonTransaction,
     execute_statement,
-    fetch_row,
+    fetch_rows,
     load_statements,
     transaction,
     transaction_timeout,
@@ -115,11 +116,11 @@ async def add_brought(app: App, message: Message, event_ts: str) -> None:
         "event_ts": event_ts,
     }
     async with transaction(app.pool, scope) as connection:
-        row = await fetch_row(connection, _SQL["add_brought"], values)
-        if row is None:
+        waiting = await fetch_rows(connection, _SQL["add_brought"], values)
+        if not waiting:
             return
         await answer_at_once(connection, app.queue, message.thread)
-        if row["is_taken"]:
+        if waiting[0]["is_taken"]:
             await app.queue.abort(connection, [message.thread])
 
 
@@ -198,7 +199,8 @@ async def finish_without_turn(
     async with transaction(app.pool, scope, lock=lock, shared=True) as connection:
         await finish(connection, claimed, status)
         if status == "failed":
-            await show_later(app, connection, claimed.message.person, [claimed.id])
+            of_author = PersonTransaction(connection, claimed.message.person)
+            await show_later(app, of_author, [claimed.id])
 
 
 async def answer_at_once(connection: Connection, queue: Queue, thread: str) -> None:

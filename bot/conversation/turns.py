@@ -24,11 +24,11 @@ from bot.queue.queue import BACKGROUND
 from bot.quota import check_quota, quota_queries
 from bot.slack.messages import API_TEAM, Message
 from bot.told import end_interim_period
-from memory import DM, MemoryView, Namespace, Person, Pool
+from memory import DM, MemoryView, Person, Pool
 from memory.credentials import Credential, redact_texts
 from memory.metrics import count, step
 from memory.postgres import (
-    Connection,
+    PersonTransaction,
     Query,
     execute_queries,
     load_statements,
@@ -281,14 +281,15 @@ async def end_turn(
     async with transaction(
         app.pool, message.scope, lock=person.prefix, shared=True
     ) as connection:
+        of_author = PersonTransaction(connection, person)
         await finish(connection, turn.claimed, outcome)
         # A fixed sentence in place of an answer does not show that a model answers again.
         if outcome == "answered" and has_reply:
-            await end_interim_period(connection, person)
+            await end_interim_period(of_author)
         # A fixed sentence in place of an answer asks for no consent.
         has_informed = has_reply or not turn.memory_state.asks
         if turn.memory_state.is_first and has_informed:
-            await connection.execute(_SQL["note_informed"], person.ids)
+            await of_author.execute(_SQL["note_informed"])
         values = {
             **values_of(message),
             "id": turn.id,
@@ -299,10 +300,9 @@ async def end_turn(
         ended = await connection.execute(_SQL["end"], values, prepare=True)
         [row] = await ended.fetchall()
         if row["unformed"]:
-            namespace = person.namespace(row["audience"])
-            await schedule_formation(app, connection, namespace)
+            await schedule_formation(app, of_author, row["audience"])
         if row["has_notice"]:
-            await show_later(app, connection, person, [turn.id])
+            await show_later(app, of_author, [turn.id])
     count("turns", outcome=outcome)
 
 
@@ -379,7 +379,7 @@ def final_question(reply: str) -> str | None:
 
 
 async def schedule_formation(
-    app: App, connection: Connection, namespace: Namespace
+    app: App, transaction: PersonTransaction, audience: str
 ) -> None:
     """Schedule formation of unformed words, in the transaction that stores them.
 
@@ -392,27 +392,22 @@ async def schedule_formation(
     delay = 0.0
     if settings.formation != "hot":
         delay = settings.formation_delay
-    await form_after(app, connection, namespace, delay)
+    await form_after(app, transaction, audience, delay)
 
 
 async def form_after(
-    app: App,
-    connection: Connection,
-    namespace: Namespace,
-    delay: float,
+    app: App, transaction: PersonTransaction, audience: str, delay: float
 ) -> None:
-    """Add a job that forms memories of a person and audience after `delay` seconds.
+    """Add a job that forms memories of the person, for an audience, after `delay` seconds.
 
     None is added if one waits already. Jobs of one person and audience run in order.
     """
-    lock = f"{BACKGROUND}:{namespace.prefix}"
+    person = transaction.person
+    connection = transaction.connection
+    lock = f"{BACKGROUND}:{person.namespace(audience).prefix}"
     if await app.queue.hold_waiting(connection, FORM_MEMORIES, lock):
         return
-    arguments = {
-        "team": namespace.person.team_id,
-        "user": namespace.person.user_id,
-        "audience": namespace.audience,
-    }
+    arguments = {**person.ids, "audience": audience}
     await app.queue.defer(
         connection,
         FORM_MEMORIES,

@@ -29,7 +29,6 @@ from bot.delivery.record import RecordStatement, record_reply, recorded_in_threa
 from bot.delivery.splitting import (
     Limits,
     Split,
-    count_blocks,
     shown_end,
     split_markdown,
     split_point,
@@ -78,12 +77,9 @@ PAGE_LIMITS = Limits(PART_LIMIT, MESSAGE_BLOCKS_LIMIT - 4)
 _CARD_CHARACTERS = 300
 # The end of a page is held back until it is whole, so that it can end after a paragraph.
 _NEARLY_FULL = Limits(500, 2)
-# Slack does not refuse a shorter text for its length or the number of its blocks.
-_SHORT = 1_000
 
 _TURN_EVENT = "kioku_turn"
 _STOPPED_BY_USER = "stopped_by_user"
-_TOO_LONG = frozenset({"invalid_blocks", "msg_blocks_too_long", "msg_too_long"})
 
 
 class DeliveryFailed(Exception):
@@ -513,30 +509,18 @@ class ReplyInSlack:
         if not self._ended_pages:
             rest = rest.lstrip("\n")
         if rest.strip() or not self._ended_pages:
-            await self._post_parts(rest, PAGE_LIMITS, below)
-
-    async def _post_parts(self, text: str, limits: Limits, below: list[Block]) -> None:
-        *parts, last = split_markdown(text, limits)
-        for part in parts:
-            await self._post_part(part, [])
-        await self._post_part(last, below)
+            *parts, last = split_markdown(rest, PAGE_LIMITS)
+            for part in parts:
+                await self._post_part(part, [])
+            await self._post_part(last, below)
 
     async def _post_part(self, text: str, below: list[Block]) -> None:
-        """Post a part; if Slack refuses it, post halves if too long, else text without blocks."""
+        """Post a part; if Slack refuses its blocks, post it as text."""
         await self._prepare()
         blocks = [markdown(text), *below]
         try:
             await self._post({"text": truncate(text, FALLBACK_LIMIT), "blocks": blocks})
         except DeliveryFailed as failed:
-            if failed.code in _TOO_LONG and len(text) > _SHORT:
-                log.warning(
-                    "a reply was refused, it is posted in halves: %s", failed.code
-                )
-                characters = len(text) * 2 // 3
-                blocks_of_half = max(count_blocks(text) // 2, 2)
-                half = Limits(characters, blocks_of_half)
-                await self._post_parts(text, half, below)
-                return
             await self._post_as_text(failed, as_mrkdwn(text, MESSAGE_TEXT_LIMIT))
 
     async def _post_as_text(self, refused: DeliveryFailed, text: str) -> None:

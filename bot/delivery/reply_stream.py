@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Self
 
 from bot.app import App
-from bot.conversation.run import Superseded
 from bot.conversation.turns import Turn
 from bot.delivery.reply_in_slack import ReplyInSlack, State
 from bot.locale import Localizer
@@ -55,9 +54,7 @@ class ReplyStream:
     async def __aexit__(self, kind: object = None, *_: object) -> None:
         sessions = self._app.sessions
         thread = self._message.thread
-        if isinstance(kind, type) and issubclass(kind, Superseded):
-            sessions.hand_over(self._message, after=self._processing)
-        elif kind is None and not self._is_active:
+        if kind is None and not self._is_active:
             await sessions.end(thread)
         elif not self._is_active:
             sessions.activate(thread)

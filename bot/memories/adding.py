@@ -50,7 +50,7 @@ from memory.credentials import redact
 from memory.formation import VerdictReason
 from memory.model import Json
 from memory.postgres import (
-    Connection,
+    PersonTransaction,
     load_statements,
     person_statement,
     person_transaction,
@@ -152,13 +152,13 @@ async def check_may_store(
     """Raise `NotKept` if nothing may be stored about the person, or from their message."""
     if refusal := person_refusal(app.settings, click.person):
         raise NotKept(click.localizer.say(refusal))
-    async with person_transaction(app.pool, click.person) as connection:
-        await check_state(app, connection, click, channel, ts, root)
+    async with person_transaction(app.pool, click.person) as transaction:
+        await check_state(app, transaction, click, channel, ts, root)
 
 
 async def check_state(
     app: App,
-    connection: Connection,
+    transaction: PersonTransaction,
     click: Click,
     channel: str,
     ts: str,
@@ -173,7 +173,7 @@ async def check_state(
     localizer = click.localizer
     thread = thread_key(person.team_id, channel, root) if root else ""
     state = await read_memory_state(
-        connection, person, channel, ts or "0", app.settings.consent, thread=thread
+        transaction, channel, ts or "0", app.settings.consent, thread=thread
     )
     if state.off:
         on = on_button(localizer, state.off.scope)
@@ -181,7 +181,7 @@ async def check_state(
     if not ts:
         return
     message = (channel, ts)
-    if not state.on_record or await forgotten_among(connection, person, [message]):
+    if not state.on_record or await forgotten_among(transaction, [message]):
         raise NotKept(localizer.say("remember_off_record"))
     days = state.settings.kept_days(app.settings.retention_days)
     age = time.time() - float(ts)
@@ -190,11 +190,11 @@ async def check_state(
 
 
 async def exclude_from_formation(
-    connection: Connection, person: Person, channel: str, ts: str
+    transaction: PersonTransaction, channel: str, ts: str
 ) -> None:
     """Let no formation read a message whose words are stored by a request of the person."""
-    values = {**person.ids, "channel": channel, "ts": ts}
-    await connection.execute(_SQL["exclude_from_formation"], values)
+    values = {"channel": channel, "ts": ts}
+    await transaction.execute(_SQL["exclude_from_formation"], values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,19 +315,20 @@ class _Addition:
             in_commit=partial(self._in_commit, request),
         )
 
-    async def _in_commit(self, request: str, connection: Connection, _: object) -> None:
+    async def _in_commit(
+        self, request: str, transaction: PersonTransaction, _: object
+    ) -> None:
         """Mark the message as formed, in the transaction that stores what it says.
 
         Raises `NotKept` if nothing may be formed any more, and `Overtaken` if, since `request`
         began, the person was erased or the message was edited or deleted.
         """
-        person = self.click.person
         await check_state(
-            self.app, connection, self.click, self.channel, self.ts, self.root
+            self.app, transaction, self.click, self.channel, self.ts, self.root
         )
-        await exclude_from_formation(connection, person, self.channel, self.ts)
+        await exclude_from_formation(transaction, self.channel, self.ts)
         # This comes last: an edit locks the turn first, and then the requests about its message.
-        await check_request(connection, person, request)
+        await check_request(transaction, request)
 
     async def done(self, refused: Sequence[Refusal], problem: str = "") -> Done:
         """Return what was stored and asked, what was refused, and the problem that ended it."""

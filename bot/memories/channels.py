@@ -42,12 +42,12 @@ async def change_channel(app: App, team: str, old: str, new: str) -> None:
     )
     for row in people:
         person = Person(team, row["user_id"])
-        async with person_transaction(app.pool, person, locked=True) as connection:
-            await change_channel_of_memories(connection, person, old, new)
-            values = {**person.ids, "old": old, "new": new}
-            await connection.execute(_SQL["change_messages"], values)
-            await connection.execute(_SQL["change_lines"], values)
-            await connection.execute(_SQL["change_off"], values)
+        async with person_transaction(app.pool, person, locked=True) as transaction:
+            await change_channel_of_memories(transaction, old, new)
+            values = {"old": old, "new": new}
+            await transaction.execute(_SQL["change_messages"], values)
+            await transaction.execute(_SQL["change_lines"], values)
+            await transaction.execute(_SQL["change_off"], values)
             # The job that waits names the old audience, and finds no words there.
-            await schedule_formation(app, connection, person.namespace(new))
+            await schedule_formation(app, transaction, new)
     log.info("a conversation has another id: changed for %d people", len(people))

@@ -177,8 +177,8 @@ async def _open(app: App, click: Click, act: Open) -> Done | SlackView:
 
 
 async def _open_settings(app: App, click: Click) -> SlackView:
-    async with person_transaction(app.pool, click.person) as connection:
-        settings = await read_settings(connection, click.person)
+    async with person_transaction(app.pool, click.person) as transaction:
+        settings = await read_settings(transaction)
     most_days = app.settings.retention_days
     return forms.settings_form(click.localizer, settings, most_days, click.place)
 
@@ -344,9 +344,9 @@ async def _report_changes(app: App, click: Click, done: Sequence[Change]) -> Don
 
 async def _update_notices_of(app: App, click: Click, keys: Collection[str]) -> None:
     """Update the messages in Slack about these memories, in a separate transaction."""
-    async with person_transaction(app.pool, click.person) as connection:
-        await update_notices(app, connection, click.person, keys=keys)
-        await update_lines(app.queue, connection, click.person, keys=keys)
+    async with person_transaction(app.pool, click.person) as transaction:
+        await update_notices(app, transaction, keys=keys)
+        await update_lines(app.queue, transaction, keys=keys)
 
 
 # --- forms -------------------------------------------------------------------------------------

@@ -36,8 +36,7 @@ from memory import Person, Pool, erase, export_memories
 from memory.credentials import redact
 from memory.model import Json
 from memory.postgres import (
-    Connection,
-    fetch_rows,
+    PersonTransaction,
     load_statements,
     person_statement,
     person_transaction,
@@ -81,11 +80,11 @@ async def export_person(
     """Return everything about a person as one document; docs/reference/export.md describes it."""
     memories = await export_memories(pool, person)
     rows: dict[str, Any] = {}
-    async with person_transaction(pool, person) as connection:
-        needles = await needles_of_forgotten(connection, person)
-        values = {**person.ids, "needles": needles}
+    async with person_transaction(pool, person) as transaction:
+        needles = await needles_of_forgotten(transaction)
+        values = {"needles": needles}
         for part in _PARTS:
-            rows[part] = await _read_part(connection, part, values)
+            rows[part] = await _read_part(transaction, part, values)
     rows["messages"] = await asyncio.to_thread(_redacted, rows["messages"])
     # A person has one row of settings, or none.
     rows["settings"] = rows["settings"][0] if rows["settings"] else {}
@@ -102,15 +101,16 @@ async def export_person(
 
 
 async def _read_part(
-    connection: Connection, part: str, values: Mapping[str, Any]
+    transaction: PersonTransaction, part: str, values: Mapping[str, Any]
 ) -> list[Json]:
     """Return the rows of a part of an export as JSON objects: ids and dates are strings.
 
     They are read a few at a time, so that parsing many long ones does not hold up the event loop.
     """
-    async with connection.cursor(name="export") as cursor:
+    parameters = {**transaction.person.parameters, **values}
+    async with transaction.connection.cursor(name="export") as cursor:
         cursor.itersize = _ROWS_AT_ONCE
-        await cursor.execute(_SQL[part], values)
+        await cursor.execute(_SQL[part], parameters)
         return [row["row"] async for row in cursor]
 
 
@@ -144,19 +144,20 @@ async def erase_person(
     queue = Queue(pool)
     await queue.open()
 
-    async def delete_app_rows(connection: Connection) -> dict[str, int]:
-        rows = await fetch_rows(connection, _SQL["threads_being_answered"], person.ids)
+    async def delete_app_rows(transaction: PersonTransaction) -> dict[str, int]:
+        connection = transaction.connection
+        rows = await transaction.fetch(_SQL["threads_being_answered"])
         answering = [row["thread"] for row in rows]
-        await _delete_files_later(connection, queue, person)
-        await update_lines(queue, connection, person, erased=True)
-        counts = await _erase_ours(connection, person, keeps_off=keeps_off)
+        await _delete_files_later(transaction, queue)
+        await update_lines(queue, transaction, erased=True)
+        counts = await _erase_ours(transaction, keeps_off=keeps_off)
         # Home shows memories until it is published again without them.
         await publish_later(connection, queue, person)
         await queue.abort(connection, answering)
         return counts
 
-    async def count_app_rows(connection: Connection) -> dict[str, int]:
-        [rows] = await fetch_rows(connection, _SQL["count_left"], person.ids)
+    async def count_app_rows(transaction: PersonTransaction) -> dict[str, int]:
+        [rows] = await transaction.fetch(_SQL["count_left"])
         return rows
 
     erased = await erase(
@@ -185,7 +186,7 @@ async def erase_person(
 
 
 async def _erase_ours(
-    connection: Connection, person: Person, *, keeps_off: bool
+    transaction: PersonTransaction, *, keeps_off: bool
 ) -> dict[str, int]:
     """Delete the person's rows in each table of the app; return how many, by table.
 
@@ -195,10 +196,10 @@ async def _erase_ours(
     for table, statement in _ERASING.items():
         if keeps_off and table == "memory_off":
             continue
-        gone = await connection.execute(statement, person.ids)
+        gone = await transaction.execute(statement)
         counts[table] = gone.rowcount
     # Answers in progress stop; the ids of messages that Slack may deliver again are kept.
-    [row] = await fetch_rows(connection, _SQL["forget_author_of_messages"])
+    [row] = await transaction.fetch(_SQL["forget_author_of_messages"])
     counts["messages"] += row["kept"]
     return counts
 
@@ -254,27 +255,30 @@ async def _note_files(
     pool: Pool, person: Person, request: str, files: Sequence[str]
 ) -> None:
     """Store the ids of files before they are sent to the person."""
-    async with person_transaction(pool, person, locked=True) as connection:
+    async with person_transaction(pool, person, locked=True) as transaction:
         # This raises after an erasure; an erasure that comes later finds the files noted here.
-        await check_request(connection, person, request)
+        await check_request(transaction, request)
         for file in files:
-            await connection.execute(_SQL["note_file"], {**person.ids, "file": file})
+            await transaction.execute(_SQL["note_file"], {"file": file})
 
 
-async def _delete_files_later(
-    connection: Connection, queue: Queue, person: Person
-) -> None:
+async def _delete_files_later(transaction: PersonTransaction, queue: Queue) -> None:
     """Add the jobs that delete the files sent to a person.
 
     The first waits for `_UPLOAD_SECONDS`, because the last file may still be on its way to Slack,
     and each further one as much longer.
     """
+    team = transaction.person.team_id
     jobs = {}
-    for row in await fetch_rows(connection, _SQL["file_ids"], person.ids):
+    for row in await transaction.fetch(_SQL["file_ids"]):
         file = row["file_id"]
-        jobs[f"{DELETE_FILE}:{file}"] = {"team": person.team_id, "file": file}
+        jobs[f"{DELETE_FILE}:{file}"] = {"team": team, "file": file}
     await queue.defer(
-        connection, DELETE_FILE, jobs, queue=BACKGROUND, delay=_UPLOAD_SECONDS
+        transaction.connection,
+        DELETE_FILE,
+        jobs,
+        queue=BACKGROUND,
+        delay=_UPLOAD_SECONDS,
     )
 
 

@@ -32,7 +32,11 @@ from memory import (
     undo_forgetting,
 )
 from memory.model import MessageKey
-from memory.postgres import Connection, fetch_rows, load_statements, transaction_timeout
+from memory.postgres import (
+    PersonTransaction,
+    load_statements,
+    transaction_timeout,
+)
 from memory.store import Gone, memory_page, message_parameters, selected
 
 _SQL = load_statements("bot", "forgetting")
@@ -188,13 +192,13 @@ async def forget_selection(
     the model is shown no earlier exchange (`bot.conversation.turns`).
     """
 
-    async def in_commit(connection: Connection, forgotten: Forgotten) -> None:
+    async def in_commit(transaction: PersonTransaction, forgotten: Forgotten) -> None:
         if forgotten.id is None:
             return
-        await update_notices(app, connection, person, batches=forgotten.batches)
-        await update_lines(app.queue, connection, person)
+        await update_notices(app, transaction, batches=forgotten.batches)
+        await update_lines(app.queue, transaction)
         if publish:
-            await publish_later(connection, app.queue, person)
+            await publish_later(transaction.connection, app.queue, person)
 
     with transaction_timeout(FORGETTING_SECONDS):
         return await forget(
@@ -208,30 +212,26 @@ async def forget_selection(
 
 
 async def stop_forming(
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     selection: Selection,
     gone: Gone,
 ) -> list[MessageKey]:
     """Keep the messages of what is forgotten from being formed again; return them."""
-    values = {**selection.parameters(), **_parameters_of_texts(person, gone)}
-    rows = await fetch_rows(connection, _SQL["stop_forming"], values)
+    values = {**selection.parameters(), **_parameters_of_texts(gone)}
+    rows = await transaction.fetch(_SQL["stop_forming"], values)
     return [(row["channel"], row["ts"]) for row in rows]
 
 
-async def delete_forgotten_texts(
-    connection: Connection, person: Person, gone: Gone
-) -> None:
+async def delete_forgotten_texts(transaction: PersonTransaction, gone: Gone) -> None:
     """Delete the texts of these messages, texts that name what is gone, and comments on them."""
-    values = _parameters_of_texts(person, gone)
-    await connection.execute(_SQL["delete_comments"], values)
-    await connection.execute(_SQL["delete_texts"], values)
+    values = _parameters_of_texts(gone)
+    await transaction.execute(_SQL["delete_comments"], values)
+    await transaction.execute(_SQL["delete_texts"], values)
 
 
-def _parameters_of_texts(person: Person, gone: Gone) -> dict[str, Any]:
+def _parameters_of_texts(gone: Gone) -> dict[str, Any]:
     """Return the parameters that find the person's texts about what is forgotten."""
     return {
-        **person.ids,
         **message_parameters(gone.messages),
         "needles": list(gone.needles),
     }
@@ -241,17 +241,15 @@ async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
     """Undo a forgetting, once and within ten minutes; formation embeds what is left to embed."""
     person = click.person
 
-    async def in_commit(connection: Connection, forgotten_at: datetime) -> None:
-        values = {**person.ids, "at": forgotten_at}
-        rows = await fetch_rows(connection, _SQL["unform"], values)
+    async def in_commit(transaction: PersonTransaction, forgotten_at: datetime) -> None:
+        rows = await transaction.fetch(_SQL["unform"], {"at": forgotten_at})
         audiences = {row["audience"] for row in rows}
         for audience in audiences:
-            namespace = person.namespace(audience)
-            await schedule_formation(app, connection, namespace)
+            await schedule_formation(app, transaction, audience)
         # A job of formation also embeds the memories that lack a vector, of whatever audience, even
         # where nothing is formed.
-        await form_after(app, connection, person.namespace(DM), 0.0)
-        await update_lines(app.queue, connection, person)
+        await form_after(app, transaction, DM, 0.0)
+        await update_lines(app.queue, transaction)
 
     try:
         with transaction_timeout(FORGETTING_SECONDS):

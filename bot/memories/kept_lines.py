@@ -22,9 +22,8 @@ from bot.ui.kept_lines import gone_payload, kept_payload
 from memory import DM, PUBLIC, MemoryView, Person, Pool
 from memory.model import texts
 from memory.postgres import (
-    Connection,
+    PersonTransaction,
     execute_statement,
-    fetch_rows,
     load_statements,
     person_statement,
     person_transaction,
@@ -113,22 +112,20 @@ def lines_in_answer(
 
 async def add_line(
     app: App,
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     key: str,
     channel: str,
     thread_ts: str,
 ) -> None:
     """Add the line of what this transaction keeps, with the job that posts it."""
-    values = {**person.ids, "key": key, "channel": channel, "thread_ts": thread_ts}
-    await connection.execute(_SQL["add"], values)
-    await _show_later(app.queue, connection, person, [{**values, "ts": ""}])
+    values = {"key": key, "channel": channel, "thread_ts": thread_ts}
+    await transaction.execute(_SQL["add"], values)
+    await _show_later(app.queue, transaction, [{**values, "ts": ""}])
 
 
 async def update_lines(
     queue: Queue,
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     *,
     keys: Collection[str] = (),
     erased: bool = False,
@@ -139,8 +136,8 @@ async def update_lines(
     rows.
     """
     changed = _SQL["all"] if erased else _SQL["note_changed"]
-    lines = await fetch_rows(connection, changed, {**person.ids, "keys": list(keys)})
-    await _show_later(queue, connection, person, lines)
+    lines = await transaction.fetch(changed, {"keys": list(keys)})
+    await _show_later(queue, transaction, lines)
 
 
 async def update_changed_lines(pool: Pool, queue: Queue) -> None:
@@ -150,26 +147,25 @@ async def update_changed_lines(pool: Pool, queue: Queue) -> None:
     )
     for row in people:
         person = Person(row["team_id"], row["user_id"])
-        async with person_transaction(pool, person) as connection:
-            await update_lines(queue, connection, person)
+        async with person_transaction(pool, person) as transaction:
+            await update_lines(queue, transaction)
 
 
 async def _show_later(
     queue: Queue,
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     lines: Collection[DictRow],
 ) -> None:
     jobs = {}
     for line in lines:
         jobs[f"{SHOW_LINE}:{line['key']}"] = {
-            **person.ids,
+            **transaction.person.ids,
             "key": line["key"],
             "channel": line["channel"],
             "thread_ts": line["thread_ts"],
             "ts": line["ts"] or "",
         }
-    await queue.defer(connection, SHOW_LINE, jobs, queue=BACKGROUND)
+    await queue.defer(transaction.connection, SHOW_LINE, jobs, queue=BACKGROUND)
 
 
 async def show_line(

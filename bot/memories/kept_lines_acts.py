@@ -44,7 +44,9 @@ from memory import (
 )
 from memory.formation import TypedMessage
 from memory.model import Json, kept_channel
-from memory.postgres import Connection
+from memory.postgres import (
+    PersonTransaction,
+)
 from memory.store import (
     KeptMemory,
     find_memory,
@@ -253,10 +255,12 @@ async def _store(
     person = said.click.person
     wanted = said.wanted
 
-    async def in_commit(connection: Connection, changes: Sequence[Change]) -> None:
+    async def in_commit(
+        transaction: PersonTransaction, changes: Sequence[Change]
+    ) -> None:
         await check_state(
             app,
-            connection,
+            transaction,
             said.click,
             wanted.channel,
             wanted.ts,
@@ -264,12 +268,10 @@ async def _store(
         )
         if said.quote is not None and not _says_more(said, words):
             # A message that asks for this says nothing about the person.
-            await exclude_from_formation(connection, person, wanted.channel, wanted.ts)
-        await check_request(connection, person, request)
+            await exclude_from_formation(transaction, wanted.channel, wanted.ts)
+        await check_request(transaction, request)
         [kept] = changes
-        await add_line(
-            app, connection, person, kept.key, wanted.channel, wanted.thread_ts
-        )
+        await add_line(app, transaction, kept.key, wanted.channel, wanted.thread_ts)
 
     try:
         return await keep(
@@ -321,8 +323,8 @@ async def _older_decisions(
 async def replace_older(app: App, click: Click, act: Replace) -> Done:
     """Let a decision of the person replace an older one that they chose."""
 
-    async def in_commit(connection: Connection, _: Sequence[Change]) -> None:
-        await update_lines(app.queue, connection, click.person, keys=[act.key])
+    async def in_commit(transaction: PersonTransaction, _: Sequence[Change]) -> None:
+        await update_lines(app.queue, transaction, keys=[act.key])
 
     changed = await replace_decision(
         app.pool, app.embedder, click.person, act.key, act.old, in_commit=in_commit

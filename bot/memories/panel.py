@@ -19,7 +19,11 @@ from bot.ui.lines import change_line, kept_for, memory_line
 from bot.ui.panel import PAGE_SIZE, PanelContent
 from memory import Person, list_changes, open_questions
 from memory.model import MessageKey, provider_and_name
-from memory.postgres import Connection, fetch_rows, load_statements, person_transaction
+from memory.postgres import (
+    PersonTransaction,
+    load_statements,
+    person_transaction,
+)
 from memory.store import (
     memory_page,
     read_card,
@@ -45,10 +49,10 @@ async def read_panel(
     Messages of the person that are not read yet are counted, and their formation is scheduled.
     """
     # Read from the database, because a process's cache of the person may be half a minute old.
-    async with person_transaction(app.pool, person) as connection:
-        settings = await read_settings(connection, person)
-        off_in = await read_off_scopes(connection, person)
-        unformed = await _schedule_unformed(app, connection, person, settings)
+    async with person_transaction(app.pool, person) as transaction:
+        settings = await read_settings(transaction)
+        off_in = await read_off_scopes(transaction)
+        unformed = await _schedule_unformed(app, transaction, settings)
     content = PanelContent(
         position=position,
         off=settings.off(app.settings.consent),
@@ -77,8 +81,7 @@ async def read_panel(
 
 async def _schedule_unformed(
     app: App,
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     settings: PersonSettings,
 ) -> int:
     """Schedule the formation of all unformed words; return the number of their messages.
@@ -89,9 +92,9 @@ async def _schedule_unformed(
     if app.settings.formation == "off" or settings.off(app.settings.consent):
         return 0
     unformed = 0
-    for row in await fetch_rows(connection, _SQL["unformed"], person.ids):
+    for row in await transaction.fetch(_SQL["unformed"]):
         unformed += row["messages"]
-        await form_after(app, connection, person.namespace(row["audience"]), 0.0)
+        await form_after(app, transaction, row["audience"], 0.0)
     return unformed
 
 
@@ -164,9 +167,9 @@ async def short_list(
     Messages of the person that are not read yet are counted below it, and their formation is
     scheduled.
     """
-    async with person_transaction(app.pool, person) as connection:
-        settings = await read_settings(connection, person)
-        unformed = await _schedule_unformed(app, connection, person, settings)
+    async with person_transaction(app.pool, person) as transaction:
+        settings = await read_settings(transaction)
+        unformed = await _schedule_unformed(app, transaction, settings)
     if position.list == "changes":
         title = localizer.say("changes_title")
         none = localizer.say("changes_none")

@@ -33,7 +33,6 @@ from bot.ui.promise_payloads import reminder_payload
 from memory import DM, Memory, Person, Pool
 from memory.postgres import (
     execute_statement,
-    fetch_rows,
     is_unavailable,
     load_statements,
     person_statement,
@@ -67,11 +66,11 @@ async def remind_of_due(pool: Pool, queue: Queue) -> None:
 
 
 async def _add_due(pool: Pool, queue: Queue, person: Person) -> None:
-    async with person_transaction(pool, person) as connection:
-        added = await connection.execute(_SQL["add_due"], person.ids)
+    async with person_transaction(pool, person) as transaction:
+        added = await transaction.execute(_SQL["add_due"])
         if added.rowcount:
             jobs = {f"{REMIND}:{person.scope}": person.ids}
-            await queue.defer(connection, REMIND, jobs, queue=BACKGROUND)
+            await queue.defer(transaction.connection, REMIND, jobs, queue=BACKGROUND)
 
 
 async def remind(app: App, team: str, user: str) -> None:
@@ -113,15 +112,15 @@ async def _reminders_to_post(app: App, person: Person) -> list[Memory] | None:
 
     None if the operator allows no reminders to the person, or they have not agreed to memory.
     """
-    async with person_transaction(app.pool, person) as connection:
-        settings = await read_settings(connection, person)
+    async with person_transaction(app.pool, person) as transaction:
+        settings = await read_settings(transaction)
         if settings.switched_off or settings.deactivated:
             return []
         if settings.asks(app.settings.consent) or person_refusal(app.settings, person):
             return None
-        rows = await fetch_rows(connection, _SQL["to_post"], person.ids)
+        rows = await transaction.fetch(_SQL["to_post"])
         keys = [row["key"] for row in rows]
-        promises = await read_memories(connection, person, keys)
+        promises = await read_memories(transaction, keys)
     return [promises[key] for key in keys if key in promises]
 
 

@@ -32,11 +32,11 @@ async def turn_off(
     the message that asks for it. Words that are not formed yet are discarded. Waits for running
     memory writes.
     """
-    values = {**person.ids, "scope": scope, "until": until}
-    async with person_transaction(app.pool, person, locked=True) as connection:
-        await connection.execute(_SQL["switch_off"], values)
-        await connection.execute(_SQL["take_off_record"], values)
-        await connection.execute(_SQL["discard_words"], values)
+    values = {"scope": scope, "until": until}
+    async with person_transaction(app.pool, person, locked=True) as transaction:
+        await transaction.execute(_SQL["switch_off"], values)
+        await transaction.execute(_SQL["take_off_record"], values)
+        await transaction.execute(_SQL["discard_words"], values)
     return Off(until=until, scope=scope)
 
 
@@ -48,10 +48,10 @@ async def turn_on(
     `agrees`: by switching it on everywhere, the person agrees to memory. What was stored while it
     was off stays off the record.
     """
-    async with person_transaction(app.pool, person) as connection:
-        await connection.execute(_SQL["switch_on"], {**person.ids, "scope": scope})
+    async with person_transaction(app.pool, person) as transaction:
+        await transaction.execute(_SQL["switch_on"], {"scope": scope})
         if scope is None and agrees:
-            await connection.execute(_SQL["note_agreed"], person.ids)
+            await transaction.execute(_SQL["note_agreed"])
 
 
 async def switch(app: App, click: Click, act: Switch) -> Done:
@@ -61,8 +61,8 @@ async def switch(app: App, click: Click, act: Switch) -> Done:
     match act.to:
         case "on":
             await turn_on(app, click.person, act.scope or None)
-            async with person_transaction(app.pool, click.person) as connection:
-                settings = await read_settings(connection, click.person)
+            async with person_transaction(app.pool, click.person) as transaction:
+                settings = await read_settings(transaction)
             if still_off := settings.off(app.settings.consent):
                 return Done(
                     line=off_line(localizer, still_off), buttons=[on_button(localizer)]
@@ -79,6 +79,6 @@ async def switch(app: App, click: Click, act: Switch) -> Done:
 
 async def change_settings(app: App, person: Person, chosen: Choices) -> PersonSettings:
     """Store what a person chose; return their settings with it."""
-    async with person_transaction(app.pool, person) as connection:
-        await connection.execute(_SQL["choose"], {**chosen, **person.ids})
-        return await read_settings(connection, person)
+    async with person_transaction(app.pool, person) as transaction:
+        await transaction.execute(_SQL["choose"], chosen)
+        return await read_settings(transaction)

@@ -38,7 +38,12 @@ from bot.told import end_interim_period
 from memory import Person, PersonMessage
 from memory.credentials import redact_texts
 from memory.formation import delete_unsaid
-from memory.postgres import Connection, execute_statement, load_statements, transaction
+from memory.postgres import (
+    PersonTransaction,
+    execute_statement,
+    load_statements,
+    transaction,
+)
 from memory.store import kept_author, messages_among
 
 log = logging.getLogger(__name__)
@@ -80,16 +85,16 @@ async def follow_change(app: App, change: MessageChange) -> None:
         user = changed.user_id if changed else author
         if not user:
             return
-        person = Person(change.team_id, user)
-        await connection.execute(_SQL["enter_person"], person.ids)
+        of_author = PersonTransaction(connection, Person(change.team_id, user))
+        await of_author.execute(_SQL["enter_person"])
         was_formed = False
         if changed is not None:
-            await _follow_row(app, connection, person, change, changed, words)
+            await _follow_row(app, of_author, change, changed, words)
             was_formed = changed.reworded and changed.formed
         message = (change.channel_id, change.ts)
-        await note_message_changed(connection, person, *message)
-        if was_formed or await messages_among(connection, person, [message]):
-            await _update_later(app, connection, person, change)
+        await note_message_changed(of_author, *message)
+        if was_formed or await messages_among(of_author, [message]):
+            await _update_later(app, of_author, change)
         if changed is not None and changed.interrupts:
             await app.queue.abort(connection, [change.thread])
 
@@ -107,8 +112,7 @@ async def _texts_of(app: App, change: MessageChange) -> tuple[str, str]:
 
 async def _follow_row(
     app: App,
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     change: MessageChange,
     changed: ChangedMessage,
     words: str,
@@ -119,30 +123,31 @@ async def _follow_row(
     message, so the person gets another one.
     """
     if change.text is None:
-        await end_interim_period(connection, person, below=changed.id)
+        await end_interim_period(transaction, below=changed.id)
     if changed.is_answered_anew:
-        await note_edit(connection, person, change.changed_ts)
+        await note_edit(transaction, change.changed_ts)
     if not changed.reworded:
         return
+    person = transaction.person
     is_refused = refusal_in(app.settings, person, change.channel_id, changed.audience)
     if is_refused or not changed.on_record:
-        await delete_texts(connection, person, changed.id)
+        await delete_texts(transaction, changed.id)
     elif words:
-        namespace = person.namespace(changed.audience)
-        await schedule_formation(app, connection, namespace)
+        await schedule_formation(app, transaction, changed.audience)
 
 
 async def _update_later(
     app: App,
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     change: MessageChange,
 ) -> None:
     """Add the job that makes memories agree with what a message says now."""
     root = "" if change.text is None else split_thread_key(change.thread)[2]
     lock = f"{UPDATE_FROM_MESSAGE}:{change.team_id}.{change.channel_id}.{change.ts}"
-    jobs = {lock: {**change.parameters, **person.ids, "root": root}}
-    await app.queue.defer(connection, UPDATE_FROM_MESSAGE, jobs, queue=BACKGROUND)
+    jobs = {lock: {**change.parameters, **transaction.person.ids, "root": root}}
+    await app.queue.defer(
+        transaction.connection, UPDATE_FROM_MESSAGE, jobs, queue=BACKGROUND
+    )
 
 
 async def update_from_message(
@@ -161,11 +166,13 @@ async def update_from_message(
         [read] = redact_texts(await _words_now(app, team, channel, ts, root))
         words = read.text
 
-    async def in_commit(connection: Connection, batches: Collection[UUID]) -> None:
+    async def in_commit(
+        transaction: PersonTransaction, batches: Collection[UUID]
+    ) -> None:
         await update_notices(
-            app, connection, person, batches=batches, message_deleted=not root
+            app, transaction, batches=batches, message_deleted=not root
         )
-        await update_lines(app.queue, connection, person)
+        await update_lines(app.queue, transaction)
 
     said = PersonMessage(text=words, channel=channel, ts=ts) if words else None
     keys = await delete_unsaid(

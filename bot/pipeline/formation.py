@@ -31,8 +31,7 @@ from memory import (
 )
 from memory.metrics import count
 from memory.postgres import (
-    Connection,
-    fetch_rows,
+    PersonTransaction,
     load_statements,
     person_statement,
     person_transaction,
@@ -94,8 +93,8 @@ async def form_memories(app: App, team: str, user: str, audience: str) -> None:
     wait = _seconds_to_wait(app, pause)
     if wait > _SOON_SECONDS:
         # A new job: the attempts of this one would count as failures, and the next one wait longer.
-        async with person_transaction(app.pool, namespace.person) as connection:
-            await form_after(app, connection, namespace, wait)
+        async with person_transaction(app.pool, namespace.person) as transaction:
+            await form_after(app, transaction, audience, wait)
         return
     if pause["waited"] is not None:
         # While it waits, this job takes one of the worker's places, and others may wait for one. So
@@ -128,18 +127,20 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
     if unformed.settings.off(app.settings.consent) or not unformed.ids:
         return False
     if unformed.settings.eagerness == "asked":
-        async with person_transaction(app.pool, person) as connection:
-            await mark_formed(connection, person, unformed)
+        async with person_transaction(app.pool, person) as transaction:
+            await mark_formed(transaction, unformed)
         return unformed.has_more
     turn = unformed.ids[-1]
 
-    async def in_commit(connection: Connection, formed: FormationResult) -> None:
-        now = await mark_formed(connection, person, unformed)
+    async def in_commit(
+        transaction: PersonTransaction, formed: FormationResult
+    ) -> None:
+        now = await mark_formed(transaction, unformed)
         if now is None or now.off(app.settings.consent):
             raise _Overtaken
-        await add_notice(app, connection, person, turn, formed)
+        await add_notice(app, transaction, turn, formed)
         if any(refusal.reason == "unreadable" for refusal in formed.refused):
-            await tell_unread_later(app, connection, person, turn)
+            await tell_unread_later(app, transaction, turn)
 
     with log_fields(team=person.team_id, turn=str(turn)):
         try:
@@ -171,14 +172,13 @@ async def read_unformed(pool: Pool, namespace: Namespace) -> Unformed:
     """
     person = namespace.person
     values = {
-        **person.ids,
         "dm": DM,
         "audience": namespace.audience,
         "most": _TURNS_AT_ONCE + 1,
     }
-    async with person_transaction(pool, person) as connection:
-        settings = await read_settings(connection, person)
-        turns = await fetch_rows(connection, _SQL["unformed"], values)
+    async with person_transaction(pool, person) as transaction:
+        settings = await read_settings(transaction)
+        turns = await transaction.fetch(_SQL["unformed"], values)
     ids: list[UUID] = []
     words: list[PersonMessage] = []
     characters = 0
@@ -209,7 +209,7 @@ async def read_unformed(pool: Pool, namespace: Namespace) -> Unformed:
 
 
 async def mark_formed(
-    connection: Connection, person: Person, unformed: Unformed
+    transaction: PersonTransaction, unformed: Unformed
 ) -> PersonSettings | None:
     """Record that memories were formed from these turns; return the person's current settings.
 
@@ -218,15 +218,14 @@ async def mark_formed(
     model read the words beside memories and a question that may name it.
     """
     values = {
-        **person.ids,
         "ids": list(unformed.ids),
         "words": [one.text for one in unformed.words],
         "forgotten_at": unformed.forgotten_at,
     }
-    marked = await connection.execute(_SQL["mark_formed"], values)
+    marked = await transaction.execute(_SQL["mark_formed"], values)
     if marked.rowcount != len(unformed.ids):
         return None
-    return await read_settings(connection, person)
+    return await read_settings(transaction)
 
 
 def _count(outcome: FormationOutcome) -> None:

@@ -63,7 +63,7 @@ from memory import (
 )
 from memory.credentials import redact
 from memory.model import Json, Until, until, with_texts
-from memory.postgres import Connection, fetch_row, load_statements
+from memory.postgres import PersonTransaction, load_statements
 from memory.tools import CHANGE_TOOL, function_tool, read_arguments
 
 _SQL = load_statements("bot", "tools")
@@ -290,22 +290,24 @@ class Toolbox:
     def _redacted(self, text: str) -> str:
         return redact(text, self._turn.removed).text
 
-    async def _in_commit(self, connection: Connection, formed: FormationResult) -> None:
+    async def _in_commit(
+        self, transaction: PersonTransaction, formed: FormationResult
+    ) -> None:
         """Check within the transaction of a change that it is allowed, and add its notice."""
         app = self._app
         turn = self._turn
         message = self._message
         where = (message.channel_id, message.ts)
         mode = app.settings.consent
-        now = await read_memory_state(connection, message.person, *where, mode)
+        now = await read_memory_state(transaction, *where, mode)
         values = {"id": turn.id, "words": stored_words(turn.words)}
         # An edit changes the words; deleting, forgetting or erasing the message removes them.
-        unchanged = await fetch_row(connection, _SQL["still_says"], values)
-        if now.off or not now.on_record or unchanged is None:
+        unchanged = await transaction.fetch(_SQL["still_says"], values)
+        if now.off or not now.on_record or not unchanged:
             raise MemoryOff(
                 "Memory was switched off, or the message changed or forgotten."
             )
-        await add_notice(app, connection, message.person, turn.id, formed, in_turn=True)
+        await add_notice(app, transaction, turn.id, formed, in_turn=True)
 
     async def _settings(self, given: Arguments) -> Output:
         match given.get("action"):

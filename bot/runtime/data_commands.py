@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
 from uuid import UUID
 
 from psycopg import errors
+from pydantic import BaseModel, Field, ValidationError
 
 from bot.config import Settings
 from bot.memories.data import EXPORTED, erase_person, export_person
@@ -30,10 +30,9 @@ _NOT_OWNER = (
     "Only the database's owner may read what was forgotten: write the owner's address into"
     " DATABASE_OWNER_URL, and run the command again."
 )
-_CUT_OFF = (
-    "The last line of {} is not the one that `kioku forgotten` ends with, so lines may be missing:"
-    " use a list that is whole. (If nothing was forgotten since the backup, its one line is `end`,"
-    " a tab, and 0.)"
+_NOT_WHOLE = (
+    "{} is not the whole output of `kioku forgotten`: use a list that is whole. (If nothing was"
+    ' forgotten since the backup, it is {{"forgotten": [], "uninstalled": []}}.)'
 )
 _NOTHING = "Nothing is stored about {0.user_id} in {0.team_id}: check both ids."
 
@@ -97,12 +96,35 @@ def _typed(question: str) -> str:
         return ""
 
 
-async def forgotten(settings: Settings, *, since: datetime) -> None:
-    """Print a line for each thing that was forgotten from a time on: ids, separated by tabs.
+# PostgreSQL stores no text with NUL.
+_Text: TypeAlias = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+_Team: TypeAlias = Annotated[str, Field(pattern="^[A-Z0-9]+$")]
 
-    The last line has the number of the lines above it, so that a list that was cut off is
-    recognized. Raises `Problem` if the user of DATABASE_OWNER_URL, or else of DATABASE_URL, is not
-    the owner.
+
+class _Source(BaseModel):
+    """A row of `forgotten_sources`: the ids of something that a person forgot."""
+
+    forgotten_id: UUID
+    team_id: str
+    user_id: str
+    what: Literal["message", "forgetting", "erased"]
+    channel: _Text
+    ts: _Text
+    keys: list[_Text]
+    statements: list[UUID]
+
+
+class _Forgotten(BaseModel):
+    """What ``kioku forgotten`` prints; `uninstalled` are workspaces that removed the app."""
+
+    forgotten: list[_Source]
+    uninstalled: list[_Team]
+
+
+async def forgotten(settings: Settings, *, since: datetime) -> None:
+    """Print what was forgotten from a time on, as one JSON object that has ids only.
+
+    Raises `Problem` if the user of DATABASE_OWNER_URL, or else of DATABASE_URL, is not the owner.
     """
     async with database(settings, beside=True) as addresses:
         try:
@@ -111,103 +133,58 @@ async def forgotten(settings: Settings, *, since: datetime) -> None:
             raise Problem(_NOT_OWNER) from None
         async with open_pool(addresses.login) as pool:
             uninstalled = await uninstalled_since(pool, since)
-    lines = ["\t".join(filter(None, ids)) for ids in found]
-    lines += [f"{team}\tuninstalled" for team in uninstalled]
-    for line in lines:
-        print(line)
-    print(_last_line(lines))
-
-
-def _last_line(lines: Sequence[str]) -> str:
-    return f"end\t{len(lines)}"
-
-
-@dataclass(slots=True)
-class _Forgotten:
-    """What the lines of `forgotten` name about one person."""
-
-    erasures: list[UUID] = field(default_factory=list)
-    keys: list[str] = field(default_factory=list)
-    statements: list[UUID] = field(default_factory=list)
-    messages: list[MessageKey] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _List:
-    """What the lines of `forgotten` name."""
-
-    people: defaultdict[Person, _Forgotten] = field(
-        default_factory=lambda: defaultdict(_Forgotten)
-    )
-    uninstalled: list[str] = field(default_factory=list)
-
-    def add(self, line: str) -> None:
-        """Add what a line names.
-
-        Raises ValueError or `InvalidNamespace` for any other line, also for one with NUL, which
-        PostgreSQL cannot store.
-        """
-        parts = line.split("\t")
-        if "\0" in line or "" in parts:
-            raise ValueError("The line has an empty part or NUL.")
-        match parts:
-            case [team, "uninstalled"] if team.isalnum():
-                self.uninstalled.append(team)
-            case [team, user, "erased", identity]:
-                self.people[Person(team, user)].erasures.append(UUID(identity))
-            case [team, user, "key", key]:
-                self.people[Person(team, user)].keys.append(key)
-            case [team, user, "statement", identity]:
-                self.people[Person(team, user)].statements.append(UUID(identity))
-            case [team, user, "message", channel, ts]:
-                self.people[Person(team, user)].messages.append((channel, ts))
-            case _:
-                raise ValueError(
-                    "The line has an unknown part, too few parts or too many."
-                )
+    listed = {"forgotten": found, "uninstalled": uninstalled}
+    print(_Forgotten.model_validate(listed).model_dump_json())
 
 
 async def forget_again(settings: Settings, *, file: Path) -> None:
-    """Delete what a file's lines name. Raises `Problem` for a bad line before deleting anything.
+    """Delete what a file names. Raises `Problem` before deleting anything if it is not whole.
 
     A person is erased again only if the database does not have that erasure, so a person who came
     back before the backup stays. A workspace that removed the app leaves again, with its grace
     period. Where memory was off in the backup it stays off. What was said after the backup is not
     read from Slack, and the kinds of conversations are looked up again.
     """
+    people: dict[Person, list[_Source]] = {}
     try:
-        lines = file.read_text("utf-8").splitlines()  # noqa: ASYNC240 - nothing else runs
-    except (OSError, UnicodeDecodeError) as error:
+        listed = _Forgotten.model_validate_json(file.read_bytes())  # noqa: ASYNC240 - nothing else runs
+        for source in listed.forgotten:
+            person = Person(source.team_id, source.user_id)
+            people.setdefault(person, []).append(source)
+    except OSError as error:
         raise Problem(f"{file} cannot be read ({error}).") from None
-    named = _List()
-    for number, line in enumerate(lines[:-1], 1):
-        try:
-            named.add(line)
-        except (InvalidNamespace, ValueError):
-            problem = f"{file}, line {number}, is not a line of `kioku forgotten`."
-            raise Problem(problem) from None
-    if lines[-1:] != [_last_line(lines[:-1])]:
-        raise Problem(_CUT_OFF.format(file))
+    except (InvalidNamespace, ValidationError):
+        raise Problem(_NOT_WHOLE.format(file)) from None
     async with operators_pool(settings) as pool:
         await execute_statement(pool, _SQL["end_open_messages"])
         await execute_statement(pool, _SQL["forget_kinds"])
         await execute_statement(pool, _SQL["forget_marks"])
-        for person, forgotten_of_person in named.people.items():
-            await _forget_again(pool, person, forgotten_of_person)
-        for team in named.uninstalled:
+        for person, sources in people.items():
+            await _forget_again(pool, person, sources)
+        for team in listed.uninstalled:
             await uninstall_again(
                 pool, team, grace_hours=settings.uninstall_grace_hours
             )
-    names = len(lines) - 1
-    print(f"Forgotten again: {names} lines of {len(named.people)} people.")
+    print(f"Forgotten again: what {file} names, of {len(people)} people.")
 
 
-async def _forget_again(pool: Pool, person: Person, named: _Forgotten) -> None:
-    for identity in named.erasures:
-        values = {"id": identity}
-        if not await person_statement(pool, person, _SQL["is_erased"], values):
-            await erase_person(pool, person, identity, keeps_off=True)
-    selection = Selection(
-        keys=named.keys, statements=named.statements, messages=named.messages
-    )
+async def _forget_again(pool: Pool, person: Person, sources: Sequence[_Source]) -> None:
+    keys: list[str] = []
+    statements: list[UUID] = []
+    messages: list[MessageKey] = []
+    for source in sources:
+        keys += source.keys
+        statements += source.statements
+        if source.what == "message":
+            messages.append((source.channel, source.ts))
+        if source.what == "erased":
+            await _erase_again(pool, person, source.forgotten_id)
+    selection = Selection(keys=keys, statements=statements, messages=messages)
     await again(pool, person, selection, delete_forgotten_texts)
+
+
+async def _erase_again(pool: Pool, person: Person, identity: UUID) -> None:
+    """Erase a person unless the database has this erasure."""
+    values = {"id": identity}
+    if not await person_statement(pool, person, _SQL["is_erased"], values):
+        await erase_person(pool, person, identity, keeps_off=True)

@@ -118,10 +118,10 @@ async def end_what_is_old(pool: Pool, most_days: int | None) -> None:
     for row in await execute_statement(pool, _SQL["people_past_retention"], values):
         async with _log_failure_of("the retention of a person"):
             person = Person(row["team_id"], row["user_id"])
-            async with person_transaction(pool, person, locked=True) as connection:
-                changed = await delete_old(connection, person, row["days"])
-                old = {**person.ids, "days": row["days"]}
-                turns = await connection.execute(_SQL["delete_old_turns"], old)
+            async with person_transaction(pool, person, locked=True) as transaction:
+                changed = await delete_old(transaction, row["days"])
+                old = {"days": row["days"]}
+                turns = await transaction.execute(_SQL["delete_old_turns"], old)
             log.info(
                 "deleted old statements of %d memories, and %d turns",
                 len(changed),

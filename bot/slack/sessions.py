@@ -102,14 +102,6 @@ class Sessions:
         """
         await asyncio.wait({self.activate(thread)}, timeout=SESSION_SECONDS)
 
-    def hand_over(self, message: Message, *, after: asyncio.Task[None]) -> None:
-        """Leave the session to the process that took over a message, `after` the call of `begin`.
-
-        Slack may carry out that call when the other process has ended the session already: then it
-        is set to `active` again.
-        """
-        self._start(self._hand_over(message, after))
-
     def show_wait(self, message: Message, *, after: float) -> None:
         """Set the session to `processing` if the message still waits `after` this many seconds.
 
@@ -135,10 +127,6 @@ class Sessions:
             return
         # The end of the wait does not cancel a call, which Slack may have received.
         await asyncio.shield(self._start(self._begin(message.thread)))
-        await self._activate_once_ended(message)
-
-    async def _hand_over(self, message: Message, after: asyncio.Task[None]) -> None:
-        await asyncio.wait({after})
         await self._activate_once_ended(message)
 
     async def _activate_once_ended(self, message: Message) -> None:

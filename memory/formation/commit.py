@@ -13,10 +13,10 @@ from memory.formation.decide import Decisions, decide
 from memory.formation.proposal import Proposal, Refusal
 from memory.formation.verdict import SensitivePolicy
 from memory.metrics import step
-from memory.model.namespace import MemoryView, Person
+from memory.model.namespace import MemoryView
 from memory.model.person_message import PersonMessage
 from memory.model.statement import MessageKey, Statement
-from memory.postgres.database import Connection, Pool
+from memory.postgres.database import PersonTransaction, Pool
 from memory.store.changes import Change, add_changes
 from memory.store.edits import statement_of
 from memory.store.forgetting import forgotten_among
@@ -59,13 +59,13 @@ async def commit(
     """
     person = view.person
     batch = batch or uuid4()
-    async with writing(pool, embedder, person) as connection:
+    async with writing(pool, embedder, person) as transaction:
         decisions = Decisions()
         known: Known | None = None
         if proposals:
-            known = await _known_about(connection, person, proposals)
-            remaining = await remaining_capacity(connection, person)
-            forgotten = await _forgotten_sources(connection, person, proposals)
+            known = await _known_about(transaction, proposals)
+            remaining = await remaining_capacity(transaction)
+            forgotten = await _forgotten_sources(transaction, proposals)
             decisions = decide(
                 proposals,
                 known,
@@ -76,39 +76,39 @@ async def commit(
                 sensitive=sensitive,
                 batch=batch,
             )
-        changes = await add_changes(connection, person, decisions.statements, known)
+        changes = await add_changes(transaction, decisions.statements, known)
         all_refused = (*refused, *decisions.refused)
-        await ask(connection, person, decisions.questions)
-        await note_refusals(connection, person, _notes(view, all_refused, batch))
+        await ask(transaction, decisions.questions)
+        await note_refusals(transaction, _notes(view, all_refused, batch))
         questions: list[Question] = []
         if decisions.questions:
-            questions = await read_questions(connection, person, batch=batch)
+            questions = await read_questions(transaction, batch=batch)
         formed = FormationResult(
             changes=tuple(changes),
             refused=all_refused,
             questions=tuple(questions),
             accepted=tuple(decisions.accepted),
         )
-        await in_commit(connection, formed)
+        await in_commit(transaction, formed)
     return formed
 
 
 async def _known_about(
-    connection: Connection, person: Person, proposals: Sequence[Proposal]
+    transaction: PersonTransaction, proposals: Sequence[Proposal]
 ) -> Known:
     """Return what is known about the subjects and the targets of proposals."""
     subjects = {one.about for one in proposals}
     targets = {one.target.key for one in proposals if one.target is not None}
-    return await read_known(connection, person, subjects, targets)
+    return await read_known(transaction, subjects, targets)
 
 
 async def _forgotten_sources(
-    connection: Connection, person: Person, proposals: Sequence[Proposal]
+    transaction: PersonTransaction, proposals: Sequence[Proposal]
 ) -> set[MessageKey]:
     """Return those messages of proposals that the person has forgotten."""
     keys = [one.evidence.original.key for one in proposals]
     messages = [key for key in keys if key is not None]
-    return await forgotten_among(connection, person, messages)
+    return await forgotten_among(transaction, messages)
 
 
 def _notes(

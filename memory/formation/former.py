@@ -356,8 +356,8 @@ async def match_stored(
     subjects = {one.about for one in proposals if one.target is None}
     if not subjects:
         return list(proposals)
-    async with person_transaction(pool, view.person) as connection:
-        known = await read_known(connection, view.person, subjects)
+    async with person_transaction(pool, view.person) as transaction:
+        known = await read_known(transaction, subjects)
     memories = known.in_view(view)
     keys = known.first_keys
     paired = []

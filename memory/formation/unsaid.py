@@ -45,22 +45,22 @@ async def delete_unsaid(
     """
     typed = [TypedMessage(words)] if words else []
     now = datetime.now(UTC)
-    async with writing(pool, embedder, person) as connection:
-        async with seeing_forgotten(connection):
-            said = await statements_of_message(connection, person, message)
+    async with writing(pool, embedder, person) as transaction:
+        async with seeing_forgotten(transaction):
+            said = await statements_of_message(transaction, message)
             gone = [one for one in said if not _is_still_said(one.evidence, typed)]
             keys = {one.key for one in gone}
             ids = {one.id for one in gone}
-            batches = await delete_proposals_of_message(connection, person, message)
-            by_key = await read_statements(connection, person, keys)
+            batches = await delete_proposals_of_message(transaction, message)
+            by_key = await read_statements(transaction, keys)
             for statements in by_key.values():
                 batches |= {one.batch for one in statements}
                 others = [one for one in statements if one.id not in ids]
                 ids |= _left_behind(others, now, is_deleted=words is None)
-            await delete_statements(connection, person, ids)
-        await refresh_keys(connection, person, keys)
+            await delete_statements(transaction, ids)
+        await refresh_keys(transaction, keys)
         if batches:
-            await in_commit(connection, batches)
+            await in_commit(transaction, batches)
     return keys
 
 

@@ -79,8 +79,23 @@ class Person:
 
     @property
     def ids(self) -> dict[str, str]:
-        """The parameters ``team`` and ``user`` of a statement."""
+        """The ids ``team`` and ``user``, as parameters of a statement or arguments of a job."""
         return {"team": self.team_id, "user": self.user_id}
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The parameters by which a statement selects the person's rows: ids and prefixes.
+
+        ``prefix`` is that of what direct messages know. All prefixes of the person are from ``low``
+        to ``high``; statements compare them by pattern operators: under row-level security these
+        can use the index, but LIKE cannot.
+        """
+        return {
+            **self.ids,
+            "prefix": self.dm_prefix,
+            "low": f"{self.prefix}.",
+            "high": f"{self.prefix}/",
+        }
 
     def namespace(self, audience: str) -> Namespace:
         """Return this person's namespace for one audience."""

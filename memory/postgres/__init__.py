@@ -2,10 +2,10 @@
 
 from memory.postgres.database import (
     Connection as Connection,
+    PersonTransaction as PersonTransaction,
     Query as Query,
     execute_queries as execute_queries,
     execute_statement as execute_statement,
-    fetch_row as fetch_row,
     fetch_rows as fetch_rows,
     transaction_timeout as transaction_timeout,
     is_unavailable as is_unavailable,

@@ -416,16 +416,6 @@ async def fetch_rows(
     return await cursor.fetchall()
 
 
-async def fetch_row(
-    connection: Connection,
-    statement: LiteralString,
-    values: Params = (),
-) -> DictRow | None:
-    """Do as `fetch_rows` does; return the first row, or None if there is none."""
-    cursor = await connection.execute(statement, values)
-    return await cursor.fetchone()
-
-
 @asynccontextmanager
 async def pipeline(connection: Connection) -> AsyncIterator[None]:
     """Execute the statements in this block in one round trip; results can be fetched afterwards.
@@ -452,10 +442,35 @@ async def pipeline(connection: Connection) -> AsyncIterator[None]:
         raise error.__context__ from None
 
 
+@dataclass(frozen=True, slots=True)
+class PersonTransaction:
+    """A transaction that can access the rows of one person only.
+
+    Its statements have the person's `parameters` besides `values`.
+    """
+
+    connection: Connection
+    person: Person
+
+    async def execute(
+        self, statement: LiteralString, values: Mapping[str, object] = {}
+    ) -> AsyncCursor[DictRow]:
+        """Execute one statement."""
+        parameters = {**self.person.parameters, **values}
+        return await self.connection.execute(statement, parameters)
+
+    async def fetch(
+        self, statement: LiteralString, values: Mapping[str, object] = {}
+    ) -> list[DictRow]:
+        """Execute one statement; return its rows."""
+        cursor = await self.execute(statement, values)
+        return await cursor.fetchall()
+
+
 @asynccontextmanager
 async def person_transaction(
     pool: Pool, person: Person, *, locked: bool = False
-) -> AsyncIterator[Connection]:
+) -> AsyncIterator[PersonTransaction]:
     """Open a transaction that can access the rows of this person only.
 
     Row-level security enforces this: see ``memory/schema.sql``. `locked`: other writers of the
@@ -463,7 +478,7 @@ async def person_transaction(
     """
     lock = person.prefix if locked else ""
     async with transaction(pool, person.settings, lock=lock) as connection:
-        yield connection
+        yield PersonTransaction(connection, person)
 
 
 async def person_statement(
@@ -474,8 +489,8 @@ async def person_statement(
 ) -> list[DictRow]:
     """Execute one statement that can access the rows of this person only; return its rows.
 
-    The statement has the person's `ids` as parameters besides `values`. Raises as
+    The statement has the person's `parameters` besides `values`. Raises as
     `execute_statement` does.
     """
-    values = {**person.ids, **values}
+    values = {**person.parameters, **values}
     return await execute_statement(pool, statement, values, scope=person.settings)

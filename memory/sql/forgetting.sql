@@ -161,19 +161,10 @@ WHERE team_id = %(team)s AND user_id = %(user)s
 SET row_security = off;
 
 -- name: since
--- The ids of what was forgotten from a time on, for a database that was restored from a backup.
-SELECT team_id, user_id, 'message' AS what, channel AS id, ts FROM forgotten_sources
-WHERE forgotten_at >= %(since)s AND what = 'message'
-UNION ALL
-SELECT team_id, user_id, 'erased', forgotten_id::text, NULL FROM forgotten_sources
-WHERE forgotten_at >= %(since)s AND what = 'erased'
-UNION ALL
-SELECT team_id, user_id, 'key', unnest(keys), NULL FROM forgotten_sources
+-- What was forgotten from a time on, by its ids, for a database that was restored from a backup.
+SELECT forgotten_id, team_id, user_id, what, channel, ts, keys, statements FROM forgotten_sources
 WHERE forgotten_at >= %(since)s
-UNION ALL
-SELECT team_id, user_id, 'statement', unnest(statements)::text, NULL FROM forgotten_sources
-WHERE forgotten_at >= %(since)s
-ORDER BY 1, 2, 3, 4, 5;
+ORDER BY team_id, user_id, forgotten_at, forgotten_id, channel, ts;
 
 -- name: count_rows
 -- How many rows of the person each table has.

@@ -12,7 +12,7 @@ from memory.embeddings.embedder import Embedder
 from memory.model.namespace import COLLEAGUES, DM, Person
 from memory.model.schemas import Content
 from memory.model.statement import MessageKey, Statement, fold
-from memory.postgres.database import Connection, Pool, fetch_rows, person_transaction
+from memory.postgres.database import PersonTransaction, Pool, person_transaction
 from memory.postgres.statements import load_statements
 from memory.store.statements import (
     add_statements,
@@ -67,15 +67,14 @@ async def list_changes(
 
     `ids` are ids of statements.
     """
-    async with person_transaction(pool, person) as connection:
+    async with person_transaction(pool, person) as transaction:
         return await read_changes(
-            connection, person, key=key, batch=batch, ids=ids, limit=limit
+            transaction, key=key, batch=batch, ids=ids, limit=limit
         )
 
 
 async def read_changes(
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     *,
     key: str | None = None,
     batch: UUID | None = None,
@@ -87,14 +86,13 @@ async def read_changes(
     Older changes take the place of those that are left out.
     """
     values = {
-        **person.ids,
         "key": key,
         "batch": batch,
         "ids": None if ids is None else list(ids),
         "limit": limit,
     }
-    rows = await fetch_rows(connection, _SQL["read_changes"], values)
-    by_key = await read_statements(connection, person, keys_of(rows))
+    rows = await transaction.fetch(_SQL["read_changes"], values)
+    by_key = await read_statements(transaction, keys_of(rows))
     changes: list[Change] = []
     for row in rows:
         statements = by_key[row["key"]]
@@ -104,7 +102,7 @@ async def read_changes(
     has_older = len(rows) == limit
     if limit and has_older and len(changes) < limit:
         more = await read_changes(
-            connection, person, key=key, batch=batch, ids=ids, limit=2 * limit
+            transaction, key=key, batch=batch, ids=ids, limit=2 * limit
         )
         return more[:limit]
     return changes
@@ -192,13 +190,13 @@ async def undo_changes(
     This works at any time and in any order: what other statements say about the memories stays.
     Changes that were already withdrawn are left out. `redo_changes` reverses it.
     """
-    async with writing(pool, embedder, person) as connection:
+    async with writing(pool, embedder, person) as transaction:
         if batch is not None:
-            changes = await read_changes(connection, person, batch=batch)
+            changes = await read_changes(transaction, batch=batch)
         else:
-            changes = await read_changes(connection, person, ids=ids)
+            changes = await read_changes(transaction, ids=ids)
         counted = [one for one in changes if one.undone_at is None]
-        await withdraw(connection, person, _statements_of(counted))
+        await withdraw(transaction, _statements_of(counted))
         now = datetime.now(UTC)
         return [replace(one, undone_at=now) for one in counted]
 
@@ -207,10 +205,10 @@ async def redo_changes(
     pool: Pool, embedder: Embedder, person: Person, ids: Collection[UUID]
 ) -> list[Change]:
     """Let withdrawn changes, named by ids of their statements, count again; return them."""
-    async with writing(pool, embedder, person) as connection:
-        changes = await read_changes(connection, person, ids=ids)
+    async with writing(pool, embedder, person) as transaction:
+        changes = await read_changes(transaction, ids=ids)
         undone = [one for one in changes if one.undone_at is not None]
-        await reinstate(connection, person, _statements_of(undone))
+        await reinstate(transaction, _statements_of(undone))
         return [replace(one, undone_at=None) for one in undone]
 
 
@@ -222,8 +220,7 @@ def _statements_of(changes: Iterable[Change]) -> list[UUID]:
 
 
 async def add_changes(
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     statements: Sequence[Statement],
     known: Known | None = None,
 ) -> list[Change]:
@@ -234,7 +231,7 @@ async def add_changes(
     if not statements:
         return []
     batch = statements[0].batch
-    by_key = await add_statements(connection, person, statements, known)
+    by_key = await add_statements(transaction, statements, known)
     changes: list[Change] = []
     for said in by_key.values():
         batches = {one.batch for one in said}

@@ -26,7 +26,7 @@ from memory.model.schemas import (
 )
 from memory.model.statement import Act, Actor, Statement, current, since_removal
 from memory.model.text import MAX_TEXT, Json, clean_content, texts
-from memory.postgres.database import Connection, Pool
+from memory.postgres.database import PersonTransaction, Pool
 from memory.store.changes import Change, add_changes
 from memory.store.memories import Memory, read_memories
 from memory.store.projection import check_capacity
@@ -121,18 +121,18 @@ async def add_memories(
         for content, words in given
     ]
     person = namespace.person
-    async with writing(pool, embedder, person) as connection:
+    async with writing(pool, embedder, person) as transaction:
         subjects = [one.about for one in written]
-        known = await read_known(connection, person, subjects)
+        known = await read_known(transaction, subjects)
         keys = known.first_keys
         statements = []
         for one in written:
             key = keys.setdefault(one.about, one.key)
             statements.append(replace(one, key=key))
         new = {one.key for one in statements} - known.remembered
-        await check_capacity(connection, person, len(new))
-        changes = await add_changes(connection, person, statements, known)
-        await in_commit(connection, changes)
+        await check_capacity(transaction, len(new))
+        changes = await add_changes(transaction, statements, known)
+        await in_commit(transaction, changes)
     return changes
 
 
@@ -172,12 +172,12 @@ async def edit_memory(
     (it has changed since it was shown) and `InvalidContent`.
     """
     batch = uuid4()
-    async with writing(pool, embedder, person) as connection:
-        memory = await existing_memory(connection, person, key, seen)
+    async with writing(pool, embedder, person) as transaction:
+        memory = await existing_memory(transaction, key, seen)
         whole = validated(memory.kind, content)
         changed = set(changed_fields(whole, memory.content))
         said = {DM: changed}
-        known_fields = await _known_fields(connection, person, memory)
+        known_fields = await _known_fields(transaction, memory)
         for audience, known in known_fields.items():
             if changed & known:
                 said[audience] = changed & known
@@ -195,28 +195,28 @@ async def edit_memory(
                     until=memory.expires_at,
                 )
             )
-        return await add_changes(connection, person, statements)
+        return await add_changes(transaction, statements)
 
 
 async def _known_fields(
-    connection: Connection, person: Person, memory: Memory
+    transaction: PersonTransaction, memory: Memory
 ) -> dict[str, set[str]]:
     """Return the fields that each other audience knows of a memory, except the colleagues' card."""
     known: dict[str, set[str]] = {}
     for audience in memory.audiences:
         if audience != COLLEAGUES:
             known[audience] = set()
-    for one in await _counted_statements(connection, person, memory.key):
+    for one in await _counted_statements(transaction, memory.key):
         if one.audience in known:
             known[one.audience].update(one.fields)
     return known
 
 
 async def _counted_statements(
-    connection: Connection, person: Person, key: str
+    transaction: PersonTransaction, key: str
 ) -> list[Statement]:
     """Return what was said about a memory since it was last taken back, and counts now."""
-    by_key = await read_statements(connection, person, [key])
+    by_key = await read_statements(transaction, [key])
     return since_removal(current(by_key[key], datetime.now(UTC)))
 
 
@@ -245,8 +245,8 @@ async def move_memory(
     """
     target = memory_view(person.namespace(audience)).own
     batch = uuid4()
-    async with writing(pool, embedder, person) as connection:
-        memory = await existing_memory(connection, person, key, seen)
+    async with writing(pool, embedder, person) as transaction:
+        memory = await existing_memory(transaction, key, seen)
         others = [one for one in memory.audiences if one != COLLEAGUES]
         if others == [audience] or (not memory.audiences and audience == DM):
             raise ChangedSince("The memory has this audience already.")
@@ -259,7 +259,7 @@ async def move_memory(
             batch=batch,
             act="move",
         )
-        [change] = await add_changes(connection, person, [moved])
+        [change] = await add_changes(transaction, [moved])
     return change
 
 
@@ -273,9 +273,9 @@ async def show_to_colleagues(
     `ChangedSince` (it no longer comes from this sentence, or is already shown to them).
     """
     batch = uuid4()
-    async with writing(pool, embedder, person) as connection:
-        await existing_memory(connection, person, key)
-        counted = await _counted_statements(connection, person, key)
+    async with writing(pool, embedder, person) as transaction:
+        await existing_memory(transaction, key)
+        counted = await _counted_statements(transaction, key)
         said = [one for one in counted if one.evidence.split() == sentence.split()]
         audiences = [one.audience for one in said]
         if not said or COLLEAGUES in audiences:
@@ -285,7 +285,7 @@ async def show_to_colleagues(
         shown = replace(
             said[-1], id=uuid4(), audience=COLLEAGUES, actor="modal", batch=batch
         )
-        [change] = await add_changes(connection, person, [shown])
+        [change] = await add_changes(transaction, [shown])
     return change
 
 
@@ -296,19 +296,18 @@ async def hide_from_colleagues(
 
     Raises `ChangedSince` if it is not shown to them.
     """
-    async with writing(pool, embedder, person) as connection:
-        by_key = await read_statements(connection, person, [key])
+    async with writing(pool, embedder, person) as transaction:
+        by_key = await read_statements(transaction, [key])
         own = [one for one in by_key[key] if one.audience == COLLEAGUES]
         shown = [one.id for one in own if one.withdrawn_at is None]
         if not shown:
             raise ChangedSince("The memory is not shown to colleagues.")
-        await withdraw(connection, person, shown)
+        await withdraw(transaction, shown)
     return shown
 
 
 async def existing_memory(
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     key: str,
     seen: datetime | None = None,
 ) -> Memory:
@@ -316,7 +315,7 @@ async def existing_memory(
 
     `seen` is its `updated_at` when it was shown to the person.
     """
-    found = await read_memories(connection, person, [key])
+    found = await read_memories(transaction, [key])
     if key not in found:
         raise ChangeGone("There is no such memory.")
     if seen not in (None, found[key].updated_at):

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from uuid import UUID, uuid4
 
 from memory.model.namespace import Person
-from memory.postgres.database import Connection, Pool, fetch_rows, person_transaction
+from memory.postgres.database import PersonTransaction, Pool, person_transaction
 from memory.postgres.statements import load_statements
 from memory.store.forgetting import Selection, forget_within
-from memory.store.memories import person_range
 from memory.store.statements import seeing_forgotten
 
-AppRows: TypeAlias = Callable[[Connection], Awaitable[dict[str, int]]]
+AppRows: TypeAlias = Callable[[PersonTransaction], Awaitable[dict[str, int]]]
 """Deletes or counts a person's rows in the application's tables; returns their number by table."""
 
 _SQL = load_statements("memory", "forgetting")
@@ -36,7 +35,7 @@ class Erased:
         return sum(self.counts.values())
 
 
-async def _no_rows(_: Connection) -> dict[str, int]:
+async def _no_rows(_: PersonTransaction) -> dict[str, int]:
     """The default of `AppRows`: the application has no tables."""
     return {}
 
@@ -58,20 +57,19 @@ async def erase(
     messages waits for the same lock and then writes, unless its `in_commit` raises because
     `delete_app_rows` has deleted them. Idempotent.
     """
-    parameters = person_range(person)
-    async with person_transaction(pool, person, locked=True) as connection:
-        app_rows = await delete_app_rows(connection)
-        memory_rows = await _count_rows(connection, parameters)
+    async with person_transaction(pool, person, locked=True) as transaction:
+        app_rows = await delete_app_rows(transaction)
+        memory_rows = await _count_rows(transaction)
         counts = {**app_rows, **memory_rows}
-        forgotten = await forget_within(connection, person, Selection(everything=True))
-        async with seeing_forgotten(connection):
-            await connection.execute(_SQL["erase"], parameters)
+        forgotten = await forget_within(transaction, Selection(everything=True))
+        async with seeing_forgotten(transaction):
+            await transaction.execute(_SQL["erase"])
         if identity or any(counts.values()):
-            values = {**parameters, "id": identity or uuid4()}
-            await connection.execute(_SQL["record_erasure"], values)
-    async with person_transaction(pool, person) as connection:
-        app_rows_left = await count_app_rows(connection)
-        memory_rows_left = await _count_rows(connection, parameters)
+            values = {"id": identity or uuid4()}
+            await transaction.execute(_SQL["record_erasure"], values)
+    async with person_transaction(pool, person) as transaction:
+        app_rows_left = await count_app_rows(transaction)
+        memory_rows_left = await _count_rows(transaction)
     return Erased(
         at=datetime.now(UTC),
         memories=len(forgotten.memories),
@@ -80,10 +78,8 @@ async def erase(
     )
 
 
-async def _count_rows(
-    connection: Connection, parameters: Mapping[str, Any]
-) -> dict[str, int]:
+async def _count_rows(transaction: PersonTransaction) -> dict[str, int]:
     """Return the number of the person's rows by table, forgotten ones included."""
-    async with seeing_forgotten(connection):
-        [row] = await fetch_rows(connection, _SQL["count_rows"], parameters)
+    async with seeing_forgotten(transaction):
+        [row] = await transaction.fetch(_SQL["count_rows"])
     return row

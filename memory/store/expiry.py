@@ -33,10 +33,10 @@ async def expire_due(pool: Pool, *, delete_texts: DeleteTexts = do_nothing) -> N
     for row in people:
         try:
             person = Person(row["team_id"], row["user_id"])
-            async with person_transaction(pool, person, locked=True) as connection:
-                await delete_ended(connection, person)
-                await connection.execute(_SQL["delete_proposals"], person.ids)
-                await purge(connection, person, delete_texts)
+            async with person_transaction(pool, person, locked=True) as transaction:
+                await delete_ended(transaction)
+                await transaction.execute(_SQL["delete_proposals"])
+                await purge(transaction, delete_texts)
         except Exception as error:
             if is_unavailable(error):
                 raise

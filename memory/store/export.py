@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from memory.model.namespace import Person
 from memory.model.text import Json
-from memory.postgres.database import Pool, fetch_rows, person_transaction
+from memory.postgres.database import Pool, person_transaction
 from memory.postgres.statements import load_statements
 
 FORMAT = "kioku-export"
@@ -19,10 +19,9 @@ async def export_memories(pool: Pool, person: Person) -> Json:
     about them), `proposals` (questions, and what was not remembered), and `forgotten`: ids of
     messages whose memories were forgotten.
     """
-    values = {**person.ids, "prefix": person.dm_prefix}
     document: Json = {"format": FORMAT, "version": VERSION}
-    async with person_transaction(pool, person) as connection:
+    async with person_transaction(pool, person) as transaction:
         for name in ("memories", "statements", "proposals", "forgotten"):
-            rows = await fetch_rows(connection, _SQL[name], values)
+            rows = await transaction.fetch(_SQL[name])
             document[name] = [row["row"] for row in rows]
     return document

@@ -13,8 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
+from psycopg.rows import DictRow, dict_row
 
 from memory.embeddings.embedder import Embedder
 from memory.model.dates import EARLIEST
@@ -32,9 +31,8 @@ from memory.model.statement import (
 )
 from memory.postgres.database import (
     Connection,
+    PersonTransaction,
     Pool,
-    fetch_row,
-    fetch_rows,
     person_transaction,
 )
 from memory.postgres.statements import column_parameters, load_statements
@@ -117,11 +115,11 @@ class Gone:
 # Keeps the application's messages about what is forgotten from being formed, in the same
 # transaction; returns them.
 StopForming: TypeAlias = Callable[
-    [Connection, Person, Selection, Gone],
+    [PersonTransaction, Selection, Gone],
     Awaitable[Collection[MessageKey]],
 ]
 # Deletes the application's texts about what is gone, in the same transaction.
-DeleteTexts: TypeAlias = Callable[[Connection, Person, Gone], Awaitable[None]]
+DeleteTexts: TypeAlias = Callable[[PersonTransaction, Gone], Awaitable[None]]
 
 
 async def _no_messages(*_: object) -> Collection[MessageKey]:
@@ -145,21 +143,19 @@ async def forget(
     `stop_forming` returns. `delete_texts` is called by `purge`, or at once if nothing was
     remembered, because there is nothing to undo then.
     """
-    async with person_transaction(pool, person, locked=True) as connection:
+    async with person_transaction(pool, person, locked=True) as transaction:
         forgotten = await forget_within(
-            connection,
-            person,
+            transaction,
             selection,
             stop_forming=stop_forming,
             delete_texts=delete_texts,
         )
-        await in_commit(connection, forgotten)
+        await in_commit(transaction, forgotten)
     return forgotten
 
 
 async def forget_within(
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     selection: Selection,
     *,
     stop_forming: StopForming = _no_messages,
@@ -167,42 +163,39 @@ async def forget_within(
 ) -> Forgotten:
     """Forget as `forget` does, within a transaction that holds the person's lock."""
     identity = uuid4()
-    values = {**person.ids, **selection.parameters(), "id": identity}
-    async with seeing_forgotten(connection):
-        hidden = await fetch_rows(connection, _SQL["hide"], values)
+    values = {**selection.parameters(), "id": identity}
+    async with seeing_forgotten(transaction):
+        hidden = await transaction.fetch(_SQL["hide"], values)
     keys = keys_of(hidden) | set(selection.keys)
-    before = await read_memories(connection, person, keys)
-    await refresh_keys(connection, person, keys)
+    before = await read_memories(transaction, keys)
+    await refresh_keys(transaction, keys)
     if not selection.everything:
         rest = {
             **values,
-            "prefix": person.dm_prefix,
             "concerned": list(keys),
         }
-        async with seeing_forgotten(connection):
-            hidden += await fetch_rows(connection, _SQL["hide_rest"], rest)
+        async with seeing_forgotten(transaction):
+            hidden += await transaction.fetch(_SQL["hide_rest"], rest)
         keys |= keys_of(hidden)
-    asked = await fetch_rows(
-        connection, _SQL["delete_proposals"], {**values, "keys": list(keys)}
+    asked = await transaction.fetch(
+        _SQL["delete_proposals"], {**values, "keys": list(keys)}
     )
 
     messages = {*messages_of(hidden), *selection.messages}
-    needles = await _needles(connection, _subjects(hidden))
+    needles = await _needles(transaction, _subjects(hidden))
     gone = Gone(messages=messages, needles=needles)
     if hidden and not selection.everything:
-        hidden += await _hide_shown_sentences(
-            connection, person, identity, gone, hidden
-        )
-    others = await stop_forming(connection, person, selection, gone)
+        hidden += await _hide_shown_sentences(transaction, identity, gone, hidden)
+    others = await stop_forming(transaction, selection, gone)
     messages = messages.union(others)
-    new_messages = messages - await forgotten_among(connection, person, messages)
+    new_messages = messages - await forgotten_among(transaction, messages)
     if not (hidden or asked or new_messages or before):
         return Forgotten()
-    await _record(connection, person, identity, keys, hidden, messages)
+    await _record(transaction, identity, keys, hidden, messages)
     if not hidden:
-        await delete_texts(connection, person, Gone(messages=new_messages, needles=()))
+        await delete_texts(transaction, Gone(messages=new_messages, needles=()))
 
-    after = await read_memories(connection, person, keys)
+    after = await read_memories(transaction, keys)
     lost = [memory for key, memory in before.items() if key not in after]
     return Forgotten(
         id=identity,
@@ -213,8 +206,7 @@ async def forget_within(
 
 
 async def _record(
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     identity: UUID,
     keys: Collection[str],
     hidden: Iterable[DictRow],
@@ -223,43 +215,40 @@ async def _record(
     """Keep the ids of what is forgotten: its memories, hidden statements and messages."""
     statements = [(row["id"], row["key"]) for row in hidden]
     values = {
-        **person.ids,
         **message_parameters(messages),
         **column_parameters(("hidden_ids", "hidden_keys"), statements),
         "id": identity,
         "keys": sorted(keys),
     }
-    await connection.execute(_SQL["record"], values)
+    await transaction.execute(_SQL["record"], values)
 
 
 async def _hide_shown_sentences(
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     identity: UUID,
     gone: Gone,
     hidden: Iterable[DictRow],
 ) -> list[DictRow]:
     """Hide what others are shown of the same messages, if it says or names what is forgotten."""
-    sentences = await _needles(connection, _sentences(hidden))
+    sentences = await _needles(transaction, _sentences(hidden))
     values = {
-        **person.ids,
         **message_parameters(gone.messages),
         "quotes": [*gone.needles, *sentences],
         "id": identity,
     }
-    async with seeing_forgotten(connection):
-        shown = await fetch_rows(connection, _SQL["hide_shown_sentences"], values)
-    await refresh_keys(connection, person, keys_of(shown))
+    async with seeing_forgotten(transaction):
+        shown = await transaction.fetch(_SQL["hide_shown_sentences"], values)
+    await refresh_keys(transaction, keys_of(shown))
     return shown
 
 
 async def selected(pool: Pool, person: Person, selection: Selection) -> list[Memory]:
     """Return the memories that a selection is about, newest first; nothing is changed."""
-    values = {**person.ids, **selection.parameters()}
-    async with person_transaction(pool, person) as connection:
-        rows = await fetch_rows(connection, _SQL["choose"], values)
+    values = selection.parameters()
+    async with person_transaction(pool, person) as transaction:
+        rows = await transaction.fetch(_SQL["choose"], values)
         keys = keys_of(rows) | set(selection.keys)
-        memories = await read_memories(connection, person, keys)
+        memories = await read_memories(transaction, keys)
     return list(memories.values())
 
 
@@ -278,28 +267,25 @@ async def undo_forgetting(
     awaited with the time of the forgetting. Raises `ChangeGone` after `UNDO_MINUTES`, or if it was
     undone before.
     """
-    values = {**person.ids, "id": identity, "minutes": UNDO_MINUTES}
-    async with writing(pool, embedder, person) as connection:
-        async with seeing_forgotten(connection):
-            restored = await fetch_rows(connection, _SQL["show_again"], values)
+    values = {"id": identity, "minutes": UNDO_MINUTES}
+    async with writing(pool, embedder, person) as transaction:
+        async with seeing_forgotten(transaction):
+            restored = await transaction.fetch(_SQL["show_again"], values)
         if not restored:
             raise ChangeGone("The Undo has expired or was used already.")
-        records = await fetch_rows(connection, _SQL["delete_record"], values)
+        records = await transaction.fetch(_SQL["delete_record"], values)
         keys = keys_of(restored)
-        said = await read_statements(connection, person, keys)
-        views = await write_rows(connection, person, said)
-        joined = await join_same_things(connection, person, views)
-        await _ask_about_contradictions(connection, person, views, said, joined)
-        back = await read_memories(
-            connection, person, {joined.get(key, key) for key in keys}
-        )
-        await in_commit(connection, records[0]["forgotten_at"])
+        said = await read_statements(transaction, keys)
+        views = await write_rows(transaction, said)
+        joined = await join_same_things(transaction, views)
+        await _ask_about_contradictions(transaction, views, said, joined)
+        back = await read_memories(transaction, {joined.get(key, key) for key in keys})
+        await in_commit(transaction, records[0]["forgotten_at"])
     return list(back.values())
 
 
 async def _ask_about_contradictions(
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     views: Iterable[View],
     said: Mapping[str, Sequence[Statement]],
     joined: Mapping[str, str],
@@ -310,7 +296,7 @@ async def _ask_about_contradictions(
     """
     if not joined:
         return
-    newer = await read_memories(connection, person, joined.values())
+    newer = await read_memories(transaction, joined.values())
     asked = []
     for view in views:
         other = newer.get(joined.get(view.key, ""))
@@ -319,7 +305,7 @@ async def _ask_about_contradictions(
         counted = current(said[view.key], datetime.now(UTC))
         newest = since_removal(counted)[-1]
         asked.append(_question_about(other, view, newest))
-    await ask(connection, person, asked)
+    await ask(transaction, asked)
 
 
 def _question_about(memory: Memory, view: View, newest: Statement) -> Statement:
@@ -344,17 +330,17 @@ async def undoable_forgetting(pool: Pool, person: Person) -> DictRow | None:
 
     The row has its `forgotten_id`, the `count` of its memories, and `until` when it can be undone.
     """
-    values = {**person.ids, "minutes": UNDO_MINUTES}
+    values = {"minutes": UNDO_MINUTES}
     async with (
-        person_transaction(pool, person) as connection,
-        seeing_forgotten(connection),
+        person_transaction(pool, person) as transaction,
+        seeing_forgotten(transaction),
     ):
-        return await fetch_row(connection, _SQL["undoable"], values)
+        found = await transaction.fetch(_SQL["undoable"], values)
+    return found[0] if found else None
 
 
 async def purge(
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     delete_texts: DeleteTexts,
     *,
     minutes: int = UNDO_MINUTES,
@@ -364,27 +350,27 @@ async def purge(
     Runs in a transaction that holds the person's lock. Other memories from the same messages lose
     the quotes that say or name it; such questions and refusals are deleted.
     """
-    values: dict[str, Any] = {**person.ids, "minutes": minutes}
-    async with seeing_forgotten(connection):
-        due = await fetch_rows(connection, _SQL["due"], values)
-        deleted = await fetch_rows(connection, _SQL["delete_due"], values)
+    values: dict[str, Any] = {"minutes": minutes}
+    async with seeing_forgotten(transaction):
+        due = await transaction.fetch(_SQL["due"], values)
+        deleted = await transaction.fetch(_SQL["delete_due"], values)
         if not deleted:
             return
         messages = set(messages_of(due))
-        needles = await _needles(connection, _subjects(due))
-        sentences = await _needles(connection, _sentences(due))
+        needles = await _needles(transaction, _subjects(due))
+        sentences = await _needles(transaction, _sentences(due))
         values |= {
             **message_parameters(messages),
             "needles": needles,
             "quotes": [*needles, *sentences],
             "ids": list({row["forgotten_id"] for row in deleted}),
         }
-        blanked = await fetch_rows(connection, _SQL["blank_quotes"], values)
-        recorded = await fetch_rows(connection, _SQL["recorded_messages"], values)
-    await refresh_keys(connection, person, keys_of(blanked))
-    await connection.execute(_SQL["delete_proposals_naming"], values)
+        blanked = await transaction.fetch(_SQL["blank_quotes"], values)
+        recorded = await transaction.fetch(_SQL["recorded_messages"], values)
+    await refresh_keys(transaction, keys_of(blanked))
+    await transaction.execute(_SQL["delete_proposals_naming"], values)
     gone = Gone(messages={*messages, *messages_of(recorded)}, needles=needles)
-    await delete_texts(connection, person, gone)
+    await delete_texts(transaction, gone)
 
 
 def _subjects(forgotten: Iterable[DictRow]) -> set[str]:
@@ -400,46 +386,41 @@ def _sentences(forgotten: Iterable[DictRow]) -> set[str]:
     return {row["evidence"] for row in forgotten}
 
 
-async def _needles(connection: Connection, texts: Iterable[str]) -> list[str]:
+async def _needles(transaction: PersonTransaction, texts: Iterable[str]) -> list[str]:
     """Return the strings whose presence in another text shows that it has one of these."""
     values = {"texts": list(texts)}
-    [row] = await fetch_rows(connection, _SQL["needles"], values)
+    [row] = await transaction.fetch(_SQL["needles"], values)
     needles: list[str] = row["needles"]
     return needles
 
 
-async def needles_of_forgotten(connection: Connection, person: Person) -> list[str]:
+async def needles_of_forgotten(transaction: PersonTransaction) -> list[str]:
     """Return the strings that name, in a text, what the person has forgotten and can still undo."""
-    async with seeing_forgotten(connection):
-        hidden = await fetch_rows(connection, _SQL["due"], {**person.ids, "minutes": 0})
-        return await _needles(connection, _subjects(hidden))
+    async with seeing_forgotten(transaction):
+        hidden = await transaction.fetch(_SQL["due"], {"minutes": 0})
+        return await _needles(transaction, _subjects(hidden))
 
 
 async def forgotten_among(
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     messages: Collection[MessageKey],
 ) -> set[MessageKey]:
     """Return those of `messages` whose memories this person has forgotten."""
-    values = {**person.ids, **message_parameters(messages)}
-    rows = await fetch_rows(connection, _SQL["are_forgotten"], values)
+    values = message_parameters(messages)
+    rows = await transaction.fetch(_SQL["are_forgotten"], values)
     return set(messages_of(rows))
 
 
 # --- after a backup was restored ---------------------------------------------------------------
 
 
-async def forgotten_since(
-    conninfo: str, since: datetime
-) -> list[tuple[str | None, ...]]:
-    """Return the ids of what was forgotten from a time on; needs the database's owner.
+async def forgotten_since(conninfo: str, since: datetime) -> list[DictRow]:
+    """Return what was forgotten from a time on: rows of `forgotten_sources`, which are ids only.
 
-    Each row is a team, a user, and one of: "erased" and the id of the erasure; "key" and the key of
-    a memory; "statement" and the id of a statement whose memory has others; "message" and the
-    channel and ts of a message. Shorter rows end with None. Raises
-    `psycopg.errors.InsufficientPrivilege` if row-level security hides rows from the user.
+    Needs the database's owner. Raises `psycopg.errors.InsufficientPrivilege` if row-level security
+    hides rows from the user.
     """
-    async with await AsyncConnection.connect(conninfo) as owner:
+    async with await Connection.connect(conninfo, row_factory=dict_row) as owner:
         await owner.execute(_SQL["refuse_hidden_rows"])
         values = {"since": max(since, EARLIEST) - _LONGEST_TRANSACTION}
         found = await owner.execute(_SQL["since"], values)
@@ -461,10 +442,8 @@ async def forget_again(
     async def stop_forming(*_: object) -> Collection[MessageKey]:
         return selection.messages
 
-    async with person_transaction(pool, person, locked=True) as connection:
+    async with person_transaction(pool, person, locked=True) as transaction:
         others = replace(selection, messages=())
-        await forget_within(connection, person, others, stop_forming=stop_forming)
-        await purge(connection, person, delete_texts, minutes=0)
-        await delete_texts(
-            connection, person, Gone(messages=selection.messages, needles=())
-        )
+        await forget_within(transaction, others, stop_forming=stop_forming)
+        await purge(transaction, delete_texts, minutes=0)
+        await delete_texts(transaction, Gone(messages=selection.messages, needles=()))

@@ -197,15 +197,15 @@ async def keep(
     kept = statement_of(
         str(uuid4()), KEPT_KIND, audience, content, words, batch=uuid4()
     )
-    async with writing(pool, embedder, person) as connection:
-        said = await statements_of_message(connection, person, (channel, words.ts))
+    async with writing(pool, embedder, person) as transaction:
+        said = await statements_of_message(transaction, (channel, words.ts))
         counted = [one for one in said if one.withdrawn_at is None]
         known = [(one.audience, one.sentence) for one in counted]
         if (audience, kept.sentence) in known:
             raise ChangedSince("The message keeps these words already.")
-        await check_capacity(connection, person, 1)
-        [change] = await add_changes(connection, person, [kept])
-        await in_commit(connection, [change])
+        await check_capacity(transaction, 1)
+        [change] = await add_changes(transaction, [kept])
+        await in_commit(transaction, [change])
     return change
 
 
@@ -223,8 +223,8 @@ async def replace_decision(
     The older one, which anybody may have kept, stays as it is and is shown as replaced. Raises
     `ChangeGone` if the person keeps `key` no longer, `ChangedSince` if it replaces that already.
     """
-    async with writing(pool, embedder, person) as connection:
-        found = await existing_memory(connection, person, key)
+    async with writing(pool, embedder, person) as transaction:
+        found = await existing_memory(transaction, key)
         if found.content["replaces"] == replaced:
             raise ChangedSince("The decision replaces that one already.")
         [audience] = found.audiences
@@ -234,6 +234,6 @@ async def replace_decision(
         # Nothing is typed: this statement belongs to the message of the decision.
         [(channel, ts)] = found.source_messages
         said = replace(said, channel=channel, ts=ts)
-        [change] = await add_changes(connection, person, [said])
-        await in_commit(connection, [change])
+        [change] = await add_changes(transaction, [said])
+        await in_commit(transaction, [change])
     return change

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any
 
 from psycopg.rows import DictRow
 
@@ -28,10 +27,9 @@ from memory.model.schemas import (
 from memory.model.statement import MessageKey, messages_of
 from memory.model.text import Json
 from memory.postgres.database import (
-    Connection,
+    PersonTransaction,
     Pool,
     execute_statement,
-    fetch_rows,
     person_statement,
 )
 from memory.postgres.statements import load_statements
@@ -116,15 +114,6 @@ class Memory:
     def source_messages(self) -> list[MessageKey]:
         """The messages it comes from, oldest first: sources that have a channel and a ts."""
         return messages_of(self.sources)
-
-
-def person_range(person: Person) -> dict[str, Any]:
-    """Return the parameters that select a person's rows, by prefix (`low`, `high`) and by ids.
-
-    Statements compare prefixes by pattern operators: under row-level security these can use the
-    index, but LIKE cannot.
-    """
-    return {**person.ids, "low": f"{person.prefix}.", "high": f"{person.prefix}/"}
 
 
 def memory_of(row: DictRow) -> Memory:
@@ -239,12 +228,9 @@ async def newest(pool: Pool, view: MemoryView, limit: int | None) -> list[Memory
 
 
 async def read_memories(
-    connection: Connection, person: Person, keys: Iterable[str]
+    transaction: PersonTransaction, keys: Iterable[str]
 ) -> dict[str, Memory]:
-    """Return the memories with these keys, as direct messages know them, newest first.
-
-    Within a transaction of the person.
-    """
-    values = {"prefixes": [person.dm_prefix], "keys": list(keys)}
-    rows = await fetch_rows(connection, _SQL["read_memories"], values)
-    return {one.key: one for one in read_own(rows, person)}
+    """Return the memories with these keys, as direct messages know them, newest first."""
+    values = {"prefixes": [transaction.person.dm_prefix], "keys": list(keys)}
+    rows = await transaction.fetch(_SQL["read_memories"], values)
+    return {one.key: one for one in read_own(rows, transaction.person)}

@@ -51,11 +51,9 @@ async def memory_page(
     """
     references = References()
     if words:
-        prefix = {"prefix": person.dm_prefix}
-        found = await person_statement(pool, person, _SQL["references"], prefix)
+        found = await person_statement(pool, person, _SQL["references"])
         references = await find_references(person, [one["reference"] for one in found])
     values = {
-        "prefix": person.dm_prefix,
         "names": Jsonb(dict(references.names)),
         "page": page,
         "size": size,

@@ -12,16 +12,15 @@ from typing import Any
 from memory.model.errors import MemoryFull
 from memory.model.namespace import Person
 from memory.model.statement import Statement, View, views
-from memory.postgres.database import Connection, fetch_rows
+from memory.postgres.database import PersonTransaction
 from memory.postgres.statements import load_statements, rows_parameter
-from memory.store.memories import MAX_MEMORIES, Memory, person_range, read_own
+from memory.store.memories import MAX_MEMORIES, Memory, read_own
 
 _SQL = load_statements("memory", "store")
 
 
 async def write_rows(
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     statements: Mapping[str, Sequence[Statement]],
 ) -> list[View]:
     """Update the rows of memories to what their statements add up to now; return their views.
@@ -38,35 +37,33 @@ async def write_rows(
         written += views_of_key
         if len(views_of_key) > 1:
             shared_keys.append(key)
-    rows = rows_parameter([_row(person, view) for view in written])
-    values = {**person_range(person), "keys": list(statements), "rows": rows}
-    await connection.execute(_SQL["write"], values)
+    rows = rows_parameter([_row(transaction.person, view) for view in written])
+    values = {"keys": list(statements), "rows": rows}
+    await transaction.execute(_SQL["write"], values)
     # Only rows of the same memory have the same content.
     if shared_keys:
-        await connection.execute(_SQL["copy_vectors"], {**values, "keys": shared_keys})
+        await transaction.execute(_SQL["copy_vectors"], {**values, "keys": shared_keys})
     return written
 
 
-async def remaining_capacity(connection: Connection, person: Person) -> int:
+async def remaining_capacity(transaction: PersonTransaction) -> int:
     """Return how many new memories a person may store before reaching `MAX_MEMORIES`."""
-    values = {"prefix": person.dm_prefix, "most": MAX_MEMORIES}
-    [row] = await fetch_rows(connection, _SQL["remaining"], values)
+    [row] = await transaction.fetch(_SQL["remaining"], {"most": MAX_MEMORIES})
     return int(row["remaining"])
 
 
-async def check_capacity(connection: Connection, person: Person, new: int) -> None:
+async def check_capacity(transaction: PersonTransaction, new: int) -> None:
     """Raise `MemoryFull` if the person may not store so many new memories."""
-    if new and new > await remaining_capacity(connection, person):
+    if new and new > await remaining_capacity(transaction):
         raise MemoryFull("The person has as many memories as are kept.")
 
 
 async def read_rows(
-    connection: Connection, person: Person, keys: Collection[str]
+    transaction: PersonTransaction, keys: Collection[str]
 ) -> list[Memory]:
     """Return the rows of these memories, one for each audience that knows them."""
-    values = {**person_range(person), "keys": list(keys)}
-    rows = await fetch_rows(connection, _SQL["read_by_keys"], values)
-    return read_own(rows, person)
+    rows = await transaction.fetch(_SQL["read_by_keys"], {"keys": list(keys)})
+    return read_own(rows, transaction.person)
 
 
 def _row(person: Person, view: View) -> dict[str, Any]:

@@ -16,9 +16,8 @@ from memory.model.namespace import Person
 from memory.model.schemas import Content, subject_key
 from memory.model.statement import MessageKey, Statement
 from memory.postgres.database import (
-    Connection,
+    PersonTransaction,
     Pool,
-    fetch_rows,
     person_statement,
     person_transaction,
 )
@@ -70,61 +69,55 @@ class NotRemembered:
 
 
 async def ask(
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     statements: Sequence[Statement],
 ) -> None:
     """Ask whether these should count. A memory has at most one open question."""
     asked = [(one, None) for one in statements]
-    await _insert(connection, person, asked)
+    await _insert(transaction, asked)
 
 
 async def note_refusals(
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     refused: Iterable[tuple[Statement, str]],
 ) -> None:
     """Keep for a day what was refused, with the reason, for the person to see."""
-    await _insert(connection, person, refused)
+    await _insert(transaction, refused)
 
 
 async def _insert(
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     proposals: Iterable[tuple[Statement, str | None]],
 ) -> None:
     """Store proposals, each with the reason why it was refused; None for a question."""
     rows = [{**one.columns, "reason": reason} for one, reason in proposals]
     if not rows:
         return
-    values = {**person.ids, "proposals": rows_parameter(rows)}
-    await connection.execute(_SQL["delete_replaced"], values)
-    await connection.execute(_SQL["insert"], values)
+    values = {"proposals": rows_parameter(rows)}
+    await transaction.execute(_SQL["delete_replaced"], values)
+    await transaction.execute(_SQL["insert"], values)
 
 
 async def open_questions(
     pool: Pool, person: Person, *, batch: UUID | None = None
 ) -> list[Question]:
     """Return the open questions, or those of a notice, oldest first."""
-    async with person_transaction(pool, person) as connection:
-        return await read_questions(connection, person, batch=batch)
+    async with person_transaction(pool, person) as transaction:
+        return await read_questions(transaction, batch=batch)
 
 
 async def read_questions(
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     *,
     batch: UUID | None = None,
     question_id: UUID | None = None,
 ) -> list[Question]:
     """Return what `open_questions` does, or one question, within a transaction of the person."""
     values = {
-        **person.ids,
-        "prefix": person.dm_prefix,
         "batch": batch,
         "question": question_id,
     }
-    rows = await fetch_rows(connection, _SQL["open"], values)
+    rows = await transaction.fetch(_SQL["open"], values)
     return [_question(row) for row in rows]
 
 
@@ -146,31 +139,31 @@ async def answer_question(
     """
     if answer not in ("yes", "no", "both"):
         raise ValueError("A question has no such answer.")
-    async with writing(pool, embedder, person) as connection:
-        found = await read_questions(connection, person, question_id=question_id)
-        await connection.execute(_SQL["delete"], {**person.ids, "id": question_id})
+    async with writing(pool, embedder, person) as transaction:
+        found = await read_questions(transaction, question_id=question_id)
+        await transaction.execute(_SQL["delete"], {"id": question_id})
         if not found:
             raise ChangeGone("The question was answered already or has expired.")
         if answer == "no":
             return []
         [question] = found
         said = question.said
-        known = await read_known(connection, person, [said.about], [said.key])
+        known = await read_known(transaction, [said.about], [said.key])
         if question.asks == "store" or (answer == "both" and said.act == "say"):
             # If there is a memory about the same thing by now, the statement is about that one.
             said = replace(said, key=known.first_keys.get(said.about, str(uuid4())))
         new = {said.key} - known.remembered
-        await check_capacity(connection, person, len(new))
-        return await add_changes(connection, person, [said], known)
+        await check_capacity(transaction, len(new))
+        return await add_changes(transaction, [said], known)
 
 
 async def delete_proposals_of_message(
-    connection: Connection, person: Person, message: MessageKey
+    transaction: PersonTransaction, message: MessageKey
 ) -> set[UUID]:
     """Delete questions and refusals that quote a message; return the batches of their notices."""
     channel, ts = message
-    values = {**person.ids, "channel": channel, "ts": ts}
-    rows = await fetch_rows(connection, _SQL["delete_of_message"], values)
+    values = {"channel": channel, "ts": ts}
+    rows = await transaction.fetch(_SQL["delete_of_message"], values)
     return {row["batch"] for row in rows}
 
 

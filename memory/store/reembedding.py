@@ -15,7 +15,6 @@ from memory.model.schemas import searchable_text
 from memory.postgres.database import Connection, Pool, fetch_rows, person_statement
 from memory.postgres.migrate import alter_vectors
 from memory.postgres.statements import column_parameters, load_statements
-from memory.store.memories import person_range
 
 BATCH = 128  # texts of one request; OpenAI takes 2,048 and 300,000 tokens
 # Called with the number of embedded memories and the total.
@@ -45,9 +44,8 @@ async def embed_missing(
     embeds these memories, too. Raises `EmbeddingsUnavailable`; another call continues.
     """
     run = partial(person_statement, pool, person)
-    own = person_range(person)
     while True:
-        rows, written = await _embed_batch(run, embedder, own)
+        rows, written = await _embed_batch(run, embedder, {})
         is_last = written == len(rows) < BATCH
         if is_last or while_somebody_waits:
             return

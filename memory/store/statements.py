@@ -39,7 +39,7 @@ from memory.model.statement import (
     since_removal,
 )
 from memory.model.text import Json
-from memory.postgres.database import Connection, Pool, fetch_rows, person_transaction
+from memory.postgres.database import PersonTransaction, Pool, person_transaction
 from memory.postgres.statements import (
     column_parameters,
     load_statements,
@@ -56,7 +56,7 @@ _SQL = load_statements("memory", "statements")
 _EMBED_SECONDS = 10.0  # somebody may wait
 
 _Done = TypeVar("_Done")
-InCommit: TypeAlias = Callable[[Connection, _Done], Awaitable[object]]
+InCommit: TypeAlias = Callable[[PersonTransaction, _Done], Awaitable[object]]
 """Awaited last in a writing transaction, with what was done; an exception rolls all of it back."""
 
 
@@ -67,15 +67,15 @@ async def do_nothing(*_: object) -> None:
 @asynccontextmanager
 async def writing(
     pool: Pool, embedder: Embedder, person: Person
-) -> AsyncIterator[Connection]:
+) -> AsyncIterator[PersonTransaction]:
     """Open a transaction of the person, under their lock, in which statements are written.
 
     After it, one batch of memories without a vector is embedded, without holding a connection. The
     rest, or all if the embedding model does not answer soon, are embedded after the next write. A
     set that recall returns whole needs no vectors.
     """
-    async with person_transaction(pool, person, locked=True) as connection:
-        yield connection
+    async with person_transaction(pool, person, locked=True) as transaction:
+        yield transaction
     try:
         async with asyncio.timeout(_EMBED_SECONDS):
             await embed_missing(pool, embedder, person, while_somebody_waits=True)
@@ -84,27 +84,26 @@ async def writing(
 
 
 @asynccontextmanager
-async def seeing_forgotten(connection: Connection) -> AsyncIterator[None]:
+async def seeing_forgotten(transaction: PersonTransaction) -> AsyncIterator[None]:
     """Let the statements in this block see what is forgotten."""
-    await connection.execute(_SQL["see_forgotten"], {"shown": "shown"})
+    await transaction.execute(_SQL["see_forgotten"], {"shown": "shown"})
     yield
-    await connection.execute(_SQL["see_forgotten"], {"shown": ""})
+    await transaction.execute(_SQL["see_forgotten"], {"shown": ""})
 
 
 async def read_statements(
-    connection: Connection, person: Person, keys: Iterable[str]
+    transaction: PersonTransaction, keys: Iterable[str]
 ) -> dict[str, list[Statement]]:
     """Return all statements about these memories, by key, in the order they were stored."""
     by_key: dict[str, list[Statement]] = {key: [] for key in keys}
-    values = {**person.ids, "keys": list(by_key)}
-    for row in await fetch_rows(connection, _SQL["read_by_keys"], values):
+    values = {"keys": list(by_key)}
+    for row in await transaction.fetch(_SQL["read_by_keys"], values):
         by_key[row["key"]].append(Statement(**row))
     return by_key
 
 
 async def add_statements(
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     statements: Sequence[Statement],
     known: Known | None = None,
 ) -> dict[str, list[Statement]]:
@@ -118,18 +117,15 @@ async def add_statements(
     """
     if known is None:
         subjects = {one.about for one in statements if _names_a_thing(one)}
-        known = await read_known(
-            connection, person, subjects, [one.key for one in statements]
-        )
+        known = await read_known(transaction, subjects, [one.key for one in statements])
     stored = _about_their_things(statements, known)
     values = {
-        **person.ids,
         "statements": rows_parameter([one.columns for one in stored]),
     }
-    await connection.execute(_SQL["insert"], values)
+    await transaction.execute(_SQL["insert"], values)
     keys_stored = dict.fromkeys(one.key for one in stored)
-    by_key = await read_statements(connection, person, keys_stored)
-    await write_rows(connection, person, by_key)
+    by_key = await read_statements(transaction, keys_stored)
+    await write_rows(transaction, by_key)
     return by_key
 
 
@@ -185,116 +181,106 @@ def _content_known_to(audience: str, rows: Iterable[Memory]) -> Json:
     return {}
 
 
-async def withdraw(
-    connection: Connection, person: Person, ids: Collection[UUID]
-) -> None:
+async def withdraw(transaction: PersonTransaction, ids: Collection[UUID]) -> None:
     """Withdraw statements, so that they no longer count."""
-    await _change(connection, person, _SQL["withdraw"], {"ids": list(ids)})
+    await _change(transaction, _SQL["withdraw"], {"ids": list(ids)})
 
 
-async def reinstate(
-    connection: Connection, person: Person, ids: Collection[UUID]
-) -> None:
+async def reinstate(transaction: PersonTransaction, ids: Collection[UUID]) -> None:
     """Let withdrawn statements count again."""
-    await _change(connection, person, _SQL["reinstate"], {"ids": list(ids)})
+    await _change(transaction, _SQL["reinstate"], {"ids": list(ids)})
 
 
 async def _change(
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     statement: LiteralString,
     values: Mapping[str, Any],
 ) -> set[str]:
     """Execute an SQL statement, and refresh the memories whose keys it returns; return the keys."""
-    changed = await fetch_rows(connection, statement, {**person.ids, **values})
+    changed = await transaction.fetch(statement, values)
     keys = keys_of(changed)
-    await refresh_keys(connection, person, keys)
+    await refresh_keys(transaction, keys)
     return keys
 
 
 async def delete_statements(
-    connection: Connection, person: Person, ids: Collection[UUID]
+    transaction: PersonTransaction, ids: Collection[UUID]
 ) -> None:
     """Delete statements for good, forgotten ones with the next purge; no Undo brings them back.
 
     The caller refreshes their memories.
     """
-    await connection.execute(_SQL["delete"], {**person.ids, "ids": list(ids)})
+    await transaction.execute(_SQL["delete"], {"ids": list(ids)})
 
 
 async def statements_of_message(
-    connection: Connection, person: Person, message: MessageKey
+    transaction: PersonTransaction, message: MessageKey
 ) -> list[Statement]:
     """Return what a message says."""
     channel, ts = message
-    values = {**person.ids, "channel": channel, "ts": ts}
-    rows = await fetch_rows(connection, _SQL["read_of_message"], values)
+    values = {"channel": channel, "ts": ts}
+    rows = await transaction.fetch(_SQL["read_of_message"], values)
     return [Statement(**row) for row in rows]
 
 
 async def messages_among(
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     messages: Collection[MessageKey],
 ) -> set[MessageKey]:
     """Return those of `messages` that led to a memory or question, even a forgotten one."""
-    values = {**person.ids, **message_parameters(messages)}
-    async with seeing_forgotten(connection):
-        rows = await fetch_rows(connection, _SQL["messages_among"], values)
+    values = message_parameters(messages)
+    async with seeing_forgotten(transaction):
+        rows = await transaction.fetch(_SQL["messages_among"], values)
     return set(messages_of(rows))
 
 
-async def change_channel(
-    connection: Connection, person: Person, old: str, new: str
-) -> None:
+async def change_channel(transaction: PersonTransaction, old: str, new: str) -> None:
     """Replace a conversation's id, `old`, by the one that Slack has given it since.
 
     This includes what is forgotten, what is asked, and messages that are not to be formed again.
     """
-    values = {**person.ids, "old": old, "new": new}
-    async with seeing_forgotten(connection):
-        changed = await fetch_rows(connection, _SQL["change_channel"], values)
-    await connection.execute(_SQL["change_channel_of_proposals"], values)
-    await connection.execute(_SQL["change_channel_of_forgotten"], values)
-    await refresh_keys(connection, person, keys_of(changed))
+    values = {"old": old, "new": new}
+    async with seeing_forgotten(transaction):
+        changed = await transaction.fetch(_SQL["change_channel"], values)
+    await transaction.execute(_SQL["change_channel_of_proposals"], values)
+    await transaction.execute(_SQL["change_channel_of_forgotten"], values)
+    await refresh_keys(transaction, keys_of(changed))
 
 
-async def delete_ended(connection: Connection, person: Person) -> None:
+async def delete_ended(transaction: PersonTransaction) -> None:
     """Delete the statements that have ended."""
-    await _change(connection, person, _SQL["delete_ended"], {})
+    await _change(transaction, _SQL["delete_ended"], {})
 
 
-async def delete_old(connection: Connection, person: Person, days: int) -> set[str]:
+async def delete_old(transaction: PersonTransaction, days: int) -> set[str]:
     """Delete memories about which nothing was said for `days`; return the keys of those changed.
 
     Statements that were withdrawn longer ago go, too. Runs in the caller's `person_transaction`,
     with its lock.
     """
-    return await _change(connection, person, _SQL["delete_old"], {"days": days})
+    return await _change(transaction, _SQL["delete_old"], {"days": days})
 
 
-async def refresh_keys(
-    connection: Connection, person: Person, keys: Collection[str]
-) -> None:
+async def refresh_keys(transaction: PersonTransaction, keys: Collection[str]) -> None:
     """Update the rows of these memories to what their statements add up to now.
 
     A memory that now has the same subject as another one joins it.
     """
     if not keys:
         return
-    views = await refresh_rows(connection, person, keys)
-    await join_same_things(connection, person, views)
+    views = await refresh_rows(transaction, keys)
+    await join_same_things(transaction, views)
 
 
 async def refresh_rows(
-    connection: Connection, person: Person, keys: Collection[str]
+    transaction: PersonTransaction, keys: Collection[str]
 ) -> list[View]:
     """Update the rows of these memories to what their statements add up to; return their views.
 
     The caller joins memories that now have the same subject.
     """
-    by_key = await read_statements(connection, person, keys)
-    return await write_rows(connection, person, by_key)
+    by_key = await read_statements(transaction, keys)
+    return await write_rows(transaction, by_key)
 
 
 def keys_of(rows: Iterable[DictRow]) -> set[str]:
@@ -308,7 +294,7 @@ def message_parameters(messages: Collection[MessageKey]) -> dict[str, list[Any]]
 
 
 async def join_same_things(
-    connection: Connection, person: Person, views: Iterable[View]
+    transaction: PersonTransaction, views: Iterable[View]
 ) -> dict[str, str]:
     """Join memories that have become about the same subject.
 
@@ -321,20 +307,18 @@ async def join_same_things(
     # The same words may be kept for two conversations.
     own = [view for view in views if view.audience == DM and view.kind != KEPT_KIND]
     subjects = {kind_and_subject(view.kind, view.content) for view in own}
-    keys_of_things = await keys_by_subject(
-        connection, person, subjects, remembered=True
-    )
+    keys_of_things = await keys_by_subject(transaction, subjects, remembered=True)
     joined: dict[str, str] = {}
     for newest, *others in keys_of_things.values():
         joined |= dict.fromkeys(others, newest)
     if not joined:
         return {}
     keys = {*joined, *joined.values()}
-    by_key = await read_statements(connection, person, keys)
+    by_key = await read_statements(transaction, keys)
     rows = _as_joined(joined, by_key)
-    values = {**person.ids, **column_parameters(("ids", "keys", "audiences"), rows)}
-    await connection.execute(_SQL["join"], values)
-    await refresh_rows(connection, person, keys)
+    values = column_parameters(("ids", "keys", "audiences"), rows)
+    await transaction.execute(_SQL["join"], values)
+    await refresh_rows(transaction, keys)
     return joined
 
 

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from memory.model.namespace import DM, MemoryView, Person
+from memory.model.namespace import DM, MemoryView
 from memory.model.schemas import Subject, kind_and_subject
-from memory.postgres.database import Connection, fetch_rows
+from memory.postgres.database import PersonTransaction
 from memory.postgres.statements import column_parameters, load_statements
 from memory.store.memories import Memory, merged
 from memory.store.projection import read_rows
@@ -47,37 +47,31 @@ class Known:
 
 
 async def read_known(
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     subjects: Collection[Subject],
     keys: Iterable[str] = (),
 ) -> Known:
     """Return what is known about these subjects and about the memories `keys`."""
-    keys_of_things = await keys_by_subject(connection, person, subjects)
+    keys_of_things = await keys_by_subject(transaction, subjects)
     wanted = list(keys)
     for found in keys_of_things.values():
         wanted += found
     rows: dict[str, list[Memory]] = {key: [] for key in wanted}
-    for row in await read_rows(connection, person, rows):
+    for row in await read_rows(transaction, rows):
         rows[row.key].append(row)
     return Known(keys=keys_of_things, rows=rows)
 
 
 async def keys_by_subject(
-    connection: Connection,
-    person: Person,
+    transaction: PersonTransaction,
     subjects: Collection[Subject],
     *,
     remembered: bool = False,
 ) -> dict[Subject, list[str]]:
     """Return the keys of all memories about each subject, or of those that are `remembered`."""
-    values = {
-        **person.ids,
-        "prefix": person.dm_prefix,
-        **column_parameters(("kinds", "subjects"), subjects),
-    }
+    values = column_parameters(("kinds", "subjects"), subjects)
     keys: dict[Subject, list[str]] = {}
-    for row in await fetch_rows(connection, _SQL["memories_of_subjects"], values):
+    for row in await transaction.fetch(_SQL["memories_of_subjects"], values):
         about = (row["kind"], row["subject"])
         content = row["content"]
         if content is None and remembered:

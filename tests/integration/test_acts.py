@@ -240,8 +240,8 @@ async def turn_off_and_on(ann: SlackPerson, panel: Place) -> None:
     app = ann.app
 
     async def off() -> bool:
-        async with person_transaction(app.pool, ann.person) as connection:
-            state = await read_memory_state(connection, ann.person, "D1", "0", "notice")
+        async with person_transaction(app.pool, ann.person) as transaction:
+            state = await read_memory_state(transaction, "D1", "0", "notice")
             return state.off is not None
 
     for value in ("off", "hour", "tomorrow"):
@@ -778,8 +778,8 @@ async def test_no_yes_stores_anything_while_memory_is_off(ann: SlackPerson) -> N
     [question] = await open_questions(app.pool, ann.person)
     sushi = await ann.memory("sushi")
     asked = replace(question.said, key=sushi.key, act="remove", content=None)
-    async with person_transaction(app.pool, ann.person, locked=True) as connection:
-        await ask(connection, ann.person, [replace(asked, evidence="No sushi")])
+    async with person_transaction(app.pool, ann.person, locked=True) as transaction:
+        await ask(transaction, [replace(asked, evidence="No sushi")])
     [_, removal] = await open_questions(app.pool, ann.person)
     store = Answer(question=question.id, answer="yes")
     remove = Answer(question=removal.id, answer="yes")

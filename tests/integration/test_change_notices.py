@@ -40,9 +40,9 @@ async def added(
     app: App, person: Person, turn: UUID, changes: Sequence[Change]
 ) -> None:
     """Add the notice of a turn."""
-    async with person_transaction(app.pool, person) as connection:
+    async with person_transaction(app.pool, person) as transaction:
         formed = FormationResult(changes=tuple(changes))
-        await add_notice(app.core, connection, person, turn, formed)
+        await add_notice(app.core, transaction, turn, formed)
 
 
 async def formed(app: App, channel: str = "dm") -> tuple[PersonThread, dict[str, Any]]:

@@ -396,10 +396,8 @@ async def test_a_message_takes_with_it_what_it_alone_said(ledger: Ledger) -> Non
         key=liked.key,
     )
     message = ("D1", "1700000001.0")
-    async with person_transaction(ledger.pool, ALICE) as connection:
-        assert await messages_among(connection, ALICE, [message, ("D1", "9.9")]) == {
-            message
-        }
+    async with person_transaction(ledger.pool, ALICE) as transaction:
+        assert await messages_among(transaction, [message, ("D1", "9.9")]) == {message}
     edited = PersonMessage(text="I love ramen, still", channel="D1", ts=message[1])
     assert (
         await delete_unsaid(ledger.pool, ledger.embedder, ALICE, message, edited)
@@ -487,8 +485,8 @@ async def test_a_person_has_a_limited_number_of_memories(ledger: Ledger) -> None
     for name, key in (("soba", liked.key), ("ramen", "gone")):
         words_of = PersonMessage(actor="question", text=name)
         said = statement_of(key, KIND, DM, food(name), words_of, batch=uuid4())
-        async with person_transaction(ledger.pool, ALICE, locked=True) as connection:
-            await ask(connection, ALICE, [said])
+        async with person_transaction(ledger.pool, ALICE, locked=True) as transaction:
+            await ask(transaction, [said])
         *_, question = await open_questions(ledger.pool, ALICE)
         answering = answer_question(
             ledger.pool, ledger.embedder, ALICE, question.id, "both"
@@ -520,8 +518,8 @@ async def test_a_channel_that_gets_another_id_keeps_its_memories(
     liked = await ledger.change(
         "I love soba", ts="1700000001.0", content=food("soba"), view=old
     )
-    async with person_transaction(ledger.pool, ALICE, locked=True) as connection:
-        await change_channel(connection, ALICE, "G1", "C9")
+    async with person_transaction(ledger.pool, ALICE, locked=True) as transaction:
+        await change_channel(transaction, "G1", "C9")
     found = (await recall_memories(ledger.pool, ledger.embedder, new, "?")).memories
     assert [one.key for one in found] == [liked.key]
     assert not (await recall_memories(ledger.pool, ledger.embedder, old, "?")).memories

@@ -123,16 +123,18 @@ async def test_a_database_of_this_shape_works(
     async with create_pool(shape.login, min_size=1, max_size=2, timeout=10) as pool:
         await check_database(pool, SPACE, migrations())
         assert await list_memories(pool, ANN) == []
-        async with person_transaction(pool, ANN) as connection:
+        async with person_transaction(pool, ANN) as transaction:
             distance = "SELECT '[1,0]'::vector <=> '[0,1]'::vector AS far"
-            assert await (await connection.execute(distance)).fetchall() == [
+            assert await (await transaction.execute(distance)).fetchall() == [
                 {"far": 1.0}
             ]
         assert await execute_statement(pool, "SELECT * FROM people_with_due(1)") == []
         queue = Queue(pool)
         await queue.open()
-        async with person_transaction(pool, ANN) as connection:
-            await queue.defer(connection, "work", {uuid4().hex: {}}, queue="q")
+        async with person_transaction(pool, ANN) as transaction:
+            await queue.defer(
+                transaction.connection, "work", {uuid4().hex: {}}, queue="q"
+            )
         await queue.stop()
 
 

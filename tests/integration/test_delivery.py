@@ -447,17 +447,6 @@ async def test_a_second_message_streams_while_the_first_is_full(thread: Thread) 
     thread.whole(text)
 
 
-async def test_an_answer_that_slack_finds_too_long_is_posted_in_halves(
-    thread: Thread,
-) -> None:
-    """Where Slack counts otherwise than Kioku the answer keeps its blocks, in shorter messages."""
-    text = handbook(8)
-    thread.slack.fault("chat.postMessage", error="invalid_blocks")
-    async with thread.answering() as answer:
-        await answer.stream.finish(text)
-    assert len(thread.whole(text)) == 2
-
-
 @pytest.mark.failed_calls(
     "chat.delete: cant_delete_message",
     because="A stream that could not be ended still runs.",

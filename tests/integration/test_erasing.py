@@ -10,8 +10,6 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
 
 from bot.config import load_settings
 from bot.memories.data import erase_person, export_person
@@ -24,7 +22,7 @@ from memory import (
     memory_view,
 )
 from memory.formation.evidence import TypedMessage
-from memory.postgres import load_statements
+from memory.postgres import PersonTransaction, load_statements
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.memories import ApprovedStore
@@ -91,8 +89,8 @@ async def test_erase_wins_against_formation_200_times(app: App) -> None:
                 own.parts, key, {"kind": "UserFoodPreference", "content": content}
             )
 
-        async def in_commit(connection: AsyncConnection[DictRow], *_: object) -> None:
-            if await mark_formed(connection, person, unformed) is None:
+        async def in_commit(transaction: PersonTransaction, *_: object) -> None:
+            if await mark_formed(transaction, unformed) is None:
                 raise LookupError
 
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import subprocess
 import time
@@ -102,7 +103,7 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     kept = await app.memories(who)
     keys = {str(one.content.get("food_name")): one for one in kept}
     kept += await app.memories(app.person(cid))
-    dump, lines = tmp_path / "kioku.dump", tmp_path / "forgotten.tsv"
+    dump, lines = tmp_path / "kioku.dump", tmp_path / "forgotten.json"
     without = [f"--exclude-table-data={table}" for table in WITHOUT]
     waiting = await app.receive(ann, "What else?")
     await app.off(bob)
@@ -116,11 +117,11 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
 
     printed = await kioku(tmp_path, app.database, "forgotten", "--since", row["at"])
     assert printed.code == 0, printed.err
-    assert (
-        f"{who.team_id}\t{who.user_id}\tkey\t{keys['ramen'].key}"
-        in printed.out.splitlines()
-    )
-    assert f"{who.team_id}\t{bob.user}\terased\t" in printed.out
+    listed = json.loads(printed.out)
+    [ramen] = [one for one in listed["forgotten"] if keys["ramen"].key in one["keys"]]
+    assert (ramen["team_id"], ramen["user_id"]) == (who.team_id, who.user_id)
+    erased = [one for one in listed["forgotten"] if one["what"] == "erased"]
+    assert [one["user_id"] for one in erased][-1:] == [bob.user]
     assert keys["tempura"].key not in printed.out
     not_owner = await kioku(
         tmp_path, login_of(app.database), "forgotten", "--since", row["at"]
@@ -138,27 +139,23 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     ):
         owner_rows(empty_database, row_of_snapshot)
 
-    *named, end = printed.out.splitlines()
-    assert end == f"end\t{len(named)}"
-    for cut_off in (named, []):
-        lines.write_text("\n".join(cut_off))
+    def with_one_more(**changed: object) -> str:
+        more = [*listed["forgotten"], {**ramen, **changed}]
+        return json.dumps({**listed, "forgotten": more})
+
+    for refused_text in (
+        "",
+        printed.out[:-3],
+        with_one_more(user_id="U1.dm"),
+        with_one_more(keys=["\0"]),
+        with_one_more(keys=None),
+    ):
+        lines.write_text(refused_text)
         refused = await kioku(tmp_path, empty_database, "forget-again", str(lines))
-        assert refused.err.startswith(
-            f"kioku: The last line of {lines} is not the one that"
-        )
-    number = len(named) + 1
-    lines.write_text(
-        "\n".join([*named, f"{who.team_id}\t{who.user_id}\tkey", f"end\t{number}"])
-    )
-    refused = await kioku(tmp_path, empty_database, "forget-again", str(lines))
-    assert (
-        refused.err
-        == f"kioku: {lines}, line {number}, is not a line of `kioku forgotten`.\n"
-    )
+        assert refused.err.startswith(f"kioku: {lines} is not the whole output")
     assert bob.user in str(owner_rows(empty_database, "SELECT prefix FROM store"))
 
-    injected = f"{who.team_id}\t{who.user_id}\tkey\t'); DROP TABLE store; --"
-    lines.write_text("\n".join([*named, injected, f"end\t{number}"]))
+    lines.write_text(with_one_more(keys=["'); DROP TABLE store; --"]))
     statement: LiteralString = "SELECT status, message FROM messages WHERE ts = %s"
     for _ in range(2):
         done = await kioku(tmp_path, empty_database, "forget-again", str(lines))
@@ -238,7 +235,7 @@ async def test_a_workspace_that_uninstalled_leaves_a_restored_database_too(
     """
     place = app.slack.place()
     await app.form(await app.ask(place, "I love ramen"))
-    dump, lines = tmp_path / "kioku.dump", tmp_path / "forgotten.tsv"
+    dump, lines = tmp_path / "kioku.dump", tmp_path / "forgotten.json"
     without = [f"--exclude-table-data={table}" for table in WITHOUT]
     run("pg_dump", "--format=custom", f"--file={dump}", *without, app.database)
     team = app.slack.team_id
@@ -249,7 +246,7 @@ async def test_a_workspace_that_uninstalled_leaves_a_restored_database_too(
     await purge_due(app.pool, 1)
     assert naming(app.database, "ramen") == {}
     printed = await kioku(tmp_path, app.database, "forgotten", "--since", "0001-01-01")
-    assert printed.out == f"{team}\tuninstalled\nend\t1\n"
+    assert json.loads(printed.out) == {"forgotten": [], "uninstalled": [team]}
     lines.write_text(printed.out)
     await restore(tmp_path, dump, empty_database)
     for _ in range(2):
@@ -269,8 +266,8 @@ async def test_the_restore_of_containers_works_on_a_new_machine(
 ) -> None:
     """With the commands of docs/how-to/docker.md, where no migration has made the roles."""
     await app.form(await app.ask(app.slack.place(), "I love ramen"))
-    dump, lines = tmp_path / "kioku.dump", tmp_path / "forgotten.tsv"
-    lines.write_text("end\t0\n")
+    dump, lines = tmp_path / "kioku.dump", tmp_path / "forgotten.json"
+    lines.write_text('{"forgotten": [], "uninstalled": []}')
     run("pg_dump", "--format=custom", f"--file={dump}", app.database)
     page = (ROOT / "docs/how-to/docker.md").read_text("utf-8")
     roles = re.findall(r"CREATE ROLE\s+(\w+) NOLOGIN", page)

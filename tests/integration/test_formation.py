@@ -22,7 +22,7 @@ from memory.formation.former import Former
 from memory.model.errors import FormationUnavailable
 from memory.model.namespace import DM, MemoryView, Namespace, Person, memory_view
 from memory.model.person_message import PersonMessage
-from memory.postgres.database import Pool
+from memory.postgres.database import PersonTransaction, Pool
 from memory.store import keep
 from tests.databases import owner_rows
 from tests.integration.scripted_model import (
@@ -527,13 +527,11 @@ async def test_an_error_in_the_commit_hook_rolls_back_the_memories(
     """What `in_commit` raises undoes the memories; what it sees includes them."""
     seen = []
 
-    async def fail(
-        connection: AsyncConnection[DictRow], formed: FormationResult
-    ) -> None:
+    async def fail(transaction: PersonTransaction, formed: FormationResult) -> None:
         seen.append(
-            await (await connection.execute("SELECT key FROM store")).fetchall()
+            await (await transaction.execute("SELECT key FROM store")).fetchall()
         )
-        entered = await connection.execute("SELECT id FROM statements")
+        entered = await transaction.execute("SELECT id FROM statements")
         assert [row["id"] for row in await entered.fetchall()] == [
             c.id for c in formed.changes
         ]
@@ -553,8 +551,8 @@ async def test_the_commit_hook_also_runs_without_memories(
     """`in_commit` runs once also when there is nothing to write; no words, no model call."""
     ran = []
 
-    async def note(connection: AsyncConnection[DictRow], _: FormationResult) -> None:
-        cursor = await connection.execute(
+    async def note(transaction: PersonTransaction, _: FormationResult) -> None:
+        cursor = await transaction.execute(
             "SELECT current_setting('kioku.user') AS person"
         )
         ran.append(await cursor.fetchone())

@@ -507,8 +507,8 @@ async def test_what_its_author_takes_back_is_gone_for_all_and_from_every_column(
             )
             await erase_deactivated(app.core)
         case "retention":
-            async with person_transaction(app.pool, ben, locked=True) as connection:
-                await delete_old(connection, ben, 0)
+            async with person_transaction(app.pool, ben, locked=True) as transaction:
+                await delete_old(transaction, 0)
             await update_changed_lines(app.pool, app.core.queue)
     assert await kept_in(app, channel) == []
     await channel.ask("Which host is it?", 1)

@@ -27,7 +27,7 @@ from memory import (
 )
 from memory.formation.unsaid import delete_unsaid
 from memory.postgres import (
-    Connection,
+    PersonTransaction,
     fetch_rows,
     load_statements,
     person_transaction,
@@ -96,8 +96,8 @@ async def test_a_change_of_ones_memories_reads_nobody_elses(
     owner_rows(database, "ANALYZE")
     read: list[object] = []
 
-    async def note_read(connection: Connection, _: object) -> None:
-        read.extend(await fetch_rows(connection, _READ, (OTHERS,)))
+    async def note_read(transaction: PersonTransaction, _: object) -> None:
+        read.extend(await fetch_rows(transaction.connection, _READ, (OTHERS,)))
 
     newest = Selection(messages=[("C1", "2.0")])
     forgotten = await forget(pool, ANN, newest, in_commit=note_read)
@@ -148,7 +148,6 @@ async def test_years_of_messages_are_not_read_for_a_turn(
     owner_rows(database, _YEARS, {"most": OTHERS, **ANN.ids})
     owner_rows(database, "ANALYZE")
     values = {
-        **ANN.ids,
         "channel": "D1",
         "thread": "T1.D1.9000000000.0",
         "thread_ts": "9000000000.0",
@@ -159,19 +158,18 @@ async def test_years_of_messages_are_not_read_for_a_turn(
         "dm": DM,
         "most": 20,
     }
-    async with person_transaction(pool, ANN) as connection:
+    async with person_transaction(pool, ANN) as transaction:
         statement = load_statements("bot", file)[name]
-        assert len(await fetch_rows(connection, statement, values)) == 1
-        assert await fetch_rows(connection, _FETCHED, (OTHERS,)) == []
+        assert len(await transaction.fetch(statement, values)) == 1
+        assert await fetch_rows(transaction.connection, _FETCHED, (OTHERS,)) == []
 
 
 async def test_what_is_due_does_not_wait_behind_formations(app: App) -> None:
     """A memory model that hangs holds up no reminder, and nothing that is to be deleted."""
-    async with person_transaction(app.pool, ANN) as connection:
+    async with transaction(app.pool) as connection:
         for user in ("U1", "U2"):
-            await form_after(
-                app.core, connection, Person("T1", user).namespace(DM), 0.0
-            )
+            of_user = PersonTransaction(connection, Person("T1", user))
+            await form_after(app.core, of_user, DM, 0.0)
         jobs = {f"{REMIND}:T1.U1": ANN.ids}
         await app.core.queue.defer(connection, REMIND, jobs, queue=BACKGROUND)
     manager = app.core.queue.app.job_manager

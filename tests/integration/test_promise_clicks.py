@@ -55,9 +55,9 @@ async def told(ann: SlackPerson, food: str = "", **content: Any) -> Place:
         changes += await add_memories(
             app.pool, app.embedder, namespace, kind, contents, batch=turn
         )
-    async with person_transaction(app.pool, ann.person) as connection:
+    async with person_transaction(app.pool, ann.person) as transaction:
         formed = FormationResult(changes=tuple(changes))
-        await add_notice(app.core, connection, ann.person, turn, formed)
+        await add_notice(app.core, transaction, turn, formed)
     for job in app.take_jobs(SHOW_NOTICE):
         await show_notice(app.core, **job)
     seen = [one for one in await ann.seen() if one.get("thread_ts") == message.ts]
@@ -260,9 +260,9 @@ async def test_a_notice_follows_what_later_words_change(ann: SlackPerson) -> Non
         batch=turn,
     )
     changes = await list_changes(app.pool, ann.person, batch=turn)
-    async with person_transaction(app.pool, ann.person) as connection:
+    async with person_transaction(app.pool, ann.person) as transaction:
         formed = FormationResult(changes=tuple(changes))
-        await add_notice(app.core, connection, ann.person, turn, formed)
+        await add_notice(app.core, transaction, turn, formed)
     text = shown(await update_notice(ann, notice))
     assert "2097" in text
     assert "2098" not in text

@@ -72,17 +72,17 @@ async def remember(
     """Store memories as formation does, the last the newest; keys are topics."""
     prefix = person.namespace(audience).prefix
     vectors = await embedder.embed(topics)
-    async with person_transaction(pool, person) as connection:
+    async with person_transaction(pool, person) as transaction:
         for number, (topic, vector) in enumerate(zip(topics, vectors, strict=True)):
             moment = START + timedelta(seconds=number)
             value = {"kind": "UserTechInterest", "content": {"topic": topic}}
-            await connection.execute(
+            await transaction.connection.execute(
                 "INSERT INTO store (prefix, key, value, created_at, updated_at)"
                 " VALUES (%s, %s, %s, %s, %s)",
                 (prefix, topic, Jsonb(value), moment, moment),
             )
             for field in range(fields):
-                await connection.execute(
+                await transaction.connection.execute(
                     "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
                     " VALUES (%s, %s, %s, %s)",
                     (prefix, topic, f"content.{field}", literal(vector)),

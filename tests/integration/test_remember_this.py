@@ -207,8 +207,8 @@ async def test_a_message_whose_turn_is_blank_takes_its_memory_along(
             await app.click(said.person, Forget(keys=(sushi[0].key,)))
             await app.end_undo(said.person)
         case "off_record":
-            async with person_transaction(app.pool, said.person) as connection:
-                await delete_texts(connection, said.person, app.turn(said)["id"])
+            async with person_transaction(app.pool, said.person) as transaction:
+                await delete_texts(transaction, app.turn(said)["id"])
     assert app.turn(said)["question"] == ""
     await app.change(said, None)
     assert await app.memories(said.person) == []

@@ -11,7 +11,6 @@ import pytest
 from bot.conversation.inbox import MAX_FAILURES, MAX_FAILURES_WITH_APOLOGY, take_message
 from bot.conversation.run import Superseded
 from bot.slack.messages import Message
-from bot.slack.sessions import Sessions
 from tests.integration.app import App
 from tests.integration.deliveries import Sender, Thread
 from tests.integration.messages import LATER
@@ -59,11 +58,11 @@ async def test_a_streamed_answer_begins_and_ends_its_session(
     assert session(sender.slack, place) == "active"
 
 
-@pytest.mark.parametrize("error", [RuntimeError, asyncio.CancelledError])
+@pytest.mark.parametrize("error", [RuntimeError, asyncio.CancelledError, Superseded])
 async def test_an_answer_that_breaks_off_ends_its_session(
     thread: Thread, error: type[BaseException]
 ) -> None:
-    """After an error, and when the process is told to end, the session is `active`."""
+    """After an error, and where the process ends or another one answers, it is `active`."""
     with pytest.raises(error):
         await break_off(thread, error)
     await until(lambda: session(thread.slack, thread.place) == "active")
@@ -78,38 +77,6 @@ async def test_a_call_that_comes_late_does_not_leave_processing(thread: Thread) 
     await until(lambda: len(thread.slack.done(SET)) == 2)
     assert statuses(thread.slack) == ["processing", "active"]
     assert session(thread.slack, thread.place) == "active"
-
-
-@pytest.mark.parametrize(("ended", "status"), [(False, "processing"), (True, "active")])
-async def test_who_was_taken_over_leaves_the_session_to_the_other(
-    thread: Thread, ended: bool, status: str
-) -> None:
-    """The session is the other worker's; if that one has ended it already, it ends `active`."""
-    turn = await thread.turn()
-    if ended:
-        thread.rows(
-            "UPDATE messages SET status = 'answered', ended_at = now() WHERE id = %s",
-            turn.id,
-        )
-    with pytest.raises(Superseded):
-        async with thread.answering(begun=turn):
-            raise Superseded
-    await thread.sender.app.sessions.close()
-    assert session(thread.slack, thread.place) == status
-
-
-async def test_who_was_taken_over_waits_for_postgresql(thread: Thread) -> None:
-    """While it is not known that the other worker has ended the message, that is asked again."""
-    found = iter(["waiting", "ended"])
-
-    async def read_progress(_: Message) -> Any:
-        return next(found)
-
-    turn = await thread.turn()
-    sessions = Sessions(thread.sender.app.slack, read_progress)
-    processing = sessions.begin(turn.message, "")
-    sessions.hand_over(turn.message, after=processing)
-    await until(lambda: statuses(thread.slack) == ["processing", "active"])
 
 
 @pytest.mark.parametrize(

@@ -67,8 +67,8 @@ async def fill(pool: Pool, database: str) -> None:
         psycopg.ClientCursor(owner) as cursor,
     ):
         cursor.execute(_FILL, values)
-    async with person_transaction(pool, ANN, locked=True) as connection:
-        await refresh_keys(connection, ANN, [f"k{n}" for n in range(1, MEMORIES + 1)])
+    async with person_transaction(pool, ANN, locked=True) as transaction:
+        await refresh_keys(transaction, [f"k{n}" for n in range(1, MEMORIES + 1)])
 
 
 def count(database: str, table: str) -> int:

@@ -193,8 +193,8 @@ async def test_a_question_of_an_undo_keeps_day_and_end(ledger: Ledger) -> None:
     said = statement_of(
         str(uuid4()), FOOD, DM, content, origin, batch=uuid4(), until=until
     )
-    async with person_transaction(ledger.pool, ALICE, locked=True) as connection:
-        await add_changes(connection, ALICE, [said])
+    async with person_transaction(ledger.pool, ALICE, locked=True) as transaction:
+        await add_changes(transaction, [said])
     forgotten = await forget(ledger.pool, ALICE, Selection(keys=[said.key]))
     await ledger.like("soba", ts="1700090002.000000", level=20)
     assert forgotten.id is not None
@@ -215,8 +215,8 @@ async def test_what_would_be_over_is_not_asked(ledger: Ledger) -> None:
     said = statement_of(
         str(uuid4()), FOOD, DM, food("soba"), origin, batch=uuid4(), until=until
     )
-    async with person_transaction(ledger.pool, ALICE, locked=True) as connection:
-        await ask(connection, ALICE, [said])
+    async with person_transaction(ledger.pool, ALICE, locked=True) as transaction:
+        await ask(transaction, [said])
     assert await open_questions(ledger.pool, ALICE) == []
     with pytest.raises(ChangeGone):
         await answer_question(ledger.pool, ledger.embedder, ALICE, said.id, "yes")

@@ -102,10 +102,10 @@ async def test_a_query_without_where_finds_the_persons_own_rows_only(
     filled: str, pool: Pool, person: Person
 ) -> None:
     """In a person's transaction even SQL that forgets its WHERE sees that person's rows alone."""
-    async with person_transaction(pool, person) as connection:
-        await connection.execute("SET LOCAL kioku.forgotten = 'shown'")
+    async with person_transaction(pool, person) as own:
+        await own.connection.execute("SET LOCAL kioku.forgotten = 'shown'")
         for table in TABLES:
-            assert await owners(connection, table) == {person.scope}
+            assert await owners(own.connection, table) == {person.scope}
     assert [m.namespace.person for m in await list_memories(pool, person)] == [person]
 
 
@@ -145,12 +145,13 @@ async def test_the_scope_ends_with_its_transaction(filled: str) -> None:
     """The next user of the same connection sees nothing of the one before, after errors too."""
     single = create_pool(login_of(filled), min_size=1, max_size=1, timeout=10)
     async with single:
-        async with person_transaction(single, ALICE) as connection:
+        async with person_transaction(single, ALICE) as own:
+            connection = own.connection
             pid = connection.info.backend_pid
             assert await owners(connection, "store") == {ALICE.scope}
         with pytest.raises(psycopg.errors.DivisionByZero):
-            async with person_transaction(single, ALICE) as connection:
-                await connection.execute("SELECT 1/0")
+            async with person_transaction(single, ALICE) as own:
+                await own.connection.execute("SELECT 1/0")
         with pytest.raises(RuntimeError):
             async with transaction(single, {"kioku.thread": "T1.D0.1.0"}):
                 raise RuntimeError
@@ -158,7 +159,8 @@ async def test_the_scope_ends_with_its_transaction(filled: str) -> None:
             assert connection.info.backend_pid == pid
             for table in TABLES:
                 assert await owners(connection, table) == set()
-        async with person_transaction(single, NEIGHBOURS[0]) as connection:
+        async with person_transaction(single, NEIGHBOURS[0]) as own:
+            connection = own.connection
             assert await owners(connection, "store") == {NEIGHBOURS[0].scope}
 
 
@@ -166,7 +168,8 @@ async def test_scopes_of_people_at_once_do_not_mix(filled: str, pool: Pool) -> N
     """People whose turns run at the same moment each see their own rows alone."""
 
     async def seen(person: Person) -> bool:
-        async with person_transaction(pool, person) as connection:
+        async with person_transaction(pool, person) as own:
+            connection = own.connection
             first = await owners(connection, "store")
             await asyncio.sleep(0)
             return first == await owners(connection, "messages") == {person.scope}
@@ -192,7 +195,8 @@ async def test_changes_without_where_touch_the_persons_own_rows_only(
     """An UPDATE or DELETE that forgets its WHERE changes one row: the person's."""
     touched = -1
     with suppress(TakenBackError):
-        async with person_transaction(pool, ALICE) as connection:
+        async with person_transaction(pool, ALICE) as own:
+            connection = own.connection
             touched = (await connection.execute(statement.encode())).rowcount
             raise TakenBackError
     assert touched == 1
@@ -215,8 +219,8 @@ async def test_nothing_is_written_into_another_persons_name(
     with pytest.raises(
         psycopg.errors.InsufficientPrivilege, match="row-level security"
     ):
-        async with person_transaction(pool, ALICE) as connection:
-            await connection.execute(statement.encode())
+        async with person_transaction(pool, ALICE) as own:
+            await own.connection.execute(statement.encode())
 
 
 async def test_a_vector_cannot_be_written_for_another_person(
@@ -226,8 +230,8 @@ async def test_a_vector_cannot_be_written_for_another_person(
     with pytest.raises(
         psycopg.errors.InsufficientPrivilege, match="row-level security"
     ):
-        async with person_transaction(pool, ALICE) as connection:
-            await connection.execute(
+        async with person_transaction(pool, ALICE) as own:
+            await own.connection.execute(
                 "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
                 " VALUES ('chat.T1.U12.dm', 'k', 'other', %s)",
                 (literal([0.0] * SPACE.dimensions),),
@@ -373,17 +377,17 @@ async def one_connection(conninfo: str) -> AsyncIterator[Pool]:
 
 async def commit(pool: Pool) -> None:
     """Commit a change of Alice's."""
-    async with person_transaction(pool, ALICE) as connection:
-        await connection.execute(
+    async with person_transaction(pool, ALICE) as own:
+        await own.connection.execute(
             "UPDATE person_settings SET notices = true WHERE user_id = 'U1'"
         )
 
 
 async def roll_back(pool: Pool) -> None:
     """Roll back explicitly, within the transaction."""
-    async with person_transaction(pool, ALICE) as connection:
-        await connection.execute("SELECT 1")
-        await connection.rollback()
+    async with person_transaction(pool, ALICE) as own:
+        await own.connection.execute("SELECT 1")
+        await own.connection.rollback()
 
 
 async def raise_an_error(pool: Pool) -> None:
@@ -396,15 +400,15 @@ async def raise_an_error(pool: Pool) -> None:
 async def fail_in_sql(pool: Pool) -> None:
     """Leave by an error of PostgreSQL's."""
     with suppress(psycopg.errors.DivisionByZero):
-        async with person_transaction(pool, ALICE) as connection:
-            await connection.execute("SELECT 1/0")
+        async with person_transaction(pool, ALICE) as own:
+            await own.connection.execute("SELECT 1/0")
 
 
 async def fail_at_the_commit(pool: Pool) -> None:
     """Leave by an error that only the COMMIT raises."""
     with suppress(psycopg.errors.ForeignKeyViolation):
-        async with person_transaction(pool, ALICE) as connection:
-            await connection.execute(
+        async with person_transaction(pool, ALICE) as own:
+            await own.connection.execute(
                 "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
                 " VALUES ('chat.T1.U1.dm', 'none', 'x', %s)",
                 (literal([0.0] * SPACE.dimensions),),
@@ -416,7 +420,8 @@ async def cancel(pool: Pool) -> None:
     begun = asyncio.Event()
 
     async def sleep() -> None:
-        async with person_transaction(pool, ALICE) as connection:
+        async with person_transaction(pool, ALICE) as own:
+            connection = own.connection
             begun.set()
             await connection.execute("SELECT pg_sleep(60)")
 
@@ -438,7 +443,8 @@ async def run_out_of_time(pool: Pool) -> None:
 async def lose_the_connection(pool: Pool) -> None:
     """Lose the connection in the middle."""
     with suppress(psycopg.OperationalError):
-        async with person_transaction(pool, ALICE) as connection:
+        async with person_transaction(pool, ALICE) as own:
+            connection = own.connection
             connection.pgconn.finish()
             await connection.execute("SELECT 1")
 
@@ -488,7 +494,8 @@ async def test_role_and_person_are_set_in_one_message(
         async with one_connection(filled) as single:
             async with single.connection() as connection:
                 connection.pgconn.trace(sent.fileno())
-            async with person_transaction(single, ALICE, locked=locked) as connection:
+            async with person_transaction(single, ALICE, locked=locked) as own:
+                connection = own.connection
                 connection.pgconn.untrace()
         sent.seek(0)
         *_, begun = sent.read().split("\tF\t")

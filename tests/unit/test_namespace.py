@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory import DM, PUBLIC, InvalidNamespace, Namespace, Person, memory_view
-from memory.store.memories import person_range
 
 IDS = st.text("ABCXYZ019", min_size=1, max_size=12)
 USERS = st.one_of(IDS, st.tuples(IDS, IDS).map(lambda ids: f"{ids[0]}-T{ids[1]}"))
@@ -145,7 +144,7 @@ def test_the_range_of_a_person_is_theirs_alone(
 ) -> None:
     """Every prefix in a person's range is theirs, and prefixes of neighbours lie outside."""
     person, other = Person(team, user), Person(other_team, other_user)
-    low, high = (person_range(person)[end] for end in ("low", "high"))
+    low, high = (person.parameters[end] for end in ("low", "high"))
     assert low <= person.namespace(audience).prefix < high
     for neighbour in (other, Person(team, f"{user}2"), Person(team, other_user)):
         inside = low <= neighbour.namespace(audience).prefix < high
