@@ -434,6 +434,7 @@ async def test_the_words_fit_what_came_of_it(
         ("I love ramen and I write Rust.", ["ramen", "Rust"]),
         ("I like soba, but I don't like natto", ["soba", "natto"]),
         ("I like ramen very much and I like udon a lot", ["ramen", "udon"]),
+        ("I like ramen very much, and soba", ["ramen", "soba"]),
         ("Remind me in 10 minutes to call the dentist", ["call the dentist"]),
         ("ラーメンが好きで、Rustを勉強しています", ["ラーメン", "Rust"]),
         ("AWSを勉強していて、大阪に住んでいます", ["AWS", "大阪に住んでいます"]),
