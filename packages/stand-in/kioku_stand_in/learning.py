@@ -31,7 +31,7 @@ _TIME: Final = re.compile(
     re.I,
 )
 _AHEAD: Final = re.compile(
-    r"\bin (an?|\d{1,3}) (minute|hour)s?\b|(\d{1,3})(分|時間)後", re.I
+    r"\bin (an?|\d{1,3}) (minute|hour)s?\b(?! and | \d)|(\d{1,3})(分|時間)後", re.I
 )
 _UNITS: Final = {
     "minute": timedelta(minutes=1),
