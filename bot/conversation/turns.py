@@ -244,7 +244,12 @@ async def read_turn(
 
 async def message_before(pool: Pool, message: Message) -> str | None:
     """Return the ts of the author's previous message in this thread, or in the whole DM."""
-    values = {**values_of(message), "dm": DM}
+    values = {
+        "channel": message.channel_id,
+        "ts": message.ts,
+        "thread": message.thread,
+        "dm": DM,
+    }
     statement = _SQL["message_before"]
     found = await person_statement(pool, message.person, statement, values)
     return str(found[0]["ts"]) if found else None

@@ -107,7 +107,7 @@ async def _read_part(
 
     They are read a few at a time, so that parsing many long ones does not hold up the event loop.
     """
-    parameters = {**transaction.person.parameters, **values}
+    parameters = dict(**transaction.person.parameters, **values)
     async with transaction.connection.cursor(name="export") as cursor:
         cursor.itersize = _ROWS_AT_ONCE
         await cursor.execute(_SQL[part], parameters)

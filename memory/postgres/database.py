@@ -446,7 +446,8 @@ async def pipeline(connection: Connection) -> AsyncIterator[None]:
 class PersonTransaction:
     """A transaction that can access the rows of one person only.
 
-    Its statements have the person's `parameters` besides `values`.
+    Its statements have the person's `parameters` besides `values`. A value with the name of
+    such a parameter raises TypeError.
     """
 
     connection: Connection
@@ -456,7 +457,7 @@ class PersonTransaction:
         self, statement: LiteralString, values: Mapping[str, object] = {}
     ) -> AsyncCursor[DictRow]:
         """Execute one statement."""
-        parameters = {**self.person.parameters, **values}
+        parameters = dict(**self.person.parameters, **values)
         return await self.connection.execute(statement, parameters)
 
     async def fetch(
@@ -489,8 +490,7 @@ async def person_statement(
 ) -> list[DictRow]:
     """Execute one statement that can access the rows of this person only; return its rows.
 
-    The statement has the person's `parameters` besides `values`. Raises as
-    `execute_statement` does.
+    The statement has parameters as in a `PersonTransaction`. Raises as `execute_statement` does.
     """
-    values = {**person.parameters, **values}
-    return await execute_statement(pool, statement, values, scope=person.settings)
+    parameters = dict(**person.parameters, **values)
+    return await execute_statement(pool, statement, parameters, scope=person.settings)

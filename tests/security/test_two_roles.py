@@ -16,6 +16,7 @@ from memory import EmbeddedPostgres, Person, Pool, create_pool, list_memories
 from memory.embeddings.embedder import literal
 from memory.postgres import (
     execute_statement,
+    person_statement,
     person_transaction,
     transaction,
     transaction_timeout,
@@ -221,6 +222,19 @@ async def test_nothing_is_written_into_another_persons_name(
     ):
         async with person_transaction(pool, ALICE) as own:
             await own.connection.execute(statement.encode())
+
+
+@pytest.mark.parametrize("name", ["team", "user", "prefix", "low", "high"])
+async def test_no_value_takes_the_place_of_a_parameter_of_the_person(
+    pool: Pool, name: str
+) -> None:
+    """What a statement gets besides names nobody else, and is not replaced without notice."""
+    values = {name: "U12"}
+    with pytest.raises(TypeError, match=name):
+        await person_statement(pool, ALICE, "SELECT 1", values)
+    with pytest.raises(TypeError, match=name):
+        async with person_transaction(pool, ALICE) as own:
+            await own.execute("SELECT 1", values)
 
 
 async def test_a_vector_cannot_be_written_for_another_person(
