@@ -1,7 +1,6 @@
 """People: their settings, what Slack says about them, and when memory is off.
 
-The tables are `person_settings` and `memory_off`. Functions with a connection run in the caller's
-transaction, which is one of the person.
+The tables are `person_settings` and `memory_off`.
 """
 
 from __future__ import annotations

@@ -32,11 +32,7 @@ from memory import (
     undo_forgetting,
 )
 from memory.model import MessageKey
-from memory.postgres import (
-    PersonTransaction,
-    load_statements,
-    transaction_timeout,
-)
+from memory.postgres import PersonTransaction, load_statements, transaction_timeout
 from memory.store import Gone, memory_page, message_parameters, selected
 
 _SQL = load_statements("bot", "forgetting")

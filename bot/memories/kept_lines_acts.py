@@ -44,9 +44,7 @@ from memory import (
 )
 from memory.formation import TypedMessage
 from memory.model import Json, kept_channel
-from memory.postgres import (
-    PersonTransaction,
-)
+from memory.postgres import PersonTransaction
 from memory.store import (
     KeptMemory,
     find_memory,

@@ -19,11 +19,7 @@ from bot.ui.lines import change_line, kept_for, memory_line
 from bot.ui.panel import PAGE_SIZE, PanelContent
 from memory import Person, list_changes, open_questions
 from memory.model import MessageKey, provider_and_name
-from memory.postgres import (
-    PersonTransaction,
-    load_statements,
-    person_transaction,
-)
+from memory.postgres import PersonTransaction, load_statements, person_transaction
 from memory.store import (
     memory_page,
     read_card,

@@ -33,6 +33,7 @@ from memory.postgres.database import (
     Connection,
     PersonTransaction,
     Pool,
+    fetch_rows,
     person_transaction,
 )
 from memory.postgres.statements import column_parameters, load_statements
@@ -423,8 +424,7 @@ async def forgotten_since(conninfo: str, since: datetime) -> list[DictRow]:
     async with await Connection.connect(conninfo, row_factory=dict_row) as owner:
         await owner.execute(_SQL["refuse_hidden_rows"])
         values = {"since": max(since, EARLIEST) - _LONGEST_TRANSACTION}
-        found = await owner.execute(_SQL["since"], values)
-        return await found.fetchall()
+        return await fetch_rows(owner, _SQL["since"], values)
 
 
 async def forget_again(
