@@ -220,7 +220,6 @@ def _running(
 
 
 ended = partial(_ended, forked)
-ended_fresh = partial(_ended, fresh)
 running = partial(_running, forked)
 running_fresh = partial(_running, fresh)
 

@@ -58,12 +58,6 @@ def promise(text: str) -> str:
     return f"20 Promise: {text}; to: Mia; state: open"
 
 
-def as_line(value: Any) -> str:
-    """One JSON line whose angle brackets cannot close a frame."""
-    line = json.dumps(value, ensure_ascii=False)
-    return line.replace("<", "\\u003c").replace(">", "\\u003e")
-
-
 async def respond(
     client: openai.AsyncOpenAI,
     *conversation: Any,
