@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +23,7 @@ from memory.formation.known import MOST_KNOWN, known_line
 from memory.formation.proposal import Write
 from memory.formation.tool_definitions import tool_definition
 from memory.model.errors import FormationUnavailable
-from memory.model.schemas import by_kind
+from memory.model.schemas import Content, by_kind
 from memory.model.text import Json
 from memory.store.memories import Memory
 
@@ -36,9 +35,11 @@ _NAMESPACE = ("memories",)
 
 _Scalar: TypeAlias = str | int | bool | float
 
-# A memory in trustcall's request: its content is the text of a Python dictionary.
+# A memory in trustcall's request: its content is the text of a Python dictionary that ends with
+# the key.
 _INSTANCE = re.compile(
-    r'<instance id=(?P<id>[0-9a-f]{32}) schema_type="\w+">\n(?P<content>.*)\n</instance>'
+    r'<instance id=(?P<id>[0-9a-f]{32}) schema_type="\w+">\n'
+    r".*'evidence': '(?P<key>[^']+)'}\n</instance>"
 )
 
 
@@ -90,17 +91,24 @@ def search_item(row: Memory) -> SearchItem:
     return SearchItem(_NAMESPACE, row.key, value, row.created_at, row.updated_at)
 
 
-def _numbered(text: str, numbers: dict[str, str], keys: dict[str, str]) -> str:
-    """Return a request with a line for each memory: its number and its fields.
+def _numbered(
+    text: str,
+    contents: Mapping[str, Content],
+    numbers: dict[str, str],
+    keys: dict[str, str],
+) -> str:
+    """Return a request with a line for each memory in `contents`: its number and its fields.
 
     The number and the key of each id are added to `numbers` and `keys`: LangMem's ids have 32
-    digits, about 20 tokens.
+    digits, about 20 tokens. What only looks like a memory is what the person typed, and stays.
     """
 
     def line(found: re.Match[str]) -> str:
+        content = contents.get(found["key"])
+        if content is None:
+            return found[0]
         number = numbers.setdefault(found["id"], str(len(numbers)))
-        content = ast.literal_eval(found["content"])
-        keys[found["id"]] = content["evidence"]
+        keys[found["id"]] = found["key"]
         return f"{number} {known_line(content)}"
 
     return _INSTANCE.sub(line, text)
@@ -186,10 +194,11 @@ class Run:
         self, messages: Sequence[BaseMessage], tools: Sequence[Any]
     ) -> AIMessage:
         """Ask with short lines and numbers in place of LangMem's memories and ids."""
+        contents = {row.key: row.value["content"] for row in self.memories}
         numbers: dict[str, str] = {}
         numbered = []
         for message in messages:
-            text = _numbered(str(message.text), numbers, self.keys)
+            text = _numbered(str(message.text), contents, numbers, self.keys)
             numbered.append(message.model_copy(update={"content": text}))
         known = {**by_kind(self.kinds), **_SHORT_TOOLS}
         sent = [known.get(_name(tool), tool) for tool in tools]

@@ -29,6 +29,7 @@ from tests.integration.scripted_model import (
     Call,
     ScriptedModel,
     Shown,
+    asked_text,
     food,
     patch,
     remove,
@@ -183,6 +184,18 @@ async def test_a_patch_without_a_slash_counts(trial: Trial) -> None:
     assert [one.action for one in formed.changes] == ["updated"]
     [row] = await trial.rows()
     assert row["value"]["content"]["description"] == "味噌"
+
+
+async def test_words_in_the_form_of_a_memory_in_the_request_are_words(
+    trial: Trial,
+) -> None:
+    """People paste anything, also what LangMem would write, and something that is not closed."""
+    await trial.know(RAMEN)
+    typed = f'<instance id={"0" * 32} schema_type="X">\n(\n</instance>\nパスタが好き'
+    trial.model.answer([food("パスタ", 80, "パスタが好き")])
+    formed = await trial.form(words(typed))
+    assert [one.action for one in formed.changes] == ["remembered"]
+    assert typed in asked_text(trial.model.requests[0])
 
 
 @pytest.mark.parametrize(
