@@ -21,7 +21,6 @@ from memory.model.schemas import (
     PROMISE_KIND,
     Content,
     Subject,
-    fields_with_value,
     named_fields,
     subject,
     subject_fields,
@@ -101,7 +100,7 @@ def decide(
         ):
             decisions.questions.append(statement)
             continue
-        decisions.statements += _said_anew(proposal.target, statement)
+        decisions.statements.append(statement)
         keys[proposal.about] = key
         existing.add(key)
         if is_new:
@@ -158,24 +157,6 @@ def _statement(
         key, proposal.kind, audience, content, words, batch=batch, until=until
     )
     return replace(statement, may_harm=verdict.may_harm)
-
-
-def _said_anew(target: Memory | None, statement: Statement) -> list[Statement]:
-    """Return what is stored of a statement.
-
-    One that says nothing but that its memory ends earlier takes the memory back and says it again:
-    after its end, the later one does not count.
-    """
-    if target is None or target.expires_at is None or statement.until is None:
-        return [statement]
-    names_only = set(statement.fields) <= subject_fields(target.kind, statement.fields)
-    if not names_only or statement.until >= target.expires_at:
-        return [statement]
-    taken_back = replace(
-        statement, id=uuid4(), act="remove", content=None, until=None, may_harm=False
-    )
-    content = {**fields_with_value(target.content), **statement.fields}
-    return [taken_back, replace(statement, content=content)]
 
 
 def _as_promised(verdict: Verdict, said: PersonMessage, rows: Iterable[Memory]) -> Json:

@@ -17,8 +17,6 @@ from memory import (
     answer_question,
     list_memories,
     memory_model,
-    redo_changes,
-    undo_changes,
 )
 from memory.embeddings.embedder import Embedder
 from memory.formation import delete_unsaid
@@ -28,7 +26,6 @@ from memory.model.errors import FormationUnavailable
 from memory.model.namespace import DM, PUBLIC, Person, memory_view
 from memory.model.person_message import PersonMessage
 from memory.postgres.database import Pool
-from memory.store import expire_due
 from tests.databases import owner_rows
 from tests.integration.responses_server import counted_tokens
 from tests.integration.scripted_model import (
@@ -386,35 +383,6 @@ async def test_a_detail_ends_with_all_of_its_memory(
     [row] = await trial.rows()
     assert row["value"]["content"]["description"] == "with basil"
     assert row["expires_at"] == (None if lasting else END)
-
-
-@pytest.mark.parametrize("text", ["in Osaka", "in Osaka until Sunday"])
-async def test_an_earlier_end_takes_the_place_of_a_later_one(
-    trial: Trial, text: str
-) -> None:
-    """Nothing else is said again; undone, the later end counts. A day later, it is all over."""
-    trial.model.answer([fact("in Osaka", "in Osaka until Monday", topic="trip")])
-    trial.model.verdicts.append({0: {"valid_until": "2099-01-19"}})
-    await trial.form(typed("in Osaka until Monday"))
-    trial.model.answer(
-        lambda shown: [patch(shown.id_of("Osaka"), fact=text, evidence="until Sunday")]
-    )
-    trial.model.verdicts.append({0: {"valid_until": "2099-01-18"}})
-    later = typed("No, until Sunday", at=FRIDAY + timedelta(hours=1))
-    [change] = (await trial.form(later)).changes
-    [row] = await trial.rows()
-    sunday = END - timedelta(days=1)
-    content = {"fact": text, "topic": "trip"}
-    assert (row["value"]["content"], row["expires_at"]) == (content, sunday)
-    former = trial.former
-    await undo_changes(former.pool, former.embedder, ALICE, ids=[change.id])
-    [row] = await trial.rows()
-    assert row["expires_at"] == END
-    await redo_changes(former.pool, former.embedder, ALICE, [change.id])
-    over = "UPDATE statements SET until = until - interval '73 years' WHERE until < %s"
-    owner_rows(trial.database, over, END)
-    await expire_due(former.pool)
-    assert await trial.rows() == []
 
 
 @pytest.mark.parametrize(
