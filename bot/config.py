@@ -248,7 +248,7 @@ class Settings(BaseModel):
 
     @property
     def answer_seconds(self) -> float:
-        """Return how long a model may write one response, from its first event, in seconds.
+        """How long a model may write one response, from its first event, in seconds.
 
         Hardware that is slow to begin an answer is slow to write it, too.
         """

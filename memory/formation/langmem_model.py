@@ -61,7 +61,7 @@ class RemoveDoc(BaseModel):
     """Use this tool to remove (delete) a memory"""
 
     json_doc_id: str = Field(description="The number of the memory.")
-    evidence: str = Field(description="Their words that take it back.")
+    evidence: str
 
 
 class PatchFunctionErrors(BaseModel):
