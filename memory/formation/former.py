@@ -114,17 +114,8 @@ class Former:
         typed = [TypedMessage(message) for message in messages]
         typed = [message for message in typed if message.says_something]
         async with _model_calls(view.person, deadline):
-            judged, refused = await self._read(view, typed, eager=eager)
-        return await commit(
-            self.pool,
-            self.embedder,
-            view,
-            judged,
-            sensitive=self.sensitive,
-            refused=refused,
-            batch=batch,
-            in_commit=in_commit,
-        )
+            proposed = await self._read(view, typed, eager=eager)
+        return await self._commit(view, proposed, batch, in_commit)
 
     async def form_proposed(
         self,
@@ -151,9 +142,18 @@ class Former:
             known[key] = target
         said = TypedMessage(message, references)
         async with _model_calls(view.person, deadline):
-            judged, refused = await self._judge(
-                view, [said], [Write(key, value)], known
-            )
+            proposed = await self._judge(view, [said], [Write(key, value)], known)
+        return await self._commit(view, proposed, batch, in_commit)
+
+    async def _commit(
+        self,
+        view: MemoryView,
+        proposed: Proposed,
+        batch: UUID | None,
+        in_commit: InCommit[FormationResult],
+    ) -> FormationResult:
+        """Store what the models proposed and judged."""
+        judged, refused = proposed
         return await commit(
             self.pool,
             self.embedder,
