@@ -347,8 +347,7 @@ class _Addition:
         if stored:
             promises = await open_promises(pool, person, stored)
             lines, buttons = lines_told(localizer, stored, promises)
-            if len(promises) > 1:
-                below = [row for _, row in promise_rows(localizer, promises)]
+            below = [row for _, row in promise_rows(localizer, promises)]
             undo = Undo(what="notice", ids=(self.batch,))
         if questions:
             lines.append(question_line(localizer, questions[0]))

@@ -79,10 +79,9 @@ def notice_payload(
     """
     lines, buttons = _notice_lines(localizer, batch, changes, promises, thread)
     blocks = [note(line) for line in lines]
-    if len(promises) > 1:
-        for line, row in promise_rows(localizer, promises):
-            lines.append(line)
-            blocks.append(row)
+    for line, row in promise_rows(localizer, promises):
+        lines.append(line)
+        blocks.append(row)
     if buttons:
         blocks.append(actions(*buttons))
     if questions:

@@ -61,9 +61,11 @@ def promise_rows(
 ) -> list[tuple[str, Block]]:
     """Return the line of each of several open promises, and a block with it and one button.
 
-    The button opens the form with the day.
+    The button opens the form with the day. A single promise has no row: see `promise_told`.
     """
     rows: list[tuple[str, Block]] = []
+    if len(promises) == 1:
+        return rows
     for promise, reminder in promises[:_MOST_REMINDERS]:
         line, _ = promise_told(localizer, promise, reminder)
         key = "promise_pick" if reminder is None else "menu_edit"
