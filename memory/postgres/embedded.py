@@ -48,6 +48,8 @@ _QUIET = ("log_min_messages=log", "log_min_error_statement=panic")
 
 # The beginning of what it tells clients while it starts: is starting up, not yet accepting …
 _STARTING = "the database system is"
+# Why a server does not start while processes of one that was killed are still ending.
+_STILL_ENDING = "pre-existing shared memory block"
 
 
 class EmbeddedPostgresError(KiokuMemoryError):
@@ -199,20 +201,26 @@ class EmbeddedPostgres:
             self._create_cluster(binaries / "initdb")
         self._prepare_socket()
         self._remove_stale_files()
-        settings = ["listen_addresses=", f"unix_socket_directories={self._socket}"]
-        settings += [*_FEWER, *_QUIET]
-        options = [f"--{one}" for one in settings]
-        end = time.monotonic() + START_SECONDS
         program = binaries / "postgres"
-        self._server = self._launch(
-            self._cluster, program, "-D", self._cluster, *options
-        )
+        end = time.monotonic() + START_SECONDS
+        self._server = self._launch_server(program)
         while (refusal := self._refusal()) is not None:
             # A server that is full, or of another owner, would refuse for ever.
             lasts = "FATAL:" in refusal and _STARTING not in refusal
-            if lasts or self.pid is None or time.monotonic() > end:
+            if lasts or time.monotonic() > end:
                 raise self._failed()
+            if self.pid is None:
+                if _STILL_ENDING not in self._said():
+                    raise self._failed()
+                time.sleep(0.1)
+                self._server = self._launch_server(program)
             time.sleep(0.005)
+
+    def _launch_server(self, program: Path) -> "Popen[bytes]":
+        settings = ["listen_addresses=", f"unix_socket_directories={self._socket}"]
+        settings += [*_FEWER, *_QUIET]
+        options = [f"--{one}" for one in settings]
+        return self._launch(self._cluster, program, "-D", self._cluster, *options)
 
     def _create_cluster(self, program: Path) -> None:
         """Create the cluster under another name, and rename it when it is complete."""
@@ -273,8 +281,12 @@ class EmbeddedPostgres:
                 start_new_session=True,
             )
 
+    def _said(self) -> str:
+        """Return what the program that was launched last has written into the log."""
+        return self._log.read_text(errors="replace")
+
     def _failed(self) -> EmbeddedPostgresError:
-        said = self._log.read_text(errors="replace")
+        said = self._said()
         # What follows the first reason is often its consequence.
         reason = rf"(?:FATAL|PANIC|error): +(?!{_STARTING})(\S.*)"
         why = re.findall(reason, said) or said.splitlines()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -211,6 +212,32 @@ def test_a_stale_pid_that_now_belongs_to_another_process_does_not_matter(
             assert stranger.poll() is None
         finally:
             stranger.kill()
+
+
+def test_a_start_waits_for_the_last_processes_of_a_server_that_was_killed(
+    data_dir: Path,
+) -> None:
+    """PostgreSQL refuses to start while one of them has the shared memory."""
+    postgres = EmbeddedPostgres(data_dir)
+    postgres.start()
+    keep(postgres, "a")
+    server = psutil.Process(process_id(postgres))
+    [checkpointer] = [
+        child for child in server.children() if "checkpointer" in child.cmdline()[0]
+    ]
+    checkpointer.suspend()
+    server.kill()
+    wait_until(lambda: postgres.pid is None)
+    log = data_dir / "postgres.log"
+    with ThreadPoolExecutor() as threads:
+        try:
+            start = threads.submit(postgres.start)
+            wait_until(lambda: "pre-existing shared memory" in log.read_text())
+        finally:
+            checkpointer.resume()
+        start.result()
+    assert kept(postgres) == "a"
+    postgres.stop()
 
 
 def test_a_kill_during_the_first_start_ruins_nothing(new_dir: Path) -> None:
