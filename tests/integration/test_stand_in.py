@@ -174,6 +174,7 @@ def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
                 ("9時に請求書を送るのをリマインドして", "2026-11-21", "09:00"),
                 ("Remind me in 10 minutes to call Ben", "2026-11-20", "10:10"),
                 ("Remind me to call Ben in an hour", "2026-11-20", "11:00"),
+                ("Remind me in half an hour to call Ben", "2026-11-20", "10:30"),
                 ("Remind me in 1 hour and 30 minutes to call Ben", None, None),
                 ("Remind me in 1 hour 30 minutes to call Ben", None, None),
                 ("Remind me at 30 Main Street to ring the bell", None, None),

@@ -31,8 +31,10 @@ _TIME: Final = re.compile(
     re.I,
 )
 _AHEAD: Final = re.compile(
-    r"\bin (an?|\d{1,3}) (minute|hour)s?\b(?! and | \d)|(\d{1,3})(分|時間)後", re.I
+    r"\bin (an?|half an|\d{1,3}) (minute|hour)s?\b(?! and | \d)|(\d{1,3})(分|時間)後",
+    re.I,
 )
+_NUMBERS: Final = {"a": 1.0, "an": 1.0, "half an": 0.5}
 _UNITS: Final = {
     "minute": timedelta(minutes=1),
     "hour": timedelta(hours=1),
@@ -284,7 +286,7 @@ def _moment_ahead(words: str, now: datetime) -> datetime | None:
     if found is None:
         return None
     number, unit = filter(None, found.groups())
-    count = int(number) if number.isdigit() else 1
+    count = _NUMBERS.get(number.lower()) or int(number)
     return now + count * _UNITS[unit.lower()]
 
 

@@ -429,6 +429,16 @@ async def test_the_words_fit_what_came_of_it(
         ("I like soba, but I don't like natto", ["soba", "natto"]),
         ("I like ramen very much and I like udon a lot", ["ramen", "udon"]),
         ("I like ramen very much, and soba", ["ramen", "soba"]),
+        ("I love a lot of spicy food", ["spicy food"]),
+        (
+            "I love ramen and my manager is Sarah",
+            ["ramen", "my manager is Sarah"],
+        ),
+        (
+            "I like soba and my wife and I live in Kyoto",
+            ["soba", "my wife and I live in Kyoto"],
+        ),
+        ("I love my dog and my cat", ["I love my dog and my cat"]),
         ("Remind me in 10 minutes to call the dentist", ["call the dentist"]),
         ("ラーメンが好きで、Rustを勉強しています", ["ラーメン", "Rust"]),
         ("AWSを勉強していて、大阪に住んでいます", ["AWS", "大阪に住んでいます"]),
