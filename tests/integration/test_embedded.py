@@ -221,12 +221,10 @@ def test_a_start_waits_for_the_last_processes_of_a_server_that_was_killed(
     postgres = EmbeddedPostgres(data_dir)
     postgres.start()
     keep(postgres, "a")
-    server = psutil.Process(process_id(postgres))
-    [checkpointer] = [
-        child for child in server.children() if "checkpointer" in child.cmdline()[0]
-    ]
-    checkpointer.suspend()
-    server.kill()
+    query = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'"
+    checkpointer = int(str(ask(postgres, query)))
+    os.kill(checkpointer, signal.SIGSTOP)
+    os.kill(process_id(postgres), signal.SIGKILL)
     wait_until(lambda: postgres.pid is None)
     log = data_dir / "postgres.log"
     with ThreadPoolExecutor() as threads:
@@ -234,7 +232,7 @@ def test_a_start_waits_for_the_last_processes_of_a_server_that_was_killed(
             start = threads.submit(postgres.start)
             wait_until(lambda: "pre-existing shared memory" in log.read_text())
         finally:
-            checkpointer.resume()
+            os.kill(checkpointer, signal.SIGCONT)
         start.result()
     assert kept(postgres) == "a"
     postgres.stop()
