@@ -40,13 +40,20 @@ MORNING = 9
 EARLY = MORNING - 2
 LEAD = 2
 """The hours by which another reminder comes before the time that a promise names."""
-# From UTC, when these tests are read, to a clock that shows `EARLY`.
-_OFFSET = (EARLY - datetime.now(UTC).hour + 11) % 24 - 11
+# From UTC, when a test begins, to a clock that shows `EARLY`.
+_offset = 0
+
+
+@pytest.fixture(autouse=True)
+def early() -> None:
+    """Let the clock show `EARLY`: a long run comes to these tests hours after it has read them."""
+    global _offset
+    _offset = (EARLY - datetime.now(UTC).hour + 11) % 24 - 11
 
 
 def zone_at(hour: int) -> str:
     """Return a time zone where the clock shows this hour of the same day, whichever hour it is."""
-    offset = _OFFSET + hour - EARLY
+    offset = _offset + hour - EARLY
     return f"Etc/GMT{-offset:+d}"
 
 
@@ -66,8 +73,34 @@ def in_days(days: int) -> dict[str, str]:
     return {"due": (local_now().date() + timedelta(days=days)).isoformat()}
 
 
-SOON, LATER = in_hours(LEAD - 0.1), in_hours(LEAD + 0.5)
-TODAY, YESTERDAY = in_days(0), in_days(-1)
+def due_soon() -> dict[str, str]:
+    """Return the day and time of a promise that is reminded of now."""
+    return in_hours(LEAD - 0.1)
+
+
+def due_later() -> dict[str, str]:
+    """Return the day and time of a promise that is reminded of in half an hour."""
+    return in_hours(LEAD + 0.5)
+
+
+def due_today() -> dict[str, str]:
+    """Return the day of a promise that is due today."""
+    return in_days(0)
+
+
+def due_tomorrow() -> dict[str, str]:
+    """Return the day of a promise that is due tomorrow."""
+    return in_days(1)
+
+
+def due_yesterday() -> dict[str, str]:
+    """Return the day of a promise that was due yesterday."""
+    return in_days(-1)
+
+
+def without_day() -> dict[str, None]:
+    """Return that a promise has no day."""
+    return {"due": None}
 
 
 @pytest.fixture(autouse=True)
@@ -173,13 +206,13 @@ async def uninstalled(app: App, place: PersonThread, memory: Memory) -> None:
     )
 
 
-def moved(zone_name: str) -> Happens:
-    """Return that the person moves to another time zone."""
+def moved(hour: int) -> Happens:
+    """Return that the person moves to where the clock shows this hour."""
 
     async def happens(app: App, place: PersonThread, memory: Memory) -> None:
-        await zone(app, place, zone_name)
+        await zone(app, place, zone_at(hour))
 
-    happens.__name__ = zone_name
+    happens.__name__ = f"moved to {hour}:00"
     return happens
 
 
@@ -203,30 +236,30 @@ async def stays(app: App) -> AsyncIterator[None]:
 @pytest.mark.parametrize(
     ("due", "happens", "expected"),
     [
-        (SOON, nothing, 1),
-        (LATER, nothing, 0),
-        (YESTERDAY, nothing, 1),
-        (TODAY, nothing, 0),
-        (TODAY, moved(zone_at(MORNING)), 1),
-        (in_days(1), moved(zone_at(MORNING)), 0),
-        ({"due": None}, nothing, 0),
-        *((SOON, clicked(one), 0) for one in ("done", "dropped", "tomorrow")),
-        (SOON, forgotten, 0),
-        (SOON, forgotten_and_back, 1),
-        (SOON, off, 0),
-        (SOON, deactivated, 0),
-        (SOON, uninstalled, 0),
-        (SOON, moved(zone_at(EARLY - 1)), 0),
-        (LATER, moved(zone_at(EARLY + 1)), 1),
+        (due_soon, nothing, 1),
+        (due_later, nothing, 0),
+        (due_yesterday, nothing, 1),
+        (due_today, nothing, 0),
+        (due_today, moved(MORNING), 1),
+        (due_tomorrow, moved(MORNING), 0),
+        (without_day, nothing, 0),
+        *((due_soon, clicked(one), 0) for one in ("done", "dropped", "tomorrow")),
+        (due_soon, forgotten, 0),
+        (due_soon, forgotten_and_back, 1),
+        (due_soon, off, 0),
+        (due_soon, deactivated, 0),
+        (due_soon, uninstalled, 0),
+        (due_soon, moved(EARLY - 1), 0),
+        (due_later, moved(EARLY + 1), 1),
     ],
     ids=lambda value: value.__name__ if callable(value) else None,
 )
 async def test_what_happens_before_its_time_decides_whether_a_reminder_comes(
-    app: App, due: dict[str, Any], happens: Happens, expected: int
+    app: App, due: Callable[[], dict[str, Any]], happens: Happens, expected: int
 ) -> None:
     """Due and open: one message in the person's own DM. Anything else: none."""
     place = app.slack.place()
-    memory = await promised(app, place, **due)
+    memory = await promised(app, place, **due())
     await happens(app, place, memory)
     await minute(app)
     await minute(app)
@@ -238,7 +271,7 @@ async def test_what_happens_between_two_minutes_counts(app: App) -> None:
     """A job that was added before the person kept the promise posts nothing."""
     for happens in (clicked("done"), clicked("tomorrow"), forgotten, off):
         place = app.slack.place()
-        memory = await promised(app, place, **SOON)
+        memory = await promised(app, place, **due_soon())
         await remind_of_due(app.pool, app.core.queue)
         await happens(app, place, memory)
         for job in app.take_jobs(REMIND):
@@ -251,7 +284,7 @@ async def test_an_unanswered_reminder_comes_once_more_the_next_morning(
 ) -> None:
     """Not before the morning of the day after, and never a third time."""
     place = app.slack.place()
-    await promised(app, place, **YESTERDAY)
+    await promised(app, place, **due_yesterday())
     seen = []
     for hour in (EARLY, EARLY, MORNING, MORNING):
         await zone(app, place, zone_at(hour))
@@ -264,8 +297,8 @@ async def test_the_promises_of_a_day_come_in_one_message(app: App) -> None:
     """Each has one row, which says what, to whom and by when."""
     place = app.slack.place()
     evening = in_hours(10)
-    await promised(app, place, "the minutes", **TODAY)
-    await promised(app, place, "a review", **YESTERDAY)
+    await promised(app, place, "the minutes", **due_today())
+    await promised(app, place, "a review", **due_yesterday())
     await promised(app, place, "the slides", **evening)
     await promised(app, place, "the plan", **in_days(1))
     await zone(app, place, zone_at(MORNING))
@@ -276,7 +309,7 @@ async def test_the_promises_of_a_day_come_in_one_message(app: App) -> None:
     for what in ("a review", "the minutes", "the slides"):
         assert what in text
     assert "the plan" not in text
-    for due in (TODAY, YESTERDAY, evening):
+    for due in (due_today(), due_yesterday(), evening):
         day = due_line(Localizer("en"), due)
         assert f"(to Mia, by {day})" in text
 
@@ -284,8 +317,8 @@ async def test_the_promises_of_a_day_come_in_one_message(app: App) -> None:
 async def test_many_promises_of_one_person_hide_nobodys(app: App) -> None:
     """However many are due, they are one message; whoever else has a promise is told as before."""
     heavy, place = app.slack.place(), app.slack.place()
-    memory = await promised(app, heavy, **YESTERDAY)
-    await promised(app, place, **YESTERDAY)
+    memory = await promised(app, heavy, **due_yesterday())
+    await promised(app, place, **due_yesterday())
     app.rows(
         "INSERT INTO store (prefix, key, value, updated_at)"
         " SELECT prefix, gen_random_uuid(), value, now() - interval '100 hours'"
@@ -307,11 +340,11 @@ async def test_many_promises_of_one_person_hide_nobodys(app: App) -> None:
 async def test_rows_that_cannot_be_read_hide_nobodys_reminder(app: App) -> None:
     """Another tool may have written a day that does not exist, or a person who cannot be one."""
     place = app.slack.place()
-    memory = await promised(app, place, **YESTERDAY)
+    memory = await promised(app, place, **due_yesterday())
     prefix = memory.namespace.prefix
     strange = [
         (prefix, {**memory.content, "due": local_now().strftime("%Y-%m-3x")}),
-        (prefix, {**memory.content, **YESTERDAY, "due_time": "noon"}),
+        (prefix, {**memory.content, **due_yesterday(), "due_time": "noon"}),
         ("chat.T 1.nobody.dm", memory.content),
     ]
     for number, (where, content) in enumerate(strange):
@@ -328,7 +361,7 @@ async def test_rows_that_cannot_be_read_hide_nobodys_reminder(app: App) -> None:
 async def test_a_job_that_runs_twice_reminds_once(app: App) -> None:
     """Two processes that look at the same minute add one job, and its second run posts nothing."""
     place = app.slack.place()
-    await promised(app, place, **SOON)
+    await promised(app, place, **due_soon())
     await remind_of_due(app.pool, app.core.queue)
     await remind_of_due(app.pool, app.core.queue)
     [job] = app.take_jobs(REMIND)
@@ -342,7 +375,7 @@ async def asked_for(
 ) -> tuple[dict[str, str], asyncio.Task[None]]:
     """Let a reminder be posted by a call that Slack loses a second later; return its job."""
     await app.ask(place, "Hello")
-    await promised(app, place, **SOON)
+    await promised(app, place, **due_soon())
     await remind_of_due(app.pool, app.core.queue)
     [job] = app.take_jobs(REMIND)
     app.slack.forget_calls()
@@ -553,15 +586,16 @@ async def test_the_model_reads_what_was_promised_and_what_became_of_it(
 ) -> None:
     """“What did I promise?” is answered from the prompt: what, to whom, by when, and its state."""
     place = app.slack.place()
-    await promised(app, place, **LATER)
-    await promised(app, place, "the minutes", state="done", **YESTERDAY)
+    due = due_later()
+    await promised(app, place, **due)
+    await promised(app, place, "the minutes", state="done", **due_yesterday())
     await app.ask(place, "What did I promise?")
     context = app.context()
     for word in (
         WHAT,
         "Mia",
-        LATER["due"],
-        LATER["due_time"],
+        due["due"],
+        due["due_time"],
         "open",
         "the minutes",
         "done",
