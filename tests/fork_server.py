@@ -154,6 +154,8 @@ def _become(
     descriptors: tuple[int, ...],
 ) -> None:
     """Run the module as a process of its own would."""
+    # Whoever runs the tests may ignore it, as nohup does; then the app ignores it, too.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     *streams, telling = descriptors
     if own_group:
         os.setpgid(0, 0)
