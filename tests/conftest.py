@@ -224,7 +224,7 @@ def json_server(*arguments: str) -> Iterator[Server]:
             yield server
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
         process.close()
 
 

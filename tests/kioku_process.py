@@ -122,7 +122,7 @@ class Running:
         # Another thread may start it again meanwhile.
         process = self.process
         process.kill()
-        process.wait(20)
+        process.wait(END_SECONDS)
 
     def terminate(self) -> int:
         """End it as a server manager would, if it still runs; returns its exit code."""

@@ -15,7 +15,7 @@ from tests.conftest import open_playground
 from tests.databases import fresh_database
 from tests.e2e.app import App
 from tests.e2e.world import World
-from tests.kioku_process import forked_module
+from tests.kioku_process import END_SECONDS, forked_module
 from tests.person import Said
 from tests.waiting import wait_until
 
@@ -89,7 +89,7 @@ def kill_after(app: App, number: int) -> None:
     # The last number is more than there are steps: none is left out.
     assert number < _MOST or end.exists()
     if not end.exists():
-        app.process.wait(20)
+        app.process.wait(END_SECONDS)
         start(app)
     end.unlink(missing_ok=True)
     reply = world.reply(said)

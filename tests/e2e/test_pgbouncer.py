@@ -55,7 +55,7 @@ def pgbouncer(server: str, folder: Path) -> Iterator[str]:
         yield here
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def connects(conninfo: str) -> bool:

@@ -58,7 +58,7 @@ def test_any_bolt_app_runs(tmp_path: Path, transport: str) -> None:
             ben.sees(f"Hello, <@{ben.id}>!")
         finally:
             app.kill()
-            app.wait(20)
+            app.wait(60)
         outcomes = {one["outcome"] for one in playground.call("calls")["calls"]}
         assert outcomes == {"ok"}, (tmp_path / "app.txt").read_text("utf-8")
 

@@ -54,6 +54,6 @@ def test_bolt_for_javascript_answers_a_message_and_a_click(tmp_path: Path) -> No
             ben.sees("desserts")
         finally:
             app.terminate()
-            app.wait(20)
+            app.wait(60)
         assert {call["outcome"] for call in playground.call("calls")["calls"]} == {"ok"}
         assert playground.call("violations")["violations"] == []

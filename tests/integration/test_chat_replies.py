@@ -264,7 +264,7 @@ async def test_a_thought_shows_that_an_answer_has_begun() -> None:
         yield chunk(reasoning_content="hm")
         await asyncio.Event().wait()
 
-    async with asyncio.timeout(5), aclosing(response_events(thinking())) as events:
+    async with asyncio.timeout(60), aclosing(response_events(thinking())) as events:
         assert await anext(events)
 
 

@@ -231,7 +231,7 @@ def test_run_is_not_ready_without_socket_mode(tmp_path: Path, database: str) -> 
             url = ready(kioku)
             assert fetched(f"{url}/readyz") == (200, "ready\n")
             slack.process.terminate()
-            slack.process.wait(20)
+            slack.process.wait(60)
             wait_until(
                 lambda: (
                     fetched(f"{url}/readyz")

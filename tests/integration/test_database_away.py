@@ -87,7 +87,7 @@ async def test_idle_connections_that_a_restart_has_closed_are_not_used(
     database: str,
 ) -> None:
     """The first transaction and the first statement after it succeed, without a wait."""
-    async with asyncio.timeout(20), opened(database, max_size=3) as pool:
+    async with asyncio.timeout(60), opened(database, max_size=3) as pool:
         for work in (write(pool, "C1"), execute_statement(pool, INSERT, ("C2",))):
             async with pool.connection(), pool.connection(), pool.connection():
                 pass
@@ -112,7 +112,7 @@ async def test_a_server_that_takes_no_writes_is_left(
             with pytest.raises(psycopg.OperationalError):
                 # Seen to be read-only as it is given back, it is gone without an error, and the
                 # next writer waits for the pool: for ten seconds.
-                await asyncio.wait_for(_write_on(pool), 20)
+                await asyncio.wait_for(_write_on(pool), 60)
             # No new connection either: it would not be of use.
             with pytest.raises(psycopg.OperationalError), transaction_timeout(0.3):
                 async with transaction(pool):

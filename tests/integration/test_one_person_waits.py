@@ -115,7 +115,7 @@ async def test_those_who_wait_for_one_person_leave_connections_to_others(
             for number in range(50)
         ]
         await until(lambda: waiting(database) == most)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             ids = (BOB.team_id, BOB.user_id)
             await execute_statement(pool, _ROW, ids, scope=BOB.settings)
         assert waiting(database) == most

@@ -117,7 +117,7 @@ def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
         for stream in (process.stdin, process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
