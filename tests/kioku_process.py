@@ -108,6 +108,10 @@ class Running:
         )
         return found
 
+    def child(self, word: str) -> psutil.Process | None:
+        """Return a process below it whose command has a word, if there is one."""
+        return child_named(psutil.Process(self.process.pid), word)
+
     def stop(self, number: signal.Signals) -> Ended:
         """Send a signal as the terminal does, to the whole group; return how it ended."""
         os.killpg(self.process.pid, number)
@@ -258,6 +262,15 @@ def _take_terminal() -> None:
     """Be controlled by the terminal, and end by Ctrl-C although the tests may ignore it."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def child_named(parent: psutil.Process, word: str) -> psutil.Process | None:
+    """Return a process below `parent` with a word in its command; others may end meanwhile."""
+    for process in parent.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if word in " ".join(process.cmdline()):
+                return process
+    return None
 
 
 def gone(process: psutil.Process) -> bool:

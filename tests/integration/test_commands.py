@@ -17,6 +17,7 @@ from tests.kioku_process import (
     Ended,
     ended,
     fetched,
+    gone,
     ready,
     running,
     running_fresh,
@@ -249,7 +250,7 @@ def test_metrics_are_on_a_port_of_their_own(
     url = f"http://127.0.0.1:{port}/metrics"
     with running(tmp_path, "run", **given, KIOKU_METRICS_PORT=str(port)) as kioku:
         assert fetched(f"{ready(kioku)}/metrics")[0] == 404
-        assert "kioku_database_up 1.0" in fetched(url)[1]
+        wait_until(lambda: "kioku_database_up 1.0" in fetched(url)[1])
         wait_until(lambda: "kioku_processes 1.0" in fetched(url)[1])
 
 
@@ -263,8 +264,8 @@ def test_run_with_an_embedded_database_stops_clean(
     with running(tmp_path, "run", **settings) as kioku:
         ready(kioku)
         below = kioku.children
-        assert any(process.name() == "postgres" for process in below)
+        assert kioku.child("postgres")
         done = kioku.stop(number)
     assert done.code == 0
     assert done.out == "Kioku is finishing what it has begun …\n"
-    assert not any(process.is_running() for process in below)
+    assert all(map(gone, below))

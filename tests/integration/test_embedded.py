@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from memory.postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from tests.kioku_process import child_named
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -221,10 +222,11 @@ def test_a_start_waits_for_the_last_processes_of_a_server_that_was_killed(
     postgres = EmbeddedPostgres(data_dir)
     postgres.start()
     keep(postgres, "a")
-    query = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'"
-    checkpointer = int(str(ask(postgres, query)))
-    os.kill(checkpointer, signal.SIGSTOP)
-    os.kill(process_id(postgres), signal.SIGKILL)
+    server = psutil.Process(process_id(postgres))
+    # It takes its name when it first runs.
+    checkpointer = wait_until(lambda: child_named(server, "checkpointer"))
+    checkpointer.suspend()
+    server.kill()
     wait_until(lambda: postgres.pid is None)
     log = data_dir / "postgres.log"
     with ThreadPoolExecutor() as threads:
@@ -232,7 +234,7 @@ def test_a_start_waits_for_the_last_processes_of_a_server_that_was_killed(
             start = threads.submit(postgres.start)
             wait_until(lambda: "pre-existing shared memory" in log.read_text())
         finally:
-            os.kill(checkpointer, signal.SIGCONT)
+            checkpointer.resume()
         start.result()
     assert kept(postgres) == "a"
     postgres.stop()
