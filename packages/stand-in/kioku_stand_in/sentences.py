@@ -26,7 +26,8 @@ _TOPICS: Final = compiled(SCRIPT["topics"])
 _LEVELS: Final = compiled(SCRIPT["levels"])
 _LIKED: Final = compiled(SCRIPT["liked"])
 _SEPARATOR: Final = re.compile(
-    r",? and |, ?| too$| (?:very much|a lot)\b|\b(?:for|the|a lot of|an?|some) ", re.I
+    r",? and |, ?| too$| (?:very much|a lot(?! of))\b|\b(?:for|the|a lot of|an?|some) ",
+    re.I,
 )
 _RUN: Final = "[ァ-ヺー一-鿿A-Za-z0-9]*"
 _LIKED_NAMES: Final = "|".join(chain.from_iterable(SCRIPT["liked"].values()))
