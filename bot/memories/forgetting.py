@@ -27,13 +27,23 @@ from memory import (
     Person,
     Selection,
     forget,
-    list_memories,
     open_questions,
     undo_forgetting,
 )
 from memory.model import MessageKey
-from memory.postgres import PersonTransaction, load_statements, transaction_timeout
-from memory.store import Gone, memory_page, message_parameters, selected
+from memory.postgres import (
+    PersonTransaction,
+    load_statements,
+    person_transaction,
+    transaction_timeout,
+)
+from memory.store import (
+    Gone,
+    memory_page,
+    message_parameters,
+    read_memories,
+    selected,
+)
 
 _SQL = load_statements("bot", "forgetting")
 
@@ -99,7 +109,8 @@ async def forget_question_about(
 
 async def _memories(app: App, person: Person, keys: Iterable[str]) -> list[Memory]:
     """Return the memories with these keys that are still there, in this order."""
-    found = {memory.key: memory for memory in await list_memories(app.pool, person)}
+    async with person_transaction(app.pool, person) as transaction:
+        found = await read_memories(transaction, keys)
     return [found[key] for key in keys if key in found]
 
 
