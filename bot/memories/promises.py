@@ -25,7 +25,13 @@ from bot.app import App
 from bot.logs import fault
 from bot.people import read_settings
 from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.client import PATIENCE_SECONDS, error_code, is_passing
+from bot.slack.client import (
+    PATIENCE_SECONDS,
+    Installations,
+    NotInstalled,
+    error_code,
+    is_passing,
+)
 from bot.slack.messages import API_TEAM
 from bot.slack.posting import find_posted, notice_metadata, post_once
 from bot.ui.blocks import Payload
@@ -51,14 +57,20 @@ class _TakenOver(Exception):
     """Another process has determined whether a message was posted."""
 
 
-async def remind_of_due(pool: Pool, queue: Queue) -> None:
+async def remind_of_due(pool: Pool, queue: Queue, slack: Installations) -> None:
     """Store the reminders that are due, with a job for each person.
 
-    A failure for one person is logged; the next minute tries again.
+    Those of a workspace without an installation here stay due, for 30 days: another run on the same
+    database may serve it, such as ``kioku up`` with another Slack. A failure for one person is
+    logged; the next minute tries again.
     """
     for row in await execute_statement(pool, _SQL["people"]):
         try:
-            await _add_due(pool, queue, Person(row["team_id"], row["user_id"]))
+            person = Person(row["team_id"], row["user_id"])
+            await slack.bot_user_id(person.team_id)
+            await _add_due(pool, queue, person)
+        except NotInstalled:
+            continue
         except Exception as error:
             if is_unavailable(error):
                 raise

@@ -46,7 +46,7 @@ def periodic_work(app: App) -> dict[str, dict[str, Work]]:
     pool = app.pool
     settings = app.settings
     every_minute: dict[str, Work] = {
-        "remind_of_due": partial(remind_of_due, pool, app.queue),
+        "remind_of_due": partial(remind_of_due, pool, app.queue, app.slack),
         "answer_unanswered": partial(answer_unanswered, pool, app.queue),
         "update_changed_lines": partial(update_changed_lines, pool, app.queue),
         "delete_expired": partial(delete_expired, pool),

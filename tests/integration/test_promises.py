@@ -133,7 +133,7 @@ async def promised(
 
 async def minute(app: App) -> None:
     """Do what the job of each minute does for promises, and the jobs that it adds."""
-    await remind_of_due(app.pool, app.core.queue)
+    await remind_of_due(app.pool, app.core.queue, app.core.slack)
     for job in app.take_jobs(REMIND):
         await remind(app.core, **job)
 
@@ -272,7 +272,7 @@ async def test_what_happens_between_two_minutes_counts(app: App) -> None:
     for happens in (clicked("done"), clicked("tomorrow"), forgotten, off):
         place = app.slack.place()
         memory = await promised(app, place, **due_soon())
-        await remind_of_due(app.pool, app.core.queue)
+        await remind_of_due(app.pool, app.core.queue, app.core.slack)
         await happens(app, place, memory)
         for job in app.take_jobs(REMIND):
             await remind(app.core, **job)
@@ -325,7 +325,7 @@ async def test_many_promises_of_one_person_hide_nobodys(app: App) -> None:
         " FROM store, generate_series(1, 400) WHERE key = %s RETURNING key",
         memory.key,
     )
-    await remind_of_due(app.pool, app.core.queue)
+    await remind_of_due(app.pool, app.core.queue, app.core.slack)
     jobs = app.take_jobs(REMIND)
     assert sorted(job["user"] for job in jobs) == sorted([heavy.user, place.user])
     for job in jobs:
@@ -335,6 +335,26 @@ async def test_many_promises_of_one_person_hide_nobodys(app: App) -> None:
     assert say("en", "forget_more", count=386) in shown(many)
     await minute(app)
     assert len(reminders(app, heavy)) == 1
+
+
+async def test_a_workspace_that_is_not_served_here_keeps_its_reminders(
+    app: App,
+) -> None:
+    """One data folder may serve the playground today and a real workspace tomorrow."""
+    place = app.slack.place()
+    memory = await promised(app, place, **due_yesterday())
+    prefix = memory.namespace.prefix
+    elsewhere = prefix.replace(place.team, "TELSEWHERE")
+    move = (
+        "UPDATE store SET prefix = %s, updated_at = now() - interval '100 hours'"
+        " WHERE prefix = %s RETURNING key"
+    )
+    app.rows(move, elsewhere, prefix)
+    await remind_of_due(app.pool, app.core.queue, app.core.slack)
+    assert app.take_jobs(REMIND) == []
+    app.rows(move, prefix, elsewhere)
+    await minute(app)
+    assert len(reminders(app, place)) == 1
 
 
 async def test_rows_that_cannot_be_read_hide_nobodys_reminder(app: App) -> None:
@@ -362,8 +382,8 @@ async def test_a_job_that_runs_twice_reminds_once(app: App) -> None:
     """Two processes that look at the same minute add one job, and its second run posts nothing."""
     place = app.slack.place()
     await promised(app, place, **due_soon())
-    await remind_of_due(app.pool, app.core.queue)
-    await remind_of_due(app.pool, app.core.queue)
+    await remind_of_due(app.pool, app.core.queue, app.core.slack)
+    await remind_of_due(app.pool, app.core.queue, app.core.slack)
     [job] = app.take_jobs(REMIND)
     for _ in range(2):
         await remind(app.core, **job)
@@ -376,7 +396,7 @@ async def asked_for(
     """Let a reminder be posted by a call that Slack loses a second later; return its job."""
     await app.ask(place, "Hello")
     await promised(app, place, **due_soon())
-    await remind_of_due(app.pool, app.core.queue)
+    await remind_of_due(app.pool, app.core.queue, app.core.slack)
     [job] = app.take_jobs(REMIND)
     app.slack.forget_calls()
     app.slack.fault("chat.postMessage", delay_ms=1_000, drop="before")

@@ -158,7 +158,7 @@ async def test_a_reminder_that_could_not_be_posted_comes_when_it_may(
     place = app.slack.place()
     memory = await promised(app, place, **in_days(-1))
     person = app.person(place)
-    await remind_of_due(app.pool, app.core.queue)
+    await remind_of_due(app.pool, app.core.queue, app.core.slack)
     clicked = None
     if meanwhile == "off":
         await app.off(place)
@@ -183,7 +183,7 @@ async def test_a_reminder_that_slack_puts_off_comes_later(
     monkeypatch.setattr("bot.memories.promises.PATIENCE_SECONDS", 0.0)
     place = app.slack.place(channel="public")
     await promised(app, place, **in_days(-1))
-    await remind_of_due(app.pool, app.core.queue)
+    await remind_of_due(app.pool, app.core.queue, app.core.slack)
     [job] = app.take_jobs(REMIND)
     app.slack.fault("chat.postMessage", error="ratelimited", retry_after=1, times=1)
     with pytest.raises(SlackApiError):
