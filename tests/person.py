@@ -76,7 +76,7 @@ class Person:
 
     def home(self) -> Place:
         """Return the Home as its person sees it."""
-        view = self.slack.control(f"home?as={self.id}")["view"]
+        view = self.slack.control(f"home?user={self.id}")["view"]
         return dict(view) if view else {}
 
     # --- what is done
@@ -136,7 +136,7 @@ class Person:
 
     def views(self) -> list[Place]:
         """Return the modals that are open, the one on top last."""
-        return list(self.slack.control(f"views?as={self.id}")["views"])
+        return list(self.slack.control(f"views?user={self.id}")["views"])
 
     def press(self, place: Place, act: str, *, by: str = "", **fields: object) -> None:
         """Click the element of a message or view whose value is an act with these fields.

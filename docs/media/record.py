@@ -281,7 +281,7 @@ async def main() -> None:
                 made = await page.request.post(f"{url}/_playground/users", data=added)
                 user = (await made.json())["id"]
                 await page.request.get(
-                    f"{url}/_playground/channels/dm/messages?as={user}"
+                    f"{url}/_playground/channels/dm/messages?user={user}"
                 )
                 await page.goto(url)
                 await page.wait_for_selector("[data-ready]")

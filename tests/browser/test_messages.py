@@ -41,7 +41,7 @@ async def test_a_click_is_not_lost_when_its_message_changes(
     await ben.last.hover()
     await ben.last.get_by_role("button", name="Delete").hover()
     user = show.person("Ben")
-    path = f"_playground/channels/dm/messages?as={user}"
+    path = f"_playground/channels/dm/messages?user={user}"
     [said] = (await asyncio.to_thread(ben.playground.get, path))["messages"]
     edit = {"user": user, "channel": "dm", "ts": said["ts"], "text": "hello again"}
     await ben.page.mouse.down()

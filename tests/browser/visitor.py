@@ -49,7 +49,7 @@ class Playground:
         self.post(
             "_playground/channels/update", channel=self.channel("general"), add=[user]
         )
-        self.get(f"_playground/channels/dm/messages?as={user}")
+        self.get(f"_playground/channels/dm/messages?user={user}")
         return user
 
     def channel(self, name: str) -> str:

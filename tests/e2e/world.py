@@ -98,7 +98,7 @@ class World(Workspace, Stored):
 
     def session(self, said: Said) -> str:
         """Return the status of the session of a message's thread, "" where there is none."""
-        seen = self.control(f"channels/{said.channel}/messages?as={said.person.id}")
+        seen = self.control(f"channels/{said.channel}/messages?user={said.person.id}")
         return next(
             (one["session"] for one in seen["threads"] if one["ts"] == said.ts), ""
         )
@@ -124,7 +124,7 @@ class World(Workspace, Stored):
     def reply(self, said: Said, seconds: float = SECONDS) -> Reply:
         """Wait until `said` has been handled; return the answer: one, whole and at rest."""
         self.handled(said, seconds)
-        found = self.control(f"channels/{said.channel}/messages?as={said.person.id}")
+        found = self.control(f"channels/{said.channel}/messages?user={said.person.id}")
         messages = self.answers(said)
         assert messages, "There was no reply."
         assert not [m for m in messages if m.get("streaming")], "A reply still streams."

@@ -124,7 +124,7 @@ class Interface:
         assert act is not None
         value = act if isinstance(act, str) else act.value
         user = slack_user(person.user_id)
-        channel = self._slack.control(f"channels/dm/messages?as={user}")["channel"]
+        channel = self._slack.control(f"channels/dm/messages?user={user}")["channel"]
         shown = payload(
             "An earlier message", {**button("A button", Export()), "value": value}
         )
@@ -167,7 +167,7 @@ class Interface:
         assert outcome["ok"], outcome
         made = slack.control(f"calls?since={calls_before}")["calls"]
         shown = [call["args"] for call in made if call["method"] in _SHOWING]
-        views = slack.control(f"views?as={user}")["views"]
+        views = slack.control(f"views?user={user}")["views"]
         return Answer(
             message=shown[-1] if shown else {},
             form=views[-1] if views else None,

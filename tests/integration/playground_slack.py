@@ -132,7 +132,9 @@ class PlaygroundSlack:
 
     def seen(self, user: str, channel: str = "dm") -> list[dict[str, Any]]:
         """Return a conversation as one person sees it."""
-        return list(self.control(f"channels/{channel}/messages?as={user}")["messages"])
+        return list(
+            self.control(f"channels/{channel}/messages?user={user}")["messages"]
+        )
 
     def thread(self, place: PersonThread) -> list[dict[str, Any]]:
         """Return the app's messages in a thread, as the person sees them."""

@@ -352,7 +352,7 @@ async def test_after_stop_the_streamed_message_stays(thread: Thread, how: str) -
 def session_of(thread: Thread) -> str:
     """Return the status of the agent session of a thread."""
     place = thread.place
-    seen = thread.slack.control(f"channels/{place.channel}/messages?as={place.user}")[
+    seen = thread.slack.control(f"channels/{place.channel}/messages?user={place.user}")[
         "threads"
     ]
     return next(str(one["session"]) for one in seen if one["ts"] == place.root)

@@ -61,7 +61,7 @@ def titles(app: App) -> list[dict[str, Any]]:
 
 def session(app: App, place: PersonThread, ts: str) -> tuple[str, str]:
     """Return the status and the title of the agent session of a thread."""
-    seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")[
+    seen = app.slack.control(f"channels/{place.channel}/messages?user={place.user}")[
         "threads"
     ]
     [thread] = [one for one in seen if one["ts"] == ts]

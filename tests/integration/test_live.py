@@ -22,7 +22,7 @@ async def test_everything_is_tried_and_taken_away(
         channel = slack.call("/_playground/channels", made)["id"]
 
         def kept(where: str) -> list[dict[str, Any]]:
-            seen = slack.call(f"/_playground/channels/{where}/messages?as={user}")[
+            seen = slack.call(f"/_playground/channels/{where}/messages?user={user}")[
                 "messages"
             ]
             return [one for one in seen if one.get("bot_id")]

@@ -53,7 +53,7 @@ async def test_who_asks_who_speaks_and_who_is_meant_have_names(app: App) -> None
     mia, _ = app.slack.person(name="Mia Tanaka")
     ken, _ = app.slack.person(name="Ken Okafor")
     channel = app.slack.channel("public", mia, ken)
-    name = app.slack.control(f"channels/{channel}/messages?as={mia}").get("name")
+    name = app.slack.control(f"channels/{channel}/messages?user={mia}").get("name")
     root = app.slack.say(ken, channel, f"<@{mia}> moves <#{channel}> to the 14th")["ts"]
     place = in_thread(app, mia, channel, root)
     app.script("Ken Okafor said so.")

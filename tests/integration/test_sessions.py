@@ -22,7 +22,7 @@ SET = "agents.sessions.setStatus"
 
 def session(slack: PlaygroundSlack, place: PersonThread) -> str:
     """Return the status of the agent session of a thread, "" where there is none."""
-    seen = slack.control(f"channels/{place.channel}/messages?as={place.user}")[
+    seen = slack.control(f"channels/{place.channel}/messages?user={place.user}")[
         "threads"
     ]
     return next((str(one["session"]) for one in seen if one["ts"] == place.root), "")

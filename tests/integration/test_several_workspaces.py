@@ -65,7 +65,7 @@ class Slack:
 
     def replies(self, team: str, said: Any) -> list[str]:
         """Return the app's finished replies to a message, as the person sees them."""
-        seen = self.call(team, f"channels/{said['channel']}/messages?as={self.user}")[
+        seen = self.call(team, f"channels/{said['channel']}/messages?user={self.user}")[
             "messages"
         ]
         return [

@@ -20,7 +20,7 @@ SET = "agents.sessions.setStatus"
 def session(app: App, message: Message) -> str:
     """Return the status of the agent session of a message's thread, "" where there is none."""
     shown = app.slack.control(
-        f"channels/{message.channel_id}/messages?as={message.user_id}"
+        f"channels/{message.channel_id}/messages?user={message.user_id}"
     )
     return next(
         (str(one["session"]) for one in shown["threads"] if one["ts"] == message.ts), ""
@@ -95,7 +95,7 @@ async def test_who_may_not_use_the_app_is_not_shown_a_wait(
     user, team = slack.person()
     app = await make_app(allowed_users=[user])
     refused = written(app, slack.place())
-    dm = slack.control(f"channels/dm/messages?as={user}")["channel"]
+    dm = slack.control(f"channels/dm/messages?user={user}")["channel"]
     allowed = written(app, PersonThread(user, team, dm, "1.0", "1.0"))
     with frozen(postgres):
         for message in (refused, allowed):

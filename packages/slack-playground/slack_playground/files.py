@@ -101,7 +101,7 @@ async def _for_person(first: Slack, request: web.Request) -> web.StreamResponse:
     slack = first.workspaces.of(request.query.get("team", ""))
     workspace = slack.workspace
     file = workspace.files.get(request.match_info["file"])
-    user = request.query.get("as", "")
+    user = request.query.get("user", "")
     if file is None or file.content is None or user not in workspace.users:
         return web.json_response({"error": "There is no such file."}, status=404)
     if not may_see(workspace, user, file):

@@ -69,7 +69,7 @@ class Person:
 
     def messages(self, channel: str = "dm") -> list[Json]:
         """Return the messages of a conversation that this person sees, oldest first."""
-        found = self.playground.call(f"channels/{channel}/messages?as={self.id}")
+        found = self.playground.call(f"channels/{channel}/messages?user={self.id}")
         return list(found["messages"])
 
     def sees(self, text: str, channel: str = "dm", seconds: float = 10) -> Json:

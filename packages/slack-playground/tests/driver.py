@@ -65,14 +65,14 @@ class Driver:
     async def messages(self, channel: str = "dm", name: str = "Aya") -> list[Json]:
         """A conversation as somebody sees it."""
         found = await self.get(
-            f"channels/{channel}/messages", **{"as": await self.user(name)}
+            f"channels/{channel}/messages", user=await self.user(name)
         )
         messages: list[Json] = found["messages"]
         return messages
 
     async def thread(self, ts: str) -> Json:
         """What the app set on a thread of Aya's DM."""
-        found = await self.get("channels/dm/messages", **{"as": await self.user()})
+        found = await self.get("channels/dm/messages", user=await self.user())
         return dict(next(one for one in found["threads"] if one["ts"] == ts))
 
     async def calls(self, method: str | None = None) -> list[Json]:

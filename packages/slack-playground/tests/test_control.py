@@ -33,14 +33,14 @@ async def test_the_sample_workspace(slack: Slack, driver: Driver) -> None:
 async def test_a_private_conversation_is_seen_by_its_members(driver: Driver) -> None:
     """A person who is not in a private channel or DM gets 403."""
     await driver.say("secret")
-    aya_dm = (await driver.get("channels/dm/messages", **{"as": await driver.user()}))[
+    aya_dm = (await driver.get("channels/dm/messages", user=await driver.user()))[
         "channel"
     ]
     ben = await driver.user("Ben")
     chika = await driver.user("Chika")
     tea = await driver.channel("tea-room")
     for channel, user in ((aya_dm, ben), (tea, chika)):
-        url = f"{driver.url}/_playground/channels/{channel}/messages?as={user}"
+        url = f"{driver.url}/_playground/channels/{channel}/messages?user={user}"
         async with driver.session.get(url) as response:
             assert response.status == 403
     status, _ = await driver.try_post(

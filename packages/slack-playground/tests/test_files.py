@@ -56,7 +56,7 @@ async def test_a_file_is_uploaded_shared_and_downloaded(
     statuses: list[int] = []
     for user in (aya, ben, "U0NOBODY"):
         async with session.get(
-            f"{slack.url}/_playground/files/{file}?as={user}"
+            f"{slack.url}/_playground/files/{file}?user={user}"
         ) as answer:
             statuses.append(answer.status)
             if answer.status == 200:

@@ -206,10 +206,8 @@ async def test_a_modal_from_opening_to_submission(
     await connect(app)
     aya = await driver.user()
     await driver.post("commands", user=aya, channel="dm", command="/memories")
-    (view,) = (await driver.get("views", **{"as": aya}))["views"]
-    assert (await driver.get("views", **{"as": await driver.user("Ben")}))[
-        "views"
-    ] == []
+    (view,) = (await driver.get("views", user=aya))["views"]
+    assert (await driver.get("views", user=await driver.user("Ben")))["views"] == []
     submit = {"view_id": view["id"], "user": aya}
     assert (await driver.try_post("views/submit", **submit))[0] == 400
     assert (await driver.try_post("views/submit", **submit, values={"no": "x"}))[
@@ -217,9 +215,9 @@ async def test_a_modal_from_opening_to_submission(
     ] == 400
     refused = await driver.post("views/submit", **submit, values={"words": "bad"})
     assert refused["ack"]["errors"] == {"words": "Write something else."}
-    assert len((await driver.get("views", **{"as": aya}))["views"]) == 1
+    assert len((await driver.get("views", user=aya))["views"]) == 1
     await driver.post("views/submit", **submit, values={"words": {"typed": "good"}})
-    assert (await driver.get("views", **{"as": aya}))["views"] == []
+    assert (await driver.get("views", user=aya))["views"] == []
     assert typed == ["bad", "good"]
     assert (await driver.try_post("views/submit", **submit, values={"words": "x"}))[
         0
@@ -255,11 +253,11 @@ async def test_a_stack_of_modals(
     aya = await driver.user()
 
     async def titles() -> list[str]:
-        views = (await driver.get("views", **{"as": aya}))["views"]
+        views = (await driver.get("views", user=aya))["views"]
         return [view["title"]["text"] for view in views]
 
     async def submit() -> None:
-        top = (await driver.get("views", **{"as": aya}))["views"][-1]
+        top = (await driver.get("views", user=aya))["views"][-1]
         await driver.post(
             "views/submit", view_id=top["id"], user=aya, values={"words": "x"}
         )
@@ -272,7 +270,7 @@ async def test_a_stack_of_modals(
     await submit()
     assert await titles() == []
     await driver.post("commands", user=aya, channel="dm", command="/memories")
-    (view,) = (await driver.get("views", **{"as": aya}))["views"]
+    (view,) = (await driver.get("views", user=aya))["views"]
     await driver.post("views/close", user=aya, view_id=view["id"])
     assert (closed, await titles()) == ([False], [])
 

@@ -25,7 +25,7 @@ _OTHERS = {
     "clear_faults": ("DELETE", "faults"),
 }
 # What says who acts, and where, may be given to any act.
-_ANYWHERE = {"as", "user", "channel", "team"}
+_ANYWHERE = {"user", "channel", "team"}
 Act = Callable[..., Any]
 
 
@@ -113,8 +113,6 @@ async def _given(request: web.Request) -> Json:
         given = json.loads(body or "{}")
     if not isinstance(given, dict):
         raise ValueError("The body must be a JSON object.")  # noqa: TRY004 - answered with 400
-    if "as" in given:
-        given["user"] = given["as"]
     return given
 
 

@@ -90,7 +90,7 @@ function fileItem(file) {
     item.append(name);
     return item;
   }
-  const href = at(`files/${encodeURIComponent(file.id)}`, { as: store.me });
+  const href = at(`files/${encodeURIComponent(file.id)}`, { user: store.me });
   item.append(make("a", { href, download: file.name, title: t("download") }, name), make("span", { class: "soft" }, ` ${sizeOf(file.size)}`));
   if (!PICTURES.has(file.mimetype)) return item;
   return make("figure", { class: "picture" }, make("img", { class: "large", src: href, alt: t("imageOf", { alt: name }), loading: "lazy" }), item);

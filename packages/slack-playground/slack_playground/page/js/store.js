@@ -117,7 +117,7 @@ const byTs = (entries) => new Map(entries.map((entry) => [entry.ts, entry]));
 
 // `news` collects the messages that are new and whole, or whose stream has ended.
 async function load(id, kept) {
-  const found = await get(`channels/${id}/messages`, { as: store.me });
+  const found = await get(`channels/${id}/messages`, { user: store.me });
   if (store.conversations.get(id) !== kept) return; // another person looks at it meanwhile
   const isNew = (message) => !message.streaming && (kept.messages.get(message.ts)?.streaming ?? true);
   if (kept.loaded) kept.news.push(...found.messages.filter(isNew));

@@ -76,7 +76,7 @@ let parts = null; // what the Home tab on the page holds, and whose it is
 
 export async function drawHome(page) {
   const asked = store.me;
-  const { view } = await get("home", { as: asked });
+  const { view } = await get("home", { user: asked });
   if (asked !== store.me || store.tab !== "home") return;
   const sign = `${asked}${view?.id}${view?.hash}`;
   if (drawn === sign && page.childElementCount) return;
@@ -109,7 +109,7 @@ const closed = new Set(); // ids of views that the person has closed
 
 export async function loadViews() {
   const asked = store.me;
-  const { views } = await get("views", { as: asked });
+  const { views } = await get("views", { user: asked });
   if (asked !== store.me) return;
   store.views = views.filter((view) => !closed.has(view.id));
   changed("views");
