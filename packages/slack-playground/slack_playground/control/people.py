@@ -80,7 +80,7 @@ def channels(
         shared=is_shared,
     )
     slack.updates.publish("state")
-    return {"id": channel.id, "name": channel.name, "channel": channel.id}
+    return {"id": channel.id, "name": channel.name}
 
 
 def channels_update(
