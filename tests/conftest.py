@@ -52,6 +52,8 @@ ROOT = Path(__file__).resolve().parent.parent
 os.environ["PYTHONPATH"] = fork_server.SOURCES
 PLAYGROUND = "kioku_stand_in.playground"
 """The module that runs a playground with the stand-in model."""
+WITHOUT_MODEL = "slack_playground"
+"""The module that runs a playground without a model."""
 _READY_SECONDS = 90
 # In the order in which they begin, so that none is left when the other workers have ended.
 _LONGEST = (
@@ -196,13 +198,15 @@ def oauth_playground(folder: Path, **settings: bool) -> Iterator[Server]:
     content["settings"] |= {**settings, "socket_mode_enabled": False}
     manifest = folder / "manifest.yml"
     manifest.write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
-    with json_server(PLAYGROUND, "--manifest", str(manifest), "--no-model") as one:
+    with json_server(WITHOUT_MODEL, "--manifest", str(manifest)) as one:
         yield one
 
 
-def open_playground(*options: str) -> AbstractContextManager[Server]:
+def open_playground(
+    *options: str, module: str = PLAYGROUND
+) -> AbstractContextManager[Server]:
     """Run a playground with the app's manifest."""
-    return json_server(PLAYGROUND, "--manifest", str(ROOT / "manifest.yml"), *options)
+    return json_server(module, "--manifest", str(ROOT / "manifest.yml"), *options)
 
 
 @contextmanager
@@ -214,7 +218,7 @@ def json_server(*arguments: str) -> Iterator[Server]:
         assert line, f"{arguments[0]} did not start."
         server = Server(process, json.loads(line))
         with ExitStack() as watching:
-            if arguments[0] == PLAYGROUND:
+            if arguments[0] in (PLAYGROUND, WITHOUT_MODEL):
                 alive = PAYLOADS.watched(server.url, lambda: process.poll() is None)
                 watching.enter_context(alive)
             if server.info.get("openai_base_url"):

@@ -129,17 +129,18 @@ async def _playground(settings: Settings, *, in_slack: bool) -> AsyncIterator[Pr
         )
     folder = settings.data_dir.resolve()
     port = 0 if in_slack else settings.port
-    command = [sys.executable, "-m", "kioku_stand_in.playground", "--exit-with-parent"]
+    command = [sys.executable, "-m"]
+    if settings.has_model:
+        command.append("slack_playground")
+    else:
+        command += ["kioku_stand_in.playground", "--paced"]
+    command.append("--exit-with-parent")
     command += ["--manifest", str(manifest_path())]
     command += ["--data-dir", str(folder / "playground")]
     command += ["--create-app-url", create_app_url()]
     command += ["--setup-command", _command("setup")]
     command += ["--native-name", "記憶"]
     command += ["--port", str(port)]
-    if settings.has_model:
-        command.append("--no-model")
-    else:
-        command.append("--paced")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         log = _log(settings).open("wb")

@@ -10,7 +10,7 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 
 from memory import Embedder, EmbeddingSpace, Former, Pool, memory_model
-from tests.conftest import Server, open_playground
+from tests.conftest import WITHOUT_MODEL, Server, open_playground
 from tests.integration.app import App, MakeApp, open_app
 from tests.integration.deliveries import Sender, Thread, open_sender
 from tests.integration.playground_slack import PlaygroundSlack
@@ -55,14 +55,14 @@ def former(pool: Pool, model_embedder: Embedder, model: ScriptedModel) -> Former
 @pytest.fixture(scope="session")
 def playground_process() -> Iterator[Server]:
     """A playground without a model, as a process of its own."""
-    with open_playground("--no-model") as server:
+    with open_playground(module=WITHOUT_MODEL) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def own_playground() -> Iterator[Server]:
     """A playground of one module alone: it has nothing to send from other tests."""
-    with open_playground("--no-model") as server:
+    with open_playground(module=WITHOUT_MODEL) as server:
         yield server
 
 

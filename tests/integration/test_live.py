@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.config import load_settings
-from tests.conftest import open_playground
+from tests.conftest import WITHOUT_MODEL, open_playground
 from tests.live import try_live
 
 
@@ -16,7 +16,7 @@ async def test_everything_is_tried_and_taken_away(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Each behaviour is a row for docs/reality.md, and the conversations are as before."""
-    with open_playground("--no-model") as slack:
+    with open_playground(module=WITHOUT_MODEL) as slack:
         user = slack.call("/_playground/users", {"name": "Installer"})["id"]
         made = {"kind": "public", "members": [user]}
         channel = slack.call("/_playground/channels", made)["id"]

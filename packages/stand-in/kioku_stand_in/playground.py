@@ -8,19 +8,14 @@ from slack_playground.__main__ import parser, run
 
 
 def main() -> int:
-    """Run the command of the playground with two more options."""
+    """Run the command of the playground with one more option."""
     options = parser()
-    options.add_argument(
-        "--no-model", action="store_true", help="serve no stand-in model"
-    )
     options.add_argument(
         "--paced",
         action="store_true",
         help="the stand-in writes at a pace that can be watched",
     )
     given = options.parse_args()
-    if given.no_model:
-        return run(given)
     return run(given, partial(add_model_routes, paced=given.paced))
 
 
