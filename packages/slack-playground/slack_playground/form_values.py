@@ -47,7 +47,7 @@ def _held(element: Json, value: Any) -> Json:
         raise ValueError(f"An element of type {element['type']!r} holds no value.")
     if value is None:
         return {name: _initial(element, name)}
-    if name.endswith("s"):
+    if _holds_several(name):
         values = value if isinstance(value, list) else [value]
         return {name: [_selected(element, name, one) for one in values]}
     if value == "":
@@ -61,9 +61,14 @@ def _initial(element: Json, name: str) -> Any:
     """What an element holds before it is changed; a list where it holds several values."""
     field = name.removeprefix("selected_")
     initial = element.get(f"initial_{field}")
-    if name.endswith("s"):
+    if _holds_several(name):
         return initial or []
     return initial
+
+
+def _holds_several(name: str) -> bool:
+    """Whether the value with this name is a list, such as `selected_options`."""
+    return name.endswith("s")
 
 
 def _selected(element: Json, name: str, value: Any) -> Any:

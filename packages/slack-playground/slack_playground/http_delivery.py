@@ -39,13 +39,9 @@ class HttpDelivery:
     ) -> Json:
         """Post once, signed; return what is recorded about the answer."""
         url = self.url
-        content_type = "application/json"
-        data = json.dumps(body, separators=(",", ":")).encode()
         if kind != "events_api":
             url = self.interactivity_url or url
-            content_type = "application/x-www-form-urlencoded"
-            form = body if kind == "slash_commands" else {"payload": data}
-            data = urlencode(form).encode()
+        content_type, data = _content(kind, body)
         headers = self._headers(content_type, data, retry)
         post = aiohttp.request(
             "POST", url, data=data, headers=headers, allow_redirects=False
@@ -83,6 +79,15 @@ class HttpDelivery:
             headers["X-Slack-Retry-Num"] = str(retry["retry_num"])
             headers["X-Slack-Retry-Reason"] = retry["retry_reason"]
         return headers
+
+
+def _content(kind: RequestKind, body: Json) -> tuple[str, bytes]:
+    """The content type and the content of a request: JSON, or a form that may hold JSON."""
+    as_json = json.dumps(body, separators=(",", ":")).encode()
+    if kind == "events_api":
+        return "application/json", as_json
+    form = body if kind == "slash_commands" else {"payload": as_json}
+    return "application/x-www-form-urlencoded", urlencode(form).encode()
 
 
 def _payload(response: aiohttp.ClientResponse, text: str) -> Json | None:

@@ -124,24 +124,11 @@ class SocketMode:
         Returns what is recorded about the ack. Without a connection, an event waits for one as long
         as it would wait for its ack; a command or interaction fails at once, as in Slack.
         """
-        is_event = kind == "events_api"
-        with suppress(TimeoutError):
-            async with asyncio.timeout(patience if is_event else 0):
-                await self._opened.wait()
-        usable = self._usable()
-        if not usable:
+        connection = await self._next(patience if kind == "events_api" else 0)
+        if connection is None:
             return {"reason": "no_connection"}
-        connection = usable[next(self._turns) % len(usable)]
-        envelope_id = str(uuid.uuid4())
-        envelope: Json = {
-            "envelope_id": envelope_id,
-            "payload": body,
-            "type": kind,
-            "accepts_response_payload": not is_event,
-        }
-        if is_event:
-            envelope["retry_attempt"] = retry["retry_num"]
-            envelope["retry_reason"] = retry["retry_reason"]
+        envelope = _envelope(kind, body, retry)
+        envelope_id = envelope["envelope_id"]
         future: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
         connection.waiting[envelope_id] = future
         detail = {"envelope_id": envelope_id, "connection": connection.number}
@@ -157,6 +144,17 @@ class SocketMode:
             del connection.waiting[envelope_id]
         answer = payload if isinstance(payload, dict) else None
         return {"ok": True, "answer": answer, **detail}
+
+    async def _next(self, patience: float) -> Connection | None:
+        """The connection whose turn it is; None if there is none for `patience` seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._opened.wait()
+        usable = self._usable()
+        if not usable:
+            return None
+        turn = next(self._turns)
+        return usable[turn % len(usable)]
 
     async def disconnect(self, reason: str) -> int:
         """End every connection: "drop" cuts it; other reasons send Slack's `disconnect` message.
@@ -182,3 +180,18 @@ class SocketMode:
         for connection in list(self._connections):
             with suppress(ConnectionError):
                 await connection.socket.close()
+
+
+def _envelope(kind: RequestKind, body: Json, retry: Json) -> Json:
+    """What a connection carries: the body of an event, a command or an interaction."""
+    is_event = kind == "events_api"
+    envelope: Json = {
+        "envelope_id": str(uuid.uuid4()),
+        "payload": body,
+        "type": kind,
+        "accepts_response_payload": not is_event,
+    }
+    if is_event:
+        envelope["retry_attempt"] = retry["retry_num"]
+        envelope["retry_reason"] = retry["retry_reason"]
+    return envelope

@@ -1,5 +1,6 @@
 """Turns what a person types into what Slack stores: escaped text and rich text blocks."""
 
+import html
 import re
 from collections.abc import Iterable
 from itertools import groupby
@@ -24,9 +25,9 @@ _INLINE_CODE = re.compile(r"(`[^`\n]+`)")
 _FENCE = re.compile(r"```\n?(.*?)\n?```", re.DOTALL)
 
 
-def escape(text: str) -> str:
+def _escape(text: str) -> str:
     """Escape the three characters that Slack escapes."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return html.escape(text, quote=False)
 
 
 class TypedText:
@@ -52,7 +53,7 @@ class TypedText:
         for fence in _FENCE.finditer(typed):
             self._lines(typed[position : fence.start()])
             code = fence.group(1)
-            self._texts.append(f"```{escape(code)}```")
+            self._texts.append(f"```{_escape(code)}```")
             inside = [{"type": "text", "text": code}]
             self._elements.append(
                 {"type": "rich_text_preformatted", "elements": inside, "border": 0}
@@ -105,13 +106,13 @@ class TypedText:
             if plain:
                 elements.append({"type": "text", "text": plain})
             elements.append(_element(kind, value))
-            text += escape(plain) + _stored(kind, value, token[0])
+            text += _escape(plain) + _stored(kind, value, token[0])
             if kind == "user":
                 self.mentions.append(value)
         plain = typed[plain_from:]
         if plain:
             elements.append({"type": "text", "text": plain})
-            text += escape(plain)
+            text += _escape(plain)
         return text, elements
 
     def _is_known(self, kind: str, value: str) -> bool:
@@ -176,9 +177,9 @@ def _stored(kind: str, value: str, typed: str) -> str:
     """What the `text` of a message has for a token of `_TOKEN`."""
     match kind:
         case "url":
-            return f"<{escape(value)}>"
+            return f"<{_escape(value)}>"
         case "email":
             return f"<mailto:{value}|{value}>"
         case "user" | "channel":
             return typed
-    return escape(typed)
+    return _escape(typed)

@@ -89,20 +89,27 @@ def _arguments(act: Act, slack: Slack, given: Json) -> Json:
     `act` takes ``**fields``. Raises ValueError for a field that `act` does not have.
     """
     parameters = inspect.signature(act).parameters
-    takes_any = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
-    if not takes_any:
-        unknown = given.keys() - parameters.keys() - _ANYWHERE
-        if unknown:
-            raise ValueError(f"There is no field {min(unknown)} here.")
-        known = {name: given[name] for name in parameters.keys() & given.keys()}
-        given = without_nulls(known)
-    if "user" in parameters and parameters["user"].annotation is User:
-        user_id = str(given.get("user", ""))
-        given["user"] = slack.workspace.user(user_id)
-    if "channel" in parameters and parameters["channel"].annotation is Channel:
-        channel_id = str(given.get("channel", "dm"))
-        given["channel"] = _place(slack, channel_id, given["user"])
-    return given
+    kinds = {one.kind for one in parameters.values()}
+    arguments = given
+    if inspect.Parameter.VAR_KEYWORD not in kinds:
+        arguments = _fields(given, set(parameters))
+    types = {one.name: one.annotation for one in parameters.values()}
+    if types.get("user") is User:
+        user_id = str(arguments.get("user", ""))
+        arguments["user"] = slack.workspace.user(user_id)
+    if types.get("channel") is Channel:
+        channel_id = str(arguments.get("channel", "dm"))
+        arguments["channel"] = _place(slack, channel_id, arguments["user"])
+    return arguments
+
+
+def _fields(given: Json, names: set[str]) -> Json:
+    """The fields with these names that have a value; raises ValueError for any other field."""
+    unknown = given.keys() - names - _ANYWHERE
+    if unknown:
+        raise ValueError(f"There is no field {min(unknown)} here.")
+    known = {name: given[name] for name in names & given.keys()}
+    return without_nulls(known)
 
 
 async def _given(request: web.Request) -> Json:

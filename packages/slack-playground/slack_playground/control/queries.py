@@ -5,7 +5,7 @@ from typing import Any
 
 from slack_playground import posting
 from slack_playground.journal import Journal
-from slack_playground.records import Channel, Json, Message, User
+from slack_playground.records import Channel, Json, Message, User, without_nulls
 from slack_playground.slack import Slack
 
 _FROM_MANIFEST = {"description", "home_tab", "messages_tab", "interactivity"}
@@ -99,10 +99,12 @@ def views(slack: Slack, user: User) -> Json:
 
 def _entries(name: str, journal: Journal[Any], since: int, **only: str | None) -> Json:
     """The entries after number `since` whose fields equal those in `only`; None matches any."""
-    entries = [vars(entry) for entry in journal.since(since)]
-    for field, value in only.items():
-        if value is not None:
-            entries = [entry for entry in entries if entry[field] == value]
+    wanted = without_nulls(only)
+    entries: list[Json] = []
+    for entry in journal.since(since):
+        fields = vars(entry)
+        if wanted.items() <= fields.items():
+            entries.append(fields)
     return {name: entries, "last": journal.count}
 
 
