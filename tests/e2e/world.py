@@ -138,7 +138,7 @@ class World(Workspace, Stored):
     def all_delivered(self) -> None:
         """Wait until the app has acknowledged everything that happened."""
         self.until(
-            lambda: not self.control("state")["deliveries_waiting"] or None, "every ack"
+            lambda: self.control("settle", {"seconds": 1})["settled"], "every ack"
         )
 
     def formed(self, human: Person) -> list[Json]:

@@ -270,7 +270,8 @@ class Trouble:
         end = quiet_since + self._plan.settling
         waiting = 0
         while time.monotonic() < end:
-            waiting = self._stage.workspace.control("state")["deliveries_waiting"]
+            deliveries = self._stage.workspace.control("deliveries?since=999999999")
+            waiting = deliveries["waiting"]
             if self._step(begin) or waiting:
                 quiet_since = time.monotonic()
             if (

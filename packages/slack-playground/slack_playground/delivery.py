@@ -144,11 +144,6 @@ class Deliveries:
             return random.choice(("socket", "http"))  # noqa: S311
         return self.mode
 
-    @property
-    def waiting(self) -> int:
-        """The number of pending deliveries."""
-        return len(self.pending)
-
     async def settle(self, seconds: float) -> bool:
         """Wait until no delivery is pending; return False if that takes longer than `seconds`."""
         with suppress(TimeoutError):

@@ -8,7 +8,7 @@ from slack_playground.journal import Journal
 from slack_playground.records import Channel, Json, Message, User, without_nulls
 from slack_playground.slack import Slack
 
-_FROM_MANIFEST = {"description", "home_tab", "messages_tab", "interactivity"}
+_FROM_MANIFEST = {"description", "home_tab", "messages_tab"}
 
 
 def state(slack: Slack) -> Json:
@@ -37,8 +37,6 @@ def state(slack: Slack) -> Json:
         "workspaces": workspaces,
         "delivery": slack.deliveries.mode,
         "connections": slack.socket_mode.connections,
-        "deliveries_waiting": slack.deliveries.waiting,
-        "calls": slack.calls.count,
         "users": users,
         "channels": channels,
     }
@@ -118,7 +116,7 @@ def calls(
 def deliveries(slack: Slack, since: int = 0, team: str | None = None) -> Json:
     """Everything sent to the app after number `since`, and how it was answered."""
     found = _entries("deliveries", slack.deliveries.journal, since, team_id=team)
-    return {**found, "waiting": slack.deliveries.waiting}
+    return {**found, "waiting": len(slack.deliveries.pending)}
 
 
 def violations(slack: Slack, since: int = 0) -> Json:
