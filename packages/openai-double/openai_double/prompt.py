@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from openai_double.tokens import count_tokens
@@ -88,45 +88,63 @@ def from_responses(body: Json) -> Prompt:
     items = body.get("input") or []
     if isinstance(items, str):
         items = [{"role": "user", "content": items}]
-    instructions: list[str] = []
+    conversation = _Conversation()
     if body.get("instructions"):
-        instructions.append(body["instructions"])
-    turns: list[Turn] = []
-    calls: dict[str, Json] = {}
-    results: list[ToolResult] = []
-    older = 0
+        conversation.instructions.append(body["instructions"])
     for item in items:
-        match item.get("type", "message"):
-            case "message":
-                _add_message(item["role"], item.get("content"), instructions, turns)
-                if item["role"] == "user":
-                    older = len(results)
-            case "function_call":
-                calls[item["call_id"]] = item
-            case "function_call_output":
-                call = calls.get(item["call_id"], _UNKNOWN_CALL)
-                results.append(_result(call, item))
+        conversation.add(item)
     tools = body.get("tools") or []
     types = {tool["type"] for tool in tools}
     functions = [tool for tool in tools if tool["type"] == "function"]
     return Prompt(
-        instructions="\n".join(instructions),
-        turns=tuple(turns),
+        instructions="\n".join(conversation.instructions),
+        turns=tuple(conversation.turns),
         tools=tuple(map(_tool, functions)),
         tool_choice=_choice(body.get("tool_choice")),
-        results=tuple(results),
-        fresh_results=tuple(results[older:]),
+        results=tuple(conversation.results),
+        fresh_results=tuple(conversation.fresh_results),
         schema=_schema(body.get("text") or {}),
         searches_only=types == {"web_search"},
     )
 
 
-def _result(call: Json, output: Json) -> ToolResult:
-    return ToolResult(
-        name=call["name"],
-        arguments=call["arguments"],
-        output=_text(output["output"]),
-    )
+@dataclass
+class _Conversation:
+    """What the items of a request say, which are added in their order."""
+
+    instructions: list[str] = field(default_factory=list)
+    turns: list[Turn] = field(default_factory=list)
+    calls: dict[str, Json] = field(default_factory=dict)
+    results: list[ToolResult] = field(default_factory=list)
+    fresh_results: list[ToolResult] = field(default_factory=list)
+
+    def add(self, item: Json) -> None:
+        """Add one item of the input."""
+        match item.get("type", "message"):
+            case "message":
+                self._add_message(item["role"], item.get("content"))
+            case "function_call":
+                self.calls[item["call_id"]] = item
+            case "function_call_output":
+                self._add_result(item["call_id"], item["output"])
+
+    def _add_message(self, role: str, content: Any) -> None:
+        text = _text(content)
+        if role in {"developer", "system"}:
+            self.instructions.append(text)
+        elif role == "user":
+            self.turns.append(Turn(role="user", text=text, files=_files(content)))
+            self.fresh_results.clear()
+        elif role == "assistant":
+            self.turns.append(Turn(role="assistant", text=text))
+
+    def _add_result(self, call_id: str, output: Any) -> None:
+        call = self.calls.get(call_id, _UNKNOWN_CALL)
+        result = ToolResult(
+            name=call["name"], arguments=call["arguments"], output=_text(output)
+        )
+        self.results.append(result)
+        self.fresh_results.append(result)
 
 
 def from_chat(body: Json) -> Prompt:
@@ -179,18 +197,6 @@ def _schema(text: Json) -> Json | None:
     if form.get("type") == "json_schema" and isinstance(form.get("schema"), dict):
         return dict(form["schema"])
     return None
-
-
-def _add_message(
-    role: str, content: Any, instructions: list[str], turns: list[Turn]
-) -> None:
-    text = _text(content)
-    if role in {"developer", "system"}:
-        instructions.append(text)
-    elif role == "user":
-        turns.append(Turn(role="user", text=text, files=_files(content)))
-    elif role == "assistant":
-        turns.append(Turn(role="assistant", text=text))
 
 
 def _files(content: Any) -> tuple[str, ...]:

@@ -69,15 +69,19 @@ def add_routes(
     control = Control(kinds)
     if paced:
         control.settings = PACED_SETTINGS
-    server = _Server(control, answer, kind_of, {**MODELS, **models})
-    app.on_startup.append(_begin_loading)
-    app.router.add_post("/v1/responses", server.exchange("responses", server.text))
-    app.router.add_post("/v1/chat/completions", server.exchange("chat", server.text))
-    app.router.add_post(
-        "/v1/embeddings", server.exchange("embeddings", server.embeddings)
+    server = _Server(
+        control=control, answer=answer, kind_of=kind_of, models={**MODELS, **models}
     )
-    app.router.add_get("/v1/models", server.exchange("models", server.models))
-    app.router.add_get("/v1/models/{id:.+}", server.exchange("models", server.model))
+    app.on_startup.append(_begin_loading)
+    app.router.add_post("/v1/responses", server.handler("responses", server.text))
+    app.router.add_post("/v1/chat/completions", server.handler("chat", server.text))
+    app.router.add_post(
+        "/v1/embeddings", server.handler("embeddings", server.embeddings)
+    )
+    app.router.add_get("/v1/models", server.handler("models", server.list_models))
+    app.router.add_get(
+        "/v1/models/{id:.+}", server.handler("models", server.show_model)
+    )
     control.add_routes(app)
 
 
@@ -86,19 +90,17 @@ async def _begin_loading(_app: web.Application) -> None:
     asyncio.get_running_loop().run_in_executor(None, request_types.load)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Server:
-    """The handlers, around one `Control`."""
+    """The handlers of OpenAI's endpoints, around one `Control`."""
 
-    _control: Control
-    _answer: Callable[[Prompt], Answer]
-    _kind_of: Callable[[Prompt], str]
-    _models: Mapping[str, int]
+    control: Control
+    answer: Callable[[Prompt], Answer]
+    kind_of: Callable[[Prompt], str]
+    models: Mapping[str, int]
 
-    # OpenAI's endpoints
-
-    def exchange(self, endpoint: Endpoint, answering: Answering) -> Handler:
-        """Wrap a handler: bearer, faults, OpenAI's errors, and a line in the journal."""
+    def handler(self, endpoint: Endpoint, answering: Answering) -> Handler:
+        """Return the handler of an endpoint: bearer, OpenAI's errors, a line in the journal."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
             exchange = Exchange(endpoint)
@@ -112,15 +114,15 @@ class _Server:
                 status = error.status
                 exchange.answer = error.body()
                 response = error.response()
-                self._control.record("error", endpoint, json.dumps(exchange.answer))
+                self.control.record("error", endpoint, json.dumps(exchange.answer))
             except (Dropped, ConnectionResetError):
                 exchange.answer["dropped"] = True
                 response = web.Response()
             else:
                 if isinstance(response, web.Response):
-                    self._control.record("object", endpoint, response.text or "")
+                    self.control.record("object", endpoint, response.text or "")
             finally:
-                self._control.journal.add(
+                self.control.journal.add(
                     started=started,
                     body=exchange.body,
                     endpoint=endpoint,
@@ -137,13 +139,13 @@ class _Server:
     ) -> web.StreamResponse:
         """`POST /v1/responses` and `POST /v1/chat/completions`."""
         body, prompt = await self._read(request, exchange)
-        checks.check_model(body, self._models, embeddings=False)
+        checks.check_model(body, self.models, embeddings=False)
         checks.check_parameters(body)
         checks.check_reasoning(body)
         checks.check_tool_choice(prompt)
         answer = self._answer_to(prompt, exchange)
         exchange.answer = answer.summary()
-        settings = self._control.settings
+        settings = self.control.settings
         writer: ResponseWriter | ChatWriter
         if exchange.endpoint == "chat":
             writer = ChatWriter(body, answer, prompt.tokens)
@@ -156,15 +158,15 @@ class _Server:
                 reasons=settings.reasoning,
             )
         if body.get("stream"):
-            return await stream(request, exchange, writer, self._control)
+            return await stream(request, exchange, writer, self.control)
         whole = writer.whole()
         await pause_from(exchange.began, settings.first_token_ms)
         return web.json_response(whole)
 
     def _answer_to(self, prompt: Prompt, exchange: Exchange) -> Answer:
-        script = take(self._control.scripts, exchange, prompt.last_user_text)
+        script = take(self.control.scripts, exchange, prompt.last_user_text)
         if script is None:
-            return self._answer(prompt)
+            return self.answer(prompt)
         return script.answer(prompt.last_user_text)
 
     async def embeddings(
@@ -172,33 +174,33 @@ class _Server:
     ) -> web.StreamResponse:
         """`POST /v1/embeddings`."""
         body, _ = await self._read(request, exchange)
-        checks.check_model(body, self._models, embeddings=True)
-        dimensions = self._models[body["model"]]
+        checks.check_model(body, self.models, embeddings=True)
+        dimensions = self.models[body["model"]]
         answer = embeddings.answer(body, dimensions)
         exchange.answer = {
             "embeddings": len(answer["data"]),
             "tokens": answer["usage"]["total_tokens"],
         }
-        await pause_from(exchange.began, self._control.settings.embedding_ms)
+        await pause_from(exchange.began, self.control.settings.embedding_ms)
         return web.json_response(answer)
 
-    async def models(
+    async def list_models(
         self, request: web.Request, exchange: Exchange
     ) -> web.StreamResponse:
         """`GET /v1/models`."""
-        await self._fail_or_wait(request, exchange, "")
-        data = [_model_object(model) for model in self._models]
+        await self._apply_fault(request, exchange, "")
+        data = [_model_object(model) for model in self.models]
         exchange.answer = {"models": len(data)}
         return web.json_response({"object": "list", "data": data})
 
-    async def model(
+    async def show_model(
         self, request: web.Request, exchange: Exchange
     ) -> web.StreamResponse:
         """`GET /v1/models/{id}`."""
         model = request.match_info["id"]
         exchange.body = {"model": model}
-        await self._fail_or_wait(request, exchange, model)
-        await asyncio.to_thread(checks.check_known, model, self._models)
+        await self._apply_fault(request, exchange, model)
+        await asyncio.to_thread(checks.check_known, model, self.models)
         exchange.answer = _model_object(model)
         return web.json_response(exchange.answer)
 
@@ -221,26 +223,27 @@ class _Server:
                 "We could not parse the JSON body of your request."
             ) from None
         exchange.body = body
-        self._control.record("request", exchange.endpoint, text)
+        self.control.record("request", exchange.endpoint, text)
         types = await asyncio.to_thread(request_types.load)
         request_types.check(types[exchange.endpoint], body)
         prompt = Prompt()
         if exchange.endpoint != "embeddings":
             prompt = _PROMPTS[exchange.endpoint](body)
-            exchange.kind = self._kind_of(prompt)
-        await self._fail_or_wait(request, exchange, prompt.last_user_text)
+            exchange.kind = self.kind_of(prompt)
+        await self._apply_fault(request, exchange, prompt.last_user_text)
         return body, prompt
 
-    async def _fail_or_wait(
+    async def _apply_fault(
         self, request: web.Request, exchange: Exchange, text: str
     ) -> None:
-        fault = take(self._control.faults, exchange, text)
+        """Delay, hold or refuse a request with this last user text, as a fault says."""
+        fault = take(self.control.faults, exchange, text)
         exchange.fault = fault
         if fault is None:
             return
         await pause(fault.delay_ms)
         if fault.hold:
-            await self._control.hold()
+            await self.control.hold()
         exchange.began = time.perf_counter()
         if fault.drop:
             reset(request)

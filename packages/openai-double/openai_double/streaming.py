@@ -43,10 +43,7 @@ async def stream(
 ) -> web.StreamResponse:
     """Send an answer as server-sent events, with the pace and the fault that are set."""
     settings = control.settings
-    named = exchange.endpoint == "responses"
-    limit = None
-    if exchange.fault is not None and exchange.fault.event is None:
-        limit = exchange.fault.break_after_chars
+    limit = _limit(exchange)
     response = web.StreamResponse(headers={"cache-control": "no-cache"})
     response.content_type = "text/event-stream"
     response.charset = "utf-8"
@@ -65,15 +62,23 @@ async def stream(
         data = json.dumps(event, ensure_ascii=False)
         control.record("event", exchange.endpoint, data)
         sse = f"data: {data}\n\n"
-        if named:
+        if exchange.endpoint == "responses":
             sse = f"event: {event['type']}\n{sse}"
         await response.write(sse.encode())
     if limit is not None:
         reset(request)
-    if not named:
+    if exchange.endpoint == "chat":
         await response.write(b"data: [DONE]\n\n")
     await response.write_eof()
     return response
+
+
+def _limit(exchange: Exchange) -> int | None:
+    """After how many characters a fault breaks the connection; None if none does."""
+    fault = exchange.fault
+    if fault is None or fault.event is not None:
+        return None
+    return fault.break_after_chars
 
 
 def _text_in(event: Json) -> str:
