@@ -41,14 +41,29 @@ class TypedText:
         self, typed: str, users: Iterable[User], channels: Iterable[Channel]
     ) -> None:
         self._users = {user.id: user for user in users}
-        self._channels = {channel.id: channel for channel in channels}
-        public = [
-            channel for channel in self._channels.values() if channel.kind == "public"
-        ]
-        self._public_ids = {channel.name: channel.id for channel in public}
+        self._channel_ids: set[str] = set()
+        self._public_ids: dict[str, str] = {}
+        for channel in channels:
+            self._channel_ids.add(channel.id)
+            if channel.kind == "public":
+                self._public_ids[channel.name] = channel.id
         self.mentions: list[str] = []
         self._texts: list[str] = []
         self._elements: list[Json] = []
+        self._read(typed)
+        self.text = "".join(self._texts)
+        self.blocks: list[Json] = []
+        if self._elements:
+            self.blocks.append(
+                {
+                    "type": "rich_text",
+                    "block_id": new_id("")[:5],
+                    "elements": self._elements,
+                }
+            )
+
+    def _read(self, typed: str) -> None:
+        """Process the code in fences and the lines between them."""
         position = 0
         for fence in _FENCE.finditer(typed):
             self._lines(typed[position : fence.start()])
@@ -60,16 +75,6 @@ class TypedText:
             )
             position = fence.end()
         self._lines(typed[position:])
-        self.text = "".join(self._texts)
-        self.blocks: list[Json] = []
-        if self._elements:
-            self.blocks.append(
-                {
-                    "type": "rich_text",
-                    "block_id": new_id("")[:5],
-                    "elements": self._elements,
-                }
-            )
 
     def _lines(self, typed: str) -> None:
         """Process the runs of quoted lines and of plain lines."""
@@ -120,7 +125,7 @@ class TypedText:
         if kind == "user":
             return value in self._users
         if kind == "channel":
-            return value in self._channels
+            return value in self._channel_ids
         return True
 
     def _names_to_ids(self, typed: str) -> str:

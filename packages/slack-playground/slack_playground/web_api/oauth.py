@@ -29,25 +29,14 @@ def redirect_after_consent(
     """
     if query.get("client_id") != CLIENT_ID:
         raise AuthorizeError("invalid_client_id: no app has this client_id.")
-    scopes = frozenset(comma_separated(str(query.get("scope", ""))))
-    if not scopes:
-        raise AuthorizeError("no_scopes: the app asks for no scope.")
-    user_scopes = comma_separated(str(query.get("user_scope", "")))
-    unknown = scopes.union(user_scopes) - slack.manifest.scopes
-    if unknown:
-        raise AuthorizeError(
-            f"invalid_scope: {min(unknown)} is not a bot scope of the manifest."
-        )
-    refused = set(declined) - (slack.manifest.optional_scopes & scopes)
-    if refused:
-        raise AuthorizeError(f"invalid_scope: {min(refused)} cannot be declined.")
+    scopes = _granted(slack, query, declined)
     back = urlsplit(_redirect_uri(slack, query))
     answer = {"error": "access_denied"}
     if user is not None:
         code = Code(
             team_id=slack.identity.team_id,
             user=slack.workspace.user(user).id,
-            scopes=scopes.difference(declined),
+            scopes=scopes,
             redirect_uri=str(query.get("redirect_uri", "")),
         )
         answer = {"code": _store(slack, code)}
@@ -56,6 +45,23 @@ def redirect_after_consent(
     if back.query:
         added = f"{back.query}&{added}"
     return urlunsplit(back._replace(query=added))
+
+
+def _granted(slack: Slack, query: Json, declined: Sequence[str]) -> frozenset[str]:
+    """The scopes that the authorization URL asks for, without those in `declined`."""
+    asked = frozenset(comma_separated(str(query.get("scope", ""))))
+    if not asked:
+        raise AuthorizeError("no_scopes: the app asks for no scope.")
+    user_scopes = comma_separated(str(query.get("user_scope", "")))
+    unknown = asked.union(user_scopes) - slack.manifest.scopes
+    if unknown:
+        raise AuthorizeError(
+            f"invalid_scope: {min(unknown)} is not a bot scope of the manifest."
+        )
+    refused = set(declined) - (slack.manifest.optional_scopes & asked)
+    if refused:
+        raise AuthorizeError(f"invalid_scope: {min(refused)} cannot be declined.")
+    return asked.difference(declined)
 
 
 def _store(slack: Slack, code: Code) -> str:

@@ -2,7 +2,7 @@
 
 from slack_playground import posting
 from slack_playground.objects import user_object
-from slack_playground.records import Json
+from slack_playground.records import Json, Message
 from slack_playground.web_api.call import Call, serves
 from slack_playground.web_api.methods import SlackError
 
@@ -58,12 +58,7 @@ def _react(call: Call) -> Json:
     bot = call.bot.id
     if not name:
         raise SlackError("invalid_name")
-    if "channel" not in call.args or "timestamp" not in call.args:
-        raise SlackError("no_item_specified")
-    channel = call.channel(member=False)
-    if bot not in channel.members:
-        raise SlackError("no_access")
-    message = call.workspace.message(channel.id, call.text("timestamp"))
+    message = _reacted_to(call)
     given = message.body.get("reactions", [])
     reactions = {one["name"]: one["users"] for one in given}
     users = reactions.setdefault(name, [])
@@ -83,3 +78,12 @@ def _react(call: Call) -> Json:
     ]
     posting.notify_page(call.slack, message)
     return {}
+
+
+def _reacted_to(call: Call) -> Message:
+    if "channel" not in call.args or "timestamp" not in call.args:
+        raise SlackError("no_item_specified")
+    channel = call.channel(member=False)
+    if call.bot.id not in channel.members:
+        raise SlackError("no_access")
+    return call.workspace.message(channel.id, call.text("timestamp"))
