@@ -80,9 +80,7 @@ def _answer(prompt: Prompt) -> Answer:
         return make_answer("", make_call(_PROBE, {"word": words}))
     if kind == "search":
         return make_answer(replies["searched"], web_search=True)
-    calls = (
-        formation_calls(prompt) if kind == "formation" else _next_call(prompt, words)
-    )
+    calls = _calls(prompt, kind, words)
     if calls:
         return make_answer("", *calls)
     if prompt.tool_choice not in {"auto", "none"}:
@@ -95,6 +93,12 @@ def _answer(prompt: Prompt) -> Answer:
     if kind == "formation":
         return make_answer(replies["nothing"])
     return _reply(prompt, words, replies)
+
+
+def _calls(prompt: Prompt, kind: str, words: str) -> list[Call]:
+    if kind == "formation":
+        return formation_calls(prompt)
+    return _next_call(prompt, words)
 
 
 def _chosen(prompt: Prompt) -> Tool:
@@ -222,16 +226,21 @@ def _known(prompt: Prompt) -> list[Memory]:
     messages = [turn.text for turn in prompt.turns if turn.role == "user"]
     shown = "\n".join([prompt.instructions, *messages])
     memories = {memory.subject: memory for memory in shown_in(shown)}
-    said_since = [str(entry["value"]["content"]) for entry in _found(prompt)]
-    said_since += map(str, framed_values(shown, "recent_words"))
-    for message in messages:
-        words = _without_context(message)
-        if not _FRAME.match(words):  # a frame has what others wrote
-            said_since.append(words)
-    learn(memories, "\n".join(said_since))
+    learn(memories, _said_since(prompt, shown, messages))
     lines = framed_values(shown, "kept")
     kept = [Memory(KEPT, {"text": line["text"]}) for line in lines]
     return [*memories.values(), *kept]
+
+
+def _said_since(prompt: Prompt, shown: str, messages: Sequence[str]) -> str:
+    """Return what the person said that no memory shown has: found, recent, and in `messages`."""
+    said = [str(entry["value"]["content"]) for entry in _found(prompt)]
+    said += map(str, framed_values(shown, "recent_words"))
+    for message in messages:
+        typed = _without_context(message)
+        if not _FRAME.match(typed):  # a frame has what others wrote
+            said.append(typed)
+    return "\n".join(said)
 
 
 def reply(clause: Clause, known: Sequence[Memory], replies: Mapping[str, str]) -> str:

@@ -263,18 +263,20 @@ def _due(sentence: str, now: datetime) -> dict[str, str]:
     moment = _moment_ahead(beside, now)
     if moment is not None:
         return {"due": f"{moment:%Y-%m-%d}", "due_time": f"{moment:%H:%M}"}
-    words = beside
-    day = _day(words, "{}", now.date())
-    if day is None:
-        words = sentence
-        day = _day(words, _LIMIT, now.date())
-    if day is None:
-        words = beside
-        day = _day_of_time(words, now)
-    if day is None:
+    day = _day(beside, "{}", now.date())
+    if day is not None:
+        return _due_on(day, _time(beside))
+    limit = _day(sentence, _LIMIT, now.date())
+    if limit is not None:
+        return _due_on(limit, _time(sentence))
+    time = _time(beside)
+    if time is None:
         return {}
+    return _due_on(_day_of_next(time, now), time)
+
+
+def _due_on(day: date, time: str | None) -> dict[str, str]:
     due = {"due": f"{day}"}
-    time = _time(words)
     if time is not None:
         due["due_time"] = time
     return due
@@ -290,13 +292,11 @@ def _moment_ahead(words: str, now: datetime) -> datetime | None:
     return now + count * _UNITS[unit.lower()]
 
 
-def _day_of_time(words: str, now: datetime) -> date | None:
-    """Return the day of the next time that words name; None if they name none."""
-    time = _time(words)
-    if time is None:
-        return None
-    is_over = time <= f"{now:%H:%M}"
-    return now.date() + timedelta(days=1 if is_over else 0)
+def _day_of_next(time: str, now: datetime) -> date:
+    """Return today, or tomorrow if this time of today is over."""
+    if time > f"{now:%H:%M}":
+        return now.date()
+    return now.date() + timedelta(days=1)
 
 
 def _beside_promises(sentence: str) -> str:
