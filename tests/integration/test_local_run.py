@@ -226,7 +226,7 @@ def test_real_slack_is_used_when_its_tokens_are_set(tmp_path: Path) -> None:
             assert kioku.line() == "Kioku is ready in your Slack workspace"
             assert "Answers come from " in kioku.line()
             assert "Ctrl-C" in kioku.line()
-            assert kioku.child(PLAYGROUND) is None
+            assert kioku.child("playground") is None
 
 
 def test_ask_needs_no_slack(tmp_path: Path) -> None:
