@@ -44,7 +44,7 @@ from memory.postgres import (
     person_statement,
     person_transaction,
 )
-from memory.store import read_memories
+from memory.store import read_in_order
 
 SHOW_NOTICE = "show_notice"
 TELL_UNREAD = "tell_unread"
@@ -271,8 +271,7 @@ async def open_promises(
         return []
     reminders = await next_reminders(pool, person, keys)
     async with person_transaction(pool, person) as transaction:
-        found = await read_memories(transaction, keys)
-    promises = [found[key] for key in keys if key in found]
+        promises = await read_in_order(transaction, keys)
     return [
         (promise, reminders.get(promise.key))
         for promise in promises

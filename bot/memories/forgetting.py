@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -41,7 +41,7 @@ from memory.store import (
     Gone,
     memory_page,
     message_parameters,
-    read_memories,
+    read_in_order,
     selected,
 )
 
@@ -107,11 +107,9 @@ async def forget_question_about(
     return Done(line=line, buttons=[forget_button(localizer, act)])
 
 
-async def _memories(app: App, person: Person, keys: Iterable[str]) -> list[Memory]:
-    """Return the memories with these keys that are still there, in this order."""
+async def _memories(app: App, person: Person, keys: Collection[str]) -> list[Memory]:
     async with person_transaction(app.pool, person) as transaction:
-        found = await read_memories(transaction, keys)
-    return [found[key] for key in keys if key in found]
+        return await read_in_order(transaction, keys)
 
 
 def forget_everything_question(localizer: Localizer) -> Done:

@@ -44,7 +44,7 @@ from memory.postgres import (
     person_statement,
     person_transaction,
 )
-from memory.store import read_memories
+from memory.store import read_in_order
 
 log = logging.getLogger(__name__)
 
@@ -132,8 +132,7 @@ async def _reminders_to_post(app: App, person: Person) -> list[Memory] | None:
             return None
         rows = await transaction.fetch(_SQL["to_post"])
         keys = [row["key"] for row in rows]
-        promises = await read_memories(transaction, keys)
-    return [promises[key] for key in keys if key in promises]
+        return await read_in_order(transaction, keys)
 
 
 async def _settle_interrupted(app: App, person: Person) -> None:

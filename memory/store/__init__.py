@@ -28,8 +28,8 @@ from memory.store.kept import (
 from memory.store.memories import (
     MAX_MEMORIES as MAX_MEMORIES,
     find_memory as find_memory,
-    read_memories as read_memories,
     read_card as read_card,
+    read_in_order as read_in_order,
 )
 from memory.store.proposals import (
     NotRemembered as NotRemembered,

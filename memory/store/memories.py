@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -234,3 +234,11 @@ async def read_memories(
     values = {"prefixes": [transaction.person.dm_prefix], "keys": list(keys)}
     rows = await transaction.fetch(_SQL["read_memories"], values)
     return {one.key: one for one in read_own(rows, transaction.person)}
+
+
+async def read_in_order(
+    transaction: PersonTransaction, keys: Collection[str]
+) -> list[Memory]:
+    """Return the memories with these keys that are still there, in the order of the keys."""
+    found = await read_memories(transaction, keys)
+    return [found[key] for key in keys if key in found]
