@@ -27,8 +27,8 @@ from memory import Embedder, Former, Pool, UserFact
 class App:
     """Connections, settings, and what is cached about people and conversations.
 
-    `bot.runtime.wiring` makes it once. `models` write replies, in order: the next one is asked if
-    one does not answer. `installation` is that of SLACK_BOT_TOKEN, None with OAuth. `names` are the
+    `bot.runtime.wiring` makes it once. `model` writes replies.
+    `installation` is that of SLACK_BOT_TOKEN, None with OAuth. `names` are the
     names by which models know people, channels and groups.
     """
 
@@ -39,7 +39,7 @@ class App:
     installation: Installation | None
     workspaces: Workspaces
     sessions: Sessions
-    models: Sequence[ModelRequests]
+    model: ModelRequests
     embedder: Embedder
     former: Former
     schemas: Sequence[type[BaseModel]]

@@ -197,7 +197,6 @@ class Settings(BaseModel):
     max_output_tokens: Annotated[int, Field(ge=16, le=1_000_000)] = 25_000
     memory_tokens: Annotated[int, Field(ge=500, le=100_000)] = 4_000
     model_timeout: Annotated[float, Field(ge=1, le=3_600)] = 300.0
-    fallback_model: str | None = None
     style: Annotated[str, Field(max_length=2_000)] | None = None
     memory_model: str = "gpt-6-luna"
     memory_base_url: _Address | None = None

@@ -217,17 +217,13 @@ def data_handling(
 def data_flows(settings: Settings) -> dict[str, str]:
     """Return the receivers of a person's words, as ``MODEL (HOST)``, by purpose.
 
-    The fallback model gets what the reply model gets, while that one does not answer. A model that
-    is not called through OpenAI's API has its provider's name as the host. Without a model `kioku
-    up` starts the stand-in, which commands such as `kioku export` do not.
+    A model that is not called through OpenAI's API has its provider's name as the host. Without a
+    model `kioku up` starts the stand-in, which commands such as `kioku export` do not.
     """
     if not settings.has_model:
         stand_in = f"{STAND_IN_MODEL} (127.0.0.1)"
         return dict.fromkeys(("replies", "memories", "search"), stand_in)
-    replies = settings.reply_server
-    flows = {"replies": _receiver(settings.reply_model, replies)}
-    if settings.fallback_model is not None:
-        flows["fallback"] = _receiver(settings.fallback_model, replies)
+    flows = {"replies": _receiver(settings.reply_model, settings.reply_server)}
     provider, model = provider_and_name(settings.memory_model_name)
     flows["memories"] = f"{model} ({provider})"
     if provider == "openai":

@@ -32,7 +32,6 @@ from bot.pipeline.fixed_replies import (
     refuse_quota,
     reply_fixed,
 )
-from bot.pipeline.reply import no_model_answers
 from bot.pipeline.turn import answer_message
 from bot.queue.retries import RunLater
 from bot.quota import QuotaExceeded
@@ -217,10 +216,10 @@ async def _attempt(app: App, claimed: ClaimedMessage) -> None:
         await reply_fixed(app, claimed, "turn_failed")
     elif claimed.stopped:
         await reply_fixed(app, claimed, "stopped", outcome="stopped", form_words=True)
-    elif await no_model_answers(app.models):
-        await postpone(app, claimed)
-    else:
+    elif await app.model.breaker.is_answering():
         await _answer(app, claimed)
+    else:
+        await postpone(app, claimed)
 
 
 async def _answer(app: App, claimed: ClaimedMessage) -> None:

@@ -1,4 +1,4 @@
-"""The model's answer: requests with tool calls between them, and the next model if one fails.
+"""The model's answer: requests with tool calls between them.
 
 It is read from the events of one or more responses. Text goes to the person, commentary becomes a
 task, links follow `bot.pipeline.links`, and names `bot.pipeline.mentions`.
@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -73,17 +73,9 @@ MAX_ANSWER = 40_000  # characters of an answer: four messages in Slack
 MAX_ITEMS = 64  # output items of one response
 
 
-async def no_model_answers(models: Iterable[ModelRequests]) -> bool:
-    """Return whether all models are unavailable just now."""
-    for model in models:
-        if await model.breaker.is_answering():
-            return False
-    return True
-
-
 @step("model")
-async def ask_models(
-    models: Iterable[ModelRequests],
+async def ask_model(
+    model: ModelRequests,
     person: Person,
     prompt: Prompt,
     sink: ReplySink,
@@ -91,9 +83,8 @@ async def ask_models(
     *,
     may_search: bool,
 ) -> Reply:
-    """Return the answer of the first of `models` that answers; its pieces are written to `sink`.
+    """Return the answer of the model; its pieces are written to `sink`.
 
-    The next model is asked only while nothing of an answer was written and no tool was called.
     `may_search`: the model may search the web. After a response that takes too long, or
     `MAX_ANSWER` characters, an answer is cut off.
 
@@ -107,35 +98,32 @@ async def ask_models(
 
     Source: https://platform.openai.com/docs/api-reference/responses-streaming
     """
+    if not await model.breaker.is_answering():
+        raise ReplyFailed(model.breaker.cause)
     tools = [SEARCH_DEFINITION] if may_search else []
     if toolbox is not None:
         tools += toolbox.definitions
-    failures: list[tuple[ModelRequests, ReplyFailed]] = []
-    for model in models:
-        if not await model.breaker.is_answering():
-            failures.append((model, ReplyFailed(model.breaker.cause)))
-            continue
-        names = AnswerNames(prompt.references, prompt.mentioned)
-        attempt = _Attempt(
-            model=model,
-            person=person,
-            prompt=prompt,
-            tools=tools,
-            toolbox=toolbox,
-            written=StreamedAnswer(LinkFilter(prompt.links), names, sink),
-        )
-        try:
-            reply = await attempt.answer()
-        except (openai.OpenAIError, ReplyFailed) as error:
-            failed = _record_failure(model, error)
-            failures.append((model, failed))
-            is_half_done = attempt.written.has_shown or attempt.calls > 0
-            if is_half_done or not (failed.passes or failed.needs_operator):
-                break
-        else:
-            model.breaker.answered()
-            return reply
-    raise await _find_deciding_failure(failures)
+    names = AnswerNames(prompt.references, prompt.mentioned)
+    attempt = _Attempt(
+        model=model,
+        person=person,
+        prompt=prompt,
+        tools=tools,
+        toolbox=toolbox,
+        written=StreamedAnswer(LinkFilter(prompt.links), names, sink),
+    )
+    try:
+        reply = await attempt.answer()
+    except (openai.OpenAIError, ReplyFailed) as error:
+        failed = _record_failure(model, error)
+    else:
+        model.breaker.answered()
+        return reply
+    # The breaker's probe tells whose fault it is.
+    if failed.cause == "model_down" and await model.breaker.is_answering():
+        log.warning("a request fails while the model answers others")
+        failed.cause = "model_slow" if failed.silent else "model_this_message"
+    raise failed
 
 
 def _record_failure(
@@ -151,34 +139,9 @@ def _record_failure(
     return failed
 
 
-async def _find_deciding_failure(
-    failures: Sequence[tuple[ModelRequests, ReplyFailed]],
-) -> ReplyFailed:
-    """Return the failure that decides how the message is handled.
-
-    The message waits as long as one of the models may answer later. A failure may be the fault of
-    the request itself, if the model answers a probe.
-    """
-    own: ReplyFailed | None = None
-    for model, failed in failures:
-        if not failed.passes:
-            continue
-        may_be_request = failed.cause == "model_down"
-        answers_others = may_be_request and await model.breaker.is_answering()
-        if not answers_others:
-            return failed
-        own = own or failed
-    if own is None:
-        _, first = failures[0]
-        return first
-    log.warning("a request fails while the model answers others")
-    own.cause = "model_slow" if own.silent else "model_this_message"
-    return own
-
-
 @dataclass(slots=True, kw_only=True)
 class _Attempt:
-    """One model's attempt at an answer, over all responses that it takes.
+    """An attempt at an answer, over all responses that it takes.
 
     `calls` counts the tool calls of the model.
     """
@@ -344,11 +307,6 @@ class StreamedAnswer:
     def is_empty(self) -> bool:
         """Whether the answer has no text; commentary and thoughts are none."""
         return not self._text.strip()
-
-    @property
-    def has_shown(self) -> bool:
-        """Whether something of the answer, or commentary, was shown."""
-        return bool(self._text) or self._comments > 0
 
     async def read(self, event: Event) -> None:
         """Take the next event of a response; unknown ones are ignored.

@@ -27,7 +27,7 @@ from bot.pipeline.prompt import (
     stored_question,
 )
 from bot.pipeline.reduction import Reduction
-from bot.pipeline.reply import ask_models
+from bot.pipeline.reply import ask_model
 from bot.pipeline.sink import ReplySink, open_sink
 from bot.pipeline.tools import Toolbox
 from bot.reply_models.failures import ReplyFailed
@@ -352,8 +352,8 @@ async def _reply(
     """Return the answer to the whole request, or to as much of it as the model can answer."""
     while True:
         try:
-            return await ask_models(
-                app.models,
+            return await ask_model(
+                app.model,
                 person,
                 request.prompt,
                 sink,

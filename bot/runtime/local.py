@@ -29,7 +29,6 @@ from memory import EmbeddingSpaceMismatch
 
 # Settings of single models: without a key or an address for all, the stand-in is each of them.
 _OF_SINGLE_MODELS = (
-    "fallback_model",
     "memory_base_url",
     "memory_api_key",
     "embedding_base_url",

@@ -28,7 +28,7 @@ from bot.pipeline.tools import tool_definitions
 from bot.reply_models.failures import Cause, ReplyFailed, failure_of, lacks_endpoint
 from bot.reply_models.requests import Items, ModelRequests
 from bot.runtime.problems import Problem, way_to, without_secrets
-from bot.runtime.wiring import create_reply_models
+from bot.runtime.wiring import create_reply_model
 from memory import load_schemas
 from memory.formation import has_not_arrived
 from memory.model import References
@@ -236,19 +236,10 @@ def model_refused(
 
 
 async def check_replies(settings: Settings, client: openai.AsyncOpenAI) -> str:
-    """Hold a conversation with the reply model, and with the fallback model if there is one.
-
-    Raises `Problem`.
-    """
+    """Hold a conversation with the reply model. Raises `Problem`."""
     server = without_secrets(settings.reply_server.base_url)
     tools = tool_definitions(load_schemas(settings.schemas), False)
     limit = min(settings.max_output_tokens, ANSWER_TOKENS)
     limited = settings.model_copy(update={"max_output_tokens": limit})
-    found = []
-    for model in create_reply_models(limited, client):
-        name = "KIOKU_REPLY_MODEL"
-        if model.model != settings.reply_model:
-            name = "KIOKU_FALLBACK_MODEL"
-        conversation = Conversation(model, tools, name, server)
-        found.append(await conversation.check())
-    return " ".join(found)
+    model = create_reply_model(limited, client)
+    return await Conversation(model, tools, "KIOKU_REPLY_MODEL", server).check()

@@ -97,7 +97,7 @@ def create_app(
         installation=installation,
         workspaces=Workspaces(pool, slack, grace_hours=settings.uninstall_grace_hours),
         sessions=Sessions(slack, partial(read_progress, pool)),
-        models=create_reply_models(settings, clients.replies),
+        model=create_reply_model(settings, clients.replies),
         embedder=embedder,
         former=former,
         schemas=schemas,
@@ -107,26 +107,17 @@ def create_app(
     )
 
 
-def create_reply_models(
-    settings: Settings, client: openai.AsyncOpenAI
-) -> list[ModelRequests]:
-    """Return the `ModelRequests` of the reply model, and of the fallback model if there is one."""
-    named = {settings.reply_model: settings.reasoning_effort}
-    if settings.fallback_model is not None:
-        named.setdefault(settings.fallback_model, None)
-    models = []
-    for name, effort in named.items():
-        requests = ModelRequests(
-            client,
-            model=name,
-            effort=effort,
-            api=settings.reply_api,
-            max_output_tokens=settings.max_output_tokens,
-            first_event_seconds=settings.model_timeout,
-            answer_seconds=settings.answer_seconds,
-        )
-        models.append(requests)
-    return models
+def create_reply_model(settings: Settings, client: openai.AsyncOpenAI) -> ModelRequests:
+    """Return the `ModelRequests` of the reply model."""
+    return ModelRequests(
+        client,
+        model=settings.reply_model,
+        effort=settings.reasoning_effort,
+        api=settings.reply_api,
+        max_output_tokens=settings.max_output_tokens,
+        first_event_seconds=settings.model_timeout,
+        answer_seconds=settings.answer_seconds,
+    )
 
 
 def create_chat_model(

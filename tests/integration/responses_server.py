@@ -17,7 +17,7 @@ import memory
 from bot.config import STAND_IN_MODEL
 from bot.delivery.collected_reply import CollectedReply
 from bot.pipeline.prompt import Prompt
-from bot.pipeline.reply import ask_models, no_model_answers
+from bot.pipeline.reply import ask_model
 from bot.pipeline.tools import Toolbox
 from bot.reply_models.requests import ModelRequests
 from bot.types import Reply, Task
@@ -163,14 +163,14 @@ class Shown(CollectedReply):
 
 @dataclass(frozen=True)
 class Replier:
-    """Models that are asked for answers as the app asks them."""
+    """A model that is asked for answers as the app asks it."""
 
-    models: Sequence[ModelRequests]
+    model: ModelRequests
     may_search: bool
 
     async def is_away(self) -> bool:
-        """Return whether no model answers."""
-        return await no_model_answers(self.models)
+        """Return whether the model is believed to answer no one."""
+        return not await self.model.breaker.is_answering()
 
     async def reply(
         self,
@@ -179,9 +179,9 @@ class Replier:
         sink: Shown,
         toolbox: Toolbox | None = None,
     ) -> Reply:
-        """Return the answer of the first model that answers."""
-        return await ask_models(
-            self.models,
+        """Return the answer of the model."""
+        return await ask_model(
+            self.model,
             person,
             prompt,
             sink,
@@ -203,12 +203,11 @@ def create_replier(
     *,
     model: str = STAND_IN_MODEL,
     web_search: bool = False,
-    fallbacks: Sequence[ModelRequests] = (),
     **how: Any,
 ) -> Replier:
     """Return a replier that may search the web, or may not; `how` is of `ModelRequests`."""
-    models = [ModelRequests(client, model=model, **(LIMITS | how)), *fallbacks]
-    return Replier(models, may_search=web_search)
+    requests = ModelRequests(client, model=model, **(LIMITS | how))
+    return Replier(requests, may_search=web_search)
 
 
 @contextmanager

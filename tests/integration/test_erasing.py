@@ -157,7 +157,6 @@ async def test_an_export_tells_everything(app: App, place: PersonThread) -> None
         "KIOKU_REPLY_MODEL": "m-1",
         "KIOKU_MEMORY_MODEL": "anthropic:m-2",
         "KIOKU_EMBEDDING_MODEL": "m-4",
-        "KIOKU_FALLBACK_MODEL": "m-5",
     }
     settings = load_settings(chosen, dotenv=None)
     kept: dict[str, Any] = await export_person(app.pool, message.person, settings)
@@ -169,7 +168,6 @@ async def test_an_export_tells_everything(app: App, place: PersonThread) -> None
     assert [m["content"]["food_name"] for m in kept["memories"]] == ["ramen"]
     assert kept["received_by"] == {
         "replies": "m-1 (api.openai.com)",
-        "fallback": "m-5 (api.openai.com)",
         "memories": "m-2 (anthropic)",
         "search": "m-4 (api.openai.com)",
     }

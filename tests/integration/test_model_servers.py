@@ -17,7 +17,6 @@ from bot.locale import say
 from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.prompt import Prompt
 from bot.reply_models.failures import ReplyFailed
-from bot.reply_models.requests import ModelRequests
 from memory import Pool
 from tests.conftest import Server
 from tests.integration.app import App, open_app
@@ -37,10 +36,8 @@ from tests.integration.model_servers import (
 from tests.integration.playground_slack import PlaygroundSlack
 from tests.integration.responses_server import (
     ALICE,
-    LIMITS,
     PROMPT,
     LookTool,
-    Replier,
     Shown,
     create_replier,
     fault,
@@ -177,7 +174,7 @@ async def test_requests_that_are_refused_together_are_all_sent_again(
         *[replier.reply(ALICE, PROMPT, Shown(), LookTool()) for _ in range(2)]
     )
     assert all(answer.text for answer in answers)
-    assert replier.models[0].learned == alone.models[0].learned
+    assert replier.model.learned == alone.model.learned
 
 
 @pytest.mark.parametrize("dialect", [VLLM], indirect=True, ids=["vllm"])
@@ -290,7 +287,7 @@ async def test_three_people_whose_pictures_fail_keep_nobody_waiting(
         asked = await app.ask(slack.place(), "I like ramen")
         for message in (shown, asked):
             assert app.turn(message)["status"] == "answered"
-    assert not app.core.models[0].breaker.is_away
+    assert not app.core.model.breaker.is_away
     kinds = [
         "image" if "input_image" in json.dumps(one) else "" for one in server.requests
     ]
@@ -312,7 +309,7 @@ async def test_a_model_that_is_being_loaded_is_waited_for(
     asked = await app.ask(slack.place(), "Hello")
     assert app.replies(asked) == [say("en", "held")]
     stand_in.call("/_model/faults", method="DELETE")
-    app.core.models[0].breaker.answered()
+    app.core.model.breaker.answered()
     app.script("Hello!")
     await app.answering.drain(asked.thread)
     assert app.replies(asked) == ["Hello!"]
@@ -328,98 +325,3 @@ async def test_an_answer_that_the_limit_cut_off_is_marked(
     assert (await replier.reply(ALICE, PROMPT, Shown())).cut == "cut_short"
     script(stand_in, text="Yes.")
     assert (await replier.reply(ALICE, PROMPT, Shown())).cut is None
-
-
-@pytest.fixture
-async def second(stand_in: Server) -> AsyncIterator[ModelServer]:
-    """The server of the fallback model."""
-    async with model_server(OLLAMA, stand_in.openai_base_url) as served:
-        yield served
-
-
-@pytest.fixture
-async def fallback(second: ModelServer) -> AsyncIterator[ModelRequests]:
-    """The fallback model: the stand-in under another name."""
-    async with openai.AsyncOpenAI(
-        api_key="k2", base_url=second.url, max_retries=0
-    ) as opened:
-        yield ModelRequests(opened, model="gpt-6-luna", **LIMITS)
-
-
-@pytest.fixture
-def replier(model_client: openai.AsyncOpenAI, fallback: ModelRequests) -> Replier:
-    """A replier with both models."""
-    return create_replier(model_client, fallbacks=[fallback])
-
-
-@pytest.mark.parametrize(
-    "how",
-    [
-        {"status": 500},
-        {"status": 429},
-        {"error_code": "insufficient_quota"},
-        {"status": 401},
-    ],
-    ids=str,
-)
-async def test_the_fallback_answers_when_the_first_model_does_not(
-    replier: Replier,
-    stand_in: Server,
-    second: ModelServer,
-    how: dict[str, Any],
-) -> None:
-    """The second model is asked once, and not while the first one answers."""
-    fault(stand_in, **how)
-    reply = await replier.reply(ALICE, PROMPT, Shown())
-    assert reply.text
-    assert len(second.requests) == 1
-    assert not await replier.is_away()
-    assert (await replier.reply(ALICE, PROMPT, Shown())).text
-    assert len(second.requests) == 1
-
-
-@pytest.mark.parametrize(
-    ("first", "second_fails"),
-    [
-        ({"status": 503}, {"status": 401}),
-        ({"status": 401}, {"status": 503}),
-    ],
-    ids=str,
-)
-async def test_a_message_waits_while_either_model_may_answer(
-    replier: Replier,
-    stand_in: Server,
-    first: dict[str, Any],
-    second_fails: dict[str, Any],
-) -> None:
-    """A failure of one that passes outweighs one of the other that does not."""
-    fault(stand_in, **first)
-    fault(stand_in, **second_fails)
-    fault(stand_in, status=503, times=-1)
-    with pytest.raises(ReplyFailed) as raised:
-        await replier.reply(ALICE, PROMPT, Shown())
-    assert raised.value.passes
-
-
-async def test_messages_wait_only_where_every_model_is_away(
-    stand_in: Server, second: ModelServer, fallback: ModelRequests
-) -> None:
-    """A model that is away is probed once in a while only, and the fallback answers."""
-    async with openai.AsyncOpenAI(
-        api_key="k", base_url="http://127.0.0.1:9/v1", max_retries=0
-    ) as nobody:
-        replier = create_replier(nobody, fallbacks=[fallback])
-
-        async def ask(number: int) -> str:
-            asked = Prompt(question=f"What about number {number}?", user_id="U1")
-            return (await replier.reply(ALICE, asked, Shown())).text
-
-        assert all([await ask(number) for number in range(4)])
-        assert len(second.requests) == 4
-        assert replier.models[0].breaker.is_away
-        assert not await replier.is_away()
-        fault(stand_in, status=500, times=-1)
-        with pytest.raises(ReplyFailed) as raised:
-            await ask(4)
-        assert raised.value.passes
-        assert await replier.is_away()

@@ -38,7 +38,7 @@ def let_half_an_hour_pass(
 def back(app: App) -> None:
     """Let the model answer again, and what is asked of it be counted again."""
     app.stand_in.call("/_model/faults", method="DELETE")
-    app.core.models[0].breaker.answered()
+    app.core.model.breaker.answered()
 
 
 async def forget_everything(app: App, message: Message) -> Answer:

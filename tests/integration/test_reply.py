@@ -278,7 +278,7 @@ async def test_a_host_that_does_not_find_the_item_answers(
         {"role": "assistant", "content": "x"},
         *PROMPT.input,
     ]
-    events = replier.models[0].events(conversation, [], identifier="x")
+    events = replier.model.events(conversation, [], identifier="x")
     assert [event["type"] async for event in events][-1] == "response.completed"
     refused, taken = requests(stand_in)
     assert any(one.get("type") == "reasoning" for one in refused["input"])

@@ -73,7 +73,7 @@ async def test_only_three_codes_can_pass(
         if shape == "failed" and code not in RESPONSE_ERROR_CODES:
             continue
         fault(stand_in, error_code=code, times=-1, **SHAPES[shape])
-        replier.models[0].breaker.answered()
+        replier.model.breaker.answered()
         failed = await failure(replier)
         stand_in.call("/_model/faults", method="DELETE")
         assert (failed.cause, failed.code) == (cause, code)

@@ -435,7 +435,7 @@ async def test_a_search_may_take_longer_than_an_answer_to_begin() -> None:
     async with openai.AsyncOpenAI(
         api_key="k", timeout=1.0, http_client=http_client
     ) as client:
-        [model] = create_replier(client).models
+        model = create_replier(client).model
         await search_web(model, "weather", identifier="a", zone="")
     assert seconds == [None]
 

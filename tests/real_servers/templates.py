@@ -28,7 +28,7 @@ from bot.conversation.turns import Exchange
 from bot.delivery.collected_reply import CollectedReply
 from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.prompt import Prompt
-from bot.pipeline.reply import ask_models
+from bot.pipeline.reply import ask_model
 from bot.pipeline.tools import Toolbox, tool_definitions
 from bot.reply_models.failures import ReplyFailed
 from bot.reply_models.requests import ModelRequests
@@ -286,8 +286,8 @@ async def _see_what_is_shown(row: Row, renderer: Renderer, tools: IdleTools) -> 
 
 async def _answers(model: ModelRequests, prompt: Prompt, tools: IdleTools) -> bool:
     try:
-        await ask_models(
-            [model], ALICE, prompt, CollectedReply(""), tools, may_search=False
+        await ask_model(
+            model, ALICE, prompt, CollectedReply(""), tools, may_search=False
         )
     except ReplyFailed:
         return False

@@ -202,7 +202,7 @@ async def test_a_server_that_is_restarted_in_the_middle_of_an_answer(
             await answering
             assert app.replies(message) == [say("en", "held")]
             server.start()
-            app.core.models[0].breaker.answered()
+            app.core.model.breaker.answered()
             await app.answering.drain(message.thread)
             answer(app, message)
 

@@ -37,7 +37,6 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KIOKU_MEMORY_TOKENS", "2000", 2_000),
     ("KIOKU_MODEL_TIMEOUT", "900", 900.0),
     ("KIOKU_REASONING_EFFORT", "low", "low"),
-    ("KIOKU_FALLBACK_MODEL", "gpt-5.6-luna", "gpt-5.6-luna"),
     ("KIOKU_STYLE", "x" * 2_000, "x" * 2_000),
     ("KIOKU_MEMORY_MODEL", "anthropic:x", "anthropic:x"),
     ("KIOKU_MEMORY_BASE_URL", "http://127.0.0.1:2/v1", "http://127.0.0.1:2/v1"),

@@ -270,7 +270,6 @@ def handling(
         web_search=web_search,
         openai_base_url="https://api.example.com/v1",
         reply_model=model,
-        fallback_model=f"{model}-2",
         memory_model=f"openai:{model}-3",
         embedding_model=f"{model}-4",
         embedding_base_url="https://vectors.example.com/v1",
@@ -995,7 +994,7 @@ def test_the_page_of_an_export_says_what_is_stored_as_a_mark(
 def test_where_data_goes_is_said(localizer: Localizer) -> None:
     """Each model and host is named; with the stand-in nothing leaves the machine."""
     text = "\n".join(handling(localizer, web_search=False))
-    assert text.count("some-model") == 4
+    assert text.count("some-model") == 3
     assert "api.example.com" in text
     assert "some-model-4 (vectors.example.com)" in text
     assert localizer.say("home_policy_web") not in text
