@@ -259,15 +259,6 @@ CREATE POLICY own_person_requests ON person_requests USING (
     OR at < now() - interval '1 day'
 ) WITH CHECK (team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true));
 
--- Files with a person's data that the app sent; deleted in Slack when the person is erased.
-CREATE TABLE sent_files (
-    team_id text NOT NULL,
-    user_id text NOT NULL,
-    file_id text NOT NULL,
-    sent_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (team_id, user_id, file_id)
-);
-
 -- A workspace with the app, or without it since `left_at`. Its rows are deleted at `purge_at`, where
 -- it removed the app. `tokens` of an installation by OAuth are encrypted with KIOKU_SECRET_KEY.
 CREATE TABLE workspaces (
@@ -298,14 +289,14 @@ CREATE TABLE listening (
 );
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON messages, conversations, feedback, notices, told, requests_under_way,
-    reminders, snoozes, kept_lines, person_settings, memory_off, person_requests, sent_files,
+    reminders, snoozes, kept_lines, person_settings, memory_off, person_requests,
     workspaces, interactions, listening TO kioku_app;
 -- Tables of which a person's transaction sees that person's rows, and nothing else does.
 DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY '{feedback,notices,person_settings,memory_off,sent_files}'::text[] LOOP
+    FOREACH name IN ARRAY '{feedback,notices,person_settings,memory_off}'::text[] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
         EXECUTE format('CREATE POLICY own_rows ON %I USING (team_id = %s AND user_id = %s)', name,
             'current_setting(''kioku.team'', true)', 'current_setting(''kioku.user'', true)');
@@ -748,7 +739,6 @@ CREATE FUNCTION purge_workspace(team text)
         DELETE FROM person_settings WHERE team_id = team;
         DELETE FROM person_requests WHERE team_id = team;
         DELETE FROM memory_off WHERE team_id = team;
-        DELETE FROM sent_files WHERE team_id = team;
         DELETE FROM conversations WHERE team_id = team;
         DELETE FROM listening WHERE team_id = team;
         PERFORM purge_workspace_memories(team);

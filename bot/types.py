@@ -61,13 +61,12 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonErased(Erased):
-    """The receipt: what was erased, what will be deleted in Slack, and what stays.
+    """The receipt: what was erased, and what stays.
 
-    `files` is the number of the app's files that will be deleted in Slack. `never_formed_messages`
-    counts messages (channel and time) from which no memory is formed again, and `switches` the
-    places (a conversation, a thread, or everywhere) in which memory stays off.
+    `never_formed_messages` counts messages (channel and time) from which no memory is formed
+    again, and `switches` the places (a conversation, a thread, or everywhere) in which memory
+    stays off.
     """
 
-    files: int
     never_formed_messages: int
     switches: int = 0

@@ -44,7 +44,6 @@ ROWS: tuple[LiteralString, ...] = (
     "INSERT INTO kept_lines (team_id, user_id, key, channel_id, thread_ts)"
     " VALUES (%(team)s, %(user)s, 'k', 'C1', '1.0')",
     "INSERT INTO person_requests (team_id, user_id, kind) VALUES (%(team)s, %(user)s, 'model')",
-    "INSERT INTO sent_files (team_id, user_id, file_id) VALUES (%(team)s, %(user)s, 'F1')",
 )
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import aiohttp
 from psycopg.rows import DictRow
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
@@ -23,15 +21,14 @@ from bot.logs import fault
 from bot.memories.home import publish_later
 from bot.memories.kept_lines import update_lines
 from bot.memories.panel import data_flows
-from bot.network import proxy_for
-from bot.queue.queue import BACKGROUND, Queue
+from bot.queue.queue import Queue
 from bot.requests_under_way import Overtaken, begin_request, check_request
 from bot.slack.client import PATIENCE_SECONDS, SLACK_FAULTS, error_code, slack_fault
 from bot.slack.names import find_names
 from bot.slack.posting import notice_metadata
 from bot.types import PersonErased
 from bot.ui.done import Click, Done
-from bot.ui.export_page import export_page
+from bot.ui.export_markdown import export_markdown
 from memory import Person, Pool, erase, export_memories
 from memory.credentials import redact
 from memory.model import Json
@@ -50,10 +47,7 @@ _SQL = load_statements("bot", "data")
 # A statement for each of our tables with rows of a person; a test compares them with the database.
 _ERASING = load_statements("bot", "erasing")
 
-DELETE_FILE = "delete_file"
 _DATABASE_SECONDS = 30.0
-_UPLOAD_SECONDS = 30.0
-_TIMEOUT = aiohttp.ClientTimeout(total=60.0)
 # Errors without the scope for files, or in a workspace that refuses such files from apps.
 _FORBIDDEN = frozenset(
     {
@@ -65,9 +59,8 @@ _FORBIDDEN = frozenset(
         "storage_limit_reached",
     }
 )
-_GONE = frozenset({"file_not_found", "file_deleted"})
 
-_PARTS = ("messages", "feedback", "settings", "memory_off", "snoozes", "files")
+_PARTS = ("messages", "feedback", "settings", "memory_off", "snoozes")
 EXPORTED = ("memories", "statements", "proposals", "forgotten", *_PARTS)
 """The parts of an export that are about the person; all are empty for an unknown person."""
 
@@ -131,9 +124,9 @@ async def erase_person(
 ) -> PersonErased:
     """Erase everything about a person: memories, statements, conversation, settings.
 
-    Jobs delete in Slack the files that the app has sent them; messages there stay. The ids of
-    messages just delivered are kept, without text or author, until Slack no longer delivers them
-    again. Waiting jobs contain the person's ids, but find nothing to do and end.
+    What is in Slack stays, also the files of an export. The ids of messages just delivered are
+    kept, without text or author, until Slack no longer delivers them again. Waiting jobs contain
+    the person's ids, but find nothing to do and end.
 
     `identity` is the id of an erasure that a restored database lacks; see `forgotten_since`.
     `keeps_off`: memory stays off where it is off, for a person who continues to write to the app.
@@ -148,7 +141,6 @@ async def erase_person(
         connection = transaction.connection
         rows = await transaction.fetch(_SQL["threads_being_answered"])
         answering = [row["thread"] for row in rows]
-        await _delete_files_later(transaction, queue)
         await update_lines(queue, transaction, erased=True)
         counts = await _erase_ours(transaction, keeps_off=keeps_off)
         # Home shows memories until it is published again without them.
@@ -179,7 +171,6 @@ async def erase_person(
         memories=erased.memories,
         counts=erased.counts,
         left=left,
-        files=erased.counts["sent_files"],
         never_formed_messages=references["places"],
         switches=switches,
     )
@@ -204,13 +195,13 @@ async def _erase_ours(
     return counts
 
 
-# --- sent to the person, and deleted in Slack --------------------------------------------------
+# --- sent to the person ------------------------------------------------------------------------
 
 
 async def send_export(app: App, click: Click) -> Done:
     """Send the document to the person's direct messages with the app, and say so.
 
-    A person who is erased before the file is uploaded gets none. Raises `AlreadyUnderWay` for a
+    A person who is erased before the files are sent gets none. Raises `AlreadyUnderWay` for a
     second click while the first file is still being made and sent.
     """
     with app.under_way.once(f"export {click.person.scope}"):
@@ -225,25 +216,28 @@ async def _export(app: App, click: Click) -> Done:
         document = await export_person(app.pool, person, app.settings)
     name = f"kioku-{datetime.now(UTC).date().isoformat()}"
     files = {
-        f"{name}.html": await _page_of(app, person, localizer, document),
+        f"{name}.md": await _text_of(app, person, localizer, document),
         f"{name}.json": await asyncio.to_thread(_file_of, document),
     }
     try:
-        text = localizer.say("export_message")
-        key = await _send_files(app, person, request, files, text)
+        async with person_transaction(app.pool, person) as transaction:
+            await check_request(transaction, request)
     except Overtaken:
-        key = "changed_meanwhile"
+        return click.say("changed_meanwhile")
+    key = await _send_files(app, person, files, localizer.say("export_message"))
     return click.say(key)
 
 
-async def _page_of(
+async def _text_of(
     app: App, person: Person, localizer: Localizer, document: dict[str, Any]
 ) -> bytes:
-    """Return the readable page, with names in place of Slack's ids."""
+    """Return the file to read, with names in place of Slack's ids."""
     shown = {part: document[part] for part in ("memories", "messages")}
     references = await find_names(app.names, person, [json.dumps(shown)])
-    page = await asyncio.to_thread(export_page, localizer, references.shown_in(shown))
-    return page.encode()
+    text = await asyncio.to_thread(
+        export_markdown, localizer, references.shown_in(shown)
+    )
+    return text.encode()
 
 
 def _file_of(document: dict[str, Any]) -> bytes:
@@ -251,92 +245,39 @@ def _file_of(document: dict[str, Any]) -> bytes:
     return f"{text}\n".encode()
 
 
-async def _note_files(
-    pool: Pool, person: Person, request: str, files: Sequence[str]
-) -> None:
-    """Store the ids of files before they are sent to the person."""
-    async with person_transaction(pool, person, locked=True) as transaction:
-        # This raises after an erasure; an erasure that comes later finds the files noted here.
-        await check_request(transaction, request)
-        for file in files:
-            await transaction.execute(_SQL["note_file"], {"file": file})
-
-
-async def _delete_files_later(transaction: PersonTransaction, queue: Queue) -> None:
-    """Add the jobs that delete the files sent to a person.
-
-    The first waits for `_UPLOAD_SECONDS`, because the last file may still be on its way to Slack,
-    and each further one as much longer.
-    """
-    team = transaction.person.team_id
-    jobs = {}
-    for row in await transaction.fetch(_SQL["file_ids"]):
-        file = row["file_id"]
-        jobs[f"{DELETE_FILE}:{file}"] = {"team": team, "file": file}
-    await queue.defer(
-        transaction.connection,
-        DELETE_FILE,
-        jobs,
-        queue=BACKGROUND,
-        delay=_UPLOAD_SECONDS,
-    )
-
-
-async def delete_file(app: App, team: str, file: str) -> None:
-    """Delete a file in Slack; run as a job.
-
-    Raises what Slack raises, so that the job is retried; a file that is already gone is no error.
-    """
-    try:
-        await app.slack.client(team, patience=PATIENCE_SECONDS).files_delete(file=file)
-    except SlackApiError as error:
-        if error_code(error) not in _GONE:
-            raise
-
-
 async def _send_files(
-    app: App, person: Person, request: str, files: Mapping[str, bytes], text: str
+    app: App, person: Person, files: Mapping[str, bytes], text: str
 ) -> str:
     """Send files, by their names, to a person's direct messages with the app, below `text`.
 
-    A step that may have been carried out is not repeated. Returns the key of the sentence for the
-    person; raises `Overtaken` if they were erased since the `request` began.
+    Returns the key of the sentence for the person. A message below which Slack has not confirmed
+    the files is taken back.
     """
     client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
     sent: AsyncSlackResponse | None = None
     try:
-        uploaded: dict[str, str] = {}
-        for name, content in files.items():
-            uploaded[name] = await _upload(client, name, content)
-        await _note_files(app.pool, person, request, [*uploaded.values()])
+        # The id of the person's direct messages is in the answer.
         sent = await client.chat_postMessage(
             channel=person.user_id,
             text=text,
             unfurl_links=False,
             metadata=notice_metadata(),
         )
-        await client.files_completeUploadExternal(
-            files=[{"id": file, "title": name} for name, file in uploaded.items()],
-            channel_id=str(sent["channel"]),
+        await client.files_upload_v2(
+            file_uploads=[
+                {"filename": name, "content": content}
+                for name, content in files.items()
+            ],
+            channel=str(sent["channel"]),
             thread_ts=str(sent["ts"]),
         )
     except SLACK_FAULTS as error:
         code = error_code(error)
         log.warning("a file was not sent: %s", code or fault(error))
-        if code and sent:
+        if sent is not None:
             await _take_back(client, sent)
         return "export_no_scope" if code in _FORBIDDEN else "export_failed"
     return "exported"
-
-
-async def _upload(client: AsyncWebClient, name: str, content: bytes) -> str:
-    begun = await client.files_getUploadURLExternal(filename=name, length=len(content))
-    url = str(begun["upload_url"])
-    async with aiohttp.request(
-        "POST", url, data=content, proxy=proxy_for(url), timeout=_TIMEOUT
-    ) as answer:
-        answer.raise_for_status()
-    return str(begun["file_id"])
 
 
 async def _take_back(client: AsyncWebClient, sent: AsyncSlackResponse) -> None:

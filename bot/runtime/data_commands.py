@@ -69,10 +69,9 @@ async def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
     for table, count in sorted(erased.counts.items()):
         left = erased.left.get(table, 0)
         print(f"  {table:20}{count:8} erased{left:8} left")
-    if erased.files:
-        print(f"Files in Slack that the running application deletes: {erased.files}.")
     print(
-        "Messages in Slack stay; the person deletes them there (More actions > Delete message)."
+        "Messages in Slack stay, and files of exports; the person deletes them there"
+        " (More actions > Delete message)."
     )
     print(
         "Answers to other people stay, with what they quote of the person in a thread."

@@ -18,7 +18,6 @@ from bot.conversation.turns import FORM_MEMORIES
 from bot.locale import LANGUAGES, Localizer, say
 from bot.logs import fault
 from bot.memories.channels import CHANGE_CHANNEL, change_channel
-from bot.memories.data import DELETE_FILE, delete_file
 from bot.memories.home import PUBLISH, publish_home
 from bot.memories.kept_lines import SHOW_LINE, show_line
 from bot.memories.promises import REMIND, remind
@@ -56,7 +55,6 @@ _WORK: Mapping[str, Mapping[str, Callable[..., Awaitable[None]]]] = {
         UPDATE_FROM_MESSAGE: update_from_message,
         SHOW_LINE: show_line,
         CHANGE_CHANNEL: change_channel,
-        DELETE_FILE: delete_file,
         FORM_MEMORIES: form_memories,
     },
 }

@@ -52,20 +52,6 @@ SELECT to_jsonb(snooze) AS row FROM (
 ) AS snooze
 ORDER BY asked_at, key;
 
--- name: files
-SELECT to_jsonb(file) AS row FROM (
-    SELECT file_id AS id, sent_at FROM sent_files WHERE team_id = %(team)s AND user_id = %(user)s
-) AS file
-ORDER BY sent_at;
-
--- name: note_file
--- Record a file before it is sent to the person.
-INSERT INTO sent_files (team_id, user_id, file_id) VALUES (%(team)s, %(user)s, %(file)s)
-ON CONFLICT DO NOTHING;
-
--- name: file_ids
-SELECT file_id FROM sent_files WHERE team_id = %(team)s AND user_id = %(user)s;
-
 -- name: threads_being_answered
 -- The threads in which an answer to the person is being written.
 SELECT thread FROM messages
@@ -95,6 +81,5 @@ SELECT
     (SELECT count(*) FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s)
         AS person_settings,
     (SELECT count(*) FROM memory_off WHERE team_id = %(team)s AND user_id = %(user)s) AS memory_off,
-    (SELECT count(*) FROM sent_files WHERE team_id = %(team)s AND user_id = %(user)s) AS sent_files,
     (SELECT count(*) FROM person_requests WHERE team_id = %(team)s AND user_id = %(user)s)
         AS person_requests;

@@ -35,8 +35,5 @@ DELETE FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s;
 -- name: memory_off
 DELETE FROM memory_off WHERE team_id = %(team)s AND user_id = %(user)s;
 
--- name: sent_files
-DELETE FROM sent_files WHERE team_id = %(team)s AND user_id = %(user)s;
-
 -- name: person_requests
 DELETE FROM person_requests WHERE team_id = %(team)s AND user_id = %(user)s;

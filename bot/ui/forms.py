@@ -559,7 +559,7 @@ def _delete_label(localizer: Localizer) -> str:
 
 
 def receipt_view(localizer: Localizer, receipt: PersonErased) -> SlackView:
-    """Return the receipt: what is deleted, what will be deleted in Slack, what stays, and why."""
+    """Return the receipt: what is deleted, what stays, and why."""
     messages = receipt.counts.get("messages", 0)
     rest = receipt.total - receipt.memories - messages
     deleted = [
@@ -567,8 +567,6 @@ def receipt_view(localizer: Localizer, receipt: PersonErased) -> SlackView:
         localizer.say("deleted_messages", count=messages),
         localizer.say("deleted_rest", count=rest),
     ]
-    if receipt.files:
-        deleted.append(localizer.say("deleted_files", count=receipt.files))
     left = sum(receipt.left.values())
     in_slack = localizer.say("deleted_none_left")
     if left:

@@ -316,13 +316,13 @@ async def show_to_colleagues_and_hide(ann: SlackPerson, panel: Place) -> None:
 
 
 async def export(ann: SlackPerson, panel: Place) -> None:
-    """The file comes in the direct messages."""
+    """The files come in the direct messages."""
     await ann.press(panel, "open", form="settings")
     settings = await ann.click(await ann.form_opens(), "export")
     assert ann.sentence("exported") in shown(settings)
     [sent] = [message for message in await ann.seen() if message.get("files")]
     assert [file["name"].rpartition(".")[2] for file in sent["files"]] == [
-        "html",
+        "md",
         "json",
     ]
 

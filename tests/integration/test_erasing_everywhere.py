@@ -12,12 +12,7 @@ import pytest
 from bot.conversation.inbox import ANSWER, store_message
 from bot.locale import Localizer, say
 from bot.memories import data
-from bot.memories.data import (
-    DELETE_FILE,
-    delete_file,
-    erase_person,
-    export_person,
-)
+from bot.memories.data import erase_person, export_person
 from bot.memories.home import publish_home, publish_later
 from bot.pipeline.formation import form_memories
 from bot.ui.acts import Export
@@ -60,15 +55,6 @@ def jobs(app: App, name: str = "") -> list[dict[str, Any]]:
     )
 
 
-async def deleted(app: App) -> int:
-    """Run the jobs that delete files in Slack; return how many there were."""
-    waiting = jobs(app, DELETE_FILE)
-    for job in waiting:
-        assert "user" not in job["args"]
-        await delete_file(app.core, **job["args"])
-    return len(waiting)
-
-
 def seen(app: App, place: PersonThread) -> list[dict[str, Any]]:
     """Return what a person's direct message keeps: no ephemeral message."""
     shown = app.slack.seen(place.user, place.channel)
@@ -80,7 +66,7 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     place = app.slack.place()
     person = await lived(app, place)
     before = naming(app.database, person.user_id)
-    assert before.keys() >= {"messages", "sent_files", "procrastinate_jobs", "store"}
+    assert before.keys() >= {"messages", "procrastinate_jobs", "store"}
     # A date that Python cannot read keeps nobody's data.
     app.rows(
         "UPDATE person_settings SET profile_at = 'infinity', agreed_at = '10000-01-01'"
@@ -98,7 +84,6 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     )
     assert events == [{"message": None, "status": "deleted"}] * 3
     assert naming(app.database, person.user_id).keys() == NAMED
-    await deleted(app)
     for job in jobs(app, ANSWER):
         await app.answering.drain(job["args"]["thread"])
     for job in jobs(app):
@@ -203,73 +188,34 @@ async def test_the_page_of_the_export_names_each_key(app: App) -> None:
     assert keys - set(re.findall(r"`(\w+)`", page)) == set()
 
 
-async def test_the_exported_file_is_deleted_in_slack(app: App) -> None:
-    """The files with everything are deleted; messages stay, and the receipt says so."""
+async def test_what_is_in_slack_stays_after_an_erasure(app: App) -> None:
+    """Messages stay, and so do the files of an export; the receipt says so."""
     place = app.slack.place()
     person = await lived(app, place)
-    files = [one for message in seen(app, place) for one in message.get("files", [])]
-    before = [m["ts"] for m in seen(app, place)]
+    before = seen(app, place)
+    assert sum(len(message.get("files", [])) for message in before) == 2
     erased = await erase_person(app.pool, person)
-    assert erased.files == 2
     receipt = json.dumps(receipt_view(Localizer("en"), erased), ensure_ascii=False)
-    assert say("en", "deleted_files", count=2) in receipt
     assert say("en", "stays_messages") in receipt
     assert say("en", "stays_answers") in receipt
-    assert await deleted(app) == 2
-    gone = [one for message in seen(app, place) for one in message.get("files", [])]
-    assert gone == [{"id": file["id"], "mode": "tombstone"} for file in files]
-    assert [m["ts"] for m in seen(app, place)] == before
+    assert seen(app, place) == before
 
 
 async def test_an_export_under_way_is_not_sent_to_an_erased_person(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Erased while Slack takes the file, a person is sent none, and no row says that they were."""
+    """Erased while the document is made, a person is sent none."""
     place = app.slack.place()
     message = await app.ask(place, "I love ramen")
-    upload = data._upload
 
-    async def erased(*about: Any) -> str:
-        file = await upload(*about)
+    async def exported_and_erased(*about: Any) -> dict[str, Any]:
+        document = await export_person(*about)
         await erase_person(app.pool, message.person)
         await app.core.people.settings(message.person)  # as App Home does
-        return file
+        return document
 
-    monkeypatch.setattr(data, "_upload", erased)
+    monkeypatch.setattr(data, "export_person", exported_and_erased)
     before = seen(app, place)
     told = await app.click(message.person, Export())
     assert told.line == say("en", "changed_meanwhile")
     assert seen(app, place) == before
-    assert app.rows("SELECT 1 FROM sent_files WHERE user_id = %s", place.user) == []
-
-
-@pytest.mark.parametrize("answered", [True, False])
-async def test_a_file_that_was_sent_as_its_person_was_erased_is_deleted(
-    app: App, monkeypatch: pytest.MonkeyPatch, answered: bool
-) -> None:
-    """Once it is there, also where Slack's answer to the upload was lost."""
-    place = app.slack.place()
-    message = await app.ask(place, "I love ramen")
-    note = data._note_files
-
-    async def erased(*about: Any) -> None:
-        await note(*about)
-        await erase_person(app.pool, message.person)
-
-    monkeypatch.setattr(data, "_note_files", erased)
-    if not answered:
-        app.slack.control(
-            "faults", {"method": "files.completeUploadExternal", "drop": "after"}
-        )
-    told = await app.click(message.person, Export())
-    assert told.line == say("en", "exported" if answered else "export_failed")
-    waiting = app.rows(
-        "SELECT scheduled_at > now() + interval '20 seconds' AS waits FROM procrastinate_jobs"
-        " WHERE task_name = %s AND status = 'todo'",
-        DELETE_FILE,
-    )
-    assert [job["waits"] for job in waiting] == [True, True]
-    await deleted(app)
-    files = [file for one in seen(app, place) for file in one.get("files", [])]
-    assert [file["mode"] for file in files] == ["tombstone", "tombstone"]
-    assert app.rows("SELECT 1 FROM sent_files WHERE user_id = %s", place.user) == []

@@ -50,7 +50,6 @@ TABLES = [
     "snoozes",
     "kept_lines",
     "person_requests",
-    "sent_files",
 ]
 _OF_NAMESPACES = ("store", "store_vectors")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import Any, get_args
 from uuid import UUID
@@ -16,6 +16,8 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from pydantic import BaseModel
 
 from bot.config import STAND_IN_MODEL, Settings
@@ -70,7 +72,7 @@ from bot.ui.blocks import (
     truncate,
 )
 from bot.ui.done import Done
-from bot.ui.export_page import export_page
+from bot.ui.export_markdown import export_markdown
 from bot.ui.forms import (
     COMMENT_LIMIT,
     add_form,
@@ -717,7 +719,6 @@ def test_every_form_fits(
         left={"turns": 1},
         memories=len(counts),
         at=NOON,
-        files=len(text),
         never_formed_messages=len(counts),
         switches=len(counts),
     )
@@ -894,16 +895,23 @@ def test_a_promise_can_be_put_off_once_it_is_due(due: str, options: str) -> None
     assert [getattr(act, "to", act.act) for act in acts if act] == options.split()
 
 
+# fmt: off
+_MARKDOWN = (
+    "# ", "a", " ", "\n", "\n\n", "    ", "\t", "- ", "+ ", "1. ", "2) ", "> ", "```", "~~~", "---",
+    "===", "|a|\n|-|\n", "*", "_", "`", "[a](b)", "![", "[a]: b", "<b>", "<!--", "&lt;", "\\",
+)
+# fmt: on
+WRITTEN = TEXTS | st.lists(st.sampled_from(_MARKDOWN), min_size=1).map("".join)
 EXPORTS = st.fixed_dictionaries(
     {
         "memories": st.lists(
             st.fixed_dictionaries(
                 {
                     "kind": st.just("UserFact"),
-                    "content": st.fixed_dictionaries({"fact": TEXTS}),
+                    "content": st.fixed_dictionaries({"fact": WRITTEN}),
                     "said_on": st.just("2026-11-26"),
                     "sources": st.just([])
-                    | st.lists(st.fixed_dictionaries({"evidence": TEXTS})),
+                    | st.lists(st.fixed_dictionaries({"evidence": WRITTEN})),
                 }
             ),
             max_size=3,
@@ -912,8 +920,8 @@ EXPORTS = st.fixed_dictionaries(
             st.fixed_dictionaries(
                 {
                     "ts": st.just("1795737600.000100"),
-                    "question": TEXTS,
-                    "reply": st.none() | TEXTS,
+                    "question": WRITTEN,
+                    "reply": st.none() | WRITTEN,
                 }
             ),
             max_size=3,
@@ -922,69 +930,50 @@ EXPORTS = st.fixed_dictionaries(
 )
 
 
-class _Tags(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: set[str] = set()
-        self.text = ""
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        """Keep the name of an element."""
-        self.found.add(tag)
-
-    def handle_data(self, data: str) -> None:
-        """Keep the text between the elements."""
-        self.text += data
+def markdown_tokens(text: str) -> list[Token]:
+    """Return what a reader of Markdown finds, also tables and text that is struck out."""
+    reader = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    found: list[Token] = []
+    for token in reader.parse(text):
+        found += [token, *(token.children or ())]
+    return found
 
 
 @given(READERS, EXPORTS)
-def test_the_page_of_an_export_holds_words_and_no_markup_of_theirs(
+def test_the_text_of_an_export_holds_words_and_no_markup_of_theirs(
     localizer: Localizer, document: dict[str, Any]
 ) -> None:
-    """What was said and answered is on it, and nothing in it leads anywhere.
-
-    A phone shows it in its own width.
-    """
-    page = export_page(localizer, document)
-    assert '<meta name="viewport" content="width=device-width">' in page
-    read = _Tags()
-    read.feed(page)
-    read.close()
-    ours = {
-        "html",
-        "head",
-        "meta",
-        "title",
-        "style",
-        "body",
-        "h1",
-        "h2",
-        "p",
-        "ul",
-        "li",
-        "br",
-    }
-    assert read.found <= ours | {"small", "blockquote"}
-    assert "href" not in page
-    shown = "".join(read.text.split())
-    for one in document["messages"]:
+    """Everything that was said and answered is text: only ours makes headings and lists."""
+    tokens = markdown_tokens(export_markdown(localizer, document))
+    kinds = Counter(token.type for token in tokens)
+    asked = [one for one in document["messages"] if one["question"]]
+    answered = [one for one in asked if one["reply"] and one["reply"].strip()]
+    sections = bool(document["memories"]) + bool(asked)
+    assert kinds["heading_open"] == 1 + sections + len(asked)
+    assert kinds["list_item_open"] == len(document["memories"])
+    assert kinds["blockquote_open"] >= len(answered)
+    ours = {"inline", "text", "hardbreak"}
+    for block in ("heading", "paragraph", "bullet_list", "list_item", "blockquote"):
+        ours |= {f"{block}_open", f"{block}_close"}
+    assert kinds.keys() <= ours
+    texts = [token.content for token in tokens if token.type == "text"]
+    shown = "".join("".join(texts).split())
+    for one in asked:
         assert "".join(one["question"].split()) in shown
         assert "".join((one["reply"] or "").split()) in shown
 
 
 @pytest.mark.parametrize("localizer", [Localizer(language) for language in LANGUAGES])
-def test_the_page_of_an_export_says_what_is_stored_as_a_mark(
+def test_the_text_of_an_export_says_what_is_stored_as_a_mark(
     localizer: Localizer,
 ) -> None:
-    """What came with a question, and an answer that quoted what is kept: in the page's language."""
+    """What came with a question, and an answer that quoted what is kept: in the text's language."""
     question = f"Who?\n{FORWARDED_ALONE}\n{FILES_ALONE}"
     message = {"ts": "1795737600.000100", "question": question, "reply": KEPT_ANSWER}
-    page = export_page(localizer, {"memories": [], "messages": [message]})
+    text = export_markdown(localizer, {"memories": [], "messages": [message]})
     marks = [localizer.say("asked_forwarded"), localizer.say("asked_files")]
-    assert "<li>" + "\n".join(["Who?", *marks]) + "<br>" in page
-    assert (
-        f"<blockquote>{localizer.say('export_page_kept_answer')}</blockquote>" in page
-    )
+    assert "  \n".join(["Who?", *marks]) in text
+    assert f"\n\n> {localizer.say('export_kept_answer')}\n" in text
 
 
 # --- a few words about looks --------------------------------------------------------------------

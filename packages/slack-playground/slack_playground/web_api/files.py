@@ -5,8 +5,7 @@ import secrets
 from slack_playground import posting
 from slack_playground.files import FILE_BYTES, may_see
 from slack_playground.objects import file_object, slack_object
-from slack_playground.records import File, Json, Message
-from slack_playground.slack import Slack
+from slack_playground.records import File, Json
 from slack_playground.web_api.call import Call, serves
 from slack_playground.web_api.methods import SlackError
 
@@ -80,26 +79,3 @@ def info(call: Call) -> Json:
     if not may_see(call.workspace, call.bot.id, file):
         raise SlackError("not_visible")
     return {"file": _object(call, file), "comments": []}
-
-
-@serves("files.delete")
-def delete(call: Call) -> Json:
-    """files.delete: deletes a file of the app, which leaves a tombstone in its messages."""
-    file = _file(call, call.text("file"))
-    if file.owner != call.bot.id:
-        raise SlackError("cant_delete_file")
-    if file.content is None:
-        raise SlackError("file_deleted")
-    file.content = None
-    for channel in file.channels:
-        for message in call.workspace.history(channel):
-            _leave_tombstone(call.slack, message, file)
-    return {}
-
-
-def _leave_tombstone(slack: Slack, message: Message, file: File) -> None:
-    files = list(message.body.get("files") or [])
-    ids = [one["id"] for one in files]
-    if file.id in ids:
-        files[ids.index(file.id)] = {"id": file.id, "mode": "tombstone"}
-        posting.change(slack, message, {"files": files})

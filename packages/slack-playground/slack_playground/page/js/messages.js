@@ -82,9 +82,9 @@ function blocksOf(message, channel) {
 
 const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);
 
-// A file in the playground can be downloaded; one that a test made up has only a name, and a deleted one none.
+// A file in the playground can be downloaded; one that a test made up has only a name.
 function fileItem(file) {
-  const name = file.mode === "tombstone" ? t("fileDeleted") : file.title ?? file.name ?? file.id;
+  const name = file.title ?? file.name ?? file.id;
   const item = make("div", { class: "file" }, icon("file", 16));
   if (!file.url_private_download) {
     item.append(name);
