@@ -28,7 +28,7 @@ from bot.memories.forgetting import (
     undo_forgotten,
 )
 from bot.memories.kept_lines import update_lines
-from bot.memories.kept_lines_acts import keep_as_author, replace_older, take_back
+from bot.memories.kept_lines_acts import keep_as_author, take_back
 from bot.memories.promises import snooze, undo_snooze
 from bot.memories.shaping import show_shaping
 from bot.memories.switches import change_settings, switch
@@ -58,7 +58,6 @@ from bot.ui.acts import (
     Rate,
     Redo,
     Remember,
-    Replace,
     SaveMemory,
     SaveSettings,
     Share,
@@ -154,8 +153,6 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
             return await remember_as_typed(app, click, act)
         case Keep():
             return await keep_as_author(app, click, act)
-        case Replace():
-            return await replace_older(app, click, act)
         case TakeBack():
             return await take_back(app, click, act)
         case Rate():

@@ -24,15 +24,14 @@ from bot.memories.adding import (
 )
 from bot.memories.expected import NotKept
 from bot.memories.forgetting import forget_selection, receipt
-from bot.memories.kept_lines import add_line, update_lines
+from bot.memories.kept_lines import add_line
 from bot.quota import admit, admit_question
 from bot.requests_under_way import begin_request, check_request
 from bot.slack.client import SLACK_FAULTS, error_code, find_message
-from bot.ui.acts import Keep, Replace, TakeBack, Undo
+from bot.ui.acts import Keep, TakeBack
 from bot.ui.done import Click, Done
 from bot.ui.kept_lines import author_question
 from bot.ui.lines import refusal_line
-from bot.ui.payloads import kept_done
 from memory import (
     PUBLIC,
     Change,
@@ -46,19 +45,15 @@ from memory.formation import TypedMessage
 from memory.model import Json, kept_channel
 from memory.postgres import PersonTransaction
 from memory.store import (
-    KeptMemory,
     find_memory,
     keep,
     kept_author,
     keys_of_kept,
-    nearest_kept,
-    replace_decision,
 )
 
 log = logging.getLogger(__name__)
 
 _LONGEST = 1_000  # characters
-_MOST_REPLACED = 3
 # These verdicts have sentences of their own, because nothing is remembered about the person.
 _REASONS = {
     "not_asserted": "kept_refused_open",
@@ -203,7 +198,7 @@ async def keep_words(
 
 
 async def _keep(app: App, said: _Said) -> Done:
-    """Judge words, keep them, and offer older decisions that they may replace. Raises `NotKept`."""
+    """Judge words, and keep them. Raises `NotKept`."""
     click = said.click
     wanted = said.wanted
     request = await begin_request(
@@ -212,11 +207,9 @@ async def _keep(app: App, said: _Said) -> Done:
     words = await _judge(app, said)
     # Checked again, because the channel may have been shared or the person may have left since.
     is_public = await _check_place(app, click, wanted.channel)
-    kept = await _store(app, said, words, request, is_public=is_public)
-    older: Sequence[KeptMemory] = ()
-    if wanted.decision:
-        older = await _older_decisions(app, said, kept.key, words.text)
-    return kept_done(click.localizer, wanted.channel, kept.key, older)
+    await _store(app, said, words, request, is_public=is_public)
+    line = click.localizer.say("kept_done", channel=f"<#{wanted.channel}>")
+    return Done(line=line)
 
 
 async def _judge(app: App, said: _Said) -> PersonMessage:
@@ -248,7 +241,7 @@ def _refusal(localizer: Localizer, refused: Refusal) -> str:
 
 async def _store(
     app: App, said: _Said, words: PersonMessage, request: str, *, is_public: bool
-) -> Change:
+) -> None:
     """Keep words, with the line in their thread. Raises `NotKept`."""
     person = said.click.person
     wanted = said.wanted
@@ -272,7 +265,7 @@ async def _store(
         await add_line(app, transaction, kept.key, wanted.channel, wanted.thread_ts)
 
     try:
-        return await keep(
+        await keep(
             app.pool,
             app.embedder,
             person,
@@ -296,39 +289,6 @@ def _says_more(said: _Said, kept: PersonMessage) -> bool:
     _, last_end = message.sentences[-1]
     begin, end = message.sentences_around(*place)
     return begin > first_begin or end < last_end
-
-
-async def _older_decisions(
-    app: App, said: _Said, key: str, words: str
-) -> list[KeptMemory]:
-    """Return the decisions that a new one may replace: the nearest to it.
-
-    There are none while the embedding model does not answer.
-    """
-    found = await nearest_kept(
-        app.pool,
-        app.embedder,
-        said.click.person,
-        [said.wanted.channel],
-        words,
-        most=_MOST_REPLACED + 1,
-        decisions=True,
-    )
-    older = [line for line in found if line.memory.key != key]
-    return older[:_MOST_REPLACED]
-
-
-async def replace_older(app: App, click: Click, act: Replace) -> Done:
-    """Let a decision of the person replace an older one that they chose."""
-
-    async def in_commit(transaction: PersonTransaction, _: Sequence[Change]) -> None:
-        await update_lines(app.queue, transaction, keys=[act.key])
-
-    changed = await replace_decision(
-        app.pool, app.embedder, click.person, act.key, act.old, in_commit=in_commit
-    )
-    undo = Undo(what="changes", ids=(changed.id,))
-    return Done(line=click.localizer.say("kept_replaced_done"), undo=undo)
 
 
 async def take_back(app: App, click: Click, act: TakeBack) -> Done:

@@ -68,9 +68,8 @@ say what this is about and what it asks for, if anything.
 KEPT = """\
 <kept> is what people keep for everybody in this conversation or, in a direct message, in the \
 public channels that the person is in: the words of the one in `from`, said on the day `on`. Where \
-it answers the question, say who said it and when; where two lines differ, say both. What is \
-`replaced` was decided otherwise later. That is all you know of others. The lines are quoted with \
-links below your answer.
+it answers the question, say who said it and when; where two lines differ, say both. That is all \
+you know of others. The lines are quoted with links below your answer.
 """
 _FRAMES = {INSTRUCTION_KIND: "preferences", EPISODE_KIND: "episodes"}
 NO_ANSWER = "(no answer)"
@@ -391,8 +390,6 @@ def _kept_line(line: KeptMemory, references: References, in_dm: bool) -> str:
         shown["in"] = references.shown(f"<#{line.channel}>")
     if line.is_decision:
         shown["decision"] = True
-    if line.is_replaced:
-        shown["replaced"] = True
     return framed(shown)
 
 

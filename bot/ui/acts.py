@@ -220,14 +220,6 @@ class Keep(_Act):
     decision: bool = False
 
 
-class Replace(_Act):
-    """Let a decision that the person keeps replace an older one of its conversation."""
-
-    act: Literal["replace"] = "replace"
-    key: str
-    old: str
-
-
 class TakeBack(_Act):
     """Stop keeping one of the person's lines for its conversation."""
 
@@ -361,7 +353,6 @@ ButtonAct: TypeAlias = (
     | UndoSnooze
     | Remember
     | Keep
-    | Replace
     | TakeBack
     | Rate
     | Export

@@ -27,8 +27,6 @@ def kept_payload(localizer: Localizer, memory: Memory, channel: str) -> Payload:
     what = as_mrkdwn(one_line(str(content.get("text", ""))))
     who = person_reference(memory.namespace.person.user_id)
     line = localizer.say(key, channel=f"<#{channel}>", who=who, what=what)
-    if content.get("replaces"):
-        line += f"\n{localizer.say('kept_line_replaces')}"
     undo = TakeBack(key=memory.key)
     return payload(line, explained_button(localizer, "undo_button", undo, line))
 
@@ -51,21 +49,14 @@ def author_question(
     return payload(line, agree)
 
 
-def described(localizer: Localizer, line: KeptMemory) -> str:
-    """Return the words of a line, who said them, and the day."""
-    what = as_mrkdwn(one_line(line.text))
-    return _said(localizer, line, what, person_reference(line.author.user_id))
-
-
 def kept_row(
     localizer: Localizer, line: KeptMemory, viewer: Person | None, link: str | None
 ) -> Block:
     """Return a line in the list of what is kept; its author can take it back there."""
-    said = described(localizer, line)
+    what = as_mrkdwn(one_line(line.text))
+    said = _said(localizer, line, what, person_reference(line.author.user_id))
     details = [said]
-    if line.is_replaced:
-        details.append(localizer.say("kept_replaced"))
-    elif line.is_decision:
+    if line.is_decision:
         details.append(localizer.say("kept_decision"))
     if link:
         details.append(source_link(localizer, link))
@@ -85,8 +76,6 @@ def quote(
     `what` and `who` are Markdown that notifies nobody.
     """
     details = [_said(localizer, line, what, who)]
-    if line.is_replaced:
-        details.append(localizer.say("kept_replaced"))
     if link:
         details.append(f"[{localizer.say('row_source')}]({link})")
     return f"> {' · '.join(details)}"

@@ -14,7 +14,6 @@ from bot.ui.acts import (
     Open,
     Position,
     Remember,
-    Replace,
     Switch,
     Undo,
     UndoAct,
@@ -25,16 +24,13 @@ from bot.ui.blocks import (
     Block,
     Payload,
     actions,
-    as_mrkdwn,
     button,
     explained_button,
     note,
-    one_line,
     payload,
     section,
 )
 from bot.ui.done import Done
-from bot.ui.kept_lines import described
 from bot.ui.lines import (
     memory_line,
     notable_changes,
@@ -48,7 +44,6 @@ from bot.ui.lines import (
 from bot.ui.panel import answer_buttons, consent_buttons, forget_all_button
 from bot.ui.promise_payloads import promise_rows, promise_told
 from memory import Change, Memory, Question, Reason, Refusal
-from memory.store import KeptMemory
 
 # Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never.
 _FINAL: frozenset[Reason] = frozenset({"secret", "sensitive", "full"})
@@ -241,21 +236,3 @@ def refusal_done(localizer: Localizer, refusal: Refusal, *, facts: bool) -> Done
     if len(remember.value) > VALUE_LIMIT:
         return done
     return replace(done, buttons=[button(localizer.say("remember_button"), remember)])
-
-
-def kept_done(
-    localizer: Localizer, channel: str, key: str, older: Sequence[KeptMemory]
-) -> Done:
-    """Return that a message is kept, with the older decisions that it may replace."""
-    line = localizer.say("kept_done", channel=f"<#{channel}>")
-    if not older:
-        return Done(line=line)
-    lines = [line, localizer.say("kept_replaces_ask")]
-    buttons: list[Block] = []
-    for number, one in enumerate(older, 1):
-        lines.append(f"{number}. {described(localizer, one)}")
-        text = localizer.say("kept_replace_button", number=number)
-        words = as_mrkdwn(one_line(one.text))
-        act = Replace(key=key, old=one.memory.key)
-        buttons.append(button(text, act, label=f"{text}: {words}"))
-    return Done(line="\n".join(lines), buttons=buttons)

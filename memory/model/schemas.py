@@ -106,13 +106,12 @@ class Promise(BaseModel):
 class KeptLine(BaseModel):
     """What a person keeps for a conversation, in their own words; never formed, chosen by a click.
 
-    `public`: the conversation was then a public channel. `replaces`: the key of an older decision.
+    `public`: the conversation was then a public channel.
     """
 
     text: str
     decision: bool = False
     public: bool = False
-    replaces: str | None = None
 
 
 SCHEMAS: tuple[type[BaseModel], ...] = (

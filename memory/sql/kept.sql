@@ -2,14 +2,8 @@
 -- transaction names in kioku.kept.
 
 -- name: newest
--- The newest lines of conversations; with `public`, only those that were said in public channels. A
--- newer decision, which anybody may have kept, names the one that it replaces.
-SELECT prefix, key, value, created_at, updated_at, expires_at, key IN (
-        SELECT newer.value->'content'->>'replaces' FROM store AS newer
-        WHERE newer.team_id = %(team)s AND newer.kept_in = ANY(%(channels)s)
-            AND (newer.expires_at IS NULL OR newer.expires_at > now())
-            AND newer.value->'content'->>'replaces' IS NOT NULL
-    ) AS is_replaced
+-- The newest lines of conversations; with `public`, only those that were said in public channels.
+SELECT prefix, key, value, created_at, updated_at, expires_at
 FROM store
 WHERE team_id = %(team)s AND kept_in = ANY(%(channels)s)
     AND (expires_at IS NULL OR expires_at > now())
@@ -18,24 +12,16 @@ ORDER BY created_at DESC, key
 LIMIT %(most)s;
 
 -- name: nearest
--- The lines nearest to a vector, by exact distance; with `decisions`, only decisions that none has
--- replaced. No rows if the stored vectors are of another model, or there are none yet.
-SELECT prefix, key, value, created_at, updated_at, expires_at, is_replaced FROM (
-    SELECT store.*, made.embedding <=> %(vector)s::halfvec AS distance, store.key IN (
-            SELECT newer.value->'content'->>'replaces' FROM store AS newer
-            WHERE newer.team_id = %(team)s AND newer.kept_in = ANY(%(channels)s)
-                AND (newer.expires_at IS NULL OR newer.expires_at > now())
-                AND newer.value->'content'->>'replaces' IS NOT NULL
-        ) AS is_replaced
-    FROM store_vectors AS made
-    JOIN store USING (prefix, key)
-    WHERE made.team_id = %(team)s AND made.kept_in = ANY(%(channels)s)
-        AND (SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)
-) AS lines
-WHERE (expires_at IS NULL OR expires_at > now())
-    AND (NOT %(public)s OR (value->'content'->>'public')::boolean)
-    AND (NOT %(decisions)s OR (value->'content'->>'decision')::boolean AND NOT is_replaced)
-ORDER BY distance, key
+-- The lines nearest to a vector, by exact distance. No rows if the stored vectors are of another model,
+-- or there are none yet.
+SELECT prefix, key, store.value, store.created_at, store.updated_at, store.expires_at
+FROM store_vectors AS made
+JOIN store USING (prefix, key)
+WHERE made.team_id = %(team)s AND made.kept_in = ANY(%(channels)s)
+    AND (SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)
+    AND (store.expires_at IS NULL OR store.expires_at > now())
+    AND (NOT %(public)s OR (store.value->'content'->>'public')::boolean)
+ORDER BY made.embedding <=> %(vector)s::halfvec, key
 LIMIT %(most)s;
 
 -- name: author

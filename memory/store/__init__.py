@@ -23,7 +23,6 @@ from memory.store.kept import (
     keys_of_kept as keys_of_kept,
     nearest_kept as nearest_kept,
     read_kept as read_kept,
-    replace_decision as replace_decision,
 )
 from memory.store.memories import (
     MAX_MEMORIES as MAX_MEMORIES,

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from uuid import uuid4
 
 from psycopg import DataError
-from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder, literal
 from memory.model.errors import (
@@ -33,7 +32,7 @@ from memory.postgres.database import (
 )
 from memory.postgres.statements import load_statements
 from memory.store.changes import Change, add_changes
-from memory.store.edits import existing_memory, statement_of
+from memory.store.edits import statement_of
 from memory.store.memories import Memory, memory_of
 from memory.store.projection import check_capacity
 from memory.store.statements import (
@@ -50,13 +49,9 @@ _SQL = load_statements("memory", "kept")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptMemory:
-    """A line that somebody keeps for a conversation, as others there read it.
-
-    `is_replaced`: a newer decision has taken its place.
-    """
+    """A line that somebody keeps for a conversation, as others there read it."""
 
     memory: Memory
-    is_replaced: bool = False
 
     @property
     def channel(self) -> str:
@@ -88,10 +83,6 @@ def _settings(reader: Person, channels: Iterable[str]) -> dict[str, str]:
     return {**reader.settings, "kioku.kept": ",".join(checked)}
 
 
-def _line(row: DictRow) -> KeptMemory:
-    return KeptMemory(memory=memory_of(row), is_replaced=row["is_replaced"])
-
-
 async def read_kept(
     pool: Pool,
     reader: Person,
@@ -115,7 +106,7 @@ async def read_kept(
     }
     scope = _settings(reader, channels)
     rows = await execute_statement(pool, _SQL["newest"], values, scope=scope)
-    return [_line(row) for row in rows]
+    return [KeptMemory(memory=memory_of(row)) for row in rows]
 
 
 async def nearest_kept(
@@ -127,12 +118,10 @@ async def nearest_kept(
     *,
     most: int,
     public: bool = False,
-    decisions: bool = False,
 ) -> list[KeptMemory]:
     """Return the lines nearest to a text, by exact distance; otherwise like `read_kept`.
 
-    `decisions`: only decisions that none has replaced. Returns nothing if the embedding model does
-    not answer.
+    Returns nothing if the embedding model does not answer.
     """
     try:
         [vector] = await embedder.embed([text])
@@ -145,7 +134,6 @@ async def nearest_kept(
         "channels": list(channels),
         "vector": literal(vector),
         "public": public,
-        "decisions": decisions,
         "most": most,
     }
     scope = _settings(reader, channels)
@@ -153,7 +141,7 @@ async def nearest_kept(
         rows = await execute_statement(pool, _SQL["nearest"], values, scope=scope)
     except DataError:  # the vectors were just replaced by those of another model
         return []
-    return [_line(row) for row in rows]
+    return [KeptMemory(memory=memory_of(row)) for row in rows]
 
 
 async def kept_author(pool: Pool, team_id: str, channel: str, ts: str) -> str:
@@ -205,35 +193,5 @@ async def keep(
             raise ChangedSince("The message keeps these words already.")
         await check_capacity(transaction, 1)
         [change] = await add_changes(transaction, [kept])
-        await in_commit(transaction, [change])
-    return change
-
-
-async def replace_decision(
-    pool: Pool,
-    embedder: Embedder,
-    person: Person,
-    key: str,
-    replaced: str,
-    *,
-    in_commit: InCommit[Sequence[Change]] = do_nothing,
-) -> Change:
-    """Let the person's decision `key` replace an older one of its conversation, `replaced`.
-
-    The older one, which anybody may have kept, stays as it is and is shown as replaced. Raises
-    `ChangeGone` if the person keeps `key` no longer, `ChangedSince` if it replaces that already.
-    """
-    async with writing(pool, embedder, person) as transaction:
-        found = await existing_memory(transaction, key)
-        if found.content["replaces"] == replaced:
-            raise ChangedSince("The decision replaces that one already.")
-        [audience] = found.audiences
-        content = {"replaces": replaced}
-        clicked = PersonMessage(actor="command")
-        said = statement_of(key, KEPT_KIND, audience, content, clicked, batch=uuid4())
-        # Nothing is typed: this statement belongs to the message of the decision.
-        [(channel, ts)] = found.source_messages
-        said = replace(said, channel=channel, ts=ts)
-        [change] = await add_changes(transaction, [said])
         await in_commit(transaction, [change])
     return change

@@ -25,7 +25,6 @@ class Story:
     line: str
     question: str
     decision: str
-    newer: str
     gone: str
 
 
@@ -38,7 +37,6 @@ STORIES = [
         line="the staging database is orion, ask Ana before a reset",
         question="which staging database do we have?",
         decision="We decided to deploy on Tuesdays only",
-        newer="We decided to deploy on Thursdays only",
         gone="This is no longer kept for",
     ),
     Story(
@@ -49,7 +47,6 @@ STORIES = [
         line="検証用データベースはオリオンで、リセット前にアナさんに確認する",
         question="検証用データベースはどれですか？",
         decision="デプロイは火曜日だけと決まりました",
-        newer="デプロイは木曜日だけと決まりました",
         gone="引用しなくなりました",
     ),
 ]
@@ -124,10 +121,10 @@ async def test_a_person_tells_the_channel_and_a_colleague_gets_it_quoted(
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda one: one.language)
-async def test_a_decision_is_kept_with_its_authors_yes_and_replaces_an_older_one(
+async def test_a_decision_is_kept_with_its_authors_yes_and_shown_as_one(
     kioku: Playground, visit: Visit, story: Story
 ) -> None:
-    """Somebody proposes it, its author clicks; a newer one replaces it, chosen from the nearest."""
+    """Somebody proposes it, its author clicks; the list says that it is a decision."""
     ben, mia, _ = await team_of(visit, kioku, story)
     await ben.say(story.decision)
     await use(mia, story.decision, "Keep as Decision")
@@ -138,16 +135,8 @@ async def test_a_decision_is_kept_with_its_authors_yes_and_replaces_an_older_one
     await expect(ben.page.locator("#conversation")).to_contain_text(
         say(story.language, "kept_done", channel="{").partition("{")[0]
     )
-    await mia.say(story.newer)
-    await use(mia, story.newer, "Keep as Decision")
-    replaces = say(story.language, "kept_replace_button", number=1)
-    await mia.page.get_by_role("button", name=replaces).click()
-    done = say(story.language, "kept_replaced_done")
-    await expect(mia.page.locator("#conversation")).to_contain_text(done)
     await ben.say("/memories channel")
     panel = ben.page.get_by_role("dialog")
-    old = panel.locator(".section", has_text=story.decision)
-    await expect(old).to_contain_text(say(story.language, "kept_replaced"))
-    new = panel.locator(".section", has_text=story.newer)
-    await expect(new).to_contain_text(say(story.language, "kept_decision"))
+    kept = panel.locator(".section", has_text=story.decision)
+    await expect(kept).to_contain_text(say(story.language, "kept_decision"))
     assert await findings(ben.page) == []

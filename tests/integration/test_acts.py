@@ -31,7 +31,6 @@ from bot.ui.acts import (
     Rate,
     Redo,
     Remember,
-    Replace,
     Share,
     ShowShaping,
     Snooze,
@@ -711,7 +710,6 @@ async def acts_of(ann: SlackPerson) -> list[ButtonAct]:
         Answer(question=change.id, answer="yes"),
         Remember(text="I love curry", channel=message.channel_id, ts=message.ts),
         Keep(channel=message.channel_id, ts=message.ts),
-        Replace(key=memory.key, old=memory.key),
         TakeBack(key=memory.key),
     ]
 

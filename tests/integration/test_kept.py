@@ -17,7 +17,7 @@ from bot.quota import QUESTIONS_AN_HOUR
 from bot.runtime.maintenance import erase_deactivated
 from bot.slack.messages import Message
 from bot.types import KEPT_ANSWER
-from bot.ui.acts import Forget, Keep, Position, Remember, Replace, TakeBack, Undo
+from bot.ui.acts import Forget, Keep, Position, Remember, TakeBack, Undo
 from memory import Person, PersonMessage, add_memories, list_changes
 from memory.postgres import execute_statement, person_transaction
 from memory.store import delete_old, read_kept
@@ -246,37 +246,24 @@ async def test_an_author_is_asked_and_nothing_is_kept_without_their_click(
     assert again.line == say("en", "kept_already")
 
 
-async def test_a_decision_replaces_an_older_one_that_its_author_chooses(
+async def test_a_decision_is_shown_as_one_and_stands_beside_an_older_one(
     app: App,
 ) -> None:
-    """The nearest are offered; the old one stays, as replaced, until the choice is undone."""
+    """In its line and in the prompt; *Undo* in the changes of its author takes it back."""
     channel = Channel(app, "public", "Ben", "Mia")
-    for text in (
-        DECISION,
-        "We agreed to use tabs",
-        "The logo is blue, agreed",
-        "We chose PostgreSQL",
-    ):
-        await channel.keep(text, decision=True)
-    said, done = await channel.keep(
-        "We decided to deploy on Thursdays only", 1, decision=True
-    )
-    offered = [act for act in done.acts if isinstance(act, Replace)]
-    assert len(offered) == 3
-    old = next(one for one in await kept_in(app, channel) if one.text == DECISION)
-    [chosen] = [act for act in offered if act.old == old.memory.key]
-    changed = await app.click(channel.person(1), chosen)
-    again = await app.click(channel.person(1), chosen)
-    assert again.line == say("en", "changed_meanwhile")
-    await show_lines(app)
-    assert say("en", "kept_line_replaces") in channel.thread(said)[-1]
+    newer = "We decided to deploy on Thursdays only"
+    await channel.keep(DECISION, decision=True)
+    said, done = await channel.keep(newer, 1, decision=True)
+    assert done.acts == []
+    [line] = channel.thread(said)
+    assert "Kept as a decision for" in line
     await channel.ask("When do we deploy?")
-    replaced = {one["text"]: one.get("replaced", False) for one in kept_prompt(app)}
-    assert replaced[DECISION]
-    assert not replaced["We decided to deploy on Thursdays only"]
-    assert len(replaced) == 5
-    await app.click(channel.person(1), changed.undo)
-    assert not any(one.is_replaced for one in await kept_in(app, channel))
+    shown_there = {one["text"]: one.get("decision") for one in kept_prompt(app)}
+    assert shown_there == {DECISION: True, newer: True}
+    mia = channel.person(1)
+    [made] = await list_changes(app.pool, mia)
+    await app.click(mia, Undo(what="changes", ids=(made.id,)))
+    assert [one.text for one in await kept_in(app, channel)] == [DECISION]
 
 
 @pytest.mark.parametrize(
@@ -406,27 +393,6 @@ async def edited(app: App, said: PersonThread, before: str, after: str) -> None:
     }
     await app.deliver(event)
     await app.follow_changes()
-
-
-@pytest.mark.parametrize("end", ["edit", "undo"])
-async def test_a_decision_that_replaced_another_is_taken_back_like_any(
-    app: App, end: str
-) -> None:
-    """By an edit of its message, or by *Undo* in the changes: the older one holds again."""
-    channel = Channel(app, "public", "Ben", "Mia")
-    await channel.keep(DECISION, decision=True)
-    text = "We decided to deploy on Thursdays only"
-    said, done = await channel.keep(text, 1, decision=True)
-    mia = channel.person(1)
-    [made] = await list_changes(app.pool, mia)
-    [chosen] = [act for act in done.acts if isinstance(act, Replace)]
-    await app.click(mia, chosen)
-    if end == "edit":
-        await edited(app, said, text, "Never mind")
-    else:
-        await app.click(mia, Undo(what="changes", ids=(made.id,)))
-    [left] = await kept_in(app, channel)
-    assert (left.text, left.is_replaced) == (DECISION, False)
 
 
 async def test_a_line_survives_an_edit_of_other_words(app: App) -> None:
