@@ -57,7 +57,6 @@ from .recall.search import recall_memories as recall_memories
 from .store.changes import (
     Change as Change,
     list_changes as list_changes,
-    redo_changes as redo_changes,
     undo_changes as undo_changes,
 )
 from .store.edits import (

@@ -29,7 +29,7 @@ from bot.memories.forgetting import (
 )
 from bot.memories.kept_lines import update_lines
 from bot.memories.kept_lines_acts import keep_as_author, take_back
-from bot.memories.promises import snooze, undo_snooze
+from bot.memories.promises import snooze
 from bot.memories.shaping import show_shaping
 from bot.memories.switches import change_settings, switch
 from bot.notices import update_notices
@@ -56,7 +56,6 @@ from bot.ui.acts import (
     Open,
     Position,
     Rate,
-    Redo,
     Remember,
     SaveMemory,
     SaveSettings,
@@ -67,9 +66,8 @@ from bot.ui.acts import (
     Switch,
     TakeBack,
     Undo,
-    UndoSnooze,
 )
-from bot.ui.blocks import SlackView, explained_button
+from bot.ui.blocks import SlackView
 from bot.ui.done import Click, Done
 from bot.ui.lines import (
     audience_of,
@@ -78,7 +76,6 @@ from bot.ui.lines import (
     sentence_of,
     summary_line,
 )
-from bot.ui.panel import undo_of
 from bot.ui.promise_payloads import promise_answers
 from bot.ui.promises import is_due_after, is_open
 from memory import (
@@ -92,7 +89,6 @@ from memory import (
     list_changes,
     move_memory,
     open_questions,
-    redo_changes,
     undo_changes,
 )
 from memory.model import Json, folded, texts
@@ -131,9 +127,6 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
             return await forget_selected(app, click, act)
         case Undo():
             return await _undo(app, click, act)
-        case Redo():
-            made = await redo_changes(app.pool, app.embedder, click.person, act.ids)
-            return await _report_undone(app, click, made)
         case Move():
             moved = await move_memory(
                 app.pool, app.embedder, click.person, act.key, act.to
@@ -147,8 +140,6 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
             return await _change_promise(app, click, act)
         case Snooze():
             return await _snooze(app, click, act)
-        case UndoSnooze():
-            return await _undo_snooze(app, click, act)
         case Remember():
             return await remember_as_typed(app, click, act)
         case Keep():
@@ -198,15 +189,13 @@ async def _open_share(app: App, click: Click, act: Share) -> Done | SlackView:
 
 
 async def _hide(app: App, click: Click, act: Hide) -> Done:
-    """Hide a memory from colleagues; its *Undo* lets the click that showed it count again."""
+    """Hide a memory from colleagues."""
     localizer = click.localizer
     memory = await _memory(app, click, act.key)
-    shown = await hide_from_colleagues(app.pool, app.embedder, click.person, act.key)
+    await hide_from_colleagues(app.pool, app.embedder, click.person, act.key)
     await _update_notices_of(app, click, {act.key})
     line = localizer.say("card_hidden", what=memory_line(localizer, memory))
-    again = Redo(ids=tuple(shown))
-    undo = explained_button(localizer, "undo_button", again, line)
-    return Done(line=line, buttons=[undo])
+    return Done(line=line)
 
 
 async def _switch(app: App, click: Click, act: Switch) -> Result:
@@ -283,27 +272,7 @@ async def _snooze(app: App, click: Click, act: Snooze) -> Done:
     await snooze(app.pool, click.person, act.key, tomorrow)
     await _update_notices_of(app, click, {act.key})
     line = click.localizer.say("snoozed", what=memory_line(click.localizer, memory))
-    return Done(line=line, undo=UndoSnooze(key=act.key))
-
-
-async def _undo_snooze(app: App, click: Click, act: UndoSnooze) -> Result:
-    """Remind the person as if they had not put it off, and show the promise as it was shown."""
-    memory = await _memory(app, click, act.key)
-    if not await undo_snooze(app.pool, click.person, act.key):
-        return click.say("undo_gone", beside=True)
-    await _update_notices_of(app, click, {act.key})
-    if click.place.position is not None:
-        # The panel itself shows the promise.
-        return click.place.position
-    return _promise_again(click, memory)
-
-
-def _promise_again(click: Click, memory: Memory) -> Done:
-    """Return a promise as a reminder shows it."""
-    return Done(
-        line=memory_line(click.localizer, memory),
-        buttons=promise_answers(click.localizer, memory),
-    )
+    return Done(line=line)
 
 
 async def _undo(app: App, click: Click, act: Undo) -> Done:
@@ -316,27 +285,35 @@ async def _undo(app: App, click: Click, act: Undo) -> Done:
             made = await undo_changes(pool, embedder, click.person, batch=act.ids[0])
         case "changes":
             made = await undo_changes(pool, embedder, click.person, ids=act.ids)
-    return await _report_undone(app, click, made)
-
-
-async def _report_undone(app: App, click: Click, made: Sequence[Change]) -> Done:
     if not made:
         return click.say("undo_gone", beside=True)
     change = made[0]
     if len(made) == 1 and click.place.position is None and ends_promise(change):
-        await _update_notices_of(app, click, {change.key})
-        return _promise_again(click, await _memory(app, click, change.key))
+        return await _promise_again(app, click, change.key)
     return await _report_changes(app, click, made)
 
 
+async def _promise_again(app: App, click: Click, key: str) -> Done:
+    """Return a promise as a reminder shows it, in place of what the person said became of it."""
+    await _update_notices_of(app, click, {key})
+    memory = await _memory(app, click, key)
+    return Done(
+        line=memory_line(click.localizer, memory),
+        buttons=promise_answers(click.localizer, memory),
+    )
+
+
 async def _report_changes(app: App, click: Click, done: Sequence[Change]) -> Done:
-    """Return changes that were just made, as one line with their Undo; update their notices."""
+    """Return changes as one line, with *Undo* if one still counts; update their notices."""
     await _update_notices_of(app, click, {one.key for one in done})
     made = await list_changes(app.pool, click.person, ids=[one.id for one in done])
     line = summary_line(click.localizer, made)
     if not line:
         return click.say("no_changes")
-    return Done(line=line, undo=undo_of(made))
+    if all(one.undone_at for one in made):
+        return Done(line=line)
+    undo = Undo(what="changes", ids=tuple(one.id for one in made))
+    return Done(line=line, undo=undo)
 
 
 async def _update_notices_of(app: App, click: Click, keys: Collection[str]) -> None:

@@ -217,8 +217,3 @@ async def _confirm(app: App, person: Person, message: UUID) -> None:
 async def snooze(pool: Pool, person: Person, key: str, day: date) -> None:
     """Put the reminders of a promise off to the morning of `day`."""
     await person_statement(pool, person, _SQL["snooze"], {"key": key, "day": day})
-
-
-async def undo_snooze(pool: Pool, person: Person, key: str) -> bool:
-    """Undo that the reminders of a promise were put off last; return whether they were."""
-    return bool(await person_statement(pool, person, _SQL["undo_snooze"], {"key": key}))

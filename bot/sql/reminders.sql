@@ -70,12 +70,3 @@ GROUP BY key;
 -- Put the reminders of a promise off to a day.
 INSERT INTO snoozes (team_id, user_id, key, day) VALUES (%(team)s, %(user)s, %(key)s, %(day)s)
 ON CONFLICT (team_id, user_id, key, day) DO UPDATE SET asked_at = now();
-
--- name: undo_snooze
--- Undo the last postponement only: an earlier one says when the promise comes once more.
-DELETE FROM snoozes
-WHERE team_id = %(team)s AND user_id = %(user)s AND key = %(key)s
-    AND day = (SELECT last.day FROM snoozes AS last
-        WHERE last.team_id = %(team)s AND last.user_id = %(user)s AND last.key = %(key)s
-        ORDER BY last.asked_at DESC LIMIT 1)
-RETURNING key;

@@ -150,13 +150,6 @@ class Undo(_Act):
     ids: tuple[UUID, ...] = Field(min_length=1)
 
 
-class Redo(_Act):
-    """Make changes again that were undone."""
-
-    act: Literal["redo"] = "redo"
-    ids: tuple[UUID, ...] = Field(min_length=1)
-
-
 class Move(_Act):
     """Use a memory in direct messages only, or in the whole workspace."""
 
@@ -191,13 +184,6 @@ class Snooze(_Act):
     """Put the reminders of a promise off to tomorrow."""
 
     act: Literal["snooze"] = "snooze"
-    key: str
-
-
-class UndoSnooze(_Act):
-    """Undo that the reminders of a promise were put off last."""
-
-    act: Literal["undo_snooze"] = "undo_snooze"
     key: str
 
 
@@ -333,8 +319,6 @@ class Comment(_FormAct):
 
 # --- reading -----------------------------------------------------------------------------------
 
-UndoAct: TypeAlias = Undo | Redo | UndoSnooze
-"""What an *Undo* button does."""
 ButtonAct: TypeAlias = (
     Position
     | ShowShaping
@@ -344,13 +328,11 @@ ButtonAct: TypeAlias = (
     | Edit
     | Forget
     | Undo
-    | Redo
     | Move
     | Share
     | Hide
     | ChangePromise
     | Snooze
-    | UndoSnooze
     | Remember
     | Keep
     | TakeBack

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.locale import Localizer
-from bot.ui.acts import ButtonAct, Place, Redo, UndoAct
+from bot.ui.acts import Place, Undo
 from bot.ui.blocks import Block, explained_button
 from memory import Person
 
@@ -20,7 +20,7 @@ class Done:
     """
 
     line: str
-    undo: UndoAct | None = None
+    undo: Undo | None = None
     buttons: Sequence[Block] = ()
     beside: bool = False
     below: Sequence[Block] = ()
@@ -29,7 +29,7 @@ class Done:
         """Return its buttons, *Undo* first."""
         buttons = list(self.buttons)
         if self.undo is not None:
-            undo = undo_button(localizer, self.undo, self.line)
+            undo = explained_button(localizer, "undo_button", self.undo, self.line)
             buttons.insert(0, undo)
         return buttons
 
@@ -45,9 +45,3 @@ class Click:
     def say(self, key: str, *, beside: bool = False) -> Done:
         """Return a sentence of the catalogues as what the click did."""
         return Done(line=self.localizer.say(key), beside=beside)
-
-
-def undo_button(localizer: Localizer, act: ButtonAct, what: str) -> Block:
-    """Return the button that undoes a click or a change, or makes an undone change again."""
-    key = "redo_button" if isinstance(act, Redo) else "undo_button"
-    return explained_button(localizer, key, act, what)

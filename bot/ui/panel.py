@@ -27,7 +27,6 @@ from bot.ui.acts import (
     Move,
     Open,
     Position,
-    Redo,
     Row,
     Share,
     Switch,
@@ -42,6 +41,7 @@ from bot.ui.blocks import (
     as_mrkdwn,
     bulleted,
     button,
+    explained_button,
     header,
     input_block,
     modal,
@@ -54,7 +54,7 @@ from bot.ui.blocks import (
     text_input,
 )
 from bot.ui.cards import card_lines
-from bot.ui.done import Done, undo_button
+from bot.ui.done import Done
 from bot.ui.kept_lines import kept_row
 from bot.ui.lines import (
     audience_of,
@@ -534,7 +534,10 @@ def _change_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
         line = f"{changed}\n{localizer.minute(entry.at)}"
         if link := content.links.get(str(entry.id)):
             line += f" · {source_link(localizer, link)}"
-        undo = undo_button(localizer, undo_of([entry]), changed)
+        undo = None
+        if entry.undone_at is None:
+            act = Undo(what="changes", ids=(entry.id,))
+            undo = explained_button(localizer, "undo_button", act, changed)
         blocks.append(section(line, undo, f"{_CHANGE_ROW}{entry.id}"))
     return blocks
 
@@ -563,14 +566,6 @@ def _not_remembered(localizer: Localizer, content: PanelContent) -> list[Block]:
         line = refusal_line(localizer, refused.reason, refused.sentence)
         blocks.append(section(f"{line}\n{localizer.minute(refused.at)}"))
     return blocks
-
-
-def undo_of(changes: Sequence[Change]) -> Undo | Redo:
-    """Return the act that undoes changes or, if all of them were undone, makes them again."""
-    ids = tuple(one.id for one in changes)
-    if all(one.undone_at for one in changes):
-        return Redo(ids=ids)
-    return Undo(what="changes", ids=ids)
 
 
 def _pages(localizer: Localizer, content: PanelContent) -> list[Block]:

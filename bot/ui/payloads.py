@@ -16,8 +16,6 @@ from bot.ui.acts import (
     Remember,
     Switch,
     Undo,
-    UndoAct,
-    UndoSnooze,
 )
 from bot.ui.blocks import (
     VALUE_LIMIT,
@@ -98,21 +96,14 @@ def _notice_lines(
     promises: Sequence[tuple[Memory, datetime | None]],
     thread: str,
 ) -> tuple[list[str], list[Block]]:
-    """Return the lines of a notice's changes and their buttons; no *Undo* if all are undone.
-
-    A promise without a day is reminded of only after *Tomorrow*, which *Undo* then undoes.
-    """
+    """Return the lines of a notice's changes and their buttons; no *Undo* if all are undone."""
     told = notable_changes(changes)
     if not told:
         return [], []
     lines, buttons = lines_told(localizer, told, promises)
     if all(one.undone_at for one in changes):
         return lines, buttons
-    undo: UndoAct = Undo(what="notice", ids=(batch,))
-    if len(promises) == 1:
-        [(promise, reminder)] = promises
-        if reminder is not None and not promise.content.get("due"):
-            undo = UndoSnooze(key=promise.key)
+    undo = Undo(what="notice", ids=(batch,))
     buttons = [*buttons, explained_button(localizer, "undo_button", undo, lines[0])]
     if len(promises) != 1:
         show = Position(list="changes")

@@ -67,13 +67,6 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND id = ANY(%(ids)s)
     AND withdrawn_at IS NULL
 RETURNING key;
 
--- name: reinstate
--- Let these statements count again.
-UPDATE statements SET withdrawn_at = NULL
-WHERE team_id = %(team)s AND user_id = %(user)s AND id = ANY(%(ids)s)
-    AND withdrawn_at IS NOT NULL
-RETURNING key;
-
 -- name: join
 -- Move statements to another memory, each with the audience that knows it.
 UPDATE statements SET key = joined.key, audience = joined.audience

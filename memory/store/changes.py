@@ -18,7 +18,6 @@ from memory.store.statements import (
     add_statements,
     keys_of,
     read_statements,
-    reinstate,
     withdraw,
     writing,
 )
@@ -188,7 +187,7 @@ async def undo_changes(
     """Withdraw changes, named by ids of their statements, or all of a notice; return them.
 
     This works at any time and in any order: what other statements say about the memories stays.
-    Changes that were already withdrawn are left out. `redo_changes` reverses it.
+    Changes that were already withdrawn are left out.
     """
     async with writing(pool, embedder, person) as transaction:
         if batch is not None:
@@ -196,27 +195,12 @@ async def undo_changes(
         else:
             changes = await read_changes(transaction, ids=ids)
         counted = [one for one in changes if one.undone_at is None]
-        await withdraw(transaction, _statements_of(counted))
+        statements: list[UUID] = []
+        for one in counted:
+            statements += one.statements
+        await withdraw(transaction, statements)
         now = datetime.now(UTC)
         return [replace(one, undone_at=now) for one in counted]
-
-
-async def redo_changes(
-    pool: Pool, embedder: Embedder, person: Person, ids: Collection[UUID]
-) -> list[Change]:
-    """Let withdrawn changes, named by ids of their statements, count again; return them."""
-    async with writing(pool, embedder, person) as transaction:
-        changes = await read_changes(transaction, ids=ids)
-        undone = [one for one in changes if one.undone_at is not None]
-        await reinstate(transaction, _statements_of(undone))
-        return [replace(one, undone_at=None) for one in undone]
-
-
-def _statements_of(changes: Iterable[Change]) -> list[UUID]:
-    ids: list[UUID] = []
-    for change in changes:
-        ids += change.statements
-    return ids
 
 
 async def add_changes(

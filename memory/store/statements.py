@@ -186,11 +186,6 @@ async def withdraw(transaction: PersonTransaction, ids: Collection[UUID]) -> Non
     await _change(transaction, _SQL["withdraw"], {"ids": list(ids)})
 
 
-async def reinstate(transaction: PersonTransaction, ids: Collection[UUID]) -> None:
-    """Let withdrawn statements count again."""
-    await _change(transaction, _SQL["reinstate"], {"ids": list(ids)})
-
-
 async def _change(
     transaction: PersonTransaction,
     statement: LiteralString,

@@ -17,7 +17,7 @@ from bot.listeners.bolt_app import create_bolt_app
 from bot.listeners.interactions import REMEMBER_THIS, Interactions
 from bot.runtime.http import Readiness, create_web_app
 from bot.slack.messages import slack_user
-from bot.ui.acts import ACT, ButtonAct, Export, UndoAct, clicked_act
+from bot.ui.acts import ACT, ButtonAct, Export, Undo, clicked_act
 from bot.ui.blocks import button, payload
 from memory import Person
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
@@ -63,9 +63,9 @@ class Answer:
         return [act for act in found if act is not None]
 
     @property
-    def undo(self) -> UndoAct | None:
+    def undo(self) -> Undo | None:
         """What *Undo* in the message does, if it has one."""
-        found = [act for act in self.acts if isinstance(act, UndoAct)]
+        found = [act for act in self.acts if isinstance(act, Undo)]
         return found[0] if found else None
 
 

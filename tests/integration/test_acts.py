@@ -29,7 +29,6 @@ from bot.ui.acts import (
     Open,
     Position,
     Rate,
-    Redo,
     Remember,
     Share,
     ShowShaping,
@@ -37,7 +36,6 @@ from bot.ui.acts import (
     Switch,
     TakeBack,
     Undo,
-    UndoSnooze,
 )
 from bot.ui.acts import (
     Place as CommandPlace,
@@ -307,11 +305,6 @@ async def show_to_colleagues_and_hide(ann: SlackPerson, panel: Place) -> None:
     panel = await ann.click(panel, "hide", key=memory.key)
     assert ann.sentence("card_hidden", what="Likes ramen") in shown(panel)
     assert (await ann.memory("ramen")).audiences == ()
-    [undo] = acts_in(panel, "redo")
-    assert undo["text"]["text"] == ann.sentence("undo_button")
-    panel = await ann.click(panel, "redo")
-    assert ann.sentence("audience_colleagues") in shown(panel)
-    assert (await ann.memory("ramen")).audiences == (COLLEAGUES,)
 
 
 async def export(ann: SlackPerson, panel: Place) -> None:
@@ -694,7 +687,6 @@ async def acts_of(ann: SlackPerson) -> list[ButtonAct]:
         Undo(what="changes", ids=(change.id,)),
         Undo(what="notice", ids=(change.batch,)),
         Undo(what="forgetting", ids=(gone.id,)),
-        Redo(ids=(change.id,)),
         Forget(keys=(memory.key,)),
         Forget(messages=((message.channel_id, message.ts),)),
         Edit(key=memory.key),
@@ -703,7 +695,6 @@ async def acts_of(ann: SlackPerson) -> list[ButtonAct]:
         Hide(key=memory.key),
         ChangePromise(key=memory.key, to="done"),
         Snooze(key=memory.key),
-        UndoSnooze(key=memory.key),
         Position(list="changes", of=memory.key),
         ShowShaping(turn=turn),
         Rate(turn=turn, rating="good"),
@@ -826,7 +817,6 @@ async def _clicked_twice(ann: SlackPerson) -> dict[ButtonAct, str]:
         Move(key=memory.key, to="public"): changed,
         ChangePromise(key=kept.key, to="done"): kept_line,
         Snooze(key=put_off.key): "",
-        UndoSnooze(key=put_off.key): ann.sentence("undo_gone"),
         Undo(what="changes", ids=(change.id,)): ann.sentence("undo_gone"),
         Forget(keys=(memory.key,)): ann.sentence("memory_gone"),
     }

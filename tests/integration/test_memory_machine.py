@@ -46,7 +46,6 @@ from memory import (
     move_memory,
     open_questions,
     recall_memories,
-    redo_changes,
     undo_changes,
     undo_forgetting,
 )
@@ -581,7 +580,7 @@ class Sequences(RuleBasedStateMachine):
 
     @rule(person=PERSONS, place=PLACES)
     def undo(self, person: Person, place: int) -> None:
-        """Undo any change, or take its Undo back."""
+        """Undo any change, perhaps once more."""
         model = self.models[person]
         if not model.changes:
             return
@@ -595,16 +594,11 @@ class Sequences(RuleBasedStateMachine):
             for one in thing.said
             if one.batch == named.batch and not (one.moves and thing.moves_nothing(one))
         ]
-        withdraw = not all(one.withdrawn for one in left)
-        if withdraw:
-            done = self.do(
-                undo_changes(self.pool, self.embedder, person, ids=[identity])
-            )
-        else:
-            done = self.do(redo_changes(self.pool, self.embedder, person, [identity]))
-        assert len(done) == bool(left)
+        counted = not all(one.withdrawn for one in left)
+        done = self.do(undo_changes(self.pool, self.embedder, person, ids=[identity]))
+        assert len(done) == counted
         for one in left:
-            one.withdrawn = withdraw
+            one.withdrawn = True
         model.join()
 
     @rule(person=PERSONS, place=PLACES, what=st.sampled_from(["one", "message", "all"]))

@@ -12,7 +12,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from bot.locale import Localizer, say
-from bot.memories.promises import REMIND, remind, remind_of_due, snooze, undo_snooze
+from bot.memories.promises import REMIND, remind, remind_of_due, snooze
 from bot.memories.switches import turn_off
 from bot.notices import next_reminders
 from bot.queue.pulse import SILENCE_SECONDS
@@ -441,7 +441,7 @@ async def test_a_process_that_was_out_of_touch_posts_what_is_still_its_own(
 
 
 async def test_tomorrow_puts_the_reminder_off_and_leaves_the_promise(app: App) -> None:
-    """The next reminder is tomorrow morning; *Undo*, or what is said later, ends that."""
+    """The next reminder is tomorrow morning; what is said later ends that."""
     place = app.slack.place()
     memory = await promised(app, place, **in_days(3))
     person = app.person(place)
@@ -457,13 +457,6 @@ async def test_tomorrow_puts_the_reminder_off_and_leaves_the_promise(app: App) -
     day = today + timedelta(days=1)
     await snooze(app.pool, person, memory.key, day)
     assert await next_day() == day
-    await snooze(app.pool, person, memory.key, day + timedelta(days=1))
-    assert await undo_snooze(app.pool, person, memory.key)
-    assert await next_day() == day
-    assert await undo_snooze(app.pool, person, memory.key)
-    assert await next_day() == today + timedelta(days=3)
-    assert not await undo_snooze(app.pool, person, memory.key)
-    await snooze(app.pool, person, memory.key, day)
     origin = PersonMessage(actor="command")
     given = [({**memory.content, **in_days(2)}, origin)]
     await add_memories(

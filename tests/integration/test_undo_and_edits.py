@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from bot.locale import say
 from bot.memories.forgetting import delete_forgotten_texts
 from bot.slack.messages import Message
-from bot.ui.acts import Forget, Undo, UndoAct
-from memory import list_changes
+from bot.ui.acts import Forget, Undo
 from memory.store import expire_due
 from tests.integration.app import App
 from tests.integration.messages import changed
 
 
-async def forget_everything(app: App, message: Message) -> UndoAct | None:
+async def forget_everything(app: App, message: Message) -> Undo | None:
     """Forget all of the message's author; return what its *Undo* does."""
     return (await app.click(message.person, Forget(everything=True))).undo
 
@@ -115,27 +113,6 @@ async def test_a_change_that_leaves_the_text_as_it_is_forms_nothing_again(
     await app.note(same)
     assert app.formations(message.person) == []
     assert app.turn(message) == {**turn, "changed_ts": same["event"]["ts"]}
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("I love ramen", ["ramen"]), (None, [])],
-    ids=["there", "deleted"],
-)
-async def test_undo_of_an_undo_brings_back_what_the_message_still_says(
-    app: App, text: str | None, expected: list[str]
-) -> None:
-    """A memory that was undone comes back by the button; of a deleted message nothing does."""
-    message = await app.ask(app.slack.place(), "I love ramen")
-    await app.form(message)
-    [formed] = await list_changes(app.pool, message.person)
-    undone = await app.click(message.person, Undo(what="changes", ids=(formed.id,)))
-    assert await foods(app, message) == []
-    if text is None:
-        await app.change(message, text)
-    again = await app.click(message.person, undone.undo)
-    assert await foods(app, message) == expected
-    assert (again.line == say("en", "undo_gone")) is (text is None)
 
 
 @pytest.mark.parametrize("undone", [True, False])
