@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import uuid4
@@ -59,6 +59,7 @@ from memory.model import until as until_of
 from memory.store import expire_due
 from tests.conftest import Server
 from tests.databases import SPACE, owner_rows
+from tests.integration.clock import Clock
 from tests.integration.interface import Answer, Interface, served
 from tests.integration.messages import LATER, change_of, changed
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
@@ -148,6 +149,7 @@ class App:
     database: str
     core: bot.app.App
     answering: Answering
+    clock: Clock = field(default_factory=Clock)
 
     @property
     def pool(self) -> Pool:

@@ -50,14 +50,14 @@ def following(first: Message, text: str = "more", **changes: Any) -> Message:
     return replace(later, **changes)
 
 
-LATER = "1900000000.000100"
+LATER = "9999999999.000100"
 """The ts of an event after all others."""
 
 
 def change() -> dict[str, str]:
     """Return the ts of an event that a message was edited by, later than any before."""
     number = next(_numbers)
-    return {"changed_ts": f"18000{number:05}.000100"}
+    return {"changed_ts": f"99990{number:05}.000100"}
 
 
 def change_of(message: Message, text: str | None, **more: Any) -> MessageChange:

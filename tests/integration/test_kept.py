@@ -23,6 +23,7 @@ from memory.postgres import execute_statement, person_transaction
 from memory.store import delete_old, read_kept
 from tests.integration.app import App, MakeApp
 from tests.integration.interface import Answer
+from tests.integration.messages import LATER
 from tests.integration.playground_slack import PersonThread
 from tests.person import elements, shown
 
@@ -387,7 +388,7 @@ async def edited(app: App, said: PersonThread, before: str, after: str) -> None:
         "type": "message",
         "subtype": "message_changed",
         "channel": said.channel,
-        "ts": "2000000000.000001",
+        "ts": LATER,
         "message": {**message, "text": after},
         "previous_message": message,
     }
@@ -444,7 +445,7 @@ async def test_what_its_author_takes_back_is_gone_for_all_and_from_every_column(
             event = {
                 "type": "message",
                 "channel": said.channel,
-                "ts": "2000000000.000001",
+                "ts": LATER,
             }
             # As Slack's reference shows it: without the message.
             await app.deliver(

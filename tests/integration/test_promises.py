@@ -29,6 +29,7 @@ from memory import (
 )
 from memory.model import PROMISE_KIND
 from tests.integration.app import App
+from tests.integration.clock import EARLY, Clock
 from tests.integration.playground_slack import PersonThread
 from tests.person import elements, shown
 from tests.waiting import until
@@ -37,68 +38,36 @@ SENTENCE = "I promised Mia the Q3 figures"
 WHAT = "the Q3 figures"
 MORNING = 9
 """The hour of the morning's reminders on people's clocks."""
-EARLY = MORNING - 2
 LEAD = 2
 """The hours by which another reminder comes before the time that a promise names."""
-# From UTC, when a test begins, to a clock that shows `EARLY`.
-_offset = 0
 
 
-@pytest.fixture(autouse=True)
-def early() -> None:
-    """Let the clock show `EARLY`: a long run comes to these tests hours after it has read them."""
-    global _offset
-    _offset = (EARLY - datetime.now(UTC).hour + 11) % 24 - 11
-
-
-def zone_at(hour: int) -> str:
-    """Return a time zone where the clock shows this hour of the same day, whichever hour it is."""
-    offset = _offset + hour - EARLY
-    return f"Etc/GMT{-offset:+d}"
-
-
-def local_now() -> datetime:
-    """Return the time of a person's clock that shows `EARLY`."""
-    return datetime.now(ZoneInfo(zone_at(EARLY)))
-
-
-def in_hours(hours: float) -> dict[str, str]:
-    """Return the day and time of a promise that is due in so many hours."""
-    moment = local_now() + timedelta(hours=hours)
-    return {"due": moment.date().isoformat(), "due_time": f"{moment:%H:%M}"}
-
-
-def in_days(days: int) -> dict[str, str]:
-    """Return the day of a promise that is due in so many days."""
-    return {"due": (local_now().date() + timedelta(days=days)).isoformat()}
-
-
-def due_soon() -> dict[str, str]:
+def due_soon(clock: Clock) -> dict[str, str]:
     """Return the day and time of a promise that is reminded of now."""
-    return in_hours(LEAD - 0.1)
+    return clock.in_hours(LEAD - 0.1)
 
 
-def due_later() -> dict[str, str]:
+def due_later(clock: Clock) -> dict[str, str]:
     """Return the day and time of a promise that is reminded of in half an hour."""
-    return in_hours(LEAD + 0.5)
+    return clock.in_hours(LEAD + 0.5)
 
 
-def due_today() -> dict[str, str]:
+def due_today(clock: Clock) -> dict[str, str]:
     """Return the day of a promise that is due today."""
-    return in_days(0)
+    return clock.in_days(0)
 
 
-def due_tomorrow() -> dict[str, str]:
+def due_tomorrow(clock: Clock) -> dict[str, str]:
     """Return the day of a promise that is due tomorrow."""
-    return in_days(1)
+    return clock.in_days(1)
 
 
-def due_yesterday() -> dict[str, str]:
+def due_yesterday(clock: Clock) -> dict[str, str]:
     """Return the day of a promise that was due yesterday."""
-    return in_days(-1)
+    return clock.in_days(-1)
 
 
-def without_day() -> dict[str, None]:
+def without_day(_: Clock) -> dict[str, None]:
     """Return that a promise has no day."""
     return {"due": None}
 
@@ -114,7 +83,7 @@ async def promised(
     app: App, place: PersonThread, what: str = WHAT, **content: Any
 ) -> Memory:
     """Let a person promise something, four days ago; return the memory."""
-    await zone(app, place, zone_at(EARLY))
+    await zone(app, place, app.clock.zone())
     person = app.person(place)
     said_at = datetime.now(UTC) - timedelta(hours=100)
     ts = f"{said_at.timestamp():.6f}"
@@ -210,7 +179,7 @@ def moved(hour: int) -> Happens:
     """Return that the person moves to where the clock shows this hour."""
 
     async def happens(app: App, place: PersonThread, memory: Memory) -> None:
-        await zone(app, place, zone_at(hour))
+        await zone(app, place, app.clock.zone(hour))
 
     happens.__name__ = f"moved to {hour}:00"
     return happens
@@ -255,11 +224,11 @@ async def stays(app: App) -> AsyncIterator[None]:
     ids=lambda value: value.__name__ if callable(value) else None,
 )
 async def test_what_happens_before_its_time_decides_whether_a_reminder_comes(
-    app: App, due: Callable[[], dict[str, Any]], happens: Happens, expected: int
+    app: App, due: Callable[[Clock], dict[str, Any]], happens: Happens, expected: int
 ) -> None:
     """Due and open: one message in the person's own DM. Anything else: none."""
     place = app.slack.place()
-    memory = await promised(app, place, **due())
+    memory = await promised(app, place, **due(app.clock))
     await happens(app, place, memory)
     await minute(app)
     await minute(app)
@@ -271,7 +240,7 @@ async def test_what_happens_between_two_minutes_counts(app: App) -> None:
     """A job that was added before the person kept the promise posts nothing."""
     for happens in (clicked("done"), clicked("tomorrow"), forgotten, off):
         place = app.slack.place()
-        memory = await promised(app, place, **due_soon())
+        memory = await promised(app, place, **due_soon(app.clock))
         await remind_of_due(app.pool, app.core.queue, app.core.slack)
         await happens(app, place, memory)
         for job in app.take_jobs(REMIND):
@@ -284,10 +253,10 @@ async def test_an_unanswered_reminder_comes_once_more_the_next_morning(
 ) -> None:
     """Not before the morning of the day after, and never a third time."""
     place = app.slack.place()
-    await promised(app, place, **due_yesterday())
+    await promised(app, place, **due_yesterday(app.clock))
     seen = []
     for hour in (EARLY, EARLY, MORNING, MORNING):
-        await zone(app, place, zone_at(hour))
+        await zone(app, place, app.clock.zone(hour))
         await minute(app)
         seen.append(len(reminders(app, place)))
     assert seen == [1, 1, 2, 2]
@@ -296,12 +265,12 @@ async def test_an_unanswered_reminder_comes_once_more_the_next_morning(
 async def test_the_promises_of_a_day_come_in_one_message(app: App) -> None:
     """Each has one row, which says what, to whom and by when."""
     place = app.slack.place()
-    evening = in_hours(10)
-    await promised(app, place, "the minutes", **due_today())
-    await promised(app, place, "a review", **due_yesterday())
+    evening = app.clock.in_hours(10)
+    await promised(app, place, "the minutes", **due_today(app.clock))
+    await promised(app, place, "a review", **due_yesterday(app.clock))
     await promised(app, place, "the slides", **evening)
-    await promised(app, place, "the plan", **in_days(1))
-    await zone(app, place, zone_at(MORNING))
+    await promised(app, place, "the plan", **app.clock.in_days(1))
+    await zone(app, place, app.clock.zone(MORNING))
     await minute(app)
     [reminder] = reminders(app, place)
     text = shown(reminder)
@@ -309,16 +278,17 @@ async def test_the_promises_of_a_day_come_in_one_message(app: App) -> None:
     for what in ("a review", "the minutes", "the slides"):
         assert what in text
     assert "the plan" not in text
-    for due in (due_today(), due_yesterday(), evening):
-        day = due_line(Localizer("en"), due)
+    localizer = Localizer("en", ZoneInfo(app.clock.zone()))
+    for due in (due_today(app.clock), due_yesterday(app.clock), evening):
+        day = due_line(localizer, due)
         assert f"(to Mia, by {day})" in text
 
 
 async def test_many_promises_of_one_person_hide_nobodys(app: App) -> None:
     """However many are due, they are one message; whoever else has a promise is told as before."""
     heavy, place = app.slack.place(), app.slack.place()
-    memory = await promised(app, heavy, **due_yesterday())
-    await promised(app, place, **due_yesterday())
+    memory = await promised(app, heavy, **due_yesterday(app.clock))
+    await promised(app, place, **due_yesterday(app.clock))
     app.rows(
         "INSERT INTO store (prefix, key, value, updated_at)"
         " SELECT prefix, gen_random_uuid(), value, now() - interval '100 hours'"
@@ -342,7 +312,7 @@ async def test_a_workspace_that_is_not_served_here_keeps_its_reminders(
 ) -> None:
     """One data folder may serve the playground today and a real workspace tomorrow."""
     place = app.slack.place()
-    memory = await promised(app, place, **due_yesterday())
+    memory = await promised(app, place, **due_yesterday(app.clock))
     prefix = memory.namespace.prefix
     elsewhere = prefix.replace(place.team, "TELSEWHERE")
     move = (
@@ -360,11 +330,12 @@ async def test_a_workspace_that_is_not_served_here_keeps_its_reminders(
 async def test_rows_that_cannot_be_read_hide_nobodys_reminder(app: App) -> None:
     """Another tool may have written a day that does not exist, or a person who cannot be one."""
     place = app.slack.place()
-    memory = await promised(app, place, **due_yesterday())
+    memory = await promised(app, place, **due_yesterday(app.clock))
     prefix = memory.namespace.prefix
+    yesterday = due_yesterday(app.clock)
     strange = [
-        (prefix, {**memory.content, "due": local_now().strftime("%Y-%m-3x")}),
-        (prefix, {**memory.content, **due_yesterday(), "due_time": "noon"}),
+        (prefix, {**memory.content, "due": f"{yesterday['due']}x"}),
+        (prefix, {**memory.content, **yesterday, "due_time": "noon"}),
         ("chat.T 1.nobody.dm", memory.content),
     ]
     for number, (where, content) in enumerate(strange):
@@ -381,7 +352,7 @@ async def test_rows_that_cannot_be_read_hide_nobodys_reminder(app: App) -> None:
 async def test_a_job_that_runs_twice_reminds_once(app: App) -> None:
     """Two processes that look at the same minute add one job, and its second run posts nothing."""
     place = app.slack.place()
-    await promised(app, place, **due_soon())
+    await promised(app, place, **due_soon(app.clock))
     await remind_of_due(app.pool, app.core.queue, app.core.slack)
     await remind_of_due(app.pool, app.core.queue, app.core.slack)
     [job] = app.take_jobs(REMIND)
@@ -395,7 +366,7 @@ async def asked_for(
 ) -> tuple[dict[str, str], asyncio.Task[None]]:
     """Let a reminder be posted by a call that Slack loses a second later; return its job."""
     await app.ask(place, "Hello")
-    await promised(app, place, **due_soon())
+    await promised(app, place, **due_soon(app.clock))
     await remind_of_due(app.pool, app.core.queue, app.core.slack)
     [job] = app.take_jobs(REMIND)
     app.slack.forget_calls()
@@ -443,28 +414,28 @@ async def test_a_process_that_was_out_of_touch_posts_what_is_still_its_own(
 async def test_tomorrow_puts_the_reminder_off_and_leaves_the_promise(app: App) -> None:
     """The next reminder is tomorrow morning; what is said later ends that."""
     place = app.slack.place()
-    memory = await promised(app, place, **in_days(3))
+    memory = await promised(app, place, **app.clock.in_days(3))
     person = app.person(place)
 
     async def next_day() -> date:
         found = await next_reminders(app.pool, person, [memory.key])
-        moment = found[memory.key].astimezone(ZoneInfo(zone_at(EARLY)))
+        moment = found[memory.key].astimezone(ZoneInfo(app.clock.zone()))
         assert (moment.hour, moment.minute) == (MORNING, 0)
         return moment.date()
 
-    today = local_now().date()
+    today = app.clock.now().date()
     assert await next_day() == today + timedelta(days=3)
     day = today + timedelta(days=1)
     await snooze(app.pool, person, memory.key, day)
     assert await next_day() == day
     origin = PersonMessage(actor="command")
-    given = [({**memory.content, **in_days(2)}, origin)]
+    given = [({**memory.content, **app.clock.in_days(2)}, origin)]
     await add_memories(
         app.pool, app.embedder, person.namespace(DM), PROMISE_KIND, given
     )
     assert await next_day() == today + timedelta(days=2)
     [kept] = await app.memories(person)
-    assert kept.content["due"] == in_days(2)["due"]
+    assert kept.content["due"] == app.clock.in_days(2)["due"]
 
 
 BERLIN = "Europe/Berlin"
@@ -599,9 +570,9 @@ async def test_the_model_reads_what_was_promised_and_what_became_of_it(
 ) -> None:
     """“What did I promise?” is answered from the prompt: what, to whom, by when, and its state."""
     place = app.slack.place()
-    due = due_later()
+    due = due_later(app.clock)
     await promised(app, place, **due)
-    await promised(app, place, "the minutes", state="done", **due_yesterday())
+    await promised(app, place, "the minutes", state="done", **due_yesterday(app.clock))
     await app.ask(place, "What did I promise?")
     context = app.context()
     for word in (

@@ -23,7 +23,7 @@ from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread
 from tests.integration.test_cards import SENTENCE, fact, named
 from tests.integration.test_promises import idle as idle
-from tests.integration.test_promises import in_days, minute, promised, reminders
+from tests.integration.test_promises import minute, promised, reminders
 from tests.person import shown
 from tests.waiting import until
 
@@ -156,7 +156,7 @@ async def test_a_reminder_that_could_not_be_posted_comes_when_it_may(
 ) -> None:
     """Between the minute's job and the post memory is turned off, or the promise is kept."""
     place = app.slack.place()
-    memory = await promised(app, place, **in_days(-1))
+    memory = await promised(app, place, **app.clock.in_days(-1))
     person = app.person(place)
     await remind_of_due(app.pool, app.core.queue, app.core.slack)
     clicked = None
@@ -182,7 +182,7 @@ async def test_a_reminder_that_slack_puts_off_comes_later(
     """A rate limit lasts longer than the patience, and there is no direct message to look in."""
     monkeypatch.setattr("bot.memories.promises.PATIENCE_SECONDS", 0.0)
     place = app.slack.place(channel="public")
-    await promised(app, place, **in_days(-1))
+    await promised(app, place, **app.clock.in_days(-1))
     await remind_of_due(app.pool, app.core.queue, app.core.slack)
     [job] = app.take_jobs(REMIND)
     app.slack.fault("chat.postMessage", error="ratelimited", retry_after=1, times=1)
@@ -204,13 +204,13 @@ async def test_a_reminder_that_slack_puts_off_comes_later(
 async def test_tomorrow_below_an_old_reminder_loses_no_later_one(app: App) -> None:
     """The promise was moved to a later day after the reminder came."""
     place = app.slack.place()
-    memory = await promised(app, place, **in_days(10))
+    memory = await promised(app, place, **app.clock.in_days(10))
     answer = await app.click(app.person(place), Snooze(key=memory.key))
     assert answer.line == say("en", "changed_meanwhile")
     days = app.rows(
         "SELECT day::text FROM promise_reminders WHERE key = %s", memory.key
     )
-    assert in_days(10)["due"] in [row["day"] for row in days]
+    assert app.clock.in_days(10)["due"] in [row["day"] for row in days]
 
 
 async def test_memory_on_in_words_ends_all_that_turns_it_off_here(app: App) -> None:
