@@ -103,11 +103,12 @@ async def store_message(app: App, message: Message) -> bool:
 
 
 async def add_brought(app: App, message: Message, event_ts: str) -> None:
-    """Answer a stored message with what it brings, if it was stored without that.
+    """Answer a message that waits with what it brings, if it was stored without that.
 
     Slack may leave files and forwarded messages out of ``app_mention``, which may come before the
     ``message`` event that has them. A message that a link leads to is added about a second later.
-    What an event of `event_ts` says that is older than the last edit is not taken.
+    What comes after the answer is not read, nor what an event of `event_ts` says that is older than
+    the last edit.
     """
     scope = {THREAD_SETTING: message.thread}
     values = {

@@ -55,7 +55,6 @@ class Exchange:
     """An earlier question with its answer; `user_id` says who asked."""
 
     ts: str
-    thread: str
     user_id: str
     question: str
     reply: str | None

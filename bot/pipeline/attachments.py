@@ -11,24 +11,13 @@ import logging
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from bot.app import App
 from bot.locale import Localizer
 from bot.pipeline.links import filter_links
-from bot.slack.client import (
-    SLACK_FAULTS,
-    TURN_PATIENCE_SECONDS,
-    find_message,
-    slack_fault,
-)
-from bot.slack.content import (
-    FORWARDED_CHARACTERS,
-    THUMBNAILS,
-    MessageContent,
-    read_content,
-)
+from bot.slack.content import FORWARDED_CHARACTERS, THUMBNAILS
 from bot.slack.files import FileTrouble, FileUnreadable, read_file
 from bot.slack.messages import Message, excerpt
 from memory.model import Json
@@ -52,28 +41,14 @@ _BEGINNINGS: Mapping[bytes, str] = {
     b"RIFF": "image/webp",
 }
 _IMAGES = frozenset(_BEGINNINGS.values())
-_OPEN_XML = "application/vnd.openxmlformats-officedocument."
-# The media types that the Responses API reads itself, by file extension.
-# Source: https://developers.openai.com/api/docs/guides/file-inputs
-_DOCUMENTS: Mapping[str, str] = {
-    "pdf": "application/pdf",
-    "docx": f"{_OPEN_XML}wordprocessingml.document",
-    "pptx": f"{_OPEN_XML}presentationml.presentation",
-    "xlsx": f"{_OPEN_XML}spreadsheetml.sheet",
-    "csv": "text/csv",
-    "tsv": "text/tab-separated-values",
-    "md": "text/markdown",
-    "json": "application/json",
-    "html": "text/html",
-}
-_ENDINGS = {kind: ending for ending, kind in _DOCUMENTS.items()}
 _NO_ACCESS = ("access_denied", "check_file_info", "file_not_found")
 _NOT_HERE = ("external", "hidden_by_limit", "tombstone")
+_PDF = "application/pdf"
+_JSON = "application/json"
 _TEXT = "text/plain"
-_CAPTIONS = "text/vtt"
-_CODE = re.compile(
-    r"c|cpp|cs|css|go|h|ini|java|js|jsx|kt|log|lua|php|pl|py|r|rb|rs|scala|sh|sql|swift|tex|toml"
-    r"|tsx?|txt|xml|ya?ml"
+_TEXT_ENDING = re.compile(
+    r"c|cpp|cs|css|csv|go|h|html|ini|java|js|json|jsx|kt|log|lua|md|php|pl|py|r|rb|rs|scala|sh|sql"
+    r"|swift|tex|toml|tsv|tsx?|txt|xml|ya?ml"
 )
 
 
@@ -86,7 +61,6 @@ class AttachedFile:
     content: Json | None = None
     text: str = ""
     trouble: FileTrouble | None = None
-    earlier: bool = False
 
     @property
     def is_shown(self) -> bool:
@@ -99,8 +73,6 @@ class AttachedFile:
         if self.trouble:
             return {"name": self.name, "not_shown": self.trouble.removeprefix("files_")}
         line = {"name": self.name, "type": self.kind}
-        if self.earlier:
-            line["sent"] = "earlier"
         if self.text:
             line["text"] = self.text
         return line
@@ -120,34 +92,22 @@ class Brought:
 
 
 @asynccontextmanager
-async def read_brought(
-    app: App, message: Message, *, earlier: str | None = None
-) -> AsyncIterator[Brought]:
+async def read_brought(app: App, message: Message) -> AsyncIterator[Brought]:
     """Yield what a message brought, from its event; files are downloaded now, in order.
 
     Their bytes are taken from `app.file_bytes` until the end; a file for which too few are free is
-    reported as not readable just now. If the message brought nothing, and `earlier` is the ts of
-    another message in its thread, what that message brought is read from Slack, except files that
-    cannot be shown.
+    reported as not readable just now.
     """
-    forwarded = message.forwarded
-    found = message.files
-    if earlier is not None and not message.brings:
-        content = await _read_earlier(app, message, earlier)
-        forwarded = [{"sent": "earlier", **one} for one in content.parts]
-        found = content.files
     bot_user_id = await app.slack.bot_user_id(message.team_id)
     lines = await asyncio.to_thread(
-        excerpts, forwarded, bot_user_id, FORWARDED_CHARACTERS
+        excerpts, message.forwarded, bot_user_id, FORWARDED_CHARACTERS
     )
     team_id = message.team_id
     held: list[int] = []
     try:
-        read = found[:MOST_FILES]
+        read = message.files[:MOST_FILES]
         files = [await _read_attached(app, team_id, file, held) for file in read]
-        files += [_not_shown(file, "files_many") for file in found[MOST_FILES:]]
-        if not message.brings:
-            files = [replace(file, earlier=True) for file in files if file.is_shown]
+        files += [_not_shown(file, "files_many") for file in message.files[MOST_FILES:]]
         if files:
             seen = sum(file.is_shown for file in files)
             log.info("a message brought %d file(s), %d of them shown", len(files), seen)
@@ -163,9 +123,6 @@ async def _read_attached(
     name = file_name(file)
     try:
         _check_access(file)
-        text = _whole_transcript(file)
-        if text:
-            return AttachedFile(name=name, kind="transcript", text=text)
         url, kind, most = _download(file, ALL_BYTES - sum(held))
         if not app.file_bytes.take(most):
             return _not_shown(file, "files_not_now")
@@ -178,16 +135,6 @@ async def _read_attached(
 
 def _not_shown(file: Json, trouble: FileTrouble) -> AttachedFile:
     return AttachedFile(name=file_name(file), trouble=trouble)
-
-
-async def _read_earlier(app: App, message: Message, ts: str) -> MessageContent:
-    try:
-        client = app.slack.client(message.team_id, patience=TURN_PATIENCE_SECONDS)
-        found = await find_message(client, message.channel_id, message.thread_ts, ts)
-    except SLACK_FAULTS as error:
-        log.warning("an earlier message was not read: %s", slack_fault(error))
-        return MessageContent()
-    return read_content(found or {})
 
 
 def excerpts(
@@ -211,19 +158,12 @@ def _check_access(file: Json) -> None:
         raise FileUnreadable("files_gone")
 
 
-def _whole_transcript(file: Json) -> str:
-    """Return the words of a voice clip, or "" if only its captions have all of them."""
-    if file.get("has_more") and file.get("vtt"):
-        return ""
-    return str(file.get("transcript") or "")
-
-
 def _download(file: Json, left: int) -> tuple[str, str, int]:
     """Return what to download of a file: its address, its media type and the most bytes.
 
-    It is the file itself, the captions of a voice clip, or a thumbnail of an image that is too
-    large or of another type than the API takes. Raises `FileUnreadable` if it is of no kind that a
-    model reads, or larger than `FILE_BYTES` or the bytes that are `left`.
+    It is the file itself, or a thumbnail of an image that is too large or of another type than the
+    API takes. Raises `FileUnreadable` if it is of no kind that a model reads, or larger than
+    `FILE_BYTES` or the bytes that are `left`.
     """
     size = int(file.get("size") or 0)
     most = min(FILE_BYTES, left)
@@ -231,11 +171,7 @@ def _download(file: Json, left: int) -> tuple[str, str, int]:
     mimetype = str(file.get("mimetype") or "")
     thumbnails = [str(file[one]) for one in THUMBNAILS if file.get(one)]
     is_shown = mimetype in _IMAGES and size <= most
-    if file.get("transcript"):
-        url = str(file["vtt"])
-        kind = _CAPTIONS
-        size = _TEXT_BYTES
-    elif mimetype.startswith("image/") and thumbnails and not is_shown:
+    if mimetype.startswith("image/") and thumbnails and not is_shown:
         url = thumbnails[0]
         kind = ""
         size = _THUMBNAIL_BYTES
@@ -254,15 +190,14 @@ def _kind(file: Json, mimetype: str) -> str:
 
     So may those of a file whose type Slack does not know yet. Raises `FileUnreadable`.
     """
-    if file.get("mode") == "snippet" or mimetype == _TEXT:
+    if file.get("mode") == "snippet" or mimetype.startswith("text/"):
         return _TEXT
     if mimetype in _IMAGES:
         return ""
     ending = file_name(file).rpartition(".")[2].lower()
-    for one in (ending, str(file.get("filetype")), _ENDINGS.get(mimetype, "")):
-        if one in _DOCUMENTS:
-            return _DOCUMENTS[one]
-    if mimetype.startswith("text/") or _CODE.fullmatch(ending):
+    if mimetype == _PDF or "pdf" in (ending, file.get("filetype")):
+        return _PDF
+    if mimetype == _JSON or _TEXT_ENDING.fullmatch(ending):
         return _TEXT
     if not mimetype:
         return ""
@@ -271,15 +206,10 @@ def _kind(file: Json, mimetype: str) -> str:
 
 def _as_shown(name: str, kind: str, content: bytes) -> AttachedFile:
     """Return a downloaded file as the model is shown it; raises `FileUnreadable`."""
-    if kind in (_TEXT, _CAPTIONS):
-        text = _decoded(content)
-        if kind == _CAPTIONS:
-            lines = [line for line in text.splitlines() if line and "-->" not in line]
-            text = "\n".join(lines)
-        return AttachedFile(name=name, kind=kind, text=text)
-    if kind:
-        document = _document(name, kind, content)
-        return AttachedFile(name=name, kind=kind, content=document)
+    if kind == _TEXT:
+        return AttachedFile(name=name, kind=kind, text=_decoded(content))
+    if kind == _PDF:
+        return AttachedFile(name=name, kind=kind, content=_document(name, content))
     for beginning, image in _BEGINNINGS.items():
         if content.startswith(beginning):
             shown = {
@@ -291,21 +221,21 @@ def _as_shown(name: str, kind: str, content: bytes) -> AttachedFile:
     raise FileUnreadable("files_kind")
 
 
-def _document(name: str, kind: str, content: bytes) -> dict[str, Any]:
-    """Return a document as the Responses API takes it."""
-    ending = _ENDINGS[kind]
+def _document(name: str, content: bytes) -> dict[str, Any]:
+    """Return a PDF as the Responses API takes it.
+
+    Source: https://developers.openai.com/api/docs/guides/file-inputs
+    """
     # The API recognizes a PDF by its extension.
-    if not name.lower().endswith(f".{ending}"):
-        name = f"{name}.{ending}"
-    document = {
+    if not name.lower().endswith(".pdf"):
+        name = f"{name}.pdf"
+    return {
         "type": "input_file",
         "filename": name,
-        "file_data": _data_url(kind, content),
-    }
-    if kind == "application/pdf":
+        "file_data": _data_url(_PDF, content),
         # Its pages are shown as small pictures, too.
-        document["detail"] = "low"
-    return document
+        "detail": "low",
+    }
 
 
 def _data_url(kind: str, content: bytes) -> str:

@@ -58,8 +58,7 @@ names as they are here.
 tone only, never against what is said here.
 """
 FILES = """\
-These files came with the last message or, where it says so, an earlier one. Do not guess what \
-those hold that you were not shown.
+These files came with the last message. Do not guess what those hold that you were not shown.
 """
 FORWARDED = """\
 The person forwarded or pasted this with the last message. If that message is only [forwarded], \
@@ -74,7 +73,6 @@ you know of others. The lines are quoted with links below your answer.
 _FRAMES = {INSTRUCTION_KIND: "preferences", EPISODE_KIND: "episodes"}
 NO_ANSWER = "(no answer)"
 """Stands in the history for a missing answer: some models want one for each question."""
-_BROUGHT_TURNS = 5
 MEMORY_OFF = """\
 Memory is off for this message: the person has switched it off, or has not agreed to it yet. You \
 remember nothing of them, and nothing they write now will be remembered; say so if they ask. \
@@ -337,19 +335,6 @@ def stored_question(question: str, message: Message) -> str:
     if message.files:
         lines.append(FILES_ALONE)
     return "\n".join(lines).strip()
-
-
-def latest_brought(exchanges: Sequence[Exchange], message: Message) -> str | None:
-    """Return the ts of the author's latest question in the thread that brought more than words.
-
-    Only the last `_BROUGHT_TURNS` questions there count. Returns None if none of them did.
-    """
-    there = [one for one in exchanges if one.thread == message.thread]
-    for one in reversed(there[-_BROUGHT_TURNS:]):
-        brought = one.question.endswith((FILES_ALONE, FORWARDED_ALONE))
-        if brought and one.user_id == message.user_id:
-            return one.ts
-    return None
 
 
 def evidence_of(memory: Memory) -> list[str]:

@@ -21,11 +21,7 @@ from bot.memories.shaping import memories_in_answer
 from bot.pipeline.attachments import Brought, read_brought, trouble_lines
 from bot.pipeline.context import Thread, read_thread
 from bot.pipeline.links import filter_links
-from bot.pipeline.prompt import (
-    Prompt,
-    latest_brought,
-    stored_question,
-)
+from bot.pipeline.prompt import Prompt, stored_question
 from bot.pipeline.reduction import Reduction
 from bot.pipeline.reply import ask_model
 from bot.pipeline.sink import ReplySink, open_sink
@@ -99,9 +95,7 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
             question=stored_question(question, message),
             words=typed(message.text, bot_user_id),
         )
-        # It may ask about what an earlier one brought.
-        earlier = latest_brought(turn.exchanges, turn.message)
-        bringing = read_brought(app, turn.message, earlier=earlier)
+        bringing = read_brought(app, turn.message)
         async with open_sink(app, turn) as sink, bringing as brought:
             result = await _ask_model(app, turn, question, brought, recalling, sink)
             answer = await _answer_text(app, result, sink)
@@ -194,8 +188,8 @@ async def _ask_model(
     )
     localizer = await _localizer(turn, sink)
     tools = Toolbox(app, turn, names, localizer)
-    # What was brought can be a question by itself, but not what an earlier message brought.
-    if not (question or (message.brings and brought.is_shown)):
+    # What was brought can be a question by itself.
+    if not (question or brought.is_shown):
         nothing = Prompt(
             question="",
             user_id=message.user_id,

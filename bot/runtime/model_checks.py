@@ -41,11 +41,10 @@ ANSWER_TOKENS = 500
 _USER = "U0"
 _PROMPT: Final = Prompt(question="Say OK.", user_id=_USER)
 _EARLIER: Final = Exchange(
-    ts="1.0", thread="T0/D0/1.0", user_id=_USER, question="Say Hello.", reply="Hello."
+    ts="1.0", user_id=_USER, question="Say Hello.", reply="Hello."
 )
 _UNANSWERED: Final = Exchange(
     ts="2.0",
-    thread="T0/D0/1.0",
     user_id=_USER,
     question="Say Good morning.",
     reply=None,

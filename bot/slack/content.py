@@ -47,11 +47,9 @@ _FILE_TEXTS = (
     "mimetype",
     "filetype",
     "mode",
-    "subtype",
     "file_access",
     "url_private",
     "url_private_download",
-    "vtt",
     *THUMBNAILS,
 )
 # Blocks without content: their words only label what the reader can do.
@@ -107,8 +105,8 @@ class MessageContent:
     `text` is what its author wrote, in Slack's markup. `parts` are what it has besides, in the same
     markup: a forwarded message as ``{from, channel, text}``, a table as ``{from: "a pasted table",
     text}``, and words of blocks and attachments as ``{text}``; names that Slack does not give are
-    left out. `files` have the fields that `bot.pipeline.attachments` reads, with ``transcript`` for
-    a voice clip. `unread` counts parts without readable words, apart from `files`.
+    left out. `files` have the fields that `bot.pipeline.attachments` reads. `unread` counts parts
+    without readable words, apart from `files`.
     """
 
     text: str = ""
@@ -374,10 +372,6 @@ def _file(file: Json) -> dict[str, Any]:
         found["size"] = file["size"]
     if file.get("is_external") is True:
         found["is_external"] = True
-    match file.get("transcription"):
-        case {"preview": {"content": str(transcript), **preview}} if transcript.strip():
-            found["transcript"] = transcript
-            found["has_more"] = preview.get("has_more") is True
     return found
 
 

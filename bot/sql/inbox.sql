@@ -31,25 +31,19 @@ WHERE %(addressed)s OR is_followed(%(thread)s, %(user)s, %(ts)s, %(since)s)
 ON CONFLICT DO NOTHING;
 
 -- name: add_brought
--- Let a message wait as it is in an event that holds files or words of others, which the one that it was
--- stored from lacked: a run that answers it loses it. One that was answered waits again, unless its
--- question has the marks of what came with it (`stored_question`).
+-- Replace a message that waits by one with files or words of others that it lacks: a run that answers
+-- it loses it.
 WITH old AS (
     SELECT id, token IS NOT NULL AS is_taken
-    FROM messages, (
-        SELECT %(message)s::jsonb->'files' <> '[]' AS files,
-            %(message)s::jsonb->'forwarded' <> '[]' AS forwarded
-    ) AS brought
+    FROM messages
     WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s AND changed_ts < %(event_ts)s
-        AND (status = 'waiting' AND (brought.files AND message->'files' = '[]'
-                OR brought.forwarded AND message->'forwarded' = '[]')
-            OR status = 'answered' AND reply IS NOT NULL
-                AND (brought.files AND question !~ '\[files\]$'
-                    OR brought.forwarded AND question !~ '\[forwarded\](\n\[files\])?$'))
-    FOR UPDATE OF messages
+        AND status = 'waiting'
+        AND (message->'files' = '[]' AND %(message)s::jsonb->'files' <> '[]'
+            OR message->'forwarded' = '[]' AND %(message)s::jsonb->'forwarded' <> '[]')
+    FOR UPDATE
 )
 UPDATE messages
-SET message = %(message)s, status = 'waiting', token = NULL, ended_at = NULL
+SET message = %(message)s, token = NULL
 FROM old WHERE messages.id = old.id
 RETURNING is_taken;
 

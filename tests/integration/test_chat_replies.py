@@ -32,9 +32,7 @@ from tests.integration.responses_server import (
 from tests.loopback import serving
 
 LOOK = {"name": "look", "arguments": {"at": 1}}
-EARLIER = Exchange(
-    ts="1.0", thread="T1/C1/1.0", user_id="U1", question="Hi", reply="Hello!"
-)
+EARLIER = Exchange(ts="1.0", user_id="U1", question="Hi", reply="Hello!")
 IMAGE = {
     "type": "input_image",
     "image_url": "data:image/png;base64,AA==",

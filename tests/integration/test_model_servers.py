@@ -195,9 +195,7 @@ IMAGE = {
     "image_url": "data:image/png;base64,AA==",
     "detail": "auto",
 }
-EARLIER = Exchange(
-    ts="1.0", thread="T1/C1/1.0", user_id="U1", question="Hi", reply="Hello!"
-)
+EARLIER = Exchange(ts="1.0", user_id="U1", question="Hi", reply="Hello!")
 UNANSWERED = replace(EARLIER, reply=None)
 NOTES = AttachedFile(name="a.txt", kind="text/plain", text="Budget: 5 euros")
 

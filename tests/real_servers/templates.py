@@ -210,10 +210,8 @@ def _mark(holds: bool) -> str:
 
 def exchange(number: int, question: str, reply: str | None) -> Exchange:
     """Return an earlier question of the person, with its answer."""
-    thread = f"{ALICE.team_id}/D0/1.0"
     return Exchange(
         ts=f"{number}.0",
-        thread=thread,
         user_id=ALICE.user_id,
         question=question,
         reply=reply,

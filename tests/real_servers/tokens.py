@@ -100,7 +100,6 @@ def reply(
     history = [
         Exchange(
             ts=f"{began + turn:.6f}",
-            thread="t",
             user_id="U0",
             question=f"What shall I cook on day {turn}?",
             reply="You could make something light with vegetables. " * 4,

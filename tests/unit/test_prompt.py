@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from bot.conversation.turns import Exchange
 from bot.pipeline import prompt
 from bot.pipeline.attachments import AttachedFile
-from bot.pipeline.prompt import cut_middle, latest_brought, lines_within
-from bot.slack.messages import Message
-from bot.types import FILES_ALONE, FORWARDED_ALONE
+from bot.pipeline.prompt import cut_middle, lines_within
+from bot.types import FORWARDED_ALONE
 from memory import Memory, Person
 from memory.model import References, estimated_tokens, framed
 from memory.recall import MEMORY_TOKENS, Recalled, memories_within
@@ -51,7 +50,6 @@ def exchange(
     """Return an earlier question with its answer."""
     return Exchange(
         ts=f"{number}.0",
-        thread="T1.D1.1.0",
         user_id=user,
         question=question,
         reply=reply,
@@ -472,26 +470,3 @@ def test_links_are_those_in_the_persons_own_words() -> None:
     )
     own = ("question", "evidence", "earlier")
     assert made.links == {f"http://{name}.site/x" for name in own}
-
-
-def test_a_question_may_be_about_the_files_of_its_author_alone() -> None:
-    """The newest of the author's own questions that brought some is meant, not another person's."""
-    asked = Message(
-        team_id="T1",
-        user_id="U1",
-        user_team_id="T1",
-        channel_id="D1",
-        ts="9.0",
-        thread_ts="1.0",
-        text="And the second page?",
-        audience=None,
-        addressed=True,
-    )
-    of_another = exchange(4, FILES_ALONE, user="U2")
-    own = [
-        exchange(1, FILES_ALONE),
-        exchange(2, f"Read this\n{FILES_ALONE}"),
-        exchange(3, "Thanks"),
-    ]
-    assert latest_brought([*own, of_another], asked) == "2.0"
-    assert latest_brought([of_another], asked) is None

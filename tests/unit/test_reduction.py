@@ -17,7 +17,6 @@ IMAGE = AttachedFile(name="a.png", kind="image/png", content={"type": "input_ima
 NOTES = AttachedFile(name="a.txt", kind="text/plain", text="word " * 400)
 EARLIER = Exchange(
     ts="1.0",
-    thread="T1/C1/1.0",
     user_id="U1",
     question="Hi " * 400,
     reply="Hello. " * 100,
