@@ -13,7 +13,7 @@ from bot.queue.queue import Queue
 from bot.reply_models.pending import PendingReplies
 from bot.reply_models.requests import ModelRequests
 from bot.requests_under_way import UnderWay
-from bot.slack.client import Installations
+from bot.slack.client import SlackApi
 from bot.slack.files import FileBytes
 from bot.slack.members import Members
 from bot.slack.messages import Installation
@@ -27,16 +27,15 @@ from memory import Embedder, Former, Pool, UserFact
 class App:
     """Connections, settings, and what is cached about people and conversations.
 
-    `bot.runtime.wiring` makes it once. `model` writes replies.
-    `installation` is that of SLACK_BOT_TOKEN, None with OAuth. `names` are the
-    names by which models know people, channels and groups.
+    `bot.runtime.wiring` makes it once. `model` writes replies. `installation` is that of
+    SLACK_BOT_TOKEN. `names` are the names by which models know people, channels and groups.
     """
 
     settings: Settings
     pool: Pool
     queue: Queue
-    slack: Installations
-    installation: Installation | None
+    slack: SlackApi
+    installation: Installation
     workspaces: Workspaces
     sessions: Sessions
     model: ModelRequests

@@ -34,7 +34,6 @@ WEB_ADDRESS = (
     r"(:([0-5]?\d{1,4}|6[0-5]\d{3}))?([/?#]\S*)?"
 )
 """The pattern of an address of HTTP, with a host and without white space."""
-_KEY = "[A-Za-z0-9+/_-]{43}="
 # Variables that Kubernetes sets for each Service whose name is `kioku` or begins with `kioku-`:
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _OF_KUBERNETES = re.compile(
@@ -108,26 +107,11 @@ _Address: TypeAlias = Annotated[
 _Folder: TypeAlias = Annotated[
     _Address, AfterValidator(lambda url: f"{url.rstrip('/')}/")
 ]
-_Public: TypeAlias = Annotated[
-    _Address,
-    _matching(
-        r"(https://|http://(localhost|127\.0\.0\.1)[:/]).*",
-        "an address such as https://kioku.example.com is needed, or http://localhost:3000 on this"
-        " machine",
-    ),
-    AfterValidator(lambda url: url.rstrip("/")),
-]
 _Token: TypeAlias = Annotated[
     SecretStr,
     _matching(
         "[!-~]+",
         "it has a space or another character that no key has, so copy it again",
-    ),
-]
-_Keys: TypeAlias = Annotated[
-    SecretStr,
-    _matching(
-        rf"{_KEY}(\s*,\s*{_KEY})*", "what `openssl rand -base64 32` prints is needed"
     ),
 ]
 _Conninfo: TypeAlias = Annotated[SecretStr, AfterValidator(_conninfo)]
@@ -177,10 +161,6 @@ class Settings(BaseModel):
     slack_bot_token: _Token | None = None
     slack_app_token: _Token | None = None
     slack_signing_secret: _Token | None = None
-    slack_client_id: str | None = None
-    slack_client_secret: _Token | None = None
-    secret_key: _Keys | None = None
-    public_url: _Public | None = None
     slack_api_url: _Folder = "https://slack.com/api/"
     openai_api_key: _Token | None = None
     openai_base_url: _Address | None = None
@@ -257,13 +237,6 @@ class Settings(BaseModel):
     def memory_model_name(self) -> str:
         """The memory model's name for LangChain; ``chat:`` before it chooses the API."""
         return self.memory_model.removeprefix("chat:")
-
-    def secret_keys(self) -> list[str]:
-        """Return the keys of KIOKU_SECRET_KEY in URL-safe base64; the first one encrypts."""
-        if self.secret_key is None:
-            return []
-        keys = self.secret_key.get_secret_value().replace("+", "-").replace("/", "_")
-        return [key.strip() for key in keys.split(",")]
 
     @property
     def reply_server(self) -> ModelServer:

@@ -23,8 +23,6 @@ _INDISCREET = (
     "langmem",
     "trustcall",
 )
-# It logs the code of an installation, and the content of strangers' requests.
-_OAUTH = "slack_bolt.oauth"
 # Names a job with its arguments, among them ids of people.
 _QUEUE = "procrastinate"
 # These put the text of an exception they report into their own message.
@@ -150,9 +148,8 @@ class _Discreet(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         library = record.name.split(".", 1)[0]
-        withheld = library in _INDISCREET or record.name.startswith(_OAUTH)
         quotes = record.exc_info and library in _QUOTING
-        if withheld or quotes:
+        if library in _INDISCREET or quotes:
             record.msg = "a fault was reported; its text is withheld"
             record.args = ()
         if library == _QUEUE:

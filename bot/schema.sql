@@ -260,12 +260,11 @@ CREATE POLICY own_person_requests ON person_requests USING (
 ) WITH CHECK (team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true));
 
 -- A workspace with the app, or without it since `left_at`. Its rows are deleted at `purge_at`, where
--- it removed the app. `tokens` of an installation by OAuth are encrypted with KIOKU_SECRET_KEY.
+-- it removed the app.
 CREATE TABLE workspaces (
     team_id text PRIMARY KEY,
     bot_user_id text,
     installed_at timestamptz,
-    tokens text,
     left_at timestamptz,
     purge_at timestamptz
 );

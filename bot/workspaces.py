@@ -1,8 +1,7 @@
 """The `workspaces` table: which workspaces have the app, and the deletion of one that removed it.
 
 ``app_uninstalled`` ends the service at once; the rows are deleted after a grace period, unless the
-app is installed again. ``tokens_revoked`` ends it if Slack refuses the token. Either deletes the
-stored tokens, and the second nothing more.
+app is installed again. ``tokens_revoked`` ends it if Slack refuses the token, and deletes nothing.
 """
 
 from __future__ import annotations
@@ -18,8 +17,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.slack.client import (
     TOKEN_REFUSED,
-    FindInstallation,
-    Installations,
+    SlackApi,
     error_code,
 )
 from bot.slack.messages import Installation, installation_team, mentions
@@ -45,21 +43,10 @@ def installation_from(answer: AsyncSlackResponse, bot_token: str) -> Installatio
     )
 
 
-def single_installation(installation: Installation | None) -> FindInstallation:
-    """Return a function that finds this installation and no other."""
-
-    async def find(team_id: str) -> Installation | None:
-        if installation is None or installation.team_id != team_id:
-            return None
-        return installation
-
-    return find
-
-
 class Workspaces:
     """Says which workspaces are served, and records those that leave."""
 
-    def __init__(self, pool: Pool, slack: Installations, *, grace_hours: float) -> None:
+    def __init__(self, pool: Pool, slack: SlackApi, *, grace_hours: float) -> None:
         self.pool = pool
         self._slack = slack
         self._grace_seconds = grace_hours * _HOUR_SECONDS
@@ -122,7 +109,6 @@ class Workspaces:
             return
         grace = self._grace_seconds if uninstalled else None
         if await _leave(self.pool, team_id, at, grace):
-            self._slack.invalidate(team_id)
             log.warning("%s", await self.problem(team_id))
 
     async def _is_refused(self, team_id: str) -> bool:
@@ -166,12 +152,6 @@ async def uninstalled_since(pool: Pool, since: datetime) -> list[str]:
 async def uninstall_again(pool: Pool, team_id: str, *, grace_hours: float) -> None:
     """Let a workspace leave in a restored database, which may have it as before it left."""
     await _leave(pool, team_id, time.time(), grace_hours * _HOUR_SECONDS)
-
-
-async def teams_with_tokens(pool: Pool) -> list[str]:
-    """Return the ids of the workspaces that have installed the app with OAuth."""
-    found = await execute_statement(pool, _SQL["with_tokens"])
-    return [str(row["team_id"]) for row in found]
 
 
 async def token_accepted(

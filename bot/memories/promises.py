@@ -27,8 +27,8 @@ from bot.people import read_settings
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import (
     PATIENCE_SECONDS,
-    Installations,
     NotInstalled,
+    SlackApi,
     error_code,
     is_passing,
 )
@@ -57,7 +57,7 @@ class _TakenOver(Exception):
     """Another process has determined whether a message was posted."""
 
 
-async def remind_of_due(pool: Pool, queue: Queue, slack: Installations) -> None:
+async def remind_of_due(pool: Pool, queue: Queue, slack: SlackApi) -> None:
     """Store the reminders that are due, with a job for each person.
 
     Those of a workspace without an installation here stay due, for 30 days: another run on the same

@@ -11,7 +11,7 @@ from bot.pipeline.attachments import excerpts, file_name
 from bot.slack.client import (
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
-    Installations,
+    SlackApi,
     is_passing,
     next_cursor,
     slack_fault,
@@ -43,7 +43,7 @@ class Thread:
 
 
 async def read_thread(
-    slack: Installations,
+    slack: SlackApi,
     message: Message,
     *,
     left_out: Collection[str] = (),

@@ -22,7 +22,6 @@ from bot.runtime.database_addresses import database
 from bot.runtime.http import WARNING
 from bot.runtime.manifest import manifest_scopes
 from bot.runtime.model_checks import check_replies, model_refused
-from bot.runtime.oauth import InstallationStore
 from bot.runtime.problems import (
     APP_TOKEN,
     BOT_TOKEN,
@@ -66,12 +65,6 @@ _LONG_TEXT = "One word after another. " * 120  # 600 tokens; llama.cpp takes 512
 
 async def check_bot_token(settings: Settings) -> str:
     """Ask Slack whose token it is; compare its scopes with the manifest's."""
-    url = settings.public_url
-    if url is not None and settings.slack_client_id is not None:
-        return (
-            f"{url}/slack/install installs Kioku in a workspace. In your app's OAuth & Permissions"
-            f" {url}/slack/oauth_redirect has to be a Redirect URL."
-        )
     if settings.slack_bot_token is None and settings.slack_app_token is None:
         return "None is set: `kioku up` opens the playground; `kioku setup` connects a workspace."
     answer = await call_slack(settings, BOT_TOKEN, "auth.test")
@@ -114,7 +107,7 @@ async def check_events(settings: Settings) -> str:
             " https://YOUR-HOST/slack/events as Request URL of Event Subscriptions,"
             " Interactivity and the slash commands."
         )
-    if settings.slack_bot_token is None and settings.slack_client_id is None:
+    if settings.slack_bot_token is None:
         return "Events come from the playground."
     raise Problem(NO_EVENTS)
 
@@ -134,7 +127,7 @@ async def _raise_warnings(settings: Settings) -> None:
 
 
 async def check_database(settings: Settings) -> str:
-    """Check that the database is set up, fits the model, login and keys, and is being served."""
+    """Check that the database is set up, fits the model and the login, and is being served."""
     folder = settings.data_dir.resolve()
     if settings.database_url is None and not EmbeddedPostgres(folder).exists():
         return f"The first `kioku up` makes one in {folder}."
@@ -148,8 +141,6 @@ async def check_database(settings: Settings) -> str:
                 )
         async with open_pool(addresses.login, space) as pool:
             state = await read_operating_state(pool)
-            if settings.secret_key is not None:
-                await InstallationStore(pool, settings).check()
     if not bound:
         raise Problem(UNBOUND_LOGIN)
     oldest = state["oldest_message_seconds"]

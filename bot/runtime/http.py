@@ -74,8 +74,7 @@ def create_web_app(
     """Return the application: ``/healthz``, ``/readyz``, and Slack's route if a secret is given.
 
     ``/readyz`` shows `warnings`, too, but they leave the process ready. Bolt's own web application
-    is not used: if SLACK_CLIENT_ID is in the environment, it would serve its own OAuth flow, with
-    tokens in files, and it logs the bodies of unsigned requests.
+    is not used, because it logs the bodies of unsigned requests.
     """
     application = web.Application()
 

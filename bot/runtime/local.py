@@ -53,11 +53,6 @@ async def up(settings: Settings, *, browser: bool = True) -> None:
     `browser`; and a real model if one is set, else the stand-in.
     """
     stop = stopped_by_signal()
-    if settings.slack_client_id is not None:
-        raise Problem(
-            "SLACK_CLIENT_ID is set, but `kioku up` serves one workspace: start `kioku run`, or"
-            " remove SLACK_CLIENT_ID."
-        )
     await check_settings(settings)
     in_slack = settings.slack_app_token is not None
     if not in_slack:

@@ -28,7 +28,6 @@ from bot.runtime.ask import add_ask
 from bot.runtime.connections import ConnectionCount
 from bot.runtime.database_addresses import database
 from bot.runtime.http import Readiness, create_web_app, serving
-from bot.runtime.oauth import add_oauth
 from bot.runtime.problems import (
     APP_TOKEN,
     NO_EVENTS,
@@ -43,7 +42,6 @@ from bot.runtime.slack_calls import call_slack
 from bot.runtime.wiring import database_problem, open_app
 from bot.runtime.worker import open_worker
 from bot.slack.messages import UNREADABLE
-from bot.workspaces import teams_with_tokens
 
 log = logging.getLogger(__name__)
 
@@ -128,9 +126,6 @@ class _Reception:
         if await self._socket_problem():
             return []
         installation = self.app.installation
-        if installation is None:
-            # The token of a workspace that leaves is deleted.
-            return await teams_with_tokens(self.app.pool)
         if not await self.app.workspaces.serves(installation.team_id):
             return []
         return [installation.team_id]
@@ -138,7 +133,7 @@ class _Reception:
     async def problem(self) -> str | None:
         """Return one sentence about what keeps the process from being ready, or None."""
         problem = await self._socket_problem() or await database_problem(self.app)
-        if problem is None and self.app.installation is not None:
+        if problem is None:
             problem = await self.app.workspaces.problem(self.app.installation.team_id)
         return problem
 
@@ -158,8 +153,6 @@ def _create_web_app(app: App, bolt: AsyncApp, reception: _Reception) -> web.Appl
     application = create_web_app(readiness, bolt, app.slack.warnings, secret)
     if settings.api_token is not None:
         add_ask(application, app, settings.api_token.get_secret_value())
-    if app.installation is None:
-        add_oauth(application, settings, app.pool)
     return application
 
 

@@ -10,13 +10,6 @@ from bot.runtime.problems import TOKENS, Problem, token
 from memory import load_schemas
 from memory.model import provider_and_name
 
-_OAUTH = (
-    "SLACK_CLIENT_ID",
-    "SLACK_CLIENT_SECRET",
-    "KIOKU_SECRET_KEY",
-    "KIOKU_PUBLIC_URL",
-)
-
 
 def _check_other_provider(model: str) -> None:
     """Raise `Problem` if the model of another provider than OpenAI cannot be created."""
@@ -45,12 +38,7 @@ def _check_other_provider(model: str) -> None:
 
 async def check_settings(settings: Settings) -> str:
     """Check what needs no connection: forms of tokens, settings that need each other, packages."""
-    several = (
-        settings.slack_client_id is not None or settings.slack_client_secret is not None
-    )
-    if several:
-        _check_oauth(settings)
-    _check_tokens(settings, several=several)
+    _check_tokens(settings)
     _check_openai_key(settings)
     if settings.formation != "off":
         _check_other_provider(settings.memory_model_name)
@@ -58,25 +46,11 @@ async def check_settings(settings: Settings) -> str:
     return "No value is missing or of a wrong form."
 
 
-def _check_oauth(settings: Settings) -> None:
-    if settings.slack_bot_token is not None:
-        raise Problem(
-            "SLACK_BOT_TOKEN and SLACK_CLIENT_ID are both set: keep SLACK_BOT_TOKEN for one"
-            " workspace, or SLACK_CLIENT_ID and SLACK_CLIENT_SECRET for several."
-        )
-    for name in _OAUTH:
-        if getattr(settings, FIELDS[name]) is None:
-            raise Problem(
-                f"To install Kioku in several workspaces {name} is needed:"
-                " docs/how-to/several-workspaces.md says where it comes from."
-            )
-
-
-def _check_tokens(settings: Settings, *, several: bool) -> None:
+def _check_tokens(settings: Settings) -> None:
     given = [name for name in TOKENS if getattr(settings, FIELDS[name]) is not None]
     for name in given:
         token(settings, name)
-    if not several and settings.slack_signing_secret is None and len(given) == 1:
+    if settings.slack_signing_secret is None and len(given) == 1:
         [lacks] = TOKENS.keys() - given
         raise Problem(
             f"{given[0]} is set without {lacks}: copy it from your app's {TOKENS[lacks][1]}, or"

@@ -24,10 +24,9 @@ from bot.people import People
 from bot.queue.queue import Queue, migrations
 from bot.reply_models.requests import ModelRequests
 from bot.runtime.database_addresses import database
-from bot.runtime.oauth import InstallationStore
 from bot.runtime.problems import BOT_TOKEN, UNBOUND_LOGIN, explained, token
 from bot.runtime.slack_calls import call_slack
-from bot.slack.client import FindInstallation, Installations, create_session
+from bot.slack.client import SlackApi, create_session
 from bot.slack.members import Members
 from bot.slack.messages import Installation
 from bot.slack.names import Names, find_names
@@ -36,7 +35,6 @@ from bot.workspaces import (
     Workspaces,
     installation_from,
     purge_due,
-    single_installation,
     token_accepted,
 )
 from memory import (
@@ -74,8 +72,8 @@ def create_app(
     clients: ModelClients,
     space: EmbeddingSpace,
     pool: Pool,
-    slack: Installations,
-    installation: Installation | None,
+    slack: SlackApi,
+    installation: Installation,
 ) -> App:
     """Return the objects of the application. This starts no task and sends no request."""
     schemas = load_schemas(settings.schemas)
@@ -237,15 +235,9 @@ async def open_app(
         # Slack may refuse the token of a workspace that removed the app; then no job would run.
         await purge_due(pool)
         session = await stack.enter_async_context(create_session())
-        if settings.slack_client_id is not None:
-            store = InstallationStore(pool, settings)
-            await store.check()
-            find: FindInstallation = store.find
-        else:
-            if installation is None:
-                installation = await _ask_for_installation(settings, pool)
-            find = single_installation(installation)
-        slack = Installations(find, base_url=settings.slack_api_url, session=session)
+        if installation is None:
+            installation = await _ask_for_installation(settings, pool)
+        slack = SlackApi(installation, base_url=settings.slack_api_url, session=session)
         yield create_app(settings, clients, space, pool, slack, installation)
 
 

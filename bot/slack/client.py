@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
-from psycopg import OperationalError
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
@@ -46,8 +45,6 @@ TURN_PATIENCE_SECONDS = 15.0
 """How long one call of a turn waits for Slack when it reads a page of a thread or a file."""
 
 _TIMEOUT_SECONDS = 30
-# This process sees a change of an installation by another one after this time.
-_TRUSTED_SECONDS = 10.0
 # The workspaces of an organisation: how long they are trusted, how soon they are asked for again
 # after a failure, and how long a request from Slack waits for them.
 _ORGANISATION_SECONDS = 3_600.0
@@ -232,12 +229,8 @@ def raise_if_passing(answer: aiohttp.ClientResponse) -> None:
         raise SlackApiError("Slack does not carry this out now.", answer)  # type: ignore[no-untyped-call]
 
 
-FindInstallation: TypeAlias = Callable[[str], Awaitable[Installation | None]]
-"""A function that returns the installation of a team; None if the app is not installed."""
-
-
 class NotInstalled(SlackApiError, LookupError):
-    """The app is not installed in a workspace: nothing was sent to Slack.
+    """There is no token for a workspace: nothing was sent to Slack.
 
     It looks like Slack's answer to a call without a token, for callers that handle those. A request
     from Slack for that workspace is acknowledged like one that cannot be read.
@@ -248,63 +241,43 @@ class NotInstalled(SlackApiError, LookupError):
         super().__init__(f"Kioku is not installed in {team_id!r}.", answer)  # type: ignore[no-untyped-call]
 
 
-class Installations:
-    """Finds the installation of a workspace; every call to Slack's API names its workspace here.
+class SlackApi:
+    """Slack's API for one installation; every call names its workspace, which has to be that one.
 
-    `limits` are the rate limits that Slack imposes on each workspace now, shared by all replies;
-    `warnings` is what the operator must know about this process and Slack.
+    `limits` are the rate limits that Slack imposes now, shared by all replies; `warnings` is what
+    the operator must know about this process and Slack.
     """
 
     def __init__(
         self,
-        find: FindInstallation,
+        installation: Installation,
         *,
         base_url: str,
         session: aiohttp.ClientSession | None = None,
     ) -> None:
-        self._find = find
+        self._installation = installation
         self.base_url = base_url
         self.session = session
-        self._known: dict[str, tuple[float, Installation]] = {}
-        # The workspaces of the organisation that an installation belongs to.
+        # The workspaces of the organisation that the installation belongs to.
         self._organisations: KeptAnswers[str, frozenset[str]] = KeptAnswers()
         self._links: KeptAnswers[tuple[str, MessageKey], str] = KeptAnswers()
         self.limits = RateLimits()
         self.warnings = StandingWarnings(log)
 
     async def get(self, team_id: str) -> Installation:
-        """Return the installation of a team, as it was in the last ten seconds.
-
-        While PostgreSQL is away, it is the last known one. Raises `NotInstalled`.
-        """
-        known = self._known.get(team_id)
-        if known is not None and time.monotonic() < known[0]:
-            return known[1]
-        try:
-            found = await self._find(team_id)
-        except OperationalError as error:
-            if known is None:
-                raise
-            log.warning("an installation could not be read: %s", fault(error))
-            return known[1]
-        if found is None:
-            self.invalidate(team_id)
+        """Return the installation if it is in this team; else raise `NotInstalled`."""
+        if self._installation.team_id != team_id:
             raise NotInstalled(team_id)
-        if found.enterprise_id:
-            earlier = known[1].organisation if known else frozenset[str]()
-            found = replace(
-                found, organisation=await self._organisation(found, earlier)
-            )
-        self._known[team_id] = (time.monotonic() + _TRUSTED_SECONDS, found)
-        return found
+        if self._installation.enterprise_id:
+            organisation = await self._organisation(self._installation)
+            self._installation = replace(self._installation, organisation=organisation)
+        return self._installation
 
-    async def _organisation(
-        self, installation: Installation, earlier: frozenset[str]
-    ) -> frozenset[str]:
+    async def _organisation(self, installation: Installation) -> frozenset[str]:
         """Return the workspaces of an Enterprise organisation that have the app.
 
         Slack is asked for them once an hour. If it does not answer within 1.5 seconds, they are the
-        `earlier` ones, and it is asked again after a minute.
+        earlier ones, and it is asked again after a minute.
         Source: https://docs.slack.dev/reference/methods/auth.teams.list
         """
         team_id = installation.team_id
@@ -319,14 +292,10 @@ class Installations:
             log.warning(
                 "the organisation of %s is not known: %s", team_id, fault(error)
             )
-            teams = earlier
+            teams = installation.organisation
             seconds = _ORGANISATION_FAILED_SECONDS
         self._organisations.keep(team_id, teams, seconds)
         return teams
-
-    def invalidate(self, team_id: str) -> None:
-        """Look the installation up again the next time."""
-        self._known.pop(team_id, None)
 
     async def bot_user_id(self, team_id: str) -> str:
         """Return the app's user id in a team, ``""`` for POST /ask; raises `NotInstalled`."""
@@ -336,7 +305,7 @@ class Installations:
         return installation.bot_user_id
 
     def client(self, team_id: str, *, patience: float = 0.0) -> TeamClient:
-        """Return a Web API client that calls with the team's token, looked up at each call.
+        """Return a Web API client that calls with the team's token.
 
         Its methods raise `NotInstalled` if there is none; no other token is ever used. A call is
         repeated as `SlackRetries` decides, for `patience` seconds.
@@ -396,25 +365,23 @@ async def _teams_of(client: AsyncWebClient, token: str) -> frozenset[str]:
 class TeamClient(SlackClient):
     """Sends Slack's own id of a person in place of the key under which their rows are kept."""
 
-    def __init__(
-        self, installations: Installations, team_id: str, patience: float
-    ) -> None:
+    def __init__(self, api: SlackApi, team_id: str, patience: float) -> None:
         super().__init__(
-            base_url=installations.base_url,
-            session=installations.session,
-            limits=installations.limits,
+            base_url=api.base_url,
+            session=api.session,
+            limits=api.limits,
             team_id=team_id,
             patience=patience,
         )
-        self._installations = installations
+        self._api = api
 
     async def bot_user_id(self) -> str:
         """Return the app's user id in the team; raises `NotInstalled`."""
-        return await self._installations.bot_user_id(self.team_id)
+        return await self._api.bot_user_id(self.team_id)
 
     async def call_once(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:
         """Call a method with the team's token."""
-        installation = await self._installations.get(self.team_id)
+        installation = await self._api.get(self.team_id)
         self.token = installation.bot_token
         for form in ("params", "json"):
             given = arguments.get(form) or {}
@@ -422,14 +389,8 @@ class TeamClient(SlackClient):
             if named:
                 ids = {name: slack_user(given[name]) for name in named}
                 arguments[form] = {**given, **ids}
-        try:
-            answer = await super().call_once(api_method, **arguments)
-        except SlackApiError as error:
-            # The app may have been installed again a moment ago.
-            if error_code(error) in TOKEN_REFUSED:
-                self._installations.invalidate(self.team_id)
-            raise
-        self._installations.note_clock(answer)
+        answer = await super().call_once(api_method, **arguments)
+        self._api.note_clock(answer)
         return answer
 
 

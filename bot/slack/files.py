@@ -13,7 +13,7 @@ from bot.network import proxy_for
 from bot.slack.client import (
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
-    Installations,
+    SlackApi,
     is_passing,
     raise_if_passing,
     repeat,
@@ -68,9 +68,7 @@ class FileUnreadable(Exception):
         self.trouble: FileTrouble = trouble
 
 
-async def read_file(
-    slack: Installations, team_id: str, url: str, *, most: int
-) -> bytes:
+async def read_file(slack: SlackApi, team_id: str, url: str, *, most: int) -> bytes:
     """Return the bytes of a file in Slack, at most `most`.
 
     The request is repeated as `SlackRetries` decides, for `TURN_PATIENCE_SECONDS`. The workspace's

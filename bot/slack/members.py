@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.client import SLACK_FAULTS, Installations, slack_fault
+from bot.slack.client import SLACK_FAULTS, SlackApi, slack_fault
 from bot.slack.kept_answers import KeptAnswers
 from bot.slack.names import Names
 from memory import DM, PUBLIC, Person
@@ -39,7 +39,7 @@ class Members:
     no clear answer is a member of nothing.
     """
 
-    def __init__(self, slack: Installations, names: Names) -> None:
+    def __init__(self, slack: SlackApi, names: Names) -> None:
         self._slack = slack
         self._names = names
         self._members: KeptAnswers[Person, bool] = KeptAnswers()

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from bot.slack.client import (
     SLACK_FAULTS,
-    Installations,
+    SlackApi,
     error_code,
     is_passing,
     slack_fault,
@@ -73,7 +73,7 @@ class _Name:
 class Names:
     """The names that this process knows, by workspace: the newest, if there are too many."""
 
-    def __init__(self, slack: Installations) -> None:
+    def __init__(self, slack: SlackApi) -> None:
         self._slack = slack
         self._kept: dict[str, KeptAnswers[str, _Name]] = defaultdict(KeptAnswers)
 

@@ -19,7 +19,7 @@ from bot.slack.client import (
     SESSION,
     SLACK_FAULTS,
     START,
-    Installations,
+    SlackApi,
     error_code,
     slack_fault,
 )
@@ -62,7 +62,7 @@ class Sessions:
     without agent sessions have neither. Source: https://docs.slack.dev/ai/agent-sessions
     """
 
-    def __init__(self, slack: Installations, read_progress: ReadProgress) -> None:
+    def __init__(self, slack: SlackApi, read_progress: ReadProgress) -> None:
         self._slack = slack
         self._read_progress = read_progress
         self._tasks: set[asyncio.Task[None]] = set()

@@ -16,7 +16,7 @@ ORDER BY team_id;
 INSERT INTO workspaces AS known (team_id, left_at, purge_at)
 VALUES (%(team)s, now(), now() + make_interval(secs => %(grace)s))
 ON CONFLICT (team_id) DO UPDATE
-SET tokens = NULL, purge_at = excluded.purge_at,
+SET purge_at = excluded.purge_at,
     left_at = COALESCE(known.left_at, excluded.left_at)
 WHERE known.purge_at IS NULL
     AND (known.left_at IS NULL OR excluded.purge_at IS NOT NULL)
@@ -42,17 +42,3 @@ WHERE purge_at <= now() AND purge_at > now() - make_interval(days => %(days)s);
 
 -- name: purge
 SELECT purge_workspace(%(team)s);
-
--- name: with_tokens
--- The workspaces that have installed the app with OAuth.
-SELECT team_id FROM workspaces WHERE tokens IS NOT NULL;
-
--- name: tokens
-SELECT tokens FROM workspaces WHERE team_id = %(team)s AND tokens IS NOT NULL;
-
--- name: store_tokens
-UPDATE workspaces SET tokens = %(tokens)s WHERE team_id = %(team)s;
-
--- name: replace_tokens
--- Store rotated tokens, unless those that they replace were deleted or replaced meanwhile.
-UPDATE workspaces SET tokens = %(tokens)s WHERE team_id = %(team)s AND tokens = %(replaced)s;

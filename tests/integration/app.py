@@ -7,7 +7,7 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
@@ -47,13 +47,13 @@ from bot.queue.queue import BACKGROUND, REPLIES, Queue
 from bot.queue.retries import RunLater
 from bot.runtime.wiring import ModelClients, create_app
 from bot.runtime.worker import register_work
-from bot.slack.client import Installations
-from bot.slack.messages import Message
+from bot.slack.client import SlackApi
+from bot.slack.messages import Installation, Message
 from bot.slack.names import Names
 from bot.slack.posting import NOTICE_EVENT
 from bot.ui.acts import ButtonAct, Open, Position
 from bot.ui.panel import PanelContent
-from bot.workspaces import installation_from, single_installation
+from bot.workspaces import installation_from
 from memory import Embedder, Memory, Person, Pool, list_memories
 from memory.model import until as until_of
 from memory.store import expire_due
@@ -483,22 +483,20 @@ async def open_app(
     stand_in: Server,
     model: openai.AsyncOpenAI,
     *,
-    teams: Sequence[str] = (),
+    team: str | None = None,
     clients: ModelClients | None = None,
     **settings: Any,
 ) -> App:
     """Wire the app with these settings (fields of `bot.config.Settings`); start no worker.
 
-    It is installed in the playground's workspace, or as if that were each of `teams`. Every model
-    is asked through the client `model`, unless `clients` are given.
+    It is installed in the playground's workspace, as if that were `team`. Every model is asked
+    through the client `model`, unless `clients` are given.
     """
     client = slack.client()
     installation = installation_from(await client.auth_test(), str(client.token))
-    installations = Installations(
-        single_installation(installation), base_url=client.base_url
-    )
-    if teams:
-        installations = slack.installations(*teams)
+    if team is not None:
+        installation = replace(installation, team_id=team)
+    api = SlackApi(installation, base_url=client.base_url)
     given: dict[str, Any] = {
         "openai_base_url": stand_in.openai_base_url,
         "reply_model": STAND_IN_MODEL,
@@ -506,9 +504,7 @@ async def open_app(
         **settings,
     }
     opened = clients or ModelClients(model, model, model)
-    core = create_app(
-        Settings(**given), opened, SPACE, pool, installations, installation
-    )
+    core = create_app(Settings(**given), opened, SPACE, pool, api, installation)
     await core.queue.open()
     register_work(core)
     return App(slack, stand_in, database, core, Answering(core, database))
@@ -518,7 +514,8 @@ def app_without_slack(
     pool: Pool, queue: Queue, retention_days: int | None
 ) -> bot.app.App:
     """Return what the maintenance of an application needs that is installed in no workspace."""
-    slack = Installations(single_installation(None), base_url="http://127.0.0.1/")
+    nowhere = Installation(team_id="T0NOWHERE1", bot_user_id="")
+    slack = SlackApi(nowhere, base_url="http://127.0.0.1/")
     people = People(pool, Names(slack))
     settings = Settings(retention_days=retention_days)
     return app_of(pool=pool, queue=queue, people=people, settings=settings)

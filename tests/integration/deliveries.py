@@ -38,12 +38,12 @@ async def open_sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Se
     async with create_pool(
         login_of(database), min_size=1, max_size=4, timeout=5
     ) as pool:
-        installations = slack.installations()
+        api = slack.api()
         app = replace(
             without_limits(pool),
-            slack=installations,
-            sessions=Sessions(installations, partial(read_progress, pool)),
-            people=People(pool, Names(installations)),
+            slack=api,
+            sessions=Sessions(api, partial(read_progress, pool)),
+            people=People(pool, Names(api)),
         )
         yield Sender(slack, database, app)
         await app.sessions.close()

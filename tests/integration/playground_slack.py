@@ -8,7 +8,7 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.client import Installations, SlackClient
+from bot.slack.client import SlackApi, SlackClient
 from bot.slack.messages import Installation, Message
 from memory import DM
 from tests.conftest import Server
@@ -57,19 +57,14 @@ class PlaygroundSlack:
             token=token or self.info["bot_token"], base_url=self.info["slack_api_url"]
         )
 
-    def installations(self, *teams: str) -> Installations:
-        """Return the app's installation, as if it were that of each of these `teams` instead."""
-
-        async def find(team_id: str) -> Installation | None:
-            if team_id not in (teams or (self.team_id,)):
-                return None
-            return Installation(
-                team_id=team_id,
-                bot_user_id=self.bot_user_id,
-                bot_token=self.info["bot_token"],
-            )
-
-        return Installations(find, base_url=self.info["slack_api_url"])
+    def api(self) -> SlackApi:
+        """Return Slack's API for the app's installation."""
+        installation = Installation(
+            team_id=self.team_id,
+            bot_user_id=self.bot_user_id,
+            bot_token=self.info["bot_token"],
+        )
+        return SlackApi(installation, base_url=self.info["slack_api_url"])
 
     def control(self, path: str, body: Any = None, method: str | None = None) -> Any:
         """Make a control call."""

@@ -14,11 +14,10 @@ from bot.listeners.events import handle_event
 from bot.listeners.interactions import person_of
 from bot.locale import Localizer
 from bot.memories.shaping import MOST_SHOWN
-from bot.slack.client import Installations
+from bot.slack.client import SlackApi
 from bot.slack.messages import read_message, user_key
 from bot.ui.acts import Position, ShowShaping
 from bot.ui.panel import PanelContent, panel_view
-from bot.workspaces import single_installation
 from memory import DM, MemoryTools, Person, PersonMessage, move_memory
 from tests.integration.app import App
 from tests.integration.messages import LATER
@@ -297,12 +296,9 @@ async def test_only_the_workspaces_that_slack_names_are_of_the_organisation(
     app.slack.forget_calls()
     if fails:
         app.slack.fault("auth.teams.list", error="internal_error")
-    grid = Installations(
-        single_installation(replace(local, enterprise_id="E1")), base_url=slack.base_url
-    )
+    grid = SlackApi(replace(local, enterprise_id="E1"), base_url=slack.base_url)
     for _ in range(3):
         here = await grid.get(local.team_id)
-        grid.invalidate(local.team_id)
     assert len(app.slack.calls("auth.teams.list")) == 1
     homes = ("", local.team_id, "E1", "T0SISTER", "T0OTHER", "E0OTHER")
     keys = [user_key("U1", home, here) for home in homes]
@@ -322,7 +318,7 @@ async def test_in_an_enterprise_an_edit_while_memory_is_off_is_not_kept(
     here = replace(await wired.slack.get(app.slack.team_id), enterprise_id="E1")
     grid = replace(
         wired,
-        slack=Installations(single_installation(here), base_url=wired.slack.base_url),
+        slack=SlackApi(here, base_url=wired.slack.base_url),
     )
     body = {
         "type": "event_callback",

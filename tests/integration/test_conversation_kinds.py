@@ -34,7 +34,7 @@ FAULTS: list[dict[str, Any]] = [
 @pytest.fixture
 def core(pool: Pool, slack: PlaygroundSlack) -> App:
     """What conversations are looked up with."""
-    return app_of(pool=pool, slack=slack.installations())
+    return app_of(pool=pool, slack=slack.api())
 
 
 @pytest.mark.parametrize(
@@ -229,8 +229,8 @@ async def language(people: People, person: Person, text: str = "") -> str:
 
 async def test_a_persons_language(slack: PlaygroundSlack, pool: Pool) -> None:
     """The locale of a person's Slack decides, is read once for all replicas, and again if stale."""
-    installations = slack.installations()
-    people, replica = (People(pool, Names(installations)) for _ in range(2))
+    api = slack.api()
+    people, replica = (People(pool, Names(api)) for _ in range(2))
     ann = Person(slack.team_id, slack.person(locale="ja-JP", tz="Asia/Tokyo")[0])
     assert await language(people, ann, "hello") == "ja"
     slack.control("users/update", {"user": ann.user_id, "locale": "en-GB"})
@@ -263,7 +263,7 @@ async def test_what_was_said_in_a_thread_before_a_forgetting_is_not_read(
     )
     message = slack.message(place, ts=asked["ts"], user_id=f"{place.user}{home}")
     before = float(asked["ts"])
-    found = await read_thread(slack.installations(), message, history_from=before)
+    found = await read_thread(slack.api(), message, history_from=before)
     assert [line["text"] for line in found.lines] == ["And me?"]
 
 
@@ -289,7 +289,7 @@ async def test_a_running_thread_is_read_once_called_into(
     )
     slack.say(other, place.channel, "too late", thread_ts=place.root)
     message = slack.message(place, ts=asked["ts"])
-    found = (await read_thread(slack.installations(), message)).lines
+    found = (await read_thread(slack.api(), message)).lines
     assert [line["from"] for line in found] == [f"<@{place.user}>", f"<@{other}>"]
     assert found[0]["text"].startswith("root:")
     assert slack.bot_user_id not in found[0]["text"]

@@ -170,18 +170,8 @@ def test_a_newcomer_is_told_what_there_is(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-OAUTH = {
-    "SLACK_BOT_TOKEN": "",
-    "SLACK_CLIENT_ID": "1.2",
-    "SLACK_CLIENT_SECRET": "secret",
-}
 NO_MODEL = {"OPENAI_BASE_URL": "", "OPENAI_API_KEY": ""}
 BROKEN: list[tuple[str, Mapping[str, str], str]] = [
-    (
-        "Settings",
-        {"SLACK_CLIENT_ID": "1.2"},
-        "✗ SLACK_BOT_TOKEN and SLACK_CLIENT_ID are both set",
-    ),
     (
         "Settings",
         {"SLACK_BOT_TOKEN": ""},
@@ -216,11 +206,6 @@ BROKEN: list[tuple[str, Mapping[str, str], str]] = [
         "Bot token",
         {"SLACK_BOT_TOKEN": "xoxb-no"},
         "✗ Slack refuses SLACK_BOT_TOKEN (invalid_auth): install the app again if it was removed,",
-    ),
-    (
-        "Bot token",
-        {**OAUTH, "KIOKU_PUBLIC_URL": "https://kioku.example.com"},
-        "https://kioku.example.com/slack/install installs Kioku in a workspace.",
     ),
     (
         "Events",

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import aiohttp
 import pytest
 
-from tests.event_shapes import GONE, PUBLISHED, TEAM, encoded, filled, mutated
+from tests.event_shapes import PUBLISHED, TEAM, encoded, filled, mutated
 from tests.integration.app import App, MakeApp
 from tests.integration.interface import served
 
@@ -72,8 +72,8 @@ class Endpoint:
 
 @pytest.fixture
 async def app(make_app: MakeApp) -> App:
-    """The app, installed in the workspaces of the shapes."""
-    return await make_app(teams=(TEAM, GONE))
+    """The app, installed in the workspace of the shapes."""
+    return await make_app(team=TEAM)
 
 
 @pytest.fixture

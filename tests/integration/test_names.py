@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from bot.slack import names
-from bot.slack.client import Installations
+from bot.slack.client import SlackApi
 from bot.slack.messages import API_TEAM, Installation
 from bot.slack.names import MOST_LOOKUPS, Names
-from bot.workspaces import single_installation
 from memory import DM, Former, Person, PersonMessage, memory_view
 from memory.model import References
 from tests.databases import owner_rows
@@ -131,8 +130,8 @@ async def test_that_slack_knows_nobody_of_an_id_is_known_for_a_day(
 
 async def test_slack_is_not_asked_about_callers_of_the_api(app: App) -> None:
     """A database without Slack has an installation, whose token is empty."""
-    installed = single_installation(Installation(team_id=API_TEAM, bot_user_id=""))
-    slack = Installations(installed, base_url=app.core.slack.base_url)
+    installation = Installation(team_id=API_TEAM, bot_user_id="")
+    slack = SlackApi(installation, base_url=app.core.slack.base_url)
     await Names(slack).look_up(API_TEAM, ["<@U0CALLER01>"])
     assert app.slack.calls("users.info") == []
 

@@ -116,9 +116,7 @@ def owner(database: str) -> Iterator[Database]:
 @pytest.fixture
 def workspaces(pool: Pool, slack: PlaygroundSlack) -> Workspaces:
     """Workspaces over the test's database, with a day of grace."""
-    return Workspaces(
-        pool, slack.installations(slack.team_id, GONE, OTHER), grace_hours=24
-    )
+    return Workspaces(pool, slack.api(), grace_hours=24)
 
 
 async def test_uninstall_deletes_every_row_of_this_workspace(

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from bot.locale import say
 from bot.memories.data import export_person
-from bot.slack.client import Installations
+from bot.slack.client import SlackApi
 from bot.slack.files import FileUnreadable, read_file
 from bot.ui.acts import Export
 from tests.integration.app import App
@@ -83,7 +83,7 @@ async def test_an_export_redacts_what_waits(app: App) -> None:
 
 async def test_the_token_goes_to_slack_only(app: App) -> None:
     """A file's address that is not Slack's is not asked, and a page is no file."""
-    slack = app.slack.installations()
+    slack = app.slack.api()
     for url in (
         f"{app.stand_in.url}/_model/journal",
         "http://files.slack.com/files-pri/T1-F1/a.json",
@@ -126,12 +126,9 @@ async def test_the_token_follows_no_redirect_out_of_slack(app: App) -> None:
         closing(ThreadServer(Elsewhere)) as elsewhere,
         closing(ThreadServer(Slacks)) as slack,
     ):
-        installations = Installations(
-            app.slack.installations().get, base_url=f"{slack.url}/api/"
-        )
+        here = await app.core.slack.get(app.slack.team_id)
+        api = SlackApi(here, base_url=f"{slack.url}/api/")
         for path in ("out", "in", "page"):
             with pytest.raises(FileUnreadable, match="files_scope"):
-                await read_file(
-                    installations, app.slack.team_id, f"{slack.url}/{path}", most=99
-                )
+                await read_file(api, app.slack.team_id, f"{slack.url}/{path}", most=99)
     assert tokens == []

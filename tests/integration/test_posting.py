@@ -37,7 +37,7 @@ def posted(slack: PlaygroundSlack, place: PersonThread) -> list[str]:
 
 async def post(slack: PlaygroundSlack, place: PersonThread) -> str:
     """Post the reminder as the app does."""
-    client = slack.installations().client(slack.team_id, patience=60)
+    client = slack.api().client(slack.team_id, patience=60)
     content = {"text": "Remember."}
     return await post_once(client, place.channel, content, METADATA)
 
@@ -71,6 +71,6 @@ async def test_what_an_earlier_attempt_posted_is_found(
     before = slack.as_app(
         "chat.postMessage", channel=place.channel, text=text, metadata=earlier
     )
-    client = slack.installations().client(slack.team_id, patience=60)
+    client = slack.api().client(slack.team_id, patience=60)
     found = await find_posted(client, place.channel, METADATA, since=since)
     assert found == (before["ts"] if is_found else None)

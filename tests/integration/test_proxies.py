@@ -20,10 +20,9 @@ from bot.runtime.checks import CHECKS
 from bot.runtime.problems import Problem
 from bot.runtime.service import socket_mode
 from bot.runtime.wiring import create_openai_client
-from bot.slack.client import SLACK_FAULTS, Installations, SlackClient
+from bot.slack.client import SLACK_FAULTS, SlackApi, SlackClient
 from bot.slack.files import FileUnreadable, read_file
 from bot.slack.messages import Installation
-from bot.workspaces import single_installation
 from tests.integration.test_socket_mode import Slack, bolt_app
 from tests.loopback import serving
 
@@ -52,9 +51,9 @@ class Network:
         )
         writer.close()
 
-    def api(self, base_url: str) -> Installations:
+    def api(self, base_url: str) -> SlackApi:
         """Return how the app calls Slack at an address."""
-        return Installations(single_installation(INSTALLATION), base_url=base_url)
+        return SlackApi(INSTALLATION, base_url=base_url)
 
     def settings(self, **more: str) -> Settings:
         """Return settings with tokens and a key."""

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.client import SLACK_FAULTS, Installations, error_code
+from bot.slack.client import SLACK_FAULTS, SlackApi, error_code
 from bot.slack.messages import Installation
 from tests.loopback import serving
 
@@ -54,13 +54,12 @@ class Faulty:
         body = {"ok": False, "error": fault.get("error", "x")}
         return web.json_response(body, status=fault.get("status", 200), headers=headers)
 
-    def installations(self) -> Installations:
-        """Return the clients of the app for this Slack."""
-
-        async def find(team_id: str) -> Installation:
-            return Installation(team_id=team_id, bot_user_id="UBOT", bot_token="xoxb-1")
-
-        return Installations(find, base_url=f"{self.url}/api/")
+    def api(self) -> SlackApi:
+        """Return the app's installation in this Slack."""
+        installation = Installation(
+            team_id=TEAM, bot_user_id="UBOT", bot_token="xoxb-1"
+        )
+        return SlackApi(installation, base_url=f"{self.url}/api/")
 
 
 @pytest.fixture(autouse=True)
@@ -139,7 +138,7 @@ async def test_a_call_is_made_again_where_that_does_less_harm_than_its_loss(
 ) -> None:
     """How a call ends, and how often it was made, follows from method, patience and faults."""
     slack.faults = list(faults)
-    client = slack.installations().client(TEAM, patience=patience)
+    client = slack.api().client(TEAM, patience=patience)
     assert await call(client, method) == error
     assert len(slack.times) == calls
 
@@ -150,7 +149,7 @@ async def test_trouble_ends_with_the_patience(
     """A call that may be repeated is given up after `TROUBLE_SECONDS`, whatever the patience."""
     monkeypatch.setattr("bot.slack.retries.TROUBLE_SECONDS", 0.5)
     slack.faults = [TROUBLE] * 99
-    client = slack.installations().client(TEAM, patience=600)
+    client = slack.api().client(TEAM, patience=600)
     assert await call(client, "users.info") == "unknown"
     assert 1 < len(slack.times) < 10
 
@@ -158,14 +157,12 @@ async def test_trouble_ends_with_the_patience(
 async def test_other_calls_wait_with_the_refused_one(slack: Faulty) -> None:
     """What Slack refuses one caller is not asked by another before the time that Slack named."""
     slack.faults = [LIMITED]
-    installations = slack.installations()
-    refused = asyncio.create_task(
-        call(installations.client(TEAM, patience=60), "chat.delete")
-    )
-    while not installations.limits.wait(TEAM, "chat.delete"):  # noqa: ASYNC110 - no event tells
+    api = slack.api()
+    refused = asyncio.create_task(call(api.client(TEAM, patience=60), "chat.delete"))
+    while not api.limits.wait(TEAM, "chat.delete"):  # noqa: ASYNC110 - no event tells
         await asyncio.sleep(0)
-    assert await call(installations.client(TEAM, patience=30), "chat.delete") == ""
+    assert await call(api.client(TEAM, patience=30), "chat.delete") == ""
     assert await refused == ""
     first, *later = slack.times
     assert [at - first >= 0.9 for at in later] == [True, True]
-    assert installations.limits.wait(TEAM, "chat.delete") == 0
+    assert api.limits.wait(TEAM, "chat.delete") == 0

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from psycopg import OperationalError
 
-from bot.slack.client import Installations
-from bot.slack.messages import Installation, Message
+from bot.slack.messages import Message
 from memory import EmbeddedPostgres, Person
 from tests.frozen import frozen
 from tests.integration.app import App, MakeApp
@@ -114,27 +112,3 @@ async def test_what_is_said_while_postgresql_is_away_is_in_the_language_of_slack
     with frozen(postgres):
         localizer = await app.core.people.localizer(Person(app.slack.team_id, user))
     assert localizer.language == language
-
-
-async def test_an_installation_is_as_it_was_last_known_while_postgresql_is_away(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """So that Slack can be told that a message waits; one that is not known stays unknown."""
-    monkeypatch.setattr("bot.slack.client._TRUSTED_SECONDS", 0.0)
-    stored = Installation(team_id="T1", bot_user_id="UBOT")
-    answers: list[Installation | Exception] = [
-        stored,
-        OperationalError(),
-        OperationalError(),
-    ]
-
-    async def find(_: str) -> Installation:
-        answer = answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    installations = Installations(find, base_url="http://127.0.0.1/")
-    assert await installations.get("T1") == await installations.get("T1") == stored
-    with pytest.raises(OperationalError):
-        await installations.get("T2")

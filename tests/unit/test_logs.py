@@ -143,8 +143,7 @@ def test_chatter_of_libraries_is_dropped(lines: Lines, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["langmem.x", "langgraph", "langchain_core.y", "trustcall", "slack_bolt.oauth.z"],
+    "name", ["langmem.x", "langgraph", "langchain_core.y", "trustcall"]
 )
 def test_words_of_indiscreet_libraries_are_withheld(lines: Lines, name: str) -> None:
     """A library that quotes its input on errors is heard, its words are not."""

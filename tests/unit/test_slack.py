@@ -7,7 +7,8 @@ from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.slack.client import error_code
+from bot.slack.client import NotInstalled, SlackApi, error_code
+from bot.slack.messages import Installation
 from bot.slack.retries import seconds_asked
 
 CLIENT = AsyncWebClient()
@@ -75,3 +76,13 @@ def test_error_code(error: BaseException, code: str) -> None:
 def test_seconds_asked(headers: dict[str, str], seconds: float) -> None:
     """The wait is what Slack says, a second at least, ten minutes at most."""
     assert seconds_asked(headers) == seconds
+
+
+@pytest.mark.parametrize("team", ["T2", "", "T", "API"])
+async def test_a_call_for_another_workspace_is_not_sent(team: str) -> None:
+    """The token of the installation is used for its own workspace only; nothing listens here."""
+    here = Installation(team_id="T1", bot_user_id="UBOT", bot_token="xoxb-1")
+    api = SlackApi(here, base_url="http://127.0.0.1:1/api/")
+    with pytest.raises(NotInstalled) as refused:
+        await api.client(team).chat_postMessage(channel="C1", text="hello")
+    assert "xox" not in str(refused.value)
