@@ -19,7 +19,6 @@ import hypothesis
 import openai
 import psycopg
 import pytest
-import yaml
 from aiohttp.web_app import _cached_build_middleware
 from psycopg import AsyncCursor
 from psycopg.pq import TransactionStatus
@@ -189,17 +188,6 @@ def read_line(output: IO[str] | None, seconds: float = _READY_SECONDS) -> str:
     ready, _, _ = select.select([output], [], [], seconds)
     assert ready, "The process said nothing in time."
     return output.readline()
-
-
-@contextmanager
-def oauth_playground(folder: Path, **settings: bool) -> Iterator[Server]:
-    """Run a playground without a model whose manifest has events over HTTP and `settings`."""
-    content = yaml.safe_load((ROOT / "manifest.yml").read_text("utf-8"))
-    content["settings"] |= {**settings, "socket_mode_enabled": False}
-    manifest = folder / "manifest.yml"
-    manifest.write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
-    with json_server(WITHOUT_MODEL, "--manifest", str(manifest)) as one:
-        yield one
 
 
 def open_playground(

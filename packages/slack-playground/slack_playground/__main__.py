@@ -75,7 +75,7 @@ async def _run(arguments: argparse.Namespace, add_model: AddRoutes | None) -> No
             slack.http.url = check_loopback(arguments.request_url)
             slack.deliveries.mode = "http"
         for name in ("native_name", "create_app_url", "setup_command"):
-            slack.workspaces.links[name] = getattr(arguments, name)
+            slack.links[name] = getattr(arguments, name)
         sys.stdout.write(json.dumps(facts(slack)) + "\n")
         sys.stdout.flush()
         await stop.wait()

@@ -17,12 +17,11 @@ from slack_playground.updates import Updates
 
 @dataclass(kw_only=True)
 class Delivery(Entry):
-    """One event, command or interaction of the workspace `team_id` on its way to the app."""
+    """One event, command or interaction on its way to the app."""
 
     kind: RequestKind
     name: str
     body: Json
-    team_id: str
     time: float = field(default_factory=time.time)
     outcome: str = "pending"
     attempts: list[Json] = field(default_factory=list)
@@ -90,11 +89,7 @@ class Deliveries:
         return delivery
 
     def _new(self, kind: RequestKind, name: str, body: Json) -> Delivery:
-        team_id = body.get("team_id", "")
-        if kind == "interactive":
-            team_id = body["team"]["id"]
-        new = Delivery(kind=kind, name=name, body=body, team_id=team_id)
-        return self.journal.add(new)
+        return self.journal.add(Delivery(kind=kind, name=name, body=body))
 
     async def _deliver(self, delivery: Delivery, first_retry: int) -> None:
         if self.jitter:

@@ -22,11 +22,8 @@ def wrap(
 ) -> Json:
     """The envelope of an event; `team` is the author's."""
     identity = slack.identity
-    named = identity
-    if channel is not None:
-        named = slack.authorized.get(channel.id, identity)
     authorization = slack_object(
-        "authorization", team_id=named.team_id, user_id=named.bot_user_id
+        "authorization", team_id=identity.team_id, user_id=identity.bot_user_id
     )
     return slack_object(
         "event",

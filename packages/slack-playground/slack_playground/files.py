@@ -2,7 +2,6 @@
 
 import base64
 import re
-from collections.abc import Iterable
 from functools import partial
 from http import HTTPStatus
 from urllib.parse import quote
@@ -12,7 +11,7 @@ from aiohttp import web
 from slack_playground.objects import mimetype
 from slack_playground.records import File
 from slack_playground.settings import DOWNLOAD
-from slack_playground.slack import Slack
+from slack_playground.slack import BOT_TOKEN, Slack
 from slack_playground.workspace import Workspace
 
 FILE_BYTES = 15 * 1024 * 1024
@@ -43,10 +42,10 @@ def add_file_routes(app: web.Application, slack: Slack) -> None:
     app.router.add_get("/_playground/files/{file}", partial(_for_person, slack))
 
 
-async def _upload(first: Slack, request: web.Request) -> web.StreamResponse:
+async def _upload(slack: Slack, request: web.Request) -> web.StreamResponse:
     """Accept the bytes for an upload URL, once, and only as many as were announced."""
     ticket = request.match_info["ticket"]
-    file = _announced(first.workspaces.all, ticket)
+    file = _announced(slack, ticket)
     if file is None:
         return web.Response(status=404, text="There is no such upload.")
     content = await _content(request)
@@ -57,21 +56,20 @@ async def _upload(first: Slack, request: web.Request) -> web.StreamResponse:
     return web.Response(text=f"OK - {file.size}")
 
 
-def _announced(workspaces: Iterable[Slack], ticket: str) -> File | None:
-    for slack in workspaces:
-        for file in slack.workspace.files.values():
-            if file.ticket == ticket:
-                return file
+def _announced(slack: Slack, ticket: str) -> File | None:
+    for file in slack.workspace.files.values():
+        if file.ticket == ticket:
+            return file
     return None
 
 
-async def _for_app(first: Slack, request: web.Request) -> web.StreamResponse:
+async def _for_app(slack: Slack, request: web.Request) -> web.StreamResponse:
     """Return a file that the app can see; a request without access is redirected to sign-in.
 
     A fault with the status 302 redirects to an address that requires the token again.
     """
     team, _, file_id = request.match_info["file"].partition("-")
-    slack = _with_access(first, request, team)
+    _need_access(slack, request, team)
     fault = slack.faults.take(DOWNLOAD)
     if fault is not None and fault.status == HTTPStatus.FOUND:
         path = request.match_info["path"]
@@ -85,20 +83,18 @@ async def _for_app(first: Slack, request: web.Request) -> web.StreamResponse:
     return _download(file)
 
 
-def _with_access(first: Slack, request: web.Request, team: str) -> Slack:
-    """The workspace `team`, if the token of a request may read its files."""
+def _need_access(slack: Slack, request: web.Request, team: str) -> None:
+    """Redirect to sign-in, unless the token of a request may read the files of `team`."""
     bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    slack, token = first.workspaces.caller(bearer)
     installation = slack.installation
-    allowed = token in installation.active and "files:read" in installation.granted
+    is_accepted = bearer == BOT_TOKEN and not installation.refused
+    allowed = is_accepted and "files:read" in installation.granted
     if not allowed or team != slack.identity.team_id:
         raise web.HTTPFound("/")
-    return slack
 
 
-async def _for_person(first: Slack, request: web.Request) -> web.StreamResponse:
+async def _for_person(slack: Slack, request: web.Request) -> web.StreamResponse:
     """Return a file that the person can see."""
-    slack = first.workspaces.of(request.query.get("team", ""))
     workspace = slack.workspace
     file = workspace.files.get(request.match_info["file"])
     user = request.query.get("user", "")

@@ -45,15 +45,13 @@ class Journal(Generic[_Entry]):
 class CallRecord(Entry):
     """One call with its request and outcome.
 
-    `team_id` is the workspace that the token belongs to. `outcome` is "ok", Slack's error name,
-    "status 500" or "dropped before" / "dropped after"; `executed` says whether the call was
-    carried out, independent of the response. `injected` says that a configured fault or an enabled
-    rate limit caused the outcome.
+    `outcome` is "ok", Slack's error name, "status 500" or "dropped before" / "dropped after";
+    `executed` says whether the call was carried out, independent of the response. `injected` says
+    that a configured fault or an enabled rate limit caused the outcome.
     """
 
     method: str
     args: Json
-    team_id: str
     time: float = field(default_factory=time.time)
     ms: float = 0.0
     status: int = 200

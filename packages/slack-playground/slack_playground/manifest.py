@@ -82,7 +82,6 @@ class Manifest(_Part):
     optional_scopes: frozenset[str] = _names_at(
         "oauth_config", "scopes", "bot_optional"
     )
-    redirect_urls: list[str] = _at([], "oauth_config", "redirect_urls")
     events: frozenset[str] = _names_at("settings", "event_subscriptions", "bot_events")
     commands: dict[str, Command] = _at({}, "features", "slash_commands")
     shortcuts: dict[str, Shortcut] = _at({}, "features", "shortcuts")
@@ -90,7 +89,6 @@ class Manifest(_Part):
     messages_tab: bool = _at(False, "features", "app_home", "messages_tab_enabled")
     interactivity: bool = _at(False, "settings", "interactivity", "is_enabled")
     socket_mode: bool = _at(False, "settings", "socket_mode_enabled")
-    token_rotation: bool = _at(False, "settings", "token_rotation_enabled")
     agent: Agent | None = Field(
         None,
         validation_alias=AliasChoices(

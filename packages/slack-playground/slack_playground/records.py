@@ -204,26 +204,20 @@ class File:
 
 
 @dataclass(kw_only=True)
-class Token:
-    """A bot token, or a refresh token of an app with token rotation.
+class Installation:
+    """The scopes granted to the app, and Slack's error for a call with its token, "" if none.
 
-    `expires` is in seconds since 1970, None for a token that does not expire; a used refresh token
-    expires at the end of its grace period. `ended` is the error of a token that no longer works.
+    `refused` is "account_inactive" while the app is not installed, "token_revoked" if the token
+    alone was revoked.
     """
 
-    value: str
-    kind: Literal["bot", "refresh"]
-    expires: float | None = None
-    ended: str = ""
+    granted: frozenset[str]
+    refused: Literal["", "account_inactive", "token_revoked"] = ""
 
     @property
-    def error(self) -> str:
-        """The error for a call with this token, "" if there is none."""
-        if self.ended:
-            return self.ended
-        if self.expires is not None and time.time() >= self.expires:
-            return "token_expired"
-        return ""
+    def installed(self) -> bool:
+        """Whether the app is installed."""
+        return self.refused != "account_inactive"
 
 
 @dataclass(kw_only=True)
@@ -231,7 +225,7 @@ class Trigger:
     """A trigger_id: lets the app open one modal for this person within three seconds.
 
     `view` is the modal that it came from; `born` is a time of the monotonic clock, here and in the
-    two classes below.
+    class below.
     """
 
     user: str
@@ -248,18 +242,4 @@ class ResponseUrl:
     user: str
     message: Message | None = None
     uses: int = 0
-    born: float = field(default_factory=time.monotonic)
-
-
-@dataclass(kw_only=True)
-class Code:
-    """A person's consent, which oauth.v2.access exchanges for tokens, once.
-
-    `redirect_uri` is "" if the request named none.
-    """
-
-    team_id: str
-    user: str
-    scopes: frozenset[str]
-    redirect_uri: str
     born: float = field(default_factory=time.monotonic)

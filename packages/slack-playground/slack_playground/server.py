@@ -18,19 +18,14 @@ from slack_playground.settings import Settings
 from slack_playground.slack import (
     APP_TOKEN,
     BOT_TOKEN,
-    CLIENT_ID,
-    CLIENT_SECRET,
     SIGNING_SECRET,
     Kept,
     Slack,
-    Workspaces,
     load,
 )
 from slack_playground.web_api.dispatch import answer_call
-from slack_playground.web_api.oauth import authorize
 
 BODY_BYTES = 24 * 1024 * 1024
-AUTHORIZE = "/oauth/v2/authorize"
 _KEEP_SECONDS = 1.0
 _PAGE = Path(__file__).parent / "page"
 _PAGE_HEADERS = {
@@ -55,7 +50,7 @@ async def serve(
     retry_delays: Sequence[float] = (0.0, 60.0, 300.0),
     add_model: AddRoutes | None = None,
 ) -> AsyncIterator[Slack]:
-    """Run a playground while the context is open; yields its first workspace, which has the `url`.
+    """Run a playground while the context is open; what it yields has the `url`.
 
     State is kept in `data_dir`, or else in memory. `add_model`, if given, adds the routes of a
     model to the same server. Raises OSError if the port is taken or the folder cannot be used.
@@ -65,12 +60,12 @@ async def serve(
     if data_dir is not None:
         file = data_dir / "slack.json"
         kept = load(file)
-    workspaces = Workspaces(manifest, Settings(retry_delays=list(retry_delays)), kept)
+    slack = Slack(manifest, Settings(retry_delays=list(retry_delays)), kept)
     runner = web.AppRunner(
-        _application(workspaces.first, add_model), access_log=None, shutdown_timeout=1.0
+        _application(slack, add_model), access_log=None, shutdown_timeout=1.0
     )
     await runner.setup()
-    keeping = asyncio.create_task(_keep(workspaces, file))
+    keeping = asyncio.create_task(_keep(slack, file))
     try:
         try:
             await web.TCPSite(runner, "127.0.0.1", port).start()
@@ -79,29 +74,29 @@ async def serve(
                 f"Port {port} cannot be used: choose another --port."
             ) from error
         _, port_used = runner.addresses[0]
-        workspaces.url = f"http://127.0.0.1:{port_used}"
-        workspaces.deliveries.resume(kept.pending)
-        yield workspaces.first
+        slack.url = f"http://127.0.0.1:{port_used}"
+        slack.deliveries.resume(kept.pending)
+        yield slack
     finally:
         keeping.cancel()
         await runner.cleanup()
         if file is not None:
-            workspaces.write(file)
+            slack.write(file)
 
 
-async def _keep(workspaces: Workspaces, file: Path | None) -> None:
+async def _keep(slack: Slack, file: Path | None) -> None:
     """Write everything when something has changed, at most once a second."""
     while file is not None:
-        await workspaces.updates.published.wait()
-        workspaces.updates.published.clear()
-        workspaces.write(file)
+        await slack.updates.published.wait()
+        slack.updates.published.clear()
+        slack.write(file)
         await asyncio.sleep(_KEEP_SECONDS)
 
 
 def facts(slack: Slack) -> dict[str, str | None]:
     """The addresses and tokens that an app needs; printed at start."""
     model_url = None
-    if slack.workspaces.with_model:
+    if slack.with_model:
         model_url = f"{slack.url}/v1"
     return {
         "url": slack.url,
@@ -110,9 +105,6 @@ def facts(slack: Slack) -> dict[str, str | None]:
         "bot_token": BOT_TOKEN,
         "app_token": APP_TOKEN,
         "signing_secret": SIGNING_SECRET,
-        "client_id": CLIENT_ID,
-        "client_secret": CLIENT_SECRET,
-        "authorize_url": f"{slack.url}{AUTHORIZE}",
         **asdict(slack.identity),
     }
 
@@ -122,13 +114,12 @@ def _application(slack: Slack, add_model: AddRoutes | None) -> web.Application:
     for method in ("GET", "POST"):
         app.router.add_route(method, "/api/{method}", partial(answer_call, slack))
     app.router.add_get("/link/", slack.socket_mode.handle)
-    app.router.add_get(AUTHORIZE, partial(authorize, slack))
     app.router.add_post(
         "/{path:commands|actions}/{team}/{key}", partial(answer_call, slack)
     )
     add_file_routes(app, slack)
     add_control_routes(app, slack)
-    slack.workspaces.with_model = add_model is not None
+    slack.with_model = add_model is not None
     if add_model is not None:
         add_model(app)
 
@@ -162,10 +153,7 @@ async def _this_machine_only(
         )
     own = f"http://{request.host}"
     origin = request.headers.get("Origin", own)
-    mode = request.headers.get("Sec-Fetch-Mode")
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
-    is_linked = request.path == AUTHORIZE and mode == "navigate"
-    is_same_site = site in ("same-origin", "none")
-    if origin != own or not (is_same_site or is_linked):
+    if origin != own or site not in ("same-origin", "none"):
         raise web.HTTPForbidden(text="The playground answers its own page only.")
     return await handler(request)

@@ -22,9 +22,6 @@ class Settings(BaseModel):
     model_config = _STRICT
     rate_limits: bool = False
     stream_seconds: NonNegativeFloat = 300.0
-    code_seconds: NonNegativeFloat = 600.0
-    token_seconds: NonNegativeFloat = 43_200.0
-    refresh_grace_seconds: NonNegativeFloat = 60.0
     ack_seconds: NonNegativeFloat = 3.0
     retry_delays: list[NonNegativeFloat]
     organisation: list[str] = []

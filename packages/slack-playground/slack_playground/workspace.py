@@ -2,10 +2,9 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from slack_playground.installation import Installation
 from slack_playground.records import (
     Channel,
     File,
@@ -24,7 +23,7 @@ PROCESSING_SECONDS = 3_600.0
 
 
 class NotFoundError(Exception):
-    """There is no such user, channel, message or workspace; `error` is Slack's error name."""
+    """There is no such user, channel or message; `error` is Slack's error name."""
 
     def __init__(self, kind: str, name: str) -> None:
         super().__init__(f"There is no {kind} {name!r}.")
@@ -40,7 +39,6 @@ class Workspace:
     """
 
     identity: Identity = field(default_factory=Identity)
-    installation: Installation = field(default_factory=Installation)
     users: dict[str, User] = field(default_factory=dict)
     channels: dict[str, Channel] = field(default_factory=dict)
     messages: dict[str, dict[str, Message]] = field(default_factory=dict)
@@ -56,19 +54,16 @@ class Workspace:
             for message in stored.values():
                 self.add_message(message)
 
-    def _add_app(self, name: str) -> User:
+    def add_sample(self, bot_name: str) -> None:
+        """Add the app, three people and their conversations."""
         own = self.identity
-        return self.add_user(
-            name,
+        bot = self.add_user(
+            bot_name,
             id=own.bot_user_id,
             is_bot=True,
             bot_id=own.bot_id,
             app_id=own.app_id,
         )
-
-    def add_sample(self, bot_name: str) -> None:
-        """Add the app, three people and their conversations."""
-        bot = self._add_app(bot_name)
         people = [
             self.add_user("Aya", locale="ja-JP", tz="Asia/Tokyo"),
             self.add_user("Ben", locale="en-US", tz="America/New_York"),
@@ -80,22 +75,6 @@ class Workspace:
         self.add_channel("aya-ben-chika", "mpim", [*ids, bot.id])
         for person in people:
             self.open_dm(person.id)
-
-    def add_copy(self, bot_name: str, original: "Workspace") -> None:
-        """Add the app, and people and conversations with the same ids as in `original`.
-
-        In Slack, two workspaces may have the same ids.
-        """
-        bot = self._add_app(bot_name)
-        other_bot = original.identity.bot_user_id
-        for user in original.users.values():
-            if user.id != other_bot and user.team == original.identity.team_id:
-                self.users[user.id] = replace(user, team=self.identity.team_id)
-        for channel in original.channels.values():
-            members = [member for member in channel.members if member in self.users]
-            if other_bot in channel.members:
-                members.append(bot.id)
-            self.channels[channel.id] = replace(channel, members=members, shared=False)
 
     def add_user(self, name: str, **fields: Any) -> User:
         """Add a person or a bot; `fields` are fields of `User`."""

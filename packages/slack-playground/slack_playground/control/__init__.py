@@ -25,12 +25,12 @@ _OTHERS = {
     "clear_faults": ("DELETE", "faults"),
 }
 # What says who acts, and where, may be given to any act.
-_ANYWHERE = {"user", "channel", "team"}
+_ANYWHERE = {"user", "channel"}
 Act = Callable[..., Any]
 
 
 def add_control_routes(app: web.Application, slack: Slack) -> None:
-    """Add every route of the control API; `team` in the query names a workspace, else the first.
+    """Add every route of the control API.
 
     Apart from two, the functions of each module are named like their paths, with "_" for "/".
     """
@@ -55,10 +55,9 @@ def _acts_of(module: ModuleType) -> dict[str, Act]:
     return acts
 
 
-async def _answer(first: Slack, act: Act, request: web.Request) -> web.StreamResponse:
+async def _answer(slack: Slack, act: Act, request: web.Request) -> web.StreamResponse:
     """Answer with what `act` returns, or, for a mistake, with its sentence."""
     try:
-        slack = first.workspaces.of(request.query.get("team", ""))
         answer = await _perform(act, slack, request)
         return web.json_response(answer or {})
     except PermissionError as error:

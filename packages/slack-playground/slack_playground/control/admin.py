@@ -115,11 +115,10 @@ def _left_processing(slack: Slack, known: Collection[str]) -> list[Json]:
     refused.
     """
     left: list[Json] = []
-    for one in slack.workspaces.all:
-        for thread in _threads_of_ended_work(one.workspace):
-            if thread.ts in known or _was_asked(slack, thread):
-                continue
-            left.append({"channel": thread.channel, "thread_ts": thread.ts})
+    for thread in _threads_of_ended_work(slack.workspace):
+        if thread.ts in known or _was_asked(slack, thread):
+            continue
+        left.append({"channel": thread.channel, "thread_ts": thread.ts})
     return left
 
 

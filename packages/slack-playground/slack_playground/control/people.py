@@ -1,4 +1,4 @@
-"""The part of the control API that changes people, conversations, workspaces, installations."""
+"""The part of the control API that changes people, conversations and the installation."""
 
 import random
 import zoneinfo
@@ -8,8 +8,7 @@ from slack_playground import posting
 from slack_playground.events import emit, emit_member
 from slack_playground.objects import user_object
 from slack_playground.records import Channel, Json, User, new_id, without_nulls
-from slack_playground.slack import BOT_TOKEN, Slack
-from slack_playground.web_api.oauth import redirect_after_consent
+from slack_playground.slack import Slack
 
 _FIELDS = {
     "name": str,
@@ -86,7 +85,6 @@ def channels(
 def channels_update(
     slack: Slack,
     channel: str,
-    authorized: str | None = None,
     add: list[str] | None = None,
     remove: list[str] | None = None,
     private: bool | None = None,
@@ -95,14 +93,10 @@ def channels_update(
 ) -> None:
     """Archive, unarchive, share, unshare, make private or public, add or remove people.
 
-    The app can be removed too: it gets `channel_left` or `group_left`. `authorized` is the
-    workspace whose authorization the channel's events carry.
+    The app can be removed too: it gets `channel_left` or `group_left`.
     """
     workspace = slack.workspace
     place = workspace.channel(channel)
-    if authorized is not None:
-        owner = slack.workspaces.of(authorized)
-        slack.authorized[place.id] = owner.identity
     joining = [workspace.user(user) for user in add or ()]
     leaving = [workspace.user(user) for user in remove or ()]
     if private is not None:
@@ -159,65 +153,43 @@ def _leave(slack: Slack, channel: Channel, user: User) -> None:
     channel.members.remove(user.id)
 
 
-def authorization(
-    slack: Slack,
-    query: Json,
-    allow: bool = False,
-    team: str = "",
-    user: str = "",
-    declined: list[str] | None = None,
-) -> Json:
-    """Allow or refuse an installation as a person of `team`; return where they are sent."""
-    chosen = slack.workspaces.of(team)
-    consenting = user if allow else None
-    redirect = redirect_after_consent(chosen, query, consenting, declined or [])
-    return {"redirect": redirect}
-
-
-def workspaces(slack: Slack, name: str, like: str | None = None) -> Json:
-    """Add a workspace without the app; `like` names one whose ids it gets."""
-    workspaces = slack.workspaces
-    original = None
-    if like is not None:
-        original = workspaces.of(like)
-    added = workspaces.add(name, original)
-    slack.updates.publish("state")
-    return added.summary
-
-
 def uninstall(
     slack: Slack,
     events: list[Literal["tokens_revoked", "app_uninstalled"]] | None = None,
 ) -> None:
-    """Uninstall the app: its tokens stop working and it gets both events, in any order.
+    """Uninstall the app: its token stops working and it gets both events, in any order.
 
     `events` names the events to send instead, in order.
     """
-    tokens = {"oauth": [], "bot": [slack.identity.bot_user_id]}
     if events is None:
         events = ["tokens_revoked", "app_uninstalled"]
         random.shuffle(events)
     for name in events:
         if name == "tokens_revoked":
-            emit(slack, name, event_ts=None, tokens=tokens)
+            _tell_of_revoked_token(slack)
         else:
             emit(slack, name, event_ts=None)
-    slack.installation.uninstall()
+    slack.installation.refused = "account_inactive"
     slack.updates.publish("state")
 
 
-def install(slack: Slack, declined: list[str] | None = None) -> Json:
-    """Install the app without OAuth, without the optional scopes in `declined`."""
+def revoke(slack: Slack) -> None:
+    """Revoke the app's token, as auth.revoke does; the app stays installed."""
+    slack.installation.refused = "token_revoked"
+    _tell_of_revoked_token(slack)
+
+
+def _tell_of_revoked_token(slack: Slack) -> None:
+    tokens = {"oauth": [], "bot": [slack.identity.bot_user_id]}
+    emit(slack, "tokens_revoked", event_ts=None, tokens=tokens)
+
+
+def install(slack: Slack, declined: list[str] | None = None) -> None:
+    """Install the app, without the optional scopes in `declined`; its token works again."""
     refused = frozenset(declined or ())
     needed = refused - slack.manifest.optional_scopes
     if needed:
         raise ValueError(f"{min(needed)} is not an optional scope of the manifest.")
-    scopes = slack.manifest.scopes - refused
-    token = BOT_TOKEN
-    if slack is slack.workspaces.first:
-        slack.installation.restore(scopes, token)
-    else:
-        grant = slack.installation.install(scopes, seconds=None)
-        token = grant["access_token"]
+    slack.installation.granted = slack.manifest.scopes - refused
+    slack.installation.refused = ""
     slack.updates.publish("state")
-    return {"token": token}

@@ -20,21 +20,19 @@ def state(slack: Slack) -> Json:
         agent = manifest.agent.model_dump()
     commands = [vars(command) for command in manifest.commands.values()]
     shortcuts = [vars(shortcut) for shortcut in manifest.shortcuts.values()]
-    workspaces = [one.summary for one in slack.workspaces.all]
     users = [_person(slack, user) for user in workspace.users.values()]
     channels = [_conversation(slack, one) for one in workspace.channels.values()]
     return {
         **asdict(workspace.identity),
-        **slack.workspaces.links,
+        **slack.links,
         **manifest.model_dump(include=_FROM_MANIFEST),
         "app_name": manifest.name,
         "agent": agent,
         "commands": commands,
         "shortcuts": shortcuts,
         "stop_button": "agent_session_stopped" in manifest.events,
-        "stand_in_model": slack.workspaces.with_model,
+        "stand_in_model": slack.with_model,
         "installed": slack.installation.installed,
-        "workspaces": workspaces,
         "delivery": slack.deliveries.mode,
         "connections": slack.socket_mode.connections,
         "users": users,
@@ -106,16 +104,14 @@ def _entries(name: str, journal: Journal[Any], since: int, **only: str | None) -
     return {name: entries, "last": journal.count}
 
 
-def calls(
-    slack: Slack, since: int = 0, method: str | None = None, team: str | None = None
-) -> Json:
-    """Every Web API call after number `since`, or only those of one `method` or `team`."""
-    return _entries("calls", slack.calls, since, method=method, team_id=team)
+def calls(slack: Slack, since: int = 0, method: str | None = None) -> Json:
+    """Every Web API call after number `since`, or only those of one `method`."""
+    return _entries("calls", slack.calls, since, method=method)
 
 
-def deliveries(slack: Slack, since: int = 0, team: str | None = None) -> Json:
+def deliveries(slack: Slack, since: int = 0) -> Json:
     """Everything sent to the app after number `since`, and how it was answered."""
-    found = _entries("deliveries", slack.deliveries.journal, since, team_id=team)
+    found = _entries("deliveries", slack.deliveries.journal, since)
     return {**found, "waiting": len(slack.deliveries.pending)}
 
 

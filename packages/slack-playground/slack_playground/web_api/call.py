@@ -41,7 +41,7 @@ def need_scope(slack: Slack, scope: str) -> None:
 class Call:
     """A checked call: every argument is known, present if required, and of its type.
 
-    `slack` is the workspace that the token belongs to; `path` is the path of a response URL.
+    `path` is the path of a response URL.
     """
 
     slack: Slack

@@ -1,11 +1,9 @@
 """The steps of every call: token, faults, limits, scopes, arguments, handler, record."""
 
 import asyncio
-import base64
 import math
 import secrets
 import time
-from contextlib import suppress
 from functools import cache
 
 from aiohttp import web
@@ -15,13 +13,12 @@ from slack_playground.interactions import RESPONSE_URL
 from slack_playground.journal import CallRecord, Failure
 from slack_playground.records import Json
 from slack_playground.settings import Fault
-from slack_playground.slack import APP_TOKEN, Slack, Workspaces
+from slack_playground.slack import APP_TOKEN, BOT_TOKEN, Slack
 from slack_playground.web_api import (  # noqa: F401 - they register their methods
     agents,
     chat,
     conversations,
     files,
-    oauth,
     people,
     views,
 )
@@ -35,7 +32,6 @@ from slack_playground.web_api.methods import (
 )
 from slack_playground.workspace import NotFoundError
 
-_NO_TOKEN = {"oauth.v2.access", RESPONSE_URL}
 _CUSTOM = ("username", "icon_emoji", "icon_url")
 _PER_MINUTE: dict[int | str, int] = {
     1: 1,
@@ -49,7 +45,7 @@ _POSTS_SECONDS = 3.0
 _methods = cache(load_methods)
 
 
-async def answer_call(first: Slack, request: web.Request) -> web.StreamResponse:
+async def answer_call(slack: Slack, request: web.Request) -> web.StreamResponse:
     """Answer one call and record it."""
     arguments: Json = {}
     problem: SlackError | None = None
@@ -58,11 +54,9 @@ async def answer_call(first: Slack, request: web.Request) -> web.StreamResponse:
     except SlackError as error:
         problem = error
     token = _token(request, arguments)
-    slack = _workspace_of(first.workspaces, request, token)
     record = CallRecord(
         method=request.match_info.get("method", RESPONSE_URL),
         args=arguments,
-        team_id=slack.identity.team_id,
     )
     slack.calls.add(record)
     try:
@@ -112,17 +106,6 @@ async def _answer(
         if not record.injected:
             record.status = 404 if record.outcome.endswith("_url") else 400
     return web.json_response(result, status=record.status, headers=headers)
-
-
-def _workspace_of(workspaces: Workspaces, request: web.Request, token: str) -> Slack:
-    """The workspace that a response URL names, or that the token belongs to; else the first."""
-    if "method" in request.match_info:
-        slack, _ = workspaces.caller(token)
-        return slack
-    try:
-        return workspaces.of(request.match_info["team"])
-    except NotFoundError:
-        return workspaces.first
 
 
 def _failure(record: CallRecord) -> Failure:
@@ -193,8 +176,7 @@ def _refusal(method: Method, error: SlackError) -> Json:
 def _wait(slack: Slack, method: Method, channel: str) -> int:
     """Whole seconds to wait before this call is allowed; 0 allows and counts it.
 
-    In each workspace a method has the limit of its tier, and chat.postMessage one call per second
-    and channel.
+    A method has the limit of its tier, and chat.postMessage one call per second and channel.
     """
     key = method.name
     allowed = _PER_MINUTE[method.tier]
@@ -219,24 +201,17 @@ def _authorize(method: Method, slack: Slack, token: str, args: Json) -> None:
 
     If the scope depends on the kind of conversation, the handler checks it.
     """
-    if method.name in _NO_TOKEN:
+    if method.name == RESPONSE_URL:
         return
     if not token:
         raise SlackError("not_authed")
-    if token == APP_TOKEN:
-        kind = "app"
-        error = ""
-    elif token in slack.installation.tokens:
-        known = slack.installation.tokens[token]
-        kind = known.kind
-        error = known.error
-    else:
+    if token not in (APP_TOKEN, BOT_TOKEN):
         raise SlackError("invalid_auth")
-    wanted = "app" if method.name == "apps.connections.open" else "bot"
-    if kind != wanted:
+    wanted = APP_TOKEN if method.name == "apps.connections.open" else BOT_TOKEN
+    if token != wanted:
         raise SlackError("not_allowed_token_type")
-    if error:
-        raise SlackError(error)
+    if token == BOT_TOKEN and slack.installation.refused:
+        raise SlackError(slack.installation.refused)
     team = slack.identity.team_id
     if args.get("team_id", team) != team:
         raise SlackError("team_access_not_granted")
@@ -258,18 +233,9 @@ def _advice(method: str, args: Json) -> list[str]:
 
 
 def _token(request: web.Request, arguments: Json) -> str:
-    """The token of a call, from its header or its arguments, from which it is removed.
-
-    The client id and secret of HTTP Basic authentication become arguments.
-    """
+    """The token of a call, from its header or its arguments, from which it is removed."""
     argument = arguments.pop("token", "")
     header = request.headers.get("Authorization", "")
-    if header.startswith("Basic "):
-        with suppress(ValueError):
-            client = base64.b64decode(header.removeprefix("Basic "), validate=True)
-            client_id, _, client_secret = client.decode().partition(":")
-            arguments["client_id"] = client_id
-            arguments["client_secret"] = client_secret
     if header.startswith("Bearer "):
         return header.removeprefix("Bearer ").strip()
     return str(argument)

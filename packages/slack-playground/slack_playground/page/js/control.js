@@ -3,12 +3,8 @@
 
 const PREFIX = "/_playground/";
 
-// The workspace that the page is in, "" for the only one.
-export let team = new URLSearchParams(location.search).get("team") ?? "";
-export const stayIn = (id) => (team = id);
-
 export function at(path, query = {}) {
-  const asked = new URLSearchParams(team ? { ...query, team } : query).toString();
+  const asked = new URLSearchParams(query).toString();
   return PREFIX + path + (asked ? `?${asked}` : "");
 }
 

@@ -1,7 +1,6 @@
 // @ts-check
-// People, conversations and workspaces as they look.
+// People and conversations as they look.
 
-import { menuButton } from "./dialogs.js";
 import { icon, make } from "./dom.js";
 import { isDm, nameOf, store, user } from "./store.js";
 import { languageOf, t } from "./words.js";
@@ -41,22 +40,7 @@ export function faceOf(entry) {
   return make("span", { class: "glyph" }, icon(entry.is_mpim ? "group" : entry.is_private ? "lock" : "hash", 16));
 }
 
-// Other workspaces: switching, and installing the app there.
-
-// The first workspace has its name in the language of the person who looks at it.
-const workspaceNameOf = (one) => (one.team_id === store.workspace.workspaces[0].team_id ? t("workspace") : one.name);
-const current = () => store.workspace.workspaces.find((one) => one.team_id === store.workspace.team_id);
-export const workspaceName = () => workspaceNameOf(current());
-
-const switchTo = (team) => location.assign(`/?${new URLSearchParams({ team })}`);
-
-export function workspaceHead() {
-  if (store.workspace.workspaces.length === 1) return make("div", { class: "workspace-name" }, workspaceName());
-  return menuButton({ class: "workspace-name", title: t("switchWorkspace"), "data-focus": "workspaces" }, [make("span", {}, workspaceName()), icon("down", 15)], () => store.workspace.workspaces.map((one) => ({
-    label: workspaceNameOf(one), note: one.installed ? null : t("notInstalledShort"), chosen: one === current(), choose: () => one !== current() && switchTo(one.team_id) })));
-}
-
 export function installNotice() {
   const { app_name: app, installed } = store.workspace;
-  return installed ? null : make("p", { class: "notice", role: "status" }, icon("info", 16), make("span", {}, t("notInstalled", { app, workspace: workspaceName() })));
+  return installed ? null : make("p", { class: "notice", role: "status" }, icon("info", 16), make("span", {}, t("notInstalled", { app, workspace: t("workspace") })));
 }

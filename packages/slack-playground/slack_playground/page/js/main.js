@@ -11,13 +11,12 @@ import { drawSide, drawThread } from "./side.js";
 import { drawSidebar } from "./sidebar.js";
 import { isDm, here, loadWorkspace, on, people, recall, store } from "./store.js";
 import { speak, t } from "./words.js";
-import { workspaceName } from "./faces.js";
 
 function drawAll() {
   if (!store.me) return;
   speak(people().find((person) => person.id === store.me));
   document.getElementById("skip").textContent = t("skip");
-  document.title = `${workspaceName()} · ${store.workspace.app_name}`;
+  document.title = `${t("workspace")} · ${store.workspace.app_name}`;
   drawSidebar();
   drawHead();
   drawNotices();

@@ -2,7 +2,7 @@
 // The left: who you are, and the conversations you are in.
 
 import { button, fill, icon, make, sync } from "./dom.js";
-import { avatar, faceOf, seal, titleOf, workspaceHead } from "./faces.js";
+import { avatar, faceOf, seal, titleOf } from "./faces.js";
 import { bePerson, goTo } from "./going.js";
 import { isDm, me, mine, people, store } from "./store.js";
 import { languageName, t } from "./words.js";
@@ -23,7 +23,7 @@ export function drawSidebar() {
   sidebar.setAttribute("aria-label", t("conversations"));
   fill(brand, seal("brand", store.workspace));
   drawRail();
-  fill(head, workspaceHead(),
+  fill(head, make("div", { class: "workspace-name" }, t("workspace")),
     make("div", { class: "you" }, make("span", {}, t("you", { name: me().name })), make("span", { class: "language", lang: me().locale }, languageName(me().locale))));
   const own = mine();
   const groups = [

@@ -1,7 +1,7 @@
 // @ts-check
 // What the page knows: the workspace, who looks at it, what is open, what was said.
 
-import { get, stayIn, team } from "./control.js";
+import { get } from "./control.js";
 import { speakOf } from "./words.js";
 
 export const store = {
@@ -90,15 +90,8 @@ export function oneAtATime(work) {
 }
 
 export const loadWorkspace = oneAtATime(async () => {
-  try {
-    store.workspace = await get("state");
-    speakOf(store.workspace.app_name);
-  } catch (error) {
-    // A workspace that is gone after a restart: the first one is always there.
-    if (team && !(error instanceof TypeError)) location.replace("/");
-    throw error;
-  }
-  if (store.workspace.workspaces.length > 1) stayIn(store.workspace.team_id);
+  store.workspace = await get("state");
+  speakOf(store.workspace.app_name);
   changed("workspace");
 });
 
