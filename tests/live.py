@@ -142,20 +142,19 @@ class _Live:
         )
 
     async def stream(self, channel: str = "") -> str:
-        """Stream a task and text in chunks, stop with a footer, and read it back."""
+        """Stream text in chunks, stop with a footer, and read it back."""
         root = await self._post(channel, _FIRST) if channel else self.root
         channel = channel or self.dm
-        task = {"type": "task_update", "id": "trial", "title": "Streaming"}
         started = await self.client.chat_startStream(
             channel=channel,
             thread_ts=root,
             recipient_team_id=self.team,
             recipient_user_id=self.user,
-            chunks=[{**task, "status": "in_progress"}],
+            chunks=[text_chunk("Kioku's ")],
         )
         ts = str(started["ts"])
         self.posted.append((channel, ts))
-        chunks = [{**task, "status": "complete"}, text_chunk("Kioku's trial streams, ")]
+        chunks = [text_chunk("trial streams, ")]
         await self.client.chat_appendStream(channel=channel, ts=ts, chunks=chunks)
         state = MemoryState(settings=PersonSettings(informed=True))
         await self.client.chat_stopStream(

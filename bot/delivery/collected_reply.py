@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Self
 
 from bot.locale import Localizer, language_of
-from bot.types import Task
 from bot.ui.done import Done
 
 
@@ -32,9 +31,6 @@ class CollectedReply:
     async def write(self, piece: str) -> None:
         """Take a piece of the reply."""
         self.text += piece
-
-    async def task(self, task: Task) -> None:
-        """Do nothing: tool calls are not shown."""
 
     def start_over(self) -> None:
         """Discard the text so far."""

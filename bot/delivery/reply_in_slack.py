@@ -5,7 +5,7 @@ stopped or deleted, and never updated: how Slack combines its text with the new 
 specified. Source: docs/reality.md, "Streams"
 
 slack_sdk's `AsyncChatStream` is not used: it sends when its buffer is long enough, not once a
-second, puts words before the tasks they follow, and begins a stream where a post is wanted.
+second, and begins a stream where a post is wanted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import logging
 import time
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 from uuid import UUID, uuid4
@@ -58,7 +58,6 @@ from bot.ui.blocks import (
     MESSAGE_TEXT_LIMIT,
     PART_LIMIT,
     Block,
-    Chunk,
     Payload,
     as_mrkdwn,
     note,
@@ -73,10 +72,8 @@ log = logging.getLogger(__name__)
 _PATIENCE_SECONDS = 600.0
 # Four blocks of a message are left for what is below the text.
 PAGE_LIMITS = Limits(PART_LIMIT, MESSAGE_BLOCKS_LIMIT - 4)
-# Slack counts the cards of tasks with the text. Source: docs/reality.md, "Streams"
-_CARD_CHARACTERS = 300
 # The end of a page is held back until it is whole, so that it can end after a paragraph.
-_NEARLY_FULL = Limits(500, 2)
+_NEARLY_FULL = Limits(PAGE_LIMITS.characters - 500, PAGE_LIMITS.blocks - 2)
 
 _TURN_EVENT = "kioku_turn"
 _STOPPED_BY_USER = "stopped_by_user"
@@ -110,15 +107,13 @@ class State(Enum):
 class _Page:
     """A message of the reply: the text from `start` on, after `opening`.
 
-    `ts` is that of its stream, empty if there is none. `sent` characters are in the stream, and
-    `tasks` are the cards that it shows, by id.
+    `ts` is that of its stream, empty if there is none. `sent` characters are in the stream.
     """
 
     start: int = 0
     opening: str = ""
     ts: str = ""
     sent: int = 0
-    tasks: dict[str, Chunk] = field(default_factory=dict)
 
     def text(self, reply: str) -> str:
         """Return the page's opening and the reply from the page's start on."""
@@ -165,7 +160,6 @@ class ReplyInSlack:
         self.text = ""
         self._page = _Page()
         self._ended_pages: list[str] = []
-        self._tasks: dict[str, Chunk] = {}
         # Messages to delete, of earlier attempts or of a discarded text.
         self._outdated = list(turn.reply_ts)
         self._is_intended = True
@@ -174,11 +168,6 @@ class ReplyInSlack:
         self._asked_at = None if turn.asked is None else time.time() - turn.asked
         self._start: asyncio.Task[None] | None = None
         self._recording: asyncio.Task[None] | None = None
-
-    @property
-    def takes_streams(self) -> bool:
-        """Whether added text is shown before the reply is complete."""
-        return self.state is not State.HELD
 
     # --- what the reply is to be ---------------------------------------------------------------
 
@@ -189,40 +178,30 @@ class ReplyInSlack:
         self._outdated += self._ended_pages
         self._ended_pages = []
         self._page = _Page()
-        self._tasks = {}
         self.text = ""
         if self.state is State.STREAMING:
             self.state = State.EMPTY
 
-    def add_task(self, chunk: Chunk) -> None:
-        """Show a task, or its new state, with the next text."""
-        identity = str(chunk["id"])
-        if identity in self._page.tasks:
-            # Slack would append the details to those that the task already shows.
-            chunk = {**chunk}
-            chunk.pop("details", None)
-        self._tasks[identity] = chunk
-
     async def show(self) -> bool:
-        """Stream the tasks, and as much of the text so far as can be shown now.
+        """Stream as much of the text so far as can be shown now.
 
         Returns False if there is nothing to show yet. Raises `Stopped` if Slack says that the
         person pressed Stop.
         """
         await self._wait_until_answered()
         await self._wait_until_recorded()
-        if not (self.takes_streams and (self._unsent().strip() or self._tasks)):
+        if self.state is State.HELD or not self._unsent().strip():
             return False
         await self._turn.claimed.run.confirm()
         while split := self._overflow():
             if not await self._turn_page(split, may_wait=False):
                 return True
-        if self._is_nearly_full():
-            return True
         text = self._page.text(self.text)
+        if not _NEARLY_FULL.fit(text):
+            return True
         # White space waits for what follows it: the whole text has none at its end.
         piece = text[self._page.sent : shown_end(text)].rstrip()
-        if not (piece or self._tasks):
+        if not piece:
             return self.state is State.STREAMING
         if self.state is State.EMPTY:
             await self._begin_stream(piece)
@@ -297,23 +276,14 @@ class ReplyInSlack:
     def _unsent(self) -> str:
         return self._page.text(self.text)[self._page.sent :]
 
-    def _limits(self) -> Limits:
-        cards = len(self._page.tasks | self._tasks)
-        return PAGE_LIMITS.less(_CARD_CHARACTERS * cards, cards)
-
-    def _is_nearly_full(self) -> bool:
-        limits = self._limits().less(_NEARLY_FULL.characters, _NEARLY_FULL.blocks)
-        return not limits.fit(self._page.text(self.text))
-
     def _overflow(self) -> Split | None:
         """Return where the page must end, or None if the whole text fits into it."""
         text = self._page.text(self.text)
-        limits = self._limits()
-        if limits.fit(text):
+        if PAGE_LIMITS.fit(text):
             return None
         # The page keeps what was sent, and at least one character after its opening.
         at_least = max(self._page.sent, len(self._page.opening) + 1)
-        return split_point(text, limits, at_least=at_least)
+        return split_point(text, PAGE_LIMITS, at_least=at_least)
 
     def _begin_page(self, start: int, opening: str = "") -> None:
         """Begin the next page after this one, whose stream has ended."""
@@ -348,15 +318,13 @@ class ReplyInSlack:
 
     async def _ask_for_stream(self, piece: str) -> None:
         message = self._message
-        tasks = self._tasks
-        self._tasks = {}
         try:
             answer = await self._client.chat_startStream(
                 channel=message.channel_id,
                 thread_ts=message.thread_ts,
                 recipient_team_id=message.user_team_id,
                 recipient_user_id=message.user_id,
-                chunks=_chunks(piece, tasks.values()),
+                chunks=[text_chunk(piece)],
             )
         except SLACK_FAULTS as error:
             _log_refusal(error)
@@ -365,7 +333,7 @@ class ReplyInSlack:
             self.state = State.HELD
             return
         self._page.ts = str(answer["ts"])
-        self._note_sent(piece, tasks)
+        self._page.sent += len(piece)
         self.state = State.STREAMING
         self._recording = asyncio.create_task(self._record_begun(self._page.ts))
 
@@ -387,18 +355,16 @@ class ReplyInSlack:
         """STREAMING → STREAMING, or HELD; nothing while a rate limit refuses it."""
         if self._slack.limits.wait(self._message.team_id, APPEND):
             return
-        tasks = self._tasks
         try:
             await self._client.chat_appendStream(
                 channel=self._message.channel_id,
                 ts=self._page.ts,
-                chunks=_chunks(piece, tasks.values()),
+                chunks=[text_chunk(piece)],
             )
         except SLACK_FAULTS as error:
             self._break(error)
             return
-        self._tasks = {}
-        self._note_sent(piece, tasks)
+        self._page.sent += len(piece)
 
     async def _turn_page(self, split: Split, *, may_wait: bool) -> bool:
         """STREAMING → EMPTY: end a full page; return whether the next one was begun."""
@@ -440,42 +406,32 @@ class ReplyInSlack:
     async def _stop_stream(
         self, client: TeamClient, piece: str, below: list[Block], session: str
     ) -> bool:
-        """End the stream with its last text; if that fails, call `_break` and return False.
-
-        A task that has only begun waits for the next message: Slack shows one that is open at the
-        end of a stream as failed.
-        """
-        begun: dict[str, Chunk] = {}
-        ended: list[Chunk] = []
-        for key, task in self._tasks.items():
-            if task["status"] == "in_progress":
-                begun[key] = task
-            else:
-                ended.append(task)
+        """End the stream with its last text; if that fails, call `_break` and return False."""
         try:
-            await self._ask_for_end(client, _chunks(piece, ended), below, session)
+            await self._ask_for_end(client, piece, below, session)
         except SLACK_FAULTS as error:
             self._break(error)
             return False
-        self._tasks = begun
         return True
 
     async def _close_stream(self, below: list[Block]) -> bool:
         """End a stream that takes no more text; return whether Slack took `below`."""
         try:
-            await self._ask_for_end(self._patient, [], below, "active")
+            await self._ask_for_end(self._patient, "", below, "active")
         except SLACK_FAULTS as error:
             log.info("a stream had ended: %s", slack_fault(error))
             return False
         return True
 
     async def _ask_for_end(
-        self, client: TeamClient, chunks: list[Chunk], below: list[Block], session: str
+        self, client: TeamClient, piece: str, below: list[Block], session: str
     ) -> None:
+        # A stream that was opened with `chunks` refuses `markdown_text`.
+        chunks = [text_chunk(piece)] if piece else None
         await client.chat_stopStream(
             channel=self._message.channel_id,
             ts=self._page.ts,
-            chunks=chunks or None,
+            chunks=chunks,
             blocks=below or None,
             metadata=turn_metadata(self._turn.id),
             session_status=session,
@@ -493,10 +449,6 @@ class ReplyInSlack:
             raise Stopped from error
         _log_refusal(error)
         self.state = State.HELD
-
-    def _note_sent(self, piece: str, tasks: Mapping[str, Chunk]) -> None:
-        self._page.sent += len(piece)
-        self._page.tasks |= tasks
 
     # --- the transitions of posts --------------------------------------------------------------
 
@@ -669,17 +621,6 @@ def messages_of_turn(
 
 def _time(message: Json) -> float:
     return float(message["ts"])
-
-
-def _chunks(text: str, tasks: Iterable[Chunk]) -> list[Chunk]:
-    """Return what a call adds to a stream: tasks come before the words that follow them.
-
-    Text is always sent as ``chunks``: a stream opened with them refuses ``markdown_text``.
-    """
-    chunks = list(tasks)
-    if text:
-        chunks.append(text_chunk(text))
-    return chunks
 
 
 def _log_refusal(error: Exception) -> None:

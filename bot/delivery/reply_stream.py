@@ -15,8 +15,7 @@ from bot.locale import Localizer
 from bot.slack.client import PATIENCE_SECONDS, SLACK_FAULTS, slack_fault
 from bot.slack.posting import show_privately
 from bot.slack.sessions import SESSION_SECONDS, title_of
-from bot.types import Task
-from bot.ui.answers import footer, task_chunk
+from bot.ui.answers import footer
 from bot.ui.done import Done
 from bot.ui.payloads import done_payload
 from memory import DM
@@ -81,15 +80,11 @@ class ReplyStream:
         Raises `Interrupted`, with the piece taken, if the reply must end.
         """
         self._reply.text += piece
-        await self._show()
-
-    async def task(self, task: Task) -> None:
-        """Show the state of a tool call: at once if it takes long, else with the next text."""
-        if not self._reply.takes_streams:
+        self._turn.claimed.run.raise_if_interrupted()
+        if time.monotonic() - self._shown_at < FLUSH_SECONDS:
             return
-        self._reply.add_task(task_chunk(await self.localizer(), task))
-        if task.takes_long:
-            await self._show()
+        if await self._reply.show():
+            self._shown_at = time.monotonic()
 
     def start_over(self) -> None:
         """Discard the text so far; what is shown of it is deleted when there is more to show."""
@@ -164,13 +159,6 @@ class ReplyStream:
                 )
             except SLACK_FAULTS as error:
                 log.warning("a private message was not shown: %s", slack_fault(error))
-
-    async def _show(self) -> None:
-        self._turn.claimed.run.raise_if_interrupted()
-        if time.monotonic() - self._shown_at < FLUSH_SECONDS:
-            return
-        if await self._reply.show():
-            self._shown_at = time.monotonic()
 
     async def _processing_is_set(self) -> bool:
         """Return whether Slack has answered the call that began the session.

@@ -20,8 +20,6 @@ _FENCE = re.compile(
 )
 # A longer fence line, repeated in each part, could fill the part.
 _FENCE_LENGTH = 64
-_LEAST_CHARACTERS = 1_000
-_LEAST_BLOCKS = 6
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _HEADING = re.compile(r"[ \t]{0,3}#{1,6}(?:[ \t]|$)")
 _RULE = re.compile(r"[ \t]{0,3}(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$")
@@ -44,13 +42,6 @@ class Limits:
     def fit(self, text: str) -> bool:
         """Return whether a text fits into one message."""
         return len(text) <= self.characters and count_blocks(text) <= self.blocks
-
-    def less(self, characters: int, blocks: int) -> Limits:
-        """Return what is left of the limits, but always room for some text."""
-        return Limits(
-            max(self.characters - characters, _LEAST_CHARACTERS),
-            max(self.blocks - blocks, _LEAST_BLOCKS),
-        )
 
 
 @dataclass(frozen=True, slots=True)

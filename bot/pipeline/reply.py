@@ -1,7 +1,7 @@
 """The model's answer: requests with tool calls between them.
 
-It is read from the events of one or more responses. Text goes to the person, commentary becomes a
-task, links follow `bot.pipeline.links`, and names `bot.pipeline.mentions`.
+It is read from the events of one or more responses. Text goes to the person, links follow
+`bot.pipeline.links`, and names `bot.pipeline.mentions`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from bot.pipeline.output_items import (
     printable,
     raw_text_of,
     sent_back,
-    text_of,
 )
 from bot.pipeline.prompt import Prompt, evidence_of
 from bot.pipeline.sink import ReplySink
@@ -51,15 +50,7 @@ from bot.reply_models.failures import (
 )
 from bot.reply_models.requests import Event, ModelRequests, tokens_of
 from bot.slack.content import objects
-from bot.types import (
-    COMMENTARY,
-    WEB_SEARCH,
-    Citation,
-    CutReason,
-    Reply,
-    Task,
-    TaskState,
-)
+from bot.types import COMMENTARY, Citation, CutReason, Reply
 from memory import Person
 from memory.credentials import redact_texts
 from memory.metrics import count_tokens, step, step_ended
@@ -214,7 +205,6 @@ class _Attempt:
 
     async def _call_tool(self, call: Json) -> str:
         """Run a tool call of the model and return its output."""
-        identity = call["call_id"]
         name = call["name"]
         arguments = call["arguments"]
         self.calls += 1
@@ -222,30 +212,24 @@ class _Attempt:
             error = "Too many tool calls for one answer. Answer now."
             return json.dumps({"error": error})
         if name == SEARCH_TOOL and SEARCH_DEFINITION in self.tools:
-            return await self._search(identity, arguments)
+            return await self._search(arguments)
         if self.toolbox is None:
             return json.dumps({"error": f"There is no tool {name[:40]!r}."})
         answer = await self.toolbox.call(name, arguments)
-        await self.written.sink.task(Task(id=identity, name=name, state="complete"))
         for memory in self.toolbox.looked_up:
             self.written.links.known |= links_in(evidence_of(memory))
         return answer
 
-    async def _search(self, identity: str, arguments: str) -> str:
+    async def _search(self, arguments: str) -> str:
         written = self.written
         # The search may open an address in its query, and that can carry what the model knows.
         known = await asyncio.to_thread(lambda: self.prompt.credentials)
         [redacted] = redact_texts(query_in(arguments), known=known)
         line = written.one_line(redacted.text)
-        shown = line[:QUERY_CHARACTERS].strip()
-        task = Task(id=identity, name=WEB_SEARCH, state="in_progress", detail=shown)
-        await written.sink.task(task)
-        query = shown.replace("<", "").replace(">", "")
+        query = line[:QUERY_CHARACTERS].strip().replace("<", "").replace(">", "")
         found = await search_web(
             self.model, query, identifier=_pseudonym(self.person), zone=self.prompt.zone
         )
-        state: TaskState = "error" if found.failed else "complete"
-        await written.sink.task(replace(task, state=state))
         count_tokens(self.person.team_id, found.tokens)
         written.cite(found.citations)
         return found.output
@@ -265,9 +249,9 @@ class StreamedAnswer:
     ended, else None. The model's thoughts are left out: see `memory.model.thoughts`.
 
     Messages, and the text parts within one, become paragraphs of the answer. A message that begins
-    with the ``phase`` ``commentary`` is shown as a task and is no part of it. Some servers send no
-    events of items: these are then read from the response that the last event contains. Text that
-    comes in no pieces is read from its item.
+    with the ``phase`` ``commentary`` is no part of it. Some servers send no events of items: these
+    are then read from the response that the last event contains. Text that comes in no pieces is
+    read from its item.
 
     Source: https://platform.openai.com/docs/api-reference/responses-streaming, and the schema
     ``MessagePhase`` of https://github.com/openai/openai-openapi
@@ -285,7 +269,6 @@ class StreamedAnswer:
         self._is_loop = False
         self._half = ""
         self._citations: dict[str, Citation] = {}
-        self._comments = 0
         self._begins_paragraph = True
         self.begin_response()
 
@@ -430,21 +413,11 @@ class StreamedAnswer:
         if done["type"] != "message":
             return
         is_whole = not self._has_pieces
-        if self._is_comment or (is_whole and done.get("phase") == COMMENTARY):
-            await self._comment(text_of(done))
-        elif is_whole:
+        is_comment = self._is_comment or done.get("phase") == COMMENTARY
+        if is_whole and not is_comment:
             await self._new_paragraph()
             await self._write(raw_text_of(done))
         self._is_comment = False
-
-    async def _comment(self, text: str) -> None:
-        """Show a whole message of commentary as a task."""
-        if shown := self.one_line(text):
-            self._comments += 1
-            identity = f"commentary-{self._comments}"
-            await self.sink.task(
-                Task(id=identity, name=COMMENTARY, state="complete", detail=shown)
-            )
 
     async def _new_paragraph(self) -> None:
         """Separate the text that follows by a blank line: it is another message, or part of one."""

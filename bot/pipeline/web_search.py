@@ -33,7 +33,7 @@ SEARCH_DEFINITION = function_tool(
     ["query"],
 )
 MAX_SOURCES = 10
-QUERY_CHARACTERS = 200  # as many as its task shows
+QUERY_CHARACTERS = 200
 _RESULT_TOKENS = 3_000
 _SEARCH_SECONDS = 60.0  # for the whole search
 _MAX_OUTPUT_TOKENS = 8_000  # reasoning included
@@ -46,7 +46,6 @@ class SearchResult:
     output: str
     citations: tuple[Citation, ...] = ()
     tokens: TokenUse = field(default_factory=Counter)
-    failed: bool = False
 
 
 def location(zone: str) -> dict[str, str]:
@@ -112,7 +111,7 @@ def query_in(arguments: str) -> str:
 
 def _failed(sentence: str, tokens: TokenUse | None = None) -> SearchResult:
     output = framed({"error": sentence})
-    return SearchResult(output=output, tokens=tokens or Counter(), failed=True)
+    return SearchResult(output=output, tokens=tokens or Counter())
 
 
 def _is_search_done(item: Json) -> bool:

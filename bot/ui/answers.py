@@ -8,17 +8,15 @@ from uuid import UUID
 
 from bot.locale import Localizer
 from bot.people import MemoryState
-from bot.types import COMMENTARY, WEB_SEARCH, Reply, Task
+from bot.types import Reply
 from bot.ui.acts import ACT, Rate, ShowShaping
 from bot.ui.blocks import (
-    DETAIL_LIMIT,
     Block,
     Chunk,
     actions,
     button,
     note,
     option,
-    truncate,
 )
 from bot.ui.lines import off_line
 
@@ -27,13 +25,6 @@ _UNLINKED = re.compile(r"\w\[\.\]\w")
 # A bracket, a line end or, in an address, a space would end a link early.
 _TO_LABEL = str.maketrans("\n[]", " ()")
 _TO_TARGET = str.maketrans({"(": "%28", ")": "%29", " ": "%20"})
-
-_TITLES = {
-    WEB_SEARCH: "task_web_search",
-    COMMENTARY: "task_commentary",
-    "memory_search": "task_recall",
-    "ask_about_colleague": "task_recall",
-}
 
 
 def reply_text(localizer: Localizer, reply: Reply) -> str:
@@ -120,15 +111,3 @@ def markdown(text: str) -> Block:
 def text_chunk(text: str) -> Chunk:
     """Return a stream chunk that adds Markdown."""
     return {"type": "markdown_text", "text": text}
-
-
-def task_chunk(localizer: Localizer, task: Task) -> Chunk:
-    """Return a stream chunk that shows a task, or updates it.
-
-    Source: https://docs.slack.dev/reference/methods/chat.appendStream
-    """
-    title = localizer.say(_TITLES.get(task.name, "panel_title"))
-    chunk = {"type": "task_update", "id": task.id, "title": title, "status": task.state}
-    if task.detail:
-        chunk["details"] = truncate(task.detail, DETAIL_LIMIT)
-    return chunk

@@ -38,7 +38,6 @@ MESSAGE_TEXT_LIMIT = 40_000
 SECTION_LIMIT = 2_900
 PART_LIMIT = 11_500
 FALLBACK_LIMIT = 3_900
-DETAIL_LIMIT = 200
 # A reference to a person, channel or group, escaped.
 _REFERENCE = re.compile(r"&lt;((?:@[UW]|#[CG]|!subteam\^S)[A-Z0-9]{7,20})&gt;")
 _REFERENCE_BEGUN = re.compile(r"<(?:[@#!][a-z^]{0,8}[A-Z0-9]{0,20})?\Z")

@@ -20,7 +20,7 @@ from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import ask_model
 from bot.pipeline.tools import Toolbox
 from bot.reply_models.requests import ModelRequests
-from bot.types import Reply, Task
+from bot.types import Reply
 from memory import Memory, Person
 from memory.formation import TokenUse
 from openai_double.conformance import recorded
@@ -139,21 +139,16 @@ class ResponsesServer:
 
 
 class Shown(CollectedReply):
-    """What a reply shows: the pieces of its text, and its tasks."""
+    """What a reply shows: the pieces of its text."""
 
     def __init__(self) -> None:
         super().__init__("")
         self.pieces: list[str] = []
-        self.tasks: list[Task] = []
 
     async def write(self, piece: str) -> None:
         """Take a piece of the text."""
         await super().write(piece)
         self.pieces.append(piece)
-
-    async def task(self, task: Task) -> None:
-        """Take a change of a task."""
-        self.tasks.append(task)
 
     def start_over(self) -> None:
         """Discard the text so far."""

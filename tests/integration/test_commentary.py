@@ -1,12 +1,10 @@
-"""Responses with several messages: commentary is a task, final messages are paragraphs."""
+"""Responses with several messages: commentary is not shown, final messages are paragraphs."""
 
 from __future__ import annotations
 
 import pytest
 
-from bot.locale import Localizer
 from bot.reply_models.failures import ReplyFailed
-from bot.ui.answers import task_chunk
 from tests.conftest import Server
 from tests.integration.responses_server import (
     ALICE,
@@ -22,12 +20,7 @@ LOOK_UP = {"type": "message", "text": "Let me look that up.", "phase": "commenta
 CALL = {"type": "function_call", "name": "look", "arguments": {"a": 1}}
 
 
-def comments(shown: Shown) -> list[str]:
-    """Return what the commentary tasks show."""
-    return [task.detail for task in shown.tasks if task.name == "commentary"]
-
-
-async def test_commentary_is_a_task_and_no_part_of_the_answer(
+async def test_commentary_is_no_part_of_the_answer(
     replier: Replier, stand_in: Server
 ) -> None:
     """Commentary, a search and the answer: the answer alone is streamed and returned."""
@@ -42,11 +35,6 @@ async def test_commentary_is_a_task_and_no_part_of_the_answer(
     shown = Shown()
     reply = await replier.reply(ALICE, PROMPT, shown)
     assert reply.text == shown.text == "The release is on Monday."
-    assert comments(shown) == ["Let me look that up."]
-    assert [task.state for task in shown.tasks] == ["complete"]
-    assert (
-        task_chunk(Localizer("en"), shown.tasks[0])["details"] == "Let me look that up."
-    )
 
 
 async def test_commentary_goes_back_with_its_phase(

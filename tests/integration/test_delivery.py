@@ -11,7 +11,6 @@ from slack_sdk.errors import SlackApiError
 
 from bot.conversation.run import Stopped
 from bot.locale import Language, say
-from bot.types import Task, TaskState
 from bot.ui.blocks import PART_LIMIT
 from slack_playground.rich_text import count_translated_blocks
 from tests.integration.deliveries import FOOTER, Answering, Thread, below, markdown
@@ -38,27 +37,10 @@ async def end(answer: Answering) -> str:
     return text
 
 
-def task(name: str, state: TaskState, identity: str = "t1") -> Task:
-    """Return a task of an answer."""
-    return Task(id=identity, name=name, state=state)
-
-
-def cards(message: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return title and status of each task that a message shows."""
-    found = [block for block in message["blocks"] if block["type"] == "task_card"]
-    return [(one["title"], one["status"]) for one in found]
-
-
-@pytest.mark.parametrize("tasks_first", [True, False])
-async def test_all_content_of_a_stream_comes_in_chunks(
-    thread: Thread, tasks_first: bool
-) -> None:
-    """Every call of a stream sends its content in chunks, with tasks in it or without."""
+async def test_all_content_of_a_stream_comes_in_chunks(thread: Thread) -> None:
+    """Every call of a stream sends its content in chunks."""
     async with thread.answering() as answer:
-        if tasks_first:
-            await answer.stream.task(task("web_search", "in_progress"))
         await thread.write_until(answer, "chat.appendStream")
-        await answer.stream.task(task("memory_search", "complete", "t2"))
         text = await end(answer)
     thread.whole(text)
     calls = thread.slack.calls(
@@ -68,27 +50,6 @@ async def test_all_content_of_a_stream_comes_in_chunks(
     assert all(call["args"]["chunks"] for call in calls)
     assert [call for call in calls if "markdown_text" in call["args"]] == []
     assert {call["outcome"] for call in calls} == {"ok"}
-
-
-@pytest.mark.parametrize("characters", [0, 11_400], ids=["empty", "full"])
-async def test_no_task_is_left_open_in_a_message_that_ends(
-    thread: Thread, monkeypatch: pytest.MonkeyPatch, characters: int
-) -> None:
-    """The end of a task comes with the end of its stream; a full one does not begin it."""
-    monkeypatch.setattr("bot.delivery.reply_stream.FLUSH_SECONDS", 0.0)
-    async with thread.answering() as answer:
-        await write_pieces(answer, LONG[:characters])
-        await answer.stream.task(task("web_search", "in_progress"))
-        await answer.stream.write("more ")
-        await answer.stream.task(task("web_search", "complete"))
-        await answer.stream.task(task("memory_search", "complete", "t2"))
-        text = await end(answer)
-    *full, message = thread.whole(text)
-    assert [cards(one) for one in full] == [[]] * len(full)
-    assert cards(message) == [
-        (say("en", "task_web_search"), "complete"),
-        (say("en", "task_recall"), "complete"),
-    ]
 
 
 async def test_an_answer_that_was_never_streamed_is_posted(thread: Thread) -> None:

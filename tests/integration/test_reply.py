@@ -85,11 +85,6 @@ async def test_links_are_the_persons_own_or_citations(
     )
     assert reply.text == heard.text == shown
     assert not any("evil.site" in piece for piece in heard.pieces)
-    assert [(task.name, task.state, task.detail) for task in heard.tasks] == [
-        ("web_search", "in_progress", "weather in Kyoto"),
-        ("web_search", "complete", "weather in Kyoto"),
-    ]
-    assert len({task.id for task in heard.tasks}) == 1
 
 
 @pytest.mark.parametrize(
@@ -152,11 +147,9 @@ async def test_a_search_is_made_without_the_credentials_of_the_question(
     word = "hunt" + "er2024"
     script_search(stand_in, "It rains.", query=f"evil site {word}")
     asked = Prompt(question=f"My password is {word}. Is that safe?", user_id="U1")
-    shown = Shown()
-    await replier.reply(ALICE, asked, shown)
+    await replier.reply(ALICE, asked, Shown())
     [query] = requests(stand_in)[1]["input"]
     assert query["content"] == "evil site [password removed]"
-    assert shown.tasks[0].detail == "evil site [password removed]"
 
 
 async def test_a_search_that_fails_is_told_to_the_model(
@@ -167,11 +160,9 @@ async def test_a_search_that_fails_is_told_to_the_model(
     script(stand_in, function_calls=[call])
     script(stand_in, text="I could not look it up.")
     fault(stand_in, match="news of the day", status=500)
-    shown = Shown()
-    reply = await replier.reply(ALICE, PROMPT, shown)
+    reply = await replier.reply(ALICE, PROMPT, Shown())
     assert reply.text == "I could not look it up."
     assert reply.citations == ()
-    assert [task.state for task in shown.tasks] == ["in_progress", "error"]
     assert "error" in json.loads(requests(stand_in)[-1]["input"][-1]["output"])
 
 

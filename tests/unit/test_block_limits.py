@@ -19,7 +19,6 @@ EQUAL = {
     "VIEW_BLOCKS_LIMIT": limit("views", "modal", "blocks"),
 }
 BELOW = {
-    "DETAIL_LIMIT": limit("chunks", "task_update", "details"),
     "FALLBACK_LIMIT": LIMITS["updated_text"],
     "LINE_LIMIT": limit("blocks", "section", "text"),
     "PART_LIMIT": LIMITS["message_markdown"],

@@ -266,13 +266,10 @@ def extend_stream(
     chunks: list[Json],
     last: Sequence[Json] = (),
 ) -> None:
-    """Add pieces to the text and blocks of a streamed message; `last` are blocks at its end.
-
-    A task that is still open when the stream is stopped is shown as an error.
-    """
+    """Add pieces to the text and blocks of a streamed message; `last` are blocks at its end."""
     message.stream_chunks.extend(chunks)
     message.body["text"] += text
-    blocks = _tasks(message)
+    blocks: list[Json] = []
     if message.body["text"]:
         blocks.append({"type": "markdown", "text": message.body["text"]})
     for chunk in message.stream_chunks:
@@ -282,34 +279,6 @@ def extend_stream(
     if blocks or last:
         message.body["blocks"] = [*with_ids(blocks), *last]
     notify_page(slack, message)
-
-
-def _tasks(message: Message) -> list[Json]:
-    """The blocks of the tasks and of the plan of a streamed message."""
-    tasks: dict[str, Json] = {}
-    for chunk in message.stream_chunks:
-        if chunk["type"] == "task_update":
-            task_id = chunk["id"]
-            new = {"type": "task_card", "task_id": task_id}
-            task = tasks.setdefault(task_id, new)
-            _update_task(task, chunk)
-        elif chunk["type"] == "plan_update":
-            tasks["plan"] = {"type": "plan", "title": chunk["title"]}
-    if message.stream == "stopped":
-        for task in tasks.values():
-            is_open = task.get("status") in ("pending", "in_progress")
-            if is_open:
-                task["status"] = "error"
-    return list(tasks.values())
-
-
-def _update_task(task: Json, chunk: Json) -> None:
-    """Set the fields of a task as a chunk says; details and output are added to earlier ones."""
-    for name in chunk.keys() - {"type", "id"}:
-        if name in ("details", "output") and name in task:
-            task[name] += chunk[name]
-        else:
-            task[name] = chunk[name]
 
 
 def end_stream(

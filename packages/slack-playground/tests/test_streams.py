@@ -50,11 +50,9 @@ async def test_a_stream_can_be_watched(driver: Driver, client: AsyncWebClient) -
     )
 
 
-_TASK = {"type": "task_update", "id": "1", "title": "Recall", "status": "in_progress"}
 _CONTENT: dict[str, Json] = {
     "markdown_text": {"markdown_text": "words"},
     "text chunks": {"chunks": [{"type": "markdown_text", "text": "words"}]},
-    "tasks": {"chunks": [_TASK]},
     "blocks": {"chunks": [{"type": "blocks", "blocks": [{"type": "divider"}]}]},
 }
 
@@ -88,17 +86,6 @@ async def test_a_stream_keeps_the_mode_it_opened_in(
         ({"markdown_text": "x" * 12_001}, "msg_too_long"),
         ({"chunks": [{"type": "markdown_text", "text": "x" * 12_001}]}, "msg_too_long"),
         ({"chunks": [{"type": "confetti"}]}, "invalid_chunks"),
-        (
-            {
-                "chunks": [
-                    {"type": "task_update", "id": "1", "title": "t", "status": "?"}
-                ]
-            },
-            "invalid_chunks",
-        ),
-        ({"chunks": [{**_TASK, "details": "x" * 257}]}, "invalid_chunks"),
-        ({"chunks": [{**_TASK, "output": "x" * 257}]}, "invalid_chunks"),
-        ({"chunks": [{**_TASK, "title": "x" * 257}]}, "invalid_chunks"),
         ({"chunks": [{"type": "plan_update", "title": "x" * 257}]}, "invalid_chunks"),
         (
             {"chunks": [{"type": "blocks", "blocks": [{"type": "blink"}]}]},
@@ -108,7 +95,6 @@ async def test_a_stream_keeps_the_mode_it_opened_in(
         ({"unfurl_links": False}, "invalid_arguments"),
         ({"thread_ts": None}, "invalid_arguments"),
         ({"thread_ts": "1700000000.000001"}, "thread_not_found"),
-        ({"task_display_mode": "loud"}, "invalid_arguments"),
         ({"icon_emoji": ":cat:"}, "missing_scope"),
     ],
 )

@@ -11,8 +11,6 @@ from slack_playground.web_api.chat import check_blocks, read_blocks, read_metada
 from slack_playground.web_api.methods import SlackError
 
 STATUSES = ("active", "processing", "suspended", "closed")
-# A card counts towards the text. Source: https://github.com/paradigmxyz/centaur/pull/505
-_CARD_CHARACTERS = 300
 
 
 @serves("chat.startStream")
@@ -21,7 +19,6 @@ def _start(call: Call) -> Json:
     thread_ts = call.thread(channel) or ""
     if channel.kind != "im":
         _check_recipient(call)
-    call.check("task_display_mode", "one:timeline|plan")
     slack = call.slack
     message = posting.new_of_app(slack, channel, {}, thread_ts, stream="live")
     text, chunks = _pieces(call, message)
@@ -72,18 +69,10 @@ def _pieces(call: Call, message: Message) -> tuple[str, list[Json]]:
             mode = name
     if message.stream_mode not in ("", mode):
         raise SlackError("streaming_mode_mismatch")
-    _check_length(message, text, chunks)
+    if len(message.body["text"]) + len(text) > LIMITS["message_markdown"]:
+        raise SlackError("msg_too_long")
     message.stream_mode = mode
     return text, chunks
-
-
-def _check_length(message: Message, text: str, chunks: list[Json]) -> None:
-    every = [*message.stream_chunks, *chunks]
-    cards = {chunk["id"] for chunk in every if chunk["type"] == "task_update"}
-    length = len(message.body["text"]) + len(text)
-    length += _CARD_CHARACTERS * len(cards)
-    if length > LIMITS["message_markdown"]:
-        raise SlackError("msg_too_long")
 
 
 @serves("chat.appendStream")

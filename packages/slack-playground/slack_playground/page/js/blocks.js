@@ -3,8 +3,8 @@
 
 import { ask, menuButton } from "./dialogs.js";
 import { button, icon, make, toast } from "./dom.js";
-import { asPlain, link, mrkdwn, plainOrMrkdwn, renderMarkdown, richText, withEmoji } from "./text.js";
-import { statusWord, t } from "./words.js";
+import { asPlain, plainOrMrkdwn, renderMarkdown, richText, withEmoji } from "./text.js";
+import { t } from "./words.js";
 
 // Buttons, menus and feedback. `act(element, block, value)` tells the app.
 
@@ -106,8 +106,6 @@ function renderBlock(block, show) {
     case "divider": return make("hr", { class: "block" });
     case "image": return make("figure", { class: "block" }, block.title ? make("figcaption", {}, block.title.text) : null, image(block, true));
     case "table": return table(block);
-    case "task_card": return make("div", { class: "block tasks" }, task(block));
-    case "plan": return renderPlan(block);
     case "input": return show(block.element, block);
     default: return unknown(block);
   }
@@ -133,23 +131,6 @@ function table(block) {
   const row = (tag, cells) => make("tr", {}, cells.map((content, index) => make(tag, { class: align(index), scope: tag === "th" ? "col" : null }, cell(content))));
   return make("div", { class: "block table-frame", tabindex: "0", role: "group", "aria-label": t("table") },
     make("table", {}, make("thead", {}, row("th", head)), make("tbody", {}, rows.map((cells) => row("td", cells)))));
-}
-
-const MARKS = { pending: "circle", in_progress: "dots", complete: "check", error: "warning" };
-
-function task(card) {
-  const status = card.status ?? "pending";
-  const rich = (part) => (typeof part === "string" ? mrkdwn(part) : part?.type === "rich_text" ? richText(part) : null);
-  return make("div", { class: `task ${status}` },
-    make("div", { class: "task-title" }, icon(MARKS[status] ?? "circle", 16), make("span", {}, card.title), make("small", {}, statusWord(status))),
-    card.details ? make("div", { class: "task-more" }, rich(card.details)) : null,
-    card.output ? make("div", { class: "task-more" }, rich(card.output)) : null,
-    card.sources?.length ? make("div", { class: "task-more" }, `${t("sources")}: `, card.sources.map((source, index) => [index ? ", " : "", link(source.url, source.text ?? source.url)])) : null);
-}
-
-function renderPlan(block) {
-  return make("div", { class: "block tasks plan" }, make("div", { class: "plan-title" }, typeof block.title === "string" ? block.title : block.title?.text),
-    (block.tasks ?? []).map(task));
 }
 
 function unknown(block) {

@@ -24,7 +24,7 @@ const en = {
   required: "Please fill this in.",
   download: "Download", choose: "Choose…", moreActions: "More actions", ok: "OK", unknownBlock: "“{type}” block", imageOf: "Image: {alt}", notFollowed: "Links on buttons are not followed here. It leads to {url}", actionFailed: "The app did not take that ({reason}).", commandFailed: "{command} did not work: the app did not answer ({reason}).",
   noCommand: "{command} is not a command of this app. It has {commands}.", noThreadCommand: "As in Slack, slash commands do not work in threads. Send it in the conversation itself.",
-  badge: "AI", status: { pending: "waiting", in_progress: "in progress", complete: "done", error: "failed" }, sources: "Sources", table: "Table", newView: "A window opened: {title}",
+  badge: "AI", table: "Table", newView: "A window opened: {title}",
   notInstalled: "{app} isn't installed in {workspace}.",
 };
 
@@ -51,7 +51,7 @@ const ja = {
   required: "入力してください。",
   download: "ダウンロード", choose: "選択…", moreActions: "その他の操作", ok: "OK", unknownBlock: "「{type}」ブロック", imageOf: "画像：{alt}", notFollowed: "ここではボタンのリンクは開きません。リンク先：{url}", actionFailed: "アプリが受け付けませんでした（{reason}）。", commandFailed: "{command} は失敗しました。アプリが応答しませんでした（{reason}）。",
   noCommand: "{command} というコマンドはありません。使えるのは {commands} です。", noThreadCommand: "スラッシュコマンドは、Slackと同じくスレッドでは使えません。会話のほうに書いてください。",
-  badge: "AI", status: { pending: "待機中", in_progress: "進行中", complete: "完了", error: "失敗" }, sources: "出典", table: "表", newView: "ウィンドウが開きました：{title}",
+  badge: "AI", table: "表", newView: "ウィンドウが開きました：{title}",
   notInstalled: "{app}は{workspace}にインストールされていません。",
 };
 
@@ -83,7 +83,6 @@ export function t(key, values = {}) {
 }
 
 export const sizeOf = (bytes) => new Intl.NumberFormat(locale, { style: "unit", unit: bytes < 1e6 ? "kilobyte" : "megabyte", maximumFractionDigits: 1 }).format(bytes / (bytes < 1e6 ? 1e3 : 1e6));
-export const statusWord = (name) => words.status[name] ?? name;
 export const languageName = (tag) => new Intl.DisplayNames([tag], { type: "language" }).of(tag.split("-")[0]);
 
 const dateOf = (ts) => new Date(Number(ts) * 1000);
