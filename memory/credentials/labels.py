@@ -11,35 +11,27 @@ from memory.credentials.readable import Found
 _MARK = r"[\"'`*_~\\“”„«»‹›「」『』]"
 # Labels of what a person chooses to log in with. A value may follow them directly.
 _PASSWORDS = (
-    r"(?:password|passwort|kennwort|passcode|passphrase"
-    r"|(?<![^\W_])(?:passwd|pass|pwd|pw|mdp|mot de passe|code secret|zugangscode|contraseña"
-    r"|código de acceso|código de acesso|senha|palavra-passe|wachtwoord|hasło|пароль|mật khẩu)"
-    r"|パスワード|パスコード|パスフレーズ|密码|密碼|口令|비밀 ?번호|비번|암호|패스워드)"
+    r"(?:password|passcode|passphrase|(?<![^\W_])(?:passwd|pass|pwd|pw)"
+    r"|パスワード|パスコード|パスフレーズ)"
 )
-_PINS = r"(?:(?<![^\W_])pin(?:[ -](?:code|number))?|暗証番号|핀 ?번호)"
+_PINS = r"(?:(?<![^\W_])pin(?:[ -](?:code|number))?|暗証番号)"
 # Labels of keys. A value may follow them directly if it is random.
 _KEYS = (
     r"(?:token|(?:api|access|secret|private|account|admin|master|encryption)[ _-]?key"
-    r"|client[ _-]secret"
-    r"|(?<![^\W_])(?:jeton|clé (?:api|secrète|privée)|(?:api-|wlan-|geheimer |privater )schlüssel"
-    r"|clave(?: (?:api|secreta|privada))?|chave (?:(?:de )?api|secreta|privada))"
-    r"|トークン|(?:api ?|シークレット|アクセス)キー|秘密鍵|令牌|密钥|密鑰|金鑰|私钥|私鑰"
-    r"|토큰|(?:api|비밀|개인) ?키)"
+    r"|client[ _-]secret|トークン|(?:api ?|シークレット|アクセス)キー|秘密鍵)"
 )
 # Names of settings and parameters that are too common in sentences: a colon or equals sign must
 # follow.
 _SETTINGS = r"(?<![^\W_])(?:secret|auth|sig|signature|session[ _-]?id|credentials?)"
 _SIGN = rf"{_MARK}{{0,3}}\s{{0,3}}[:=]{{1,2}}\s{{0,3}}{_MARK}{{0,3}}\s?"
 _IS = (
-    rf"{_MARK}{{0,3}}(?:\s{{0,3}}[:=]{{1,2}}|'s\s"
-    r"|\s{1,3}(?:is|ist|lautet|(?:c')?est|es|é|è)\b\s?:?"
-    rf"|\s?(?:は|是|为|為|은|는):?)\s{{0,3}}{_MARK}{{0,3}}\s?"
+    rf"{_MARK}{{0,3}}(?:\s{{0,3}}[:=]{{1,2}}|'s\s|\s{{1,3}}is\b\s?:?|\s?は:?)"
+    rf"\s{{0,3}}{_MARK}{{0,3}}\s?"
 )
 # What a label is for, between the label and "is": "the password for the guest wifi is …".
 _PURPOSE = (
     r"(?:\s?[(（][^()（）\r\n]{1,30}[)）]"
-    r"|\s(?:for|to|of|für|zum|vom|von|pour|du|de|del|do|da|di|per|para|voor|van|для|от)"
-    r"(?:\s[\w'’&.-]{1,20}){1,4}?)"
+    r"|\s(?:for|to|of)(?:\s[\w'’&.-]{1,20}){1,4}?)"
 )
 _UNBROKEN = r"[^\s\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7ff\uf900-\uffef“”„«»‹›]"
 # Characters that are read after each label; a longer value is still removed whole.

@@ -1,8 +1,8 @@
 """Replace the credentials of a text by placeholders that name their kind.
 
-The rules find keys that are unlike words (`keys`), numbers with a check digit (`numbers`) and
-values that the text names (`labels`), in a text without hidden characters (`readable`). Each rule
-reads a limited number of characters, so that the time is linear in the text's length.
+The rules find keys that are unlike words (`keys`), numbers of cards (`cards`) and values that the
+text names (`labels`), in a text without hidden characters (`readable`). Each rule reads a limited
+number of characters, so that the time is linear in the text's length.
 docs/decisions/0016-credentials.md describes the rules, 0025-redaction.md where text is redacted.
 The placeholders, such as ``[card number removed]``, are stored, and the same in every language.
 """
@@ -14,9 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 
+from memory.credentials.cards import find_cards
 from memory.credentials.keys import find_keys
 from memory.credentials.labels import find_labelled
-from memory.credentials.numbers import find_numbers
 from memory.credentials.readable import Found, Readable
 
 
@@ -59,7 +59,7 @@ def find_credentials(text: str) -> list[Credential]:
 
 def _found_in(readable: Readable) -> list[Credential]:
     text = readable.text
-    found = chain(find_keys(text), find_numbers(text), find_labelled(text))
+    found = chain(find_keys(text), find_cards(text), find_labelled(text))
     credentials: list[Credential] = []
     for kind, start, end in _merged(found):
         typed_start, typed_end = readable.as_typed(start, end)

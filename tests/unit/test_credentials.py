@@ -51,11 +51,6 @@ def _card(prefix: str, length: int) -> str:
     return number + str(-total % 10)
 
 
-def _iban(country: str, account: str) -> str:
-    digits = "".join(str(int(letter, 36)) for letter in f"{account}{country}00")
-    return f"{country}{98 - int(digits) % 97:02d}{account}"
-
-
 def _fours(number: str, between: str = " ") -> str:
     return between.join(number[start : start + 4] for start in range(0, len(number), 4))
 
@@ -116,15 +111,6 @@ FORMATS = [
     ("银联卡{}", _card("62", 19)),
     ("カードは{}です", _wide(_card("3528", 16))),
     ("cvc {} 123", _fours(_card("4", 16))),
-    ("my IBAN is {}", _iban("DE", _digits(18))),
-    ("paid to {}.", _iban("GB", "NWBK" + _digits(14))),
-    ("{} BIC: KREDBEBB", _fours(_iban("BE", _digits(12)))),
-    ("{} 1234 PLN", _fours(_iban("PL", _digits(24)))),
-    ("konto {} please", _iban("DE", _digits(18)).lower()),
-    (
-        "virement sur {} merci",
-        _fours(_iban("FR", f"{_digits(10)}{_draw(11, _UPPER)}{_digits(2)}")),
-    ),
 ]
 FORMATS += [
     ("I use {} here", secret)
@@ -214,22 +200,8 @@ PIN: {}                                |my bank PIN is {}
 パスワード：{}                         |パスワード: `{}`
 暗証番号は{}です。                     |暗証番号：{}
 APIキーは「{}」だよ                    |トークン: {}
-Mon mot de passe est {}                |mot de passe : {}
-la clé API est {}                      |Mot de passe : « {} »
-Mein Passwort ist {}                   |WLAN-Passwort: {}
-das Kennwort lautet {}                 |API-Schlüssel: {}
-mi contraseña es {}                    |Contraseña: {}
-a minha senha é {}                     |palavra-passe: {}
-我的密码是{}                           |密碼：{}
-API密钥：{}                            |密码为{}
-내 비밀번호는 {}입니다                 |비밀번호: {}
-토큰은 {}                              |비번: {}
-mijn wachtwoord is {}                  |la mia password è {}
-пароль: {}                             |mật khẩu: {}
 the password for the guest wifi is {}  |My password to Ken's laptop is "{}"
 Wi-Fi password (5th floor): {}         |パスワード（来客用）は{}です
-das Passwort für das WLAN lautet {}    |le mot de passe du wifi est {}
-la contraseña del wifi es {}           |la password del wifi è {}
 """.strip()
     .replace("|", "\n")
     .splitlines()
@@ -253,13 +225,7 @@ the timestamp is 1700000000123
 パスワードマネージャーは1Passwordを使っています
 暗証番号は4桁です
 マイナンバーカードを2024年に作りました
-J'ai oublié mon mot de passe hier
-Le mot de passe est trop court
-Ich habe mein Passwort vergessen
-He olvidado mi contraseña otra vez
 O meu telefone é +351 912 345 678
-我忘了我的密码
-비밀번호를 잊어버렸어요
 Our token counter says 42 tokens for that prompt
 Pin this message please, it is about release 2.14.0
 The container is sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
@@ -267,11 +233,7 @@ https://www.youtube.com/watch?v=dQw4w9WgXcQ is my song
 My GitHub is octocat42 and my mail is octo.cat99@example.com
 パスワードは2024-11-20に変えました
 暗証番号を3回間違えました
-Mon mot de passe fait 12 caractères
-Der Schlüssel zum Erfolg ist Geduld, sagt Kapitel 12
-A senha tem 12 caracteres
 我的订单号是2026112012345678
-비밀번호는 2026-01-15에 바꿨어요
 my PIN code is 560001
 postgres://postgres:postgres@localhost:5432/app
 the password base64-encoded is longer
@@ -282,7 +244,6 @@ The password for the wifi was changed, the new one is valid from 2026-11-20
 The password to our NAS is 2026-11-20, no wait, that is the day it changes
 the password is 2026-11-20, and (the password for the portal is 2026-12-01).
 the API key for staging is v2-only
-WLAN-Passwort (Gäste) steht auf Seite 12
 パスワード（8文字以上）を決めてください
 napi_create_string_utf8 and napi_get_value_uint32_array_of_a_buffer_2
 vcp_memory_write2 calls vcr_2
@@ -417,10 +378,6 @@ def test_a_wrong_check_digit_is_no_credential() -> None:
     card = _card("4", 16)[:-1]
     found = [last for last in range(10) if find_credentials(f"I pay with {card}{last}")]
     assert len(found) == 1
-    account = _iban("DE", _digits(18))
-    assert not find_credentials(
-        f"{account[:2]}{(int(account[2:4]) + 1) % 97:02d}{account[4:]}"
-    )
 
 
 @pytest.mark.parametrize(
@@ -486,8 +443,8 @@ def test_a_header_of_a_key_in_prose_is_no_credential() -> None:
 
 
 _PARTS = [
-    "password", "は", ":", " is ", "'", '"', "4111 ", "1111", "\u200b", "１", "-", "\n", "DE89",
-    "eyJ", ".", "://", "@", "sk-", "-----", f"BEGIN {_KEY}", "a1", "é", "密码", "<",
+    "password", ":", " is ", "'", '"', "4111 ", "1111", "\u200b", "１", "-", "\n",
+    "eyJ", ".", "://", "@", "sk-", "-----", f"BEGIN {_KEY}", "a1", "é", "は", "<",
 ]  # fmt: skip
 
 
@@ -503,10 +460,10 @@ def test_what_is_found_is_in_order_and_in_the_text(text: str) -> None:
 
 
 HOSTILE = [
-    "a", "a.", "1 ", "-", "1", "1-1", "1234 ", "4111 1111 ", "de12 ", "DE12abcd", "eyJ", "eyJ.",
+    "a", "a.", "1 ", "-", "1", "1-1", "1234 ", "4111 1111 ", "eyJ", "eyJ.",
     "sk-", "sk-a1", "//", "://", "://a:", "0:", "AKIA1234567890123456-", "xoxb-1-", "\n", "\u200b",
     "password", "password:", "password: ", "password is a1", 'token="1"', "pw:1,,,,,,,", "\"'`*",
-    "パスワードは", "mot de passe ", "PIN is ", "abandon ", "seed phrase is a ", "a1b2c3 is my ",
+    "パスワードは", "PIN is ", "abandon ", "seed phrase is a ", "a1b2c3 is my ",
     "recovery codes a1b2c3 ", "cookie: a=", "mysql -p a1 ", "--token ", "-u a:", "?sig=", "A1b",
     "token=", "token=1",
     "*", "authorization: ", "-----BEGIN PUBLIC KEY-----", "hooks/", "key_", "ssh-rsa ", "data:a,",
