@@ -242,23 +242,6 @@ CREATE TABLE memory_off (
         until_at BETWEEN '2000-01-01 00:00:00+00' AND '2100-01-01 00:00:00+00')
 );
 
--- When a person asked something that counts and is no message: 'model' requests (an addition, an edit
--- of an answered message, POST /ask), and 'colleague' for questions about colleagues.
-CREATE TABLE person_requests (
-    id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
-    team_id text NOT NULL,
-    user_id text NOT NULL,
-    kind text NOT NULL CHECK (kind IN ('model', 'colleague')),
-    at timestamptz NOT NULL DEFAULT clock_timestamp()
-);
-CREATE INDEX person_requests_person ON person_requests (team_id, user_id, at);
-CREATE INDEX person_requests_at ON person_requests (at);
-ALTER TABLE person_requests ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_person_requests ON person_requests USING (
-    team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
-    OR at < now() - interval '1 day'
-) WITH CHECK (team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true));
-
 -- A workspace with the app, or without it since `left_at`. Its rows are deleted at `purge_at`, where
 -- it removed the app.
 CREATE TABLE workspaces (
@@ -288,7 +271,7 @@ CREATE TABLE listening (
 );
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON messages, conversations, feedback, notices, told, requests_under_way,
-    reminders, snoozes, kept_lines, person_settings, memory_off, person_requests,
+    reminders, snoozes, kept_lines, person_settings, memory_off,
     workspaces, interactions, listening TO kioku_app;
 -- Tables of which a person's transaction sees that person's rows, and nothing else does.
 DO $$
@@ -331,27 +314,6 @@ CREATE FUNCTION on_record(team text, person text, channel text, thread text, mus
                 SELECT FROM person_settings AS settings
                 WHERE settings.team_id = team AND settings.user_id = person
                     AND settings.agreed_at IS NOT NULL))
-    $$;
-
--- When a person who may ask a model `most` times an hour may ask again, at a `moment` in Slack's time
--- (seconds as text): an hour after the request that is `most` requests back. NULL: now. A message counts
--- by its time, unless it was skipped; POST /ask counts as a request, and its rows in `messages` do not.
-CREATE FUNCTION may_ask_again_at(team text, person text, moment text, most int)
-    RETURNS timestamptz
-    LANGUAGE sql STABLE SET search_path FROM CURRENT
-    AS $$
-        SELECT asked.at + interval '1 hour' FROM (
-            SELECT to_timestamp(said.ts::float8) AS at FROM messages AS said
-            WHERE said.team_id = team AND said.user_id = person AND team <> 'API'
-                AND said.ts > (moment::numeric - 3600)::text AND said.ts < moment
-                AND said.status <> 'skipped'
-            UNION ALL
-            SELECT request.at FROM person_requests AS request
-            WHERE request.team_id = team AND request.user_id = person AND request.kind = 'model'
-                AND request.at > to_timestamp(moment::float8) - interval '1 hour'
-                AND request.at < to_timestamp(moment::float8)
-        ) AS asked
-        ORDER BY asked.at DESC OFFSET most - 1 LIMIT 1
     $$;
 
 CREATE INDEX store_open_promises ON store ((value->'content'->>'due'))
@@ -736,7 +698,6 @@ CREATE FUNCTION purge_workspace(team text)
         DELETE FROM snoozes WHERE team_id = team;
         DELETE FROM kept_lines WHERE team_id = team;
         DELETE FROM person_settings WHERE team_id = team;
-        DELETE FROM person_requests WHERE team_id = team;
         DELETE FROM memory_off WHERE team_id = team;
         DELETE FROM conversations WHERE team_id = team;
         DELETE FROM listening WHERE team_id = team;

@@ -43,7 +43,6 @@ ROWS: tuple[LiteralString, ...] = (
     " VALUES (%(team)s, %(user)s, 'k', current_date + 1)",
     "INSERT INTO kept_lines (team_id, user_id, key, channel_id, thread_ts)"
     " VALUES (%(team)s, %(user)s, 'k', 'C1', '1.0')",
-    "INSERT INTO person_requests (team_id, user_id, kind) VALUES (%(team)s, %(user)s, 'model')",
 )
 
 

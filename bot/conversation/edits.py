@@ -51,8 +51,7 @@ class ChangedMessage:
 
     `formed`: memories were formed from it before. `reworded`: its stored texts have changed.
     `on_record`: the new texts may be kept. `interrupts`: a run that answers it must end; a job that
-    goes on with the thread's messages has been added. `is_answered_anew`: the new text is to be
-    answered.
+    goes on with the thread's messages has been added.
     """
 
     id: UUID
@@ -62,7 +61,6 @@ class ChangedMessage:
     reworded: bool
     interrupts: bool
     on_record: bool = True
-    is_answered_anew: bool = False
 
 
 async def edit_message(
@@ -95,8 +93,7 @@ async def edit_message(
     values |= {"id": row["id"], "text": change.text}
     says_else = row["is_open"] and row["text"] != change.text
     is_asked_again = row["may_be_answered_again"] and change.edited is not None
-    is_answered_anew = says_else or is_asked_again
-    if is_answered_anew:
+    if says_else or is_asked_again:
         values["message"] = message_body(change.edited) if change.edited else None
         await connection.execute(_SQL["answer_anew"], values)
         await answer_at_once(connection, queue, change.thread)
@@ -111,7 +108,6 @@ async def edit_message(
         formed=row["formed"],
         reworded=row["reworded"],
         interrupts=says_else and row["is_taken"],
-        is_answered_anew=is_answered_anew,
         **texts,
     )
 

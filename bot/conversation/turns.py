@@ -173,7 +173,7 @@ async def read_start(
         large_set_query(view, budget=app.settings.memory_tokens),
     ]
     if limited:
-        queries += quota_queries(app.settings, message.person, claimed.id)
+        queries += quota_queries(app.settings, message)
     found = await execute_queries(app.pool, queries, scope=message.scope)
     [person_rows, message_rows, [forgotten], [memories], *quota] = found
     check_quota(app.settings, quota)

@@ -17,7 +17,6 @@ from bot.conversation.turns import read_turn
 from bot.memories.expected import EXPECTED, NotKept, explain
 from bot.notices import open_promises
 from bot.people import read_memory_state
-from bot.quota import admit
 from bot.requests_under_way import begin_request, check_request
 from bot.slack.messages import author_key, thread_key, typed
 from bot.ui.acts import Remember, Undo
@@ -214,7 +213,6 @@ class _Addition:
         """Form the lines, and say what was stored and what was not."""
         await self.check()
         try:
-            await admit(self.app.pool, self.app.settings, self.click.person)
             return await self.done(*await self._form())
         except EXPECTED as problem:
             why = explain(self.click.localizer, problem).line

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from bot.access import person_refusal
 from bot.app import App
 from bot.locale import Localizer
-from bot.quota import admit_question
 from bot.ui.cards import MOST_LINES, card_line
 from bot.ui.done import Done
 from memory import Memory, Person
@@ -39,7 +38,6 @@ _OUTSIDER = Unanswered(
     "Slack does not say that the person is a member of this workspace. Guests and people of other"
     " workspaces cannot ask about colleagues."
 )
-_TOO_MANY = Unanswered("That were enough questions about colleagues for this hour.")
 _NOBODY = Unanswered(
     "No colleague of that name is known. Say so, and that a mention with @ finds a colleague for"
     " certain."
@@ -53,15 +51,13 @@ _WHICH_ONE = (
 async def find_colleague(
     app: App, asker: Person, who: str, mentioned: Collection[str]
 ) -> Person | Unanswered:
-    """Count a question; return the colleague whom `who` names, by a mention or a whole name.
+    """Return the colleague whom `who` names, by a mention or a whole name.
 
     `mentioned` are the user ids in the asker's message. Guests and people of other workspaces get
     no answer, and nobody can ask about them.
     """
     if not await app.members.is_member(asker):
         return _OUTSIDER
-    if not await admit_question(app.pool, asker):
-        return _TOO_MANY
     found = _named(app.names.people_of(asker.team_id), who, mentioned)
     if isinstance(found, Unanswered):
         return found

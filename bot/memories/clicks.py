@@ -34,7 +34,6 @@ from bot.memories.shaping import show_shaping
 from bot.memories.switches import change_settings, switch
 from bot.notices import update_notices
 from bot.people import read_settings
-from bot.quota import admit
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.messages import is_direct
 from bot.slack.names import find_names
@@ -410,8 +409,7 @@ async def _edit(
     schema: type[BaseModel],
     changed: Mapping[str, str | None],
 ) -> Sequence[Change]:
-    """Change fields of a memory. Raises what `edit_memory` raises, and `QuotaExceeded`."""
-    await admit(app.pool, app.settings, click.person)
+    """Change fields of a memory. Raises what `edit_memory` raises."""
     content = {**memory.content, **changed}
     # A stored memory may have fields that its kind no longer has.
     whole = {name: content[name] for name in schema.model_fields if name in content}
@@ -434,7 +432,6 @@ async def _edit(
 async def _share_sentence(app: App, click: Click, act: ShareSentence) -> Done:
     """Show colleagues the sentence that the person saw in the form, once it is judged."""
     memory = await _memory(app, click, act.key)
-    await admit(app.pool, app.settings, click.person)
     if await app.former.is_sensitive(memory, act.sentence):
         return click.say("card_sensitive", beside=True)
     shown = await show_to_colleagues(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bot.locale import Localizer
-from bot.quota import QuotaExceeded
 from bot.requests_under_way import AlreadyUnderWay, Overtaken
 from bot.ui.blocks import Block
 from bot.ui.done import Done
@@ -32,7 +31,6 @@ EXPECTED = (
     MemoryFull,
     ChangeGone,
     ChangedSince,
-    QuotaExceeded,
     AlreadyUnderWay,
     Overtaken,
     NotKept,
@@ -56,8 +54,6 @@ def explain(localizer: Localizer, problem: Exception) -> Done:
             line = localizer.say("memory_gone")
         case ChangedSince() | Overtaken():
             line = localizer.say("changed_meanwhile")
-        case QuotaExceeded():
-            line = problem.refusal(localizer)
         case AlreadyUnderWay():
             line = localizer.say("under_way")
     return Done(line=line, beside=True)

@@ -25,7 +25,6 @@ from bot.memories.adding import (
 from bot.memories.expected import NotKept
 from bot.memories.forgetting import forget_selection, receipt
 from bot.memories.kept_lines import add_line
-from bot.quota import admit, admit_question
 from bot.requests_under_way import begin_request, check_request
 from bot.slack.client import SLACK_FAULTS, error_code, find_message
 from bot.ui.acts import Keep, TakeBack
@@ -159,8 +158,6 @@ async def _ask_author(
         raise cannot
     if not await app.members.is_member(author):
         raise cannot
-    if not await admit_question(app.pool, person):
-        raise _not_kept(click, "kept_enough_asked")
     question = author_question(settings.localizer(), person, words, wanted)
     client = app.slack.client(person.team_id)
     try:
@@ -175,7 +172,6 @@ async def _ask_author(
 async def _keep_found(app: App, click: Click, wanted: Keep, message: Json) -> Done:
     words = await words_typed(app, click.person.team_id, message)
     await check_may_store(app, click, wanted.channel, wanted.ts, wanted.thread_ts)
-    await admit(app.pool, app.settings, click.person)
     return await _keep(app, _Said(click=click, wanted=wanted, words=words))
 
 

@@ -24,7 +24,6 @@ from bot.memories.adding import words_typed
 from bot.memories.kept_lines import update_lines
 from bot.notices import update_notices
 from bot.queue.queue import BACKGROUND
-from bot.quota import note_edit
 from bot.requests_under_way import note_message_changed
 from bot.slack.client import (
     PATIENCE_SECONDS,
@@ -117,15 +116,13 @@ async def _follow_row(
     changed: ChangedMessage,
     words: str,
 ) -> None:
-    """Note that a message is answered again, and schedule formation of its new words.
+    """Schedule formation of the new words of a message.
 
     Words that may not be kept are deleted. The interim reply of an outage is deleted with its
     message, so the person gets another one.
     """
     if change.text is None:
         await end_interim_period(transaction, below=changed.id)
-    if changed.is_answered_anew:
-        await note_edit(transaction, change.changed_ts)
     if not changed.reworded:
         return
     person = transaction.person

@@ -7,6 +7,7 @@ gets an interim reply, which says so and is replaced by the answer.
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import suppress
 from typing import Literal
 
@@ -125,10 +126,9 @@ async def refuse_quota(
 
     Further messages are skipped, unless they have a reply already, such as an interim one or the
     answer to an earlier text: the sentence takes its place. None of these messages counts for the
-    quota, so that the person may write again when the sentence says so; an edit was counted when it
-    came (`note_edit`).
+    quota, so that the person may write again when the sentence says so.
     """
-    seconds = max(used_up.seconds, 60.0)
+    seconds = max(used_up.at - time.time(), 60.0)
     told = not await _may_tell(app, claimed, "limit_reached", seconds)
     if told and not claimed.begun:
         await end_unanswered(app, claimed, "skipped")

@@ -16,7 +16,7 @@ from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.run import Interrupted, Run
 from bot.locale import Localizer, language_of
 from bot.pipeline.turn import answer_message
-from bot.quota import QuotaExceeded, admit
+from bot.quota import QuotaExceeded
 from bot.slack.messages import API_TEAM, MAX_CHARACTERS, Message, storable
 from memory import DM
 
@@ -49,12 +49,14 @@ async def answer(app: App, user_id: str, prompt: str) -> str:
         addressed=True,
     )
     try:
-        await admit(app.pool, app.settings, message.person)
         run = Run(app, uuid4(), token=uuid4(), thread=message.thread)
         claimed = ClaimedMessage(run=run, message=message)
         answered = await answer_message(app, claimed)
     except QuotaExceeded as used_up:
-        refusal = used_up.refusal(Localizer(language_of(None, prompt)))
+        localizer = Localizer(language_of(None, prompt))
+        refusal = localizer.say(
+            "limit_reached", limit=used_up.limit, until=used_up.until(localizer)
+        )
         raise web.HTTPTooManyRequests(text=f"{refusal}\n") from None
     except Interrupted:
         raise web.HTTPConflict(text="The person was erased meanwhile.\n") from None

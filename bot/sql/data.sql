@@ -80,6 +80,4 @@ SELECT
     (SELECT count(*) FROM kept_lines WHERE team_id = %(team)s AND user_id = %(user)s) AS kept_lines,
     (SELECT count(*) FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s)
         AS person_settings,
-    (SELECT count(*) FROM memory_off WHERE team_id = %(team)s AND user_id = %(user)s) AS memory_off,
-    (SELECT count(*) FROM person_requests WHERE team_id = %(team)s AND user_id = %(user)s)
-        AS person_requests;
+    (SELECT count(*) FROM memory_off WHERE team_id = %(team)s AND user_id = %(user)s) AS memory_off;

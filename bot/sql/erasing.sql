@@ -34,6 +34,3 @@ DELETE FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s;
 
 -- name: memory_off
 DELETE FROM memory_off WHERE team_id = %(team)s AND user_id = %(user)s;
-
--- name: person_requests
-DELETE FROM person_requests WHERE team_id = %(team)s AND user_id = %(user)s;

@@ -12,7 +12,6 @@ from bot.locale import say
 from bot.memories.data import erase_person
 from bot.memories.switches import turn_off
 from bot.pipeline.reply import MAX_CALLS
-from bot.quota import QUESTIONS_AN_HOUR
 from bot.slack.messages import Message
 from bot.ui.acts import Hide, Share
 from bot.ui.blocks import SECTION_LIMIT
@@ -266,21 +265,6 @@ async def test_a_line_that_cannot_be_shown_has_a_reason(app: App, why: str) -> N
     assert (done.line, bool(spent)) == (say("en", why), why == "card_sensitive")
     kept = [one.audiences for one in await app.memories(aya)]
     assert kept == ([] if why == "memory_gone" else [()])
-
-
-async def test_after_so_many_questions_in_an_hour_nobody_is_shown(app: App) -> None:
-    """The last question that the quota allows is answered, and no further one."""
-    _, aya = named(app, "Aya Quota")
-    await fact(app, aya, is_shown=True)
-    jonas, who = named(app, "Jonas Quota")
-    app.rows(
-        "INSERT INTO person_requests (team_id, user_id, kind)"
-        " SELECT %s, %s, 'colleague' FROM generate_series(1, %s) RETURNING 1",
-        *(who.team_id, who.user_id, QUESTIONS_AN_HOUR - 1),
-    )
-    for expected in (True, False):
-        _, seen = await asks(app, jonas, f"<@{aya.user_id}>")
-        assert (SENTENCE in seen) == expected
 
 
 # The names that are known, the one that is asked for, and whose card is shown or who may be meant.

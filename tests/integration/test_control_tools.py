@@ -289,8 +289,7 @@ def kept(app: App, user: str, *, without: str = "") -> dict[str, list[dict[str, 
             " ORDER BY prefix, key",
             (user,),
         ).fetchall()
-    for table in ("person_requests", "memory_off"):
-        del found[table]
+    del found["memory_off"]
     return found
 
 

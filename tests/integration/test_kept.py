@@ -13,7 +13,6 @@ from bot.locale import say
 from bot.memories.channels import CHANGE_CHANNEL, change_channel
 from bot.memories.data import erase_person, export_person
 from bot.memories.kept_lines import SHOW_LINE, show_line, update_changed_lines
-from bot.quota import QUESTIONS_AN_HOUR
 from bot.runtime.maintenance import erase_deactivated
 from bot.slack.messages import Message
 from bot.types import KEPT_ANSWER
@@ -675,19 +674,6 @@ async def test_what_is_kept_goes_to_the_new_id_of_its_conversation(app: App) -> 
         "SELECT channel_id FROM kept_lines WHERE user_id = %s", channel.users[0]
     )
     assert [row["channel_id"] for row in rows] == ["C0NEWID999"]
-
-
-async def test_authors_are_asked_so_often_in_an_hour_and_no_more(app: App) -> None:
-    """The quota is that of questions about colleagues."""
-    channel = Channel(app, "public", "Ben", "Mia")
-    mia = channel.person(1)
-    app.rows(
-        "INSERT INTO person_requests (team_id, user_id, kind)"
-        " SELECT %s, %s, 'colleague' FROM generate_series(1, %s) RETURNING 1",
-        *(mia.team_id, mia.user_id, QUESTIONS_AN_HOUR),
-    )
-    _, done = await channel.keep(by=1)
-    assert done.line == say("en", "kept_enough_asked")
 
 
 async def test_row_level_security_opens_the_named_conversations_and_reads_only(

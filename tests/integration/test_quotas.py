@@ -1,8 +1,7 @@
-"""Quotas: counted for all replicas, said once, and nothing asked of the model beyond them."""
+"""The quota: counted for all replicas, said once, and nothing asked of the model beyond it."""
 
 from __future__ import annotations
 
-import asyncio
 import random
 import re
 from datetime import UTC, datetime, timedelta
@@ -11,11 +10,13 @@ import pytest
 from aiohttp import web
 
 from bot.locale import LANGUAGES, Localizer, say
-from bot.quota import QuotaExceeded, admit
+from bot.quota import QuotaExceeded
 from bot.runtime.ask import answer
 from memory import Person
-from memory.postgres import person_statement
+from memory.postgres import execute_statement, load_statements
 from tests.integration.app import App, MakeApp
+
+_SQL = load_statements("bot", "quota")
 
 
 async def test_beyond_their_messages_a_person_is_told_once(make_app: MakeApp) -> None:
@@ -77,96 +78,48 @@ def is_refusal(sentence: str, limit: int) -> bool:
     return re.search(form.replace("@", ".+"), sentence) is not None
 
 
-async def test_requests_and_messages_share_one_limit(make_app: MakeApp) -> None:
-    """What is added counts like a message: beyond the limit no model is called, for either."""
-    app = await make_app(person_messages_per_hour=3)
-    place, other = app.slack.place(), app.slack.place()
-    who = app.person(place)
-    await app.ask(place, "Hello")
-    for number in range(2):
-        assert "Remembered" in (await app.add(who, f"I like food {number}")).line
-    before = app.model_requests()
-    for number in range(15):
-        done = await app.add(who, f"I like drink {number}")
-        assert is_refusal(done.line, 3)
-    refused = await app.ask(place, "Hello again")
-    assert app.model_requests() == before
-    assert app.rows("SELECT kind FROM person_requests") == [{"kind": "model"}] * 2
-    assert app.turn(refused)["words"] == ""
-    assert "Remembered" in (await app.add(app.person(other), "I like tea")).line
-
-
-async def test_requests_at_once_are_counted_exactly(make_app: MakeApp) -> None:
-    """Of twenty requests of one person at once, on two replicas, five are admitted."""
-    app, replica = (
-        await make_app(person_messages_per_hour=5),
-        await make_app(person_messages_per_hour=5),
-    )
-    ann = Person("T1", "U1")
-    settings = app.core.settings
-    admitted = await asyncio.gather(
-        *(admit((app, replica)[n % 2].pool, settings, ann) for n in range(20)),
-        return_exceptions=True,
-    )
-    refusals = [one for one in admitted if isinstance(one, QuotaExceeded)]
-    assert admitted.count(None) == 20 - len(refusals) == 5
-    for refused in refusals:
-        assert 0 < refused.seconds <= 3_600
-        ends_at = datetime.now(UTC) + timedelta(seconds=refused.seconds)
-        for language in LANGUAGES:
-            localizer = Localizer(language)
-            sentence = refused.refusal(localizer)
-            assert "5" in sentence
-            clocks = [ends_at + timedelta(minutes=later) for later in (0, 1)]
-            assert any(localizer.minute(clock) in sentence for clock in clocks)
-    for other in (Person("T1", "U2"), Person("T2", "U1")):
-        await admit(app.pool, settings, other)
-    app.rows("UPDATE person_requests SET at = at - interval '1 hour' RETURNING 1")
-    await admit(app.pool, settings, ann)
+@pytest.mark.parametrize("localizer", [Localizer(language) for language in LANGUAGES])
+def test_the_sentence_says_the_minute_after_a_place_is_free(
+    localizer: Localizer,
+) -> None:
+    """Its seconds are not shown."""
+    free_at = datetime(2026, 11, 30, 12, 0, 59, tzinfo=UTC)
+    used_up = QuotaExceeded(5, free_at.timestamp())
+    assert used_up.until(localizer) == localizer.minute(free_at + timedelta(seconds=60))
 
 
 _MESSAGE = (
     "INSERT INTO messages (team_id, user_id, channel_id, ts, thread, status)"
     " VALUES ('T1', 'U1', 'D1', %s, 'T1.D1.1', %s) RETURNING 1"
 )
-_REQUEST = (
-    "INSERT INTO person_requests (team_id, user_id, kind, at)"
-    " VALUES ('T1', 'U1', %s, to_timestamp(%s::float8)) RETURNING 1"
-)
 
 
 @pytest.mark.parametrize("seed", range(12))
-async def test_a_place_is_free_an_hour_after_the_request_so_many_back(
+async def test_a_place_is_free_an_hour_after_the_message_so_many_back(
     app: App, seed: int
 ) -> None:
-    """Messages but skipped ones, and requests but questions about colleagues, in one window."""
+    """Messages but skipped ones are counted, in one window."""
     chance = random.Random(seed)
     now = 1_800_000_000
     counted: list[float] = []
     for number in range(chance.randrange(14)):
-        at: float = now - chance.choice(
-            [0, 1, 3_599, 3_600, 3_601, chance.randrange(7_200)]
-        )
-        what = chance.choice(["answered", "waiting", "skipped", "model", "colleague"])
-        if what in ("model", "colleague"):
-            app.rows(_REQUEST, what, at)
-        else:
-            # No two messages of a conversation have the same time.
-            app.rows(_MESSAGE, f"{at}.{number:06}", what)
-            at += number / 1_000_000
-        if what not in ("skipped", "colleague") and now - 3_600 < at < now:
-            counted.append(at)
+        at = now - chance.choice([0, 1, 3_599, 3_600, 3_601, chance.randrange(7_200)])
+        status = chance.choice(["answered", "waiting", "skipped"])
+        # No two messages of a conversation have the same time.
+        app.rows(_MESSAGE, f"{at}.{number:06}", status)
+        exactly = at + number / 1_000_000
+        if status != "skipped" and now - 3_600 < exactly < now:
+            counted.append(exactly)
     for most in range(1, 6):
         newest = sorted(counted, reverse=True)[:most]
-        [row] = await person_statement(
+        found = await execute_statement(
             app.pool,
-            Person("T1", "U1"),
-            "SELECT extract(epoch FROM may_ask_again_at('T1', 'U1', %(ts)s, %(most)s))::float8"
-            " AS at",
-            {"ts": f"{now}.000000", "most": most},
+            _SQL["may_ask_again"],
+            {"team": "T1", "user": "U1", "ts": f"{now}.000000", "limit": most},
+            scope=Person("T1", "U1").settings,
         )
-        expected = newest[-1] + 3_600 if len(newest) == most else None
-        assert row["at"] == pytest.approx(expected)
+        expected = [newest[-1] + 3_600] if len(newest) == most else []
+        assert [row["at"] for row in found] == pytest.approx(expected)
 
 
 async def test_a_caller_of_the_api_is_refused(make_app: MakeApp) -> None:
@@ -178,22 +131,3 @@ async def test_a_caller_of_the_api_is_refused(make_app: MakeApp) -> None:
     assert is_refusal((refused.value.text or "").strip(), 1)
     assert await answer(app.core, "MZ0002", "Hello")
     assert len(app.prompts()) == 2
-
-
-async def test_each_answered_edit_counts_and_beyond_the_quota_takes_nothing_away(
-    make_app: MakeApp,
-) -> None:
-    """What the edited message still says stays remembered, and its words stay stored."""
-    app = await make_app(person_messages_per_hour=2)
-    message = await app.ask(app.slack.place(), "I love ramen")
-    await app.form(message)
-    for text, prompts in (("I love ramen.", 2), ("I love ramen!", 2)):
-        await app.change(message, text)
-        await app.answering.drain(message.thread)
-        assert len(app.prompts()) == prompts
-    await app.form(message)
-    assert [
-        memory.content["food_name"] for memory in await app.memories(message.person)
-    ] == ["ramen"]
-    turn = app.turn(message)
-    assert (turn["words"], turn["reply"]) == ("I love ramen!", None)

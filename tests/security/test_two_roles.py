@@ -49,7 +49,6 @@ TABLES = [
     "reminders",
     "snoozes",
     "kept_lines",
-    "person_requests",
 ]
 _OF_NAMESPACES = ("store", "store_vectors")
 
