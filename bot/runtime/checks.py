@@ -157,7 +157,7 @@ async def check_database(settings: Settings) -> str:
 
 
 async def check_model(settings: Settings) -> str:
-    """Hold a conversation with each reply model: this checks the key, the name and the formats."""
+    """Ask the reply model for an answer: this checks the address, the key and the name."""
     if not settings.has_model:
         if settings.slack_bot_token is not None and settings.slack_app_token is None:
             raise Problem(NO_MODEL)  # only `kioku run` serves this
