@@ -162,13 +162,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class ThreadServer(ThreadingHTTPServer):
-    """Serves until `close`, on any free port if it is 0.
+    """Serves on a free port until `close`; `url` is its address, without a slash at the end."""
 
-    `url` is its address, without a slash at the end.
-    """
-
-    def __init__(self, handler: type[Handler], port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), handler)
+    def __init__(self, handler: type[Handler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
         self._thread = threading.Thread(
             target=self.serve_forever, args=(0.05,), daemon=True

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -68,7 +68,6 @@ async def up(settings: Settings, *, browser: bool = True) -> None:
                 _playground(settings, in_slack=in_slack)
             )
         # These imports take a second, in which the playground starts.
-        from bot.runtime.local_servers import local_model_servers
         from bot.runtime.migration import bring_up_to_date
         from bot.runtime.service import open_service
 
@@ -93,10 +92,7 @@ async def up(settings: Settings, *, browser: bool = True) -> None:
             playground = told["url"]
             if browser:
                 open_browser(playground)
-        servers = []
-        if not settings.has_model:
-            servers = await local_model_servers()
-        _welcome(adapted, port, playground, servers)
+        _welcome(adapted, port, playground)
         try:
             await stop.wait()
         finally:
@@ -199,10 +195,8 @@ def _adapted(settings: Settings, told: dict[str, str], *, in_slack: bool) -> Set
     return settings.model_copy(update=changes)
 
 
-def _welcome(
-    settings: Settings, port: int, playground: str | None, servers: Sequence[str]
-) -> None:
-    """Print where Kioku is; `servers` are the model servers that run on this machine."""
+def _welcome(settings: Settings, port: int, playground: str | None) -> None:
+    """Print where Kioku is."""
     if playground is None:
         print("Kioku is ready in your Slack workspace")
     else:
@@ -212,11 +206,6 @@ def _welcome(
             "  Answers come from the stand-in model, which quotes what you told it. Set"
             " OPENAI_API_KEY for a language model."
         )
-        for address in servers[:1]:
-            print(
-                f"  A model server runs on this machine: OPENAI_BASE_URL={address} and the names of"
-                " its models would use it (docs/how-to/models.md)."
-            )
     else:
         address = without_secrets(settings.reply_server.base_url)
         print(f"  Answers come from {settings.reply_model} at {address}.")

@@ -25,7 +25,6 @@ from bot.logs import fault
 from bot.network import proxy_for
 from bot.pipeline.backfill import recording_listening
 from bot.runtime.ask import add_ask
-from bot.runtime.connections import ConnectionCount
 from bot.runtime.database_addresses import database
 from bot.runtime.http import Readiness, create_web_app, serving
 from bot.runtime.problems import (
@@ -95,9 +94,7 @@ async def open_service(
         stack.push_async_callback(interactions.wait_until_idle, _ANSWER_SECONDS)
         socket = None
         if settings.slack_app_token is not None:
-            count = ConnectionCount(app.pool, app.slack.warnings)
-            stack.push_async_callback(count.close)
-            socket = await enter(socket_mode(bolt, settings, count))
+            socket = await enter(socket_mode(bolt, settings))
         reception = _Reception(app, socket)
         await enter(recording_listening(app, reception.served_teams))
         port = settings.port
@@ -160,14 +157,10 @@ def _create_web_app(app: App, bolt: AsyncApp, reception: _Reception) -> web.Appl
 async def socket_mode(
     app: AsyncApp,
     settings: Settings,
-    count: ConnectionCount | None = None,
     *,
     ping_seconds: float = _PING_SECONDS,
 ) -> AsyncIterator[SocketModeClient]:
-    """Let Slack deliver to `app` while this is open; `count` sees each message of the connection.
-
-    Raises `bot.runtime.problems.Problem`.
-    """
+    """Let Slack deliver to `app` while this is open. Raises `bot.runtime.problems.Problem`."""
     handler = AsyncSocketModeHandler(
         app, token(settings, APP_TOKEN), ping_interval=ping_seconds
     )
@@ -186,8 +179,6 @@ async def socket_mode(
             )
 
     client.socket_mode_request_listeners = [dispatch]
-    if count is not None:
-        client.message_listeners.append(count.note)
     keeper = asyncio.create_task(
         _keep_fresh(client, ping_seconds / 2), name="socket mode"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
@@ -16,12 +15,8 @@ from slack_bolt.authorization import AuthorizeResult
 from bot.config import Settings
 from bot.listeners.bolt_app import create_bolt_app
 from bot.listeners.interactions import Interactions
-from bot.logs import StandingWarnings
-from bot.runtime.connections import ConnectionCount
 from bot.runtime.service import socket_mode
 from bot.slack.client import SlackClient
-from memory import Pool
-from memory.postgres import execute_statement
 from tests.integration.app import App
 from tests.integration.messages import says
 from tests.loopback import serving
@@ -37,7 +32,6 @@ class Slack:
     url: str = ""
     dead: int = 0
     given: int = 0
-    counted: int = 1
     open: list[web.WebSocketResponse] = field(default_factory=list)
     acknowledged: dict[str, Any] = field(default_factory=dict)
 
@@ -55,7 +49,7 @@ class Slack:
             raise web.HTTPForbidden
         line = web.WebSocketResponse()
         await line.prepare(request)
-        await line.send_json({"type": "hello", "num_connections": self.counted})
+        await line.send_json({"type": "hello", "num_connections": 1})
         self.open.append(line)
         async for answer in line:
             acknowledged = answer.json()
@@ -116,34 +110,6 @@ async def test_a_lost_connection_is_opened_again_at_another_address(
         await until(lambda: double.open and line not in double.open)
         assert double.given >= 5
     assert not await connection.is_connected()
-
-
-async def test_another_installation_on_the_same_app_token_is_a_warning(
-    double: Slack, pool: Pool, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Slack counts more connections than there are processes of this database, and says so once.
-
-    Two processes of one database have two connections, and that is all right.
-    """
-    warnings = StandingWarnings(logging.getLogger("bot.test"))
-    count = ConnectionCount(pool, warnings, settled_seconds=0.0)
-    process = "INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id"
-    await execute_statement(pool, process)
-    double.counted = 2
-    async with socket_mode(bolt_app(double), settings_of(double), count):
-        await until(lambda: warnings.sentences)
-        [sentence] = warnings.sentences
-        assert (
-            "Slack counted 2 connections of this app, but 1 process(es) share this"
-            in sentence
-        )
-        assert sentence in caplog.messages
-        # Each process has two workers.
-        for _ in range(2):
-            await execute_statement(pool, process)
-    async with socket_mode(bolt_app(double), settings_of(double), count):
-        await until(lambda: not warnings.sentences)
-    await count.close()
 
 
 def direct_message(app: App, text: str, ts: str) -> dict[str, Any]:
