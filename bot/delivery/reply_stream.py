@@ -94,7 +94,6 @@ class ReplyStream:
         self,
         text: str,
         *,
-        is_shaped: bool = False,
         can_be_rated: bool = False,
         says_off: bool = True,
     ) -> None:
@@ -110,7 +109,6 @@ class ReplyStream:
             self._turn.id,
             self._turn.memory_state,
             stand_in=self._app.settings.stand_in,
-            is_shaped=is_shaped,
             can_be_rated=can_be_rated,
             says_off=says_off,
         )

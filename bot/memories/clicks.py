@@ -30,7 +30,6 @@ from bot.memories.forgetting import (
 from bot.memories.kept_lines import update_lines
 from bot.memories.kept_lines_acts import keep_as_author, take_back
 from bot.memories.promises import snooze
-from bot.memories.shaping import show_shaping
 from bot.memories.switches import change_settings, switch
 from bot.notices import update_notices
 from bot.people import read_settings
@@ -60,7 +59,6 @@ from bot.ui.acts import (
     SaveSettings,
     Share,
     ShareSentence,
-    ShowShaping,
     Snooze,
     Switch,
     TakeBack,
@@ -112,8 +110,6 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
     match act:
         case Position():
             return act
-        case ShowShaping():
-            return await show_shaping(app, click, act)
         case Open():
             return await _open(app, click, act)
         case Switch():

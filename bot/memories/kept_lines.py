@@ -12,7 +12,6 @@ from dataclasses import replace
 from psycopg.rows import DictRow
 
 from bot.app import App
-from bot.memories.shaping import added_words, distinctive_words
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import PATIENCE_SECONDS, unless_refused
 from bot.slack.messages import API_TEAM
@@ -85,26 +84,6 @@ async def _public_channels(
         return set()
     is_public = await app.members.conversations(person)
     return {channel for channel in with_kept if is_public.get(channel)}
-
-
-def lines_in_answer(
-    lines: Collection[KeptMemory], question: str, answer: str
-) -> list[KeptMemory]:
-    """Return the lines that share words with an answer which its question does not contain.
-
-    One word is enough: an answer with a word of a line must not outlive the line. Those with the
-    most such words come first.
-    """
-    if not lines:
-        return []
-    added = added_words(question, answer)
-    shared: list[tuple[int, KeptMemory]] = []
-    for line in lines:
-        words = added & distinctive_words(line.text)
-        if words:
-            shared.append((len(words), line))
-    shared.sort(key=lambda one: one[0], reverse=True)
-    return [line for _, line in shared]
 
 
 # --- the line in the thread --------------------------------------------------------------------

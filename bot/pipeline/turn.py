@@ -16,8 +16,8 @@ from bot.conversation.inbox import ClaimedMessage, Outcome
 from bot.conversation.run import Stopped
 from bot.conversation.turns import Turn, end_turn, read_start, store_begin
 from bot.locale import Localizer
-from bot.memories.kept_lines import MOST_QUOTED, lines_for_answer, lines_in_answer
-from bot.memories.shaping import memories_in_answer
+from bot.memories.kept_in_answers import lines_in_answer
+from bot.memories.kept_lines import MOST_QUOTED, lines_for_answer
 from bot.pipeline.attachments import Brought, read_brought, trouble_lines
 from bot.pipeline.context import Thread, read_thread
 from bot.pipeline.links import filter_links
@@ -59,14 +59,6 @@ class _Result:
     tools: Toolbox
     is_answer: bool = False
     left_out: Sequence[str] = ()
-
-    @property
-    def is_shaped(self) -> bool:
-        """Whether the answer contains words of memories, and no tool acted or showed something."""
-        if not self.is_answer or self.tools.acted or self.tools.messages:
-            return False
-        seen = [*self.prompt.recalled.memories, *self.tools.looked_up]
-        return bool(memories_in_answer(seen, self.prompt.question, self.text))
 
 
 class Answered(NamedTuple):
@@ -441,7 +433,6 @@ async def _deliver(
     text = answer or _without_answer(localizer, result.tools)
     await sink.finish(
         with_notes(localizer, text, _notes(turn, result)),
-        is_shaped=result.is_shaped,
         can_be_rated=result.is_answer,
         says_off=not result.tools.switched_on,
     )

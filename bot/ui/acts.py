@@ -76,13 +76,6 @@ class Position(_Act):
         return self.model_copy(update={"page": page})
 
 
-class ShowShaping(_Act):
-    """Show the memories that shaped the answer of a turn."""
-
-    act: Literal["shaping"] = "shaping"
-    turn: UUID
-
-
 class Open(_Act):
     """Open a form that is not about a single memory."""
 
@@ -321,7 +314,6 @@ class Comment(_FormAct):
 
 ButtonAct: TypeAlias = (
     Position
-    | ShowShaping
     | Open
     | Switch
     | Answer

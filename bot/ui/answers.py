@@ -9,12 +9,10 @@ from uuid import UUID
 from bot.locale import Localizer
 from bot.people import MemoryState
 from bot.types import Reply
-from bot.ui.acts import ACT, Rate, ShowShaping
+from bot.ui.acts import ACT, Rate
 from bot.ui.blocks import (
     Block,
     Chunk,
-    actions,
-    button,
     note,
     option,
 )
@@ -55,15 +53,13 @@ def footer(
     memory_state: MemoryState,
     *,
     stand_in: bool,
-    is_shaped: bool = False,
     can_be_rated: bool = False,
     says_off: bool = True,
 ) -> list[Block]:
     """Return what appears below an answer with this text, the reply of a `turn`.
 
     `stand_in`: no language model wrote the answer, which a person's first answer says.
-    `is_shaped`: a button shows what shaped the answer. `can_be_rated`: buttons rate it. `says_off`:
-    if memory was off for the message, a line says so.
+    `can_be_rated`: buttons rate it. `says_off`: if memory was off for the message, a line says so.
     """
     lines: list[str] = []
     if not stand_in:
@@ -81,9 +77,6 @@ def footer(
         blocks.append(note(*lines))
     if can_be_rated:
         blocks.append(_rating(localizer, turn))
-    if is_shaped:
-        show = ShowShaping(turn=turn)
-        blocks.append(actions(button(localizer.say("shaping_title"), show)))
     return blocks
 
 

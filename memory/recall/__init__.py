@@ -8,6 +8,5 @@ from memory.recall.search import (
     MEMORY_TOKENS as MEMORY_TOKENS,
     Recalled as Recalled,
     large_set_query as large_set_query,
-    nearest_or_newest as nearest_or_newest,
     search_memories as search_memories,
 )

@@ -77,7 +77,7 @@ async def recall_memories(
         if whole is not None:
             return Recalled(always=tuple(whole))
     found, always = await asyncio.gather(
-        nearest_or_newest(pool, embedder, view, question),
+        _nearest_or_newest(pool, embedder, view, question),
         _always_shown(pool, view, budget),
     )
     left = budget - sum(map(line_tokens, always))
@@ -129,25 +129,21 @@ async def _always_shown(pool: Pool, view: MemoryView, budget: int) -> list[Memor
     return sorted(kept, key=_age)
 
 
-async def nearest_or_newest(
+async def _nearest_or_newest(
     pool: Pool,
     embedder: Embedder,
     view: MemoryView,
     text: str,
     limit: int = NEAREST,
-    *,
-    seconds: float | None = None,
 ) -> Recalled:
     """Return the memories in `view` nearest to a text, or the newest if there is none to compare.
 
-    That is so without an answer of the embedding model, within `seconds` if they are given, and
-    before the memories have vectors.
+    That is so without an answer of the embedding model, and before the memories have vectors.
     """
     found: list[Memory] = []
     try:
-        async with asyncio.timeout(seconds):
-            found = await nearest_memories(pool, embedder, view, [text], limit)
-    except (EmbeddingsUnavailable, TimeoutError) as error:
+        found = await nearest_memories(pool, embedder, view, [text], limit)
+    except EmbeddingsUnavailable as error:
         _log.warning("memories were recalled without a search: %s", logged(error))
     if found:
         return Recalled(nearest=tuple(found))
@@ -166,7 +162,7 @@ async def search_memories(
     found = await newest(pool, view, limit + 1)
     if len(found) <= limit:
         return found
-    nearest = await nearest_or_newest(pool, embedder, view, query, limit)
+    nearest = await _nearest_or_newest(pool, embedder, view, query, limit)
     return list(nearest.nearest)
 
 

@@ -31,7 +31,6 @@ from bot.ui.acts import (
     Rate,
     Remember,
     Share,
-    ShowShaping,
     Snooze,
     Switch,
     TakeBack,
@@ -696,7 +695,6 @@ async def acts_of(ann: SlackPerson) -> list[ButtonAct]:
         ChangePromise(key=memory.key, to="done"),
         Snooze(key=memory.key),
         Position(list="changes", of=memory.key),
-        ShowShaping(turn=turn),
         Rate(turn=turn, rating="good"),
         Answer(question=change.id, answer="yes"),
         Remember(text="I love curry", channel=message.channel_id, ts=message.ts),
@@ -850,7 +848,7 @@ async def test_click_with_an_act_of_another_person_reads_and_changes_nothing(
     for act in acts:
         answer = await ann.app.click(bo.person, act)
         is_refused = answer.line == ann.sentence("others_answer")
-        assert is_refused == isinstance(act, Rate | ShowShaping)
+        assert is_refused == isinstance(act, Rate)
         said = f"{answer} {shown(await bo.open_home())}"
         assert not any(food in said for food in ("Likes ramen", "sushi", "curry")), (
             act,

@@ -13,10 +13,9 @@ from bot.conversation.inbox import store_message
 from bot.listeners.events import handle_event
 from bot.listeners.interactions import person_of
 from bot.locale import Localizer
-from bot.memories.shaping import MOST_SHOWN
 from bot.slack.client import SlackApi
 from bot.slack.messages import read_message, user_key
-from bot.ui.acts import Position, ShowShaping
+from bot.ui.acts import Position
 from bot.ui.panel import PanelContent, panel_view
 from memory import DM, MemoryTools, Person, PersonMessage, move_memory
 from tests.integration.app import App
@@ -120,23 +119,14 @@ def case(app: App, request: pytest.FixtureRequest) -> Iterator[Case]:
     app.slack.clear()
 
 
-async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
-    """The prompt, the memories considered and the tools see just the same."""
+async def test_the_prompt_and_the_tools_of_a_reply(case: Case) -> None:
+    """They see just the same."""
     app = case.app
     message = await app.ask(
         case.place, "What can I eat today, and what have I told you?"
     )
     prompt = app.prompts()[-1]
     assert case.shows(prompt) == case.seen
-
-    turn = app.turn(message)
-    asks = ShowShaping(turn=turn["id"])
-    shaping = await app.click(case.person, asks)
-    assert shaping.form is not None
-    shaped = case.shows(json.dumps(shaping.form))
-    assert shaped <= case.seen
-    assert len(shaped) == min(MOST_SHOWN, len(case.seen))
-    assert (await app.click(case.bystander, asks)).form is None
 
     view = await view_of_message(app.core, message)
     words = PersonMessage(

@@ -50,7 +50,6 @@ from bot.ui.acts import (
     SaveSettings,
     Share,
     ShareSentence,
-    ShowShaping,
     Snooze,
     Switch,
     Undo,
@@ -108,7 +107,6 @@ from bot.ui.payloads import (
     with_others,
 )
 from bot.ui.promise_payloads import is_row, reminder_payload, with_row_replaced
-from bot.ui.shaping import shaping_view
 from memory import SCHEMAS, Change, Memory, Question
 from memory.model import PROMISE_KIND, References
 from memory.model.text import MAX_TEXT
@@ -525,7 +523,7 @@ ACTS: st.SearchStrategy[ButtonAct | FormAct] = st.one_of(
     st.builds(Undo, ids=st.lists(st.uuids(), min_size=1, max_size=9).map(tuple)),
     st.builds(ChangePromise, key=KEYS),
     st.builds(Remember, text=TEXTS),
-    *(st.builds(act, turn=st.uuids()) for act in (Rate, ShowShaping)),
+    st.builds(Rate, turn=st.uuids()),
     st.builds(SaveMemory, place=PLACES, key=KEYS, kind=TEXTS, seen=MOMENTS),
     st.builds(ShareSentence, place=PLACES, key=KEYS, sentence=TEXTS),
     *(st.builds(act, place=PLACES) for act in (AddLines, SaveSettings, DeleteData)),
@@ -731,7 +729,6 @@ def test_every_form_fits(
         comment_form(localizer, TURN, text[:COMMENT_LIMIT], place),
         share_form(localizer, memory.key, text[:MAX_TEXT], place),
         receipt_view(localizer, erased),
-        shaping_view(localizer, [memory], {memory.key}),
         final_view(localizer, "feedback_bad", localizer.say("others_answer")),
     ]
     for view in forms:
