@@ -90,18 +90,6 @@ CREATE TABLE conversations (
     PRIMARY KEY (team_id, channel_id)
 );
 
--- A person's rating of a reply; deleted with the turn.
-CREATE TABLE feedback (
-    turn_id uuid PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
-    team_id text NOT NULL,
-    user_id text NOT NULL,
-    rating text NOT NULL CHECK (rating IN ('good', 'bad')),
-    comment text NOT NULL DEFAULT '',
-    changed_at timestamptz NOT NULL DEFAULT now()
-);
-CREATE INDEX feedback_comments ON feedback (changed_at) WHERE comment <> '';
-CREATE INDEX feedback_person ON feedback (team_id, user_id);
-
 -- That a formation or a tool changed something, to be shown below the reply.
 CREATE TABLE notices (
     turn_id uuid PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
@@ -270,7 +258,7 @@ CREATE TABLE listening (
     heard_at timestamptz NOT NULL
 );
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON messages, conversations, feedback, notices, told, requests_under_way,
+GRANT SELECT, INSERT, UPDATE, DELETE ON messages, conversations, notices, told, requests_under_way,
     reminders, snoozes, kept_lines, person_settings, memory_off,
     workspaces, interactions, listening TO kioku_app;
 -- Tables of which a person's transaction sees that person's rows, and nothing else does.
@@ -278,7 +266,7 @@ DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY '{feedback,notices,person_settings,memory_off}'::text[] LOOP
+    FOREACH name IN ARRAY '{notices,person_settings,memory_off}'::text[] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
         EXECUTE format('CREATE POLICY own_rows ON %I USING (team_id = %s AND user_id = %s)', name,
             'current_setting(''kioku.team'', true)', 'current_setting(''kioku.user'', true)');
@@ -489,7 +477,7 @@ CREATE FUNCTION clear_away(most int)
 -- Slack delivers again is known by them, and a thread followed. Words that formed no memory form
 -- none any more; a message that still waits ends as failed.
 CREATE FUNCTION end_history(days int, most int)
-    RETURNS TABLE (turns bigint, unformed bigint, comments bigint, waiting bigint)
+    RETURNS TABLE (turns bigint, unformed bigint, waiting bigint)
     LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         WITH allowed AS (
@@ -507,13 +495,6 @@ CREATE FUNCTION end_history(days int, most int)
             UPDATE messages SET question = '', words = '', reply = NULL,
                 formed_at = COALESCE(messages.formed_at, now())
             FROM old WHERE messages.id = old.id
-        ), said AS (
-            UPDATE feedback SET comment = '' WHERE feedback.turn_id IN (
-                SELECT rated.turn_id FROM feedback AS rated WHERE rated.comment <> ''
-                    AND rated.changed_at < (SELECT before FROM allowed)
-                ORDER BY rated.changed_at LIMIT (SELECT allowed.most FROM allowed)
-                FOR UPDATE SKIP LOCKED
-            ) RETURNING 1
         ), late AS (
             UPDATE messages SET status = 'failed', message = NULL, token = NULL, question = '',
                 words = '', reply = NULL, ended_at = now(), formed_at = now()
@@ -526,7 +507,7 @@ CREATE FUNCTION end_history(days int, most int)
             ) RETURNING 1
         )
         SELECT (SELECT count(*) FROM old), (SELECT count(*) FROM old WHERE old.unformed),
-            (SELECT count(*) FROM said), (SELECT count(*) FROM late)
+            (SELECT count(*) FROM late)
     $$;
 
 -- Ends what is still to be answered, without its texts: for a database that was restored, whose

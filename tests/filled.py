@@ -30,9 +30,6 @@ ROWS: tuple[LiteralString, ...] = (
     "INSERT INTO notices (turn_id, team_id, user_id)"
     " SELECT id, team_id, user_id FROM messages"
     " WHERE team_id = %(team)s AND user_id = %(user)s",
-    "INSERT INTO feedback (turn_id, team_id, user_id, rating)"
-    " SELECT id, team_id, user_id, 'good' FROM messages"
-    " WHERE team_id = %(team)s AND user_id = %(user)s",
     "INSERT INTO told (team_id, user_id, kind, message_id, until)"
     " VALUES (%(team)s, %(user)s, 'outage', gen_random_uuid(), now() + interval '1 hour')",
     "INSERT INTO requests_under_way (id, team_id, user_id, channel_id, ts)"

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
-from uuid import uuid4
 
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -161,7 +160,7 @@ class _Live:
             channel=channel,
             ts=ts,
             chunks=[text_chunk("and stops.")],
-            blocks=footer(Localizer("en"), "", uuid4(), state, stand_in=False),
+            blocks=footer(Localizer("en"), "", state, stand_in=False),
         )
         message = await self._read(channel, root, ts)
         if "and stops." not in json.dumps(message):

@@ -192,9 +192,8 @@ async def read_start(
 async def store_begin(app: App, start: Turn, *, question: str, words: str) -> Turn:
     """Store the turn of a message that is about to be answered; return it with what it begins with.
 
-    Texts that may not be kept are not stored, and credentials never are. If the turn begins again,
-    the rating of its earlier answer is deleted. Raises `Superseded` if the message is no longer
-    this run's; then nothing is stored.
+    Texts that may not be kept are not stored, and credentials never are. Raises `Superseded` if the
+    message is no longer this run's; then nothing is stored.
     """
     [redacted_question, redacted_words] = redact_texts(question, words)
     removed = dict.fromkeys([*redacted_question.removed, *redacted_words.removed])

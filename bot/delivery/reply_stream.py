@@ -106,7 +106,6 @@ class ReplyStream:
         below = footer(
             await self.localizer(),
             text,
-            self._turn.id,
             self._turn.memory_state,
             stand_in=self._app.settings.stand_in,
             can_be_rated=can_be_rated,
@@ -131,7 +130,6 @@ class ReplyStream:
         below = footer(
             localizer,
             self._reply.text,
-            self._turn.id,
             self._turn.memory_state,
             stand_in=self._app.settings.stand_in,
         )

@@ -19,7 +19,6 @@ from bot.conversation.audiences import look_up_kind
 from bot.locale import Localizer
 from bot.memories.adding import add_lines, check_may_store, remember_as_typed
 from bot.memories.data import erase_person, send_export
-from bot.memories.feedback import comment, rate
 from bot.memories.forgetting import (
     forget_everything_question,
     forget_selected,
@@ -42,7 +41,6 @@ from bot.ui.acts import (
     Answer,
     ButtonAct,
     ChangePromise,
-    Comment,
     DeleteData,
     Edit,
     Export,
@@ -88,6 +86,7 @@ from memory import (
     open_questions,
     undo_changes,
 )
+from memory.metrics import count
 from memory.model import Json, folded, texts
 from memory.postgres import person_transaction, transaction_timeout
 from memory.store import (
@@ -142,7 +141,8 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
         case TakeBack():
             return await take_back(app, click, act)
         case Rate():
-            return await rate(app, click, act)
+            count("ratings", rating=act.rating)
+            return None
         case Export():
             return await send_export(app, click)
     assert_never(act)
@@ -357,8 +357,6 @@ async def submit(
             return Done(line=settings.localizer().say("settings_saved"))
         case DeleteData():
             return await _delete_data(app, click)
-        case Comment():
-            return await comment(app, click, act, view)
     assert_never(act)
 
 

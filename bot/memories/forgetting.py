@@ -228,10 +228,8 @@ async def stop_forming(
 
 
 async def delete_forgotten_texts(transaction: PersonTransaction, gone: Gone) -> None:
-    """Delete the texts of these messages, texts that name what is gone, and comments on them."""
-    values = _parameters_of_texts(gone)
-    await transaction.execute(_SQL["delete_comments"], values)
-    await transaction.execute(_SQL["delete_texts"], values)
+    """Delete the texts of these messages, and texts that name what is gone."""
+    await transaction.execute(_SQL["delete_texts"], _parameters_of_texts(gone))
 
 
 def _parameters_of_texts(gone: Gone) -> dict[str, Any]:

@@ -36,6 +36,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "turns": ("Messages that were answered, by outcome", ("outcome",)),
     "formations": ("Runs of formation, by outcome", ("outcome",)),
     "proposals": ("Proposed memories: what was done, or why nothing was", ("outcome",)),
+    "ratings": ("Clicks on Good and Not Good below answers", ("rating",)),
     "slack_rate_limits": ("Calls that Slack refused with 429, by method", ("method",)),
     "model_tokens": (
         "Tokens that the models used, by workspace",

@@ -19,20 +19,6 @@ SELECT to_jsonb(said) AS row FROM (
 ) AS said
 ORDER BY ts, channel;
 
--- name: feedback
-SELECT to_jsonb(rated) AS row FROM (
-    SELECT said.channel_id AS channel, said.ts, rating, changed_at,
-        CASE WHEN says(concat_ws(' ', comment, said.question, said.words, said.reply), %(needles)s)
-            OR (said.channel_id, said.ts) IN (
-                SELECT channel, ts FROM forgotten_sources
-                WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message')
-            THEN '' ELSE comment END AS comment
-    FROM feedback
-    JOIN messages AS said ON said.id = feedback.turn_id
-    WHERE feedback.team_id = %(team)s AND feedback.user_id = %(user)s
-) AS rated
-ORDER BY changed_at;
-
 -- name: settings
 SELECT to_jsonb(chosen) AS row FROM (
     SELECT notices, eagerness, language, agreed_at, retention_days, locale, time_zone
@@ -69,7 +55,6 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message';
 -- name: count_left
 -- Count the rows that are left, by the name of the table.
 SELECT
-    (SELECT count(*) FROM feedback WHERE team_id = %(team)s AND user_id = %(user)s) AS feedback,
     (SELECT count(*) FROM notices WHERE team_id = %(team)s AND user_id = %(user)s) AS notices,
     (SELECT count(*) FROM messages WHERE team_id = %(team)s AND user_id = %(user)s) AS messages,
     (SELECT count(*) FROM told WHERE team_id = %(team)s AND user_id = %(user)s) AS told,

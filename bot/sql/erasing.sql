@@ -1,8 +1,5 @@
 -- Delete everything about a person: a statement for each table that has rows of people, by name.
 
--- name: feedback
-DELETE FROM feedback WHERE team_id = %(team)s AND user_id = %(user)s;
-
 -- name: notices
 DELETE FROM notices WHERE team_id = %(team)s AND user_id = %(user)s;
 

@@ -22,16 +22,6 @@ UPDATE messages SET formed_at = NULL
 WHERE team_id = %(team)s AND user_id = %(user)s AND formed_at = %(at)s AND words <> ''
 RETURNING audience;
 
--- name: delete_comments
--- Delete comments on answers, which may repeat what is forgotten.
-UPDATE feedback SET comment = '' FROM messages
-WHERE feedback.team_id = %(team)s AND feedback.user_id = %(user)s AND feedback.comment <> ''
-    AND messages.id = feedback.turn_id
-    AND ((messages.channel_id, messages.ts) IN
-            (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
-        OR says(feedback.comment, %(needles)s)
-        OR says(concat_ws(' ', messages.question, messages.words, messages.reply), %(needles)s));
-
 -- name: delete_texts
 -- Delete the texts of these messages and of requests to forget before the newest forgetting, which say
 -- it in words of their own, and each text that names what is forgotten.

@@ -71,14 +71,10 @@ ORDER BY ts DESC LIMIT 1;
 -- name: begin
 -- Begin a turn, perhaps again. A fixed sentence that replaces an earlier answer has no texts, and
 -- leaves the stored ones. Returns what earlier attempts posted, and how many seconds ago a message of
--- the reply may have been posted that is not recorded. The rating of an answer that is given again is
--- deleted.
+-- the reply may have been posted that is not recorded.
 WITH earlier AS (
-    SELECT id, begun_at IS NOT NULL AS is_begun,
-        extract(epoch FROM now() - posting_since)::float8 AS asked
+    SELECT id, extract(epoch FROM now() - posting_since)::float8 AS asked
     FROM messages WHERE id = %(id)s AND token = %(token)s FOR NO KEY UPDATE
-), unrated AS (
-    DELETE FROM feedback USING earlier WHERE feedback.turn_id = earlier.id AND earlier.is_begun
 )
 UPDATE messages
 SET audience = %(audience)s, begun_at = COALESCE(begun_at, now()),

@@ -207,10 +207,9 @@ class TakeBack(_Act):
 
 
 class Rate(_Act):
-    """Rate the answer of a turn."""
+    """Rate an answer."""
 
     act: Literal["rate"] = "rate"
-    turn: UUID
     rating: Literal["good", "bad"]
 
 
@@ -303,13 +302,6 @@ class DeleteData(_FormAct):
     act: Literal["delete_data"] = "delete_data"
 
 
-class Comment(_FormAct):
-    """Store a comment on the answer of a turn."""
-
-    act: Literal["comment"] = "comment"
-    turn: UUID
-
-
 # --- reading -----------------------------------------------------------------------------------
 
 ButtonAct: TypeAlias = (
@@ -331,9 +323,7 @@ ButtonAct: TypeAlias = (
     | Rate
     | Export
 )
-FormAct: TypeAlias = (
-    AddLines | SaveMemory | ShareSentence | SaveSettings | DeleteData | Comment
-)
+FormAct: TypeAlias = AddLines | SaveMemory | ShareSentence | SaveSettings | DeleteData
 Act: TypeAlias = Annotated[ButtonAct | FormAct, Field(discriminator="act")]
 
 _ADAPTER: TypeAdapter[ButtonAct | FormAct] = TypeAdapter(Act)

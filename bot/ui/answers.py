@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from uuid import UUID
 
 from bot.locale import Localizer
 from bot.people import MemoryState
@@ -49,14 +48,13 @@ def with_notes(localizer: Localizer, text: str, notes: Iterable[str]) -> str:
 def footer(
     localizer: Localizer,
     text: str,
-    turn: UUID,
     memory_state: MemoryState,
     *,
     stand_in: bool,
     can_be_rated: bool = False,
     says_off: bool = True,
 ) -> list[Block]:
-    """Return what appears below an answer with this text, the reply of a `turn`.
+    """Return what appears below an answer with this text.
 
     `stand_in`: no language model wrote the answer, which a person's first answer says.
     `can_be_rated`: buttons rate it. `says_off`: if memory was off for the message, a line says so.
@@ -76,17 +74,17 @@ def footer(
     if lines:
         blocks.append(note(*lines))
     if can_be_rated:
-        blocks.append(_rating(localizer, turn))
+        blocks.append(_rating(localizer))
     return blocks
 
 
-def _rating(localizer: Localizer, turn: UUID) -> Block:
+def _rating(localizer: Localizer) -> Block:
     """Return the buttons that rate an answer.
 
     Source: https://docs.slack.dev/reference/block-kit/blocks/context-actions-block
     """
-    good = Rate(turn=turn, rating="good")
-    bad = Rate(turn=turn, rating="bad")
+    good = Rate(rating="good")
+    bad = Rate(rating="bad")
     buttons = {
         "type": "feedback_buttons",
         "action_id": ACT,

@@ -1,4 +1,4 @@
-"""The forms: a memory, settings, *Delete all my data*, and a comment on an answer."""
+"""The forms: a memory, settings, *Delete all my data*."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import date, time
 from itertools import islice
 from typing import cast, get_args
-from uuid import UUID
 
 from pydantic import BaseModel
 
@@ -17,7 +16,6 @@ from bot.people import Choices, Eagerness, PersonSettings
 from bot.types import PersonErased
 from bot.ui.acts import (
     AddLines,
-    Comment,
     DeleteData,
     Export,
     Forget,
@@ -64,7 +62,6 @@ from memory.model import (
 from memory.store import validated
 
 LINES_LIMIT = 20  # of one formation run, which may propose a line twice
-COMMENT_LIMIT = 1_000
 # A form has at most six inputs, and one says where the memory may be used.
 _MAX_FIELDS = 5
 _MULTILINE_LENGTH = 60
@@ -75,7 +72,6 @@ _HIDDEN = frozenset({("UserFact", "topic"), (PROMISE_KIND, "state")})
 _AUDIENCE = "audience"
 _LINES = "lines"
 _WORD = "word"
-_COMMENT = "comment"
 # List markers at the start of pasted lines.
 _BULLETS = "-–*•·▪◦・●■◆ \t"
 _ERRORS = {
@@ -586,24 +582,3 @@ def receipt_view(localizer: Localizer, receipt: PersonErased) -> SlackView:
     deleted_text = f"{localizer.say('deleted')}\n{bulleted(deleted)}"
     stays_text = f"{localizer.say('stays')}\n{bulleted(stays)}"
     return final_view(localizer, "delete_title", deleted_text, in_slack, stays_text)
-
-
-# --- a comment ---------------------------------------------------------------------------------
-
-
-def comment_form(
-    localizer: Localizer, turn: UUID, comment: str, place: Place
-) -> SlackView:
-    """Return the form that asks what was wrong with an answer, with the earlier comment."""
-    field = text_input(COMMENT_LIMIT, comment)
-    blocks = [
-        input_block(_COMMENT, localizer.say("feedback_comment"), field, optional=True),
-        note(localizer.say("feedback_who_reads")),
-    ]
-    act = Comment(place=place, turn=turn)
-    return _form(localizer, act, "feedback_bad", "feedback_send", blocks)
-
-
-def read_comment(view: Json) -> str:
-    """Return the comment of a submitted form."""
-    return _entered(view, _COMMENT)

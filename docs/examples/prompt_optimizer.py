@@ -1,8 +1,8 @@
 """Prompt Optimizer: a model proposes better prompts from rated answers.
 
-    python -m docs.examples.prompt_optimizer [FEEDBACK.jsonl]
+    python -m docs.examples.prompt_optimizer [RATED.jsonl]
 
-Article 1, "Prompt Optimizer". docs/how-to/style.md makes the file from Kioku's feedback.
+Article 1, "Prompt Optimizer". docs/how-to/style.md says what the file holds.
 """
 
 import json

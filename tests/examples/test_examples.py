@@ -142,9 +142,9 @@ def test_prompt_optimizer_prints_what_each_kind_proposes(
         "rating": "bad",
         "comment": comment,
     }
-    feedback = tmp_path / "feedback.jsonl"
-    feedback.write_text(json.dumps(row) + "\n", "utf-8")
-    printed = parts(run("prompt_optimizer", str(feedback), KIOKU_STYLE=style))
+    rated = tmp_path / "rated.jsonl"
+    rated.write_text(json.dumps(row) + "\n", "utf-8")
+    printed = parts(run("prompt_optimizer", str(rated), KIOKU_STYLE=style))
     proposed = f"{SCRIPT['replies']['form'][0]}\n"
     assert printed == {
         "before": f"{style}\n",

@@ -665,7 +665,7 @@ async def test_who_has_nothing_is_not_asked_what_to_forget(ann: SlackPerson) -> 
     assert [one["text"]["text"] for one in elements(answer)] == ["Search"]
 
 
-NAMING_NOTHING = {Export, Open, Switch}
+NAMING_NOTHING = {Export, Open, Rate, Switch}
 """The acts that name nothing that a person has; `acts_of` has every other."""
 
 
@@ -674,7 +674,6 @@ async def acts_of(ann: SlackPerson) -> list[ButtonAct]:
     app = ann.app
     message = await ann.say("I love curry")
     await app.form(message)
-    turn = app.turn(message)["id"]
     memory = await ann.memory("ramen")
     [change, *_] = await list_changes(app.pool, ann.person, key=memory.key)
     gone = await forget(
@@ -695,7 +694,6 @@ async def acts_of(ann: SlackPerson) -> list[ButtonAct]:
         ChangePromise(key=memory.key, to="done"),
         Snooze(key=memory.key),
         Position(list="changes", of=memory.key),
-        Rate(turn=turn, rating="good"),
         Answer(question=change.id, answer="yes"),
         Remember(text="I love curry", channel=message.channel_id, ts=message.ts),
         Keep(channel=message.channel_id, ts=message.ts),
@@ -847,17 +845,9 @@ async def test_click_with_an_act_of_another_person_reads_and_changes_nothing(
     before = await ann.app.memories(ann.person)
     for act in acts:
         answer = await ann.app.click(bo.person, act)
-        is_refused = answer.line == ann.sentence("others_answer")
-        assert is_refused == isinstance(act, Rate)
         said = f"{answer} {shown(await bo.open_home())}"
         assert not any(food in said for food in ("Likes ramen", "sushi", "curry")), (
             act,
             said,
         )
     assert await ann.app.memories(ann.person) == before
-    assert (
-        ann.app.rows(
-            "SELECT 1 FROM feedback WHERE user_id IN (%s, %s)", ann.user, bo.user
-        )
-        == []
-    )

@@ -210,7 +210,7 @@ async def test_the_texts_it_was_said_in_are_gone_when_it_cannot_come_back(
 
 
 async def test_texts_that_name_it_are_gone(data: Data) -> None:
-    """Questions, answers and comments that contain the subject are blank, and no others.
+    """Questions and answers that contain the subject are blank, and no others.
 
     So is a request to forget something, which says it in other words; one since then may be open.
     """

@@ -34,26 +34,24 @@ class Kept:
     def turn(
         self, about: Message, days: float, *, formed: bool = True, **more: str
     ) -> None:
-        """Store a turn that ended so many days ago, rated with a comment."""
+        """Store a turn that ended so many days ago."""
         self.rows(
-            "WITH turn AS (INSERT INTO messages (id, team_id, user_id, channel_id, thread,"
+            "INSERT INTO messages (id, team_id, user_id, channel_id, thread,"
             " audience, ts, question, words, reply, status, begun_at, ended_at, formed_at)"
             " VALUES (gen_random_uuid(), %s, %s, %s, %s, 'dm', %s, 'QUESTION', 'WORDS', 'REPLY',"
             " %s, now() - make_interval(secs => %s), now() - make_interval(secs => %s),"
             " CASE WHEN %s THEN now() END) ON CONFLICT (team_id, channel_id, ts) DO UPDATE"
             " SET question = excluded.question, words = excluded.words, reply = excluded.reply,"
-            " status = excluded.status, begun_at = excluded.begun_at, ended_at = NULL RETURNING *)"
-            " INSERT INTO feedback (turn_id, team_id, user_id, rating, comment, changed_at)"
-            " SELECT id, team_id, user_id, 'bad', 'COMMENT', begun_at FROM turn",
+            " status = excluded.status, begun_at = excluded.begun_at, ended_at = NULL RETURNING 1",
             *(about.team_id, about.user_id, about.channel_id, about.thread, about.ts),
             more.get("status", "answered"),
             *(days * DAY, days * DAY, formed),
         )
 
-    def texts(self) -> list[tuple[str, str, str | None, str]]:
-        """Return question, words, reply and comment of every turn, oldest first."""
+    def texts(self) -> list[tuple[str, str, str | None]]:
+        """Return question, words and reply of every turn, oldest first."""
         found = self.rows(
-            "SELECT question, words, reply, comment FROM messages JOIN feedback ON turn_id = id"
+            "SELECT question, words, reply FROM messages WHERE begun_at IS NOT NULL"
             " ORDER BY begun_at"
         )
         return [tuple(row.values()) for row in found]
@@ -67,7 +65,7 @@ async def kept(pool: Pool, database: str) -> Kept:
     return made
 
 
-FULL, BLANK = ("QUESTION", "WORDS", "REPLY", "COMMENT"), ("", "", None, "")
+FULL, BLANK = ("QUESTION", "WORDS", "REPLY"), ("", "", None)
 
 
 async def test_texts_end_and_rows_stay(

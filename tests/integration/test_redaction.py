@@ -7,7 +7,6 @@ import json
 import pytest
 
 from bot.pipeline.context import read_thread
-from bot.ui.acts import Rate
 from tests.databases import naming
 from tests.integration.app import App
 from tests.unit.test_credentials import FORMATS, IN_CONTEXT, LABELLED
@@ -92,14 +91,3 @@ async def test_a_thread_that_is_read_is_redacted(app: App) -> None:
     assert [line["text"] for line in thread.lines] == [
         "our card is [card number removed]"
     ]
-
-
-async def test_a_comment_on_an_answer_is_redacted(app: App) -> None:
-    """A rating's comment is kept with the rating."""
-    place = app.slack.place()
-    asked = await app.ask(place, "hello")
-    turn = app.turn(asked)["id"]
-    form = await app.click(asked.person, Rate(turn=turn, rating="bad"))
-    await app.submit(asked.person, form, comment=f"you told {_CARD}")
-    [row] = app.rows("SELECT comment FROM feedback WHERE turn_id = %s", turn)
-    assert row["comment"] == "you told [card number removed]"

@@ -43,7 +43,6 @@ TABLES = [
     "memory_off",
     "forgotten_sources",
     "notices",
-    "feedback",
     "told",
     "requests_under_way",
     "reminders",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,7 +44,7 @@ def test_the_longest_part_fits_with_its_footer(
 ) -> None:
     """The longest part of an answer fits with what is below it; a stand-in is named once."""
     state = MemoryState(settings=PersonSettings(informed=informed))
-    below = footer(Localizer(language), "Yes.", uuid4(), state, stand_in=stand_in)
+    below = footer(Localizer(language), "Yes.", state, stand_in=stand_in)
     blocks = [markdown("あ" * PART_LIMIT), *below]
     assert block_errors(blocks) == []
     assert characters(blocks) <= LIMITS["message_characters"]

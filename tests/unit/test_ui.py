@@ -72,9 +72,7 @@ from bot.ui.blocks import (
 from bot.ui.done import Done
 from bot.ui.export_markdown import export_markdown
 from bot.ui.forms import (
-    COMMENT_LIMIT,
     add_form,
-    comment_form,
     delete_form,
     edit_form,
     final_view,
@@ -523,7 +521,7 @@ ACTS: st.SearchStrategy[ButtonAct | FormAct] = st.one_of(
     st.builds(Undo, ids=st.lists(st.uuids(), min_size=1, max_size=9).map(tuple)),
     st.builds(ChangePromise, key=KEYS),
     st.builds(Remember, text=TEXTS),
-    st.builds(Rate, turn=st.uuids()),
+    st.builds(Rate),
     st.builds(SaveMemory, place=PLACES, key=KEYS, kind=TEXTS, seen=MOMENTS),
     st.builds(ShareSentence, place=PLACES, key=KEYS, sentence=TEXTS),
     *(st.builds(act, place=PLACES) for act in (AddLines, SaveSettings, DeleteData)),
@@ -726,10 +724,9 @@ def test_every_form_fits(
             for most in (chosen.retention_days, None)
         ),
         delete_form(localizer, place),
-        comment_form(localizer, TURN, text[:COMMENT_LIMIT], place),
         share_form(localizer, memory.key, text[:MAX_TEXT], place),
         receipt_view(localizer, erased),
-        final_view(localizer, "feedback_bad", localizer.say("others_answer")),
+        final_view(localizer, "panel_title", localizer.say("help")),
     ]
     for view in forms:
         view_fits(view)
