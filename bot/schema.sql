@@ -358,8 +358,7 @@ CREATE VIEW promise_reminders WITH (security_invoker = true) AS
         SELECT COALESCE(max(statement.said_at), store.updated_at) AS at FROM statements AS statement
         WHERE statement.team_id = store.team_id AND statement.user_id = store.user_id
             AND statement.key = store.key AND statement.act = 'say'
-            AND statement.audience <> 'colleagues' AND statement.withdrawn_at IS NULL
-            AND statement.forgotten_id IS NULL
+            AND statement.withdrawn_at IS NULL AND statement.forgotten_id IS NULL
     ) AS said
     LEFT JOIN LATERAL (
         SELECT snooze.day FROM snoozes AS snooze

@@ -31,7 +31,6 @@ from .model.errors import (
     MemoryOff as MemoryOff,
 )
 from .model.namespace import (
-    COLLEAGUES as COLLEAGUES,
     DM as DM,
     PUBLIC as PUBLIC,
     Namespace as Namespace,

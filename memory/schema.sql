@@ -24,11 +24,6 @@ ALTER TABLE store ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_memories ON store
     USING (team_id = (SELECT current_setting('kioku.team', true))
         AND user_id = (SELECT current_setting('kioku.user', true)));
--- What the person of the same workspace in kioku.colleague shows to colleagues.
-CREATE POLICY card_of_colleague ON store FOR SELECT
-    USING (team_id = (SELECT current_setting('kioku.team', true))
-        AND user_id = (SELECT current_setting('kioku.colleague', true))
-        AND split_part(prefix, '.', 4) = 'colleagues');
 -- What anybody in the same workspace keeps for the conversations (comma-separated) in kioku.kept.
 CREATE POLICY kept_for_conversation ON store FOR SELECT
     USING (team_id = (SELECT current_setting('kioku.team', true))
@@ -90,7 +85,7 @@ CREATE TABLE statements (
     team_id text NOT NULL,
     user_id text NOT NULL,
     key text NOT NULL,
-    -- where it was said, or, for a move, where the memory goes; 'colleagues': it was shown to them;
+    -- where it was said, or, for a move, where the memory goes;
     -- 'kept:CHANNEL': it is kept for that conversation
     audience text NOT NULL,
     kind text NOT NULL,

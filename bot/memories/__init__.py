@@ -1,1 +1,1 @@
-"""What a person does: commands, Home, forms, cards, promises, switches, export."""
+"""What a person does: commands, Home, forms, promises, switches, export."""

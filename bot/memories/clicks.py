@@ -46,7 +46,6 @@ from bot.ui.acts import (
     Export,
     Forget,
     FormAct,
-    Hide,
     Keep,
     Move,
     Open,
@@ -55,8 +54,6 @@ from bot.ui.acts import (
     Remember,
     SaveMemory,
     SaveSettings,
-    Share,
-    ShareSentence,
     Snooze,
     Switch,
     TakeBack,
@@ -68,7 +65,6 @@ from bot.ui.lines import (
     audience_of,
     ends_promise,
     memory_line,
-    sentence_of,
     summary_line,
 )
 from bot.ui.promise_payloads import promise_answers
@@ -89,11 +85,7 @@ from memory import (
 from memory.metrics import count
 from memory.model import Json, folded, texts
 from memory.postgres import person_transaction, transaction_timeout
-from memory.store import (
-    find_memory,
-    hide_from_colleagues,
-    show_to_colleagues,
-)
+from memory.store import find_memory
 
 _ERASING_SECONDS = 30.0
 
@@ -126,10 +118,6 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
                 app.pool, app.embedder, click.person, act.key, act.to
             )
             return await _report_changes(app, click, [moved])
-        case Share():
-            return await _open_share(app, click, act)
-        case Hide():
-            return await _hide(app, click, act)
         case ChangePromise():
             return await _change_promise(app, click, act)
         case Snooze():
@@ -173,24 +161,6 @@ async def _open_edit(app: App, click: Click, act: Edit) -> Done | SlackView:
         return click.say("edit_no_form")
     references = await find_names(app.names, click.person, texts(memory.content))
     return forms.edit_form(click.localizer, schema, memory, click.place, references)
-
-
-async def _open_share(app: App, click: Click, act: Share) -> Done | SlackView:
-    memory = await _memory(app, click, act.key)
-    sentence = sentence_of(memory)
-    if not sentence:
-        return click.say("card_no_sentence", beside=True)
-    return forms.share_form(click.localizer, act.key, sentence, click.place)
-
-
-async def _hide(app: App, click: Click, act: Hide) -> Done:
-    """Hide a memory from colleagues."""
-    localizer = click.localizer
-    memory = await _memory(app, click, act.key)
-    await hide_from_colleagues(app.pool, app.embedder, click.person, act.key)
-    await _update_notices_of(app, click, {act.key})
-    line = localizer.say("card_hidden", what=memory_line(localizer, memory))
-    return Done(line=line)
 
 
 async def _switch(app: App, click: Click, act: Switch) -> Result:
@@ -349,8 +319,6 @@ async def submit(
             return await add_lines(app, click, lines, forms.chosen_audience(view))
         case SaveMemory():
             return await _save_memory(app, click, act, view)
-        case ShareSentence():
-            return await _share_sentence(app, click, act)
         case SaveSettings():
             chosen = forms.read_settings_form(view)
             settings = await change_settings(app, click.person, chosen)
@@ -421,17 +389,6 @@ async def _edit(
         words,
         seen=act.seen,
     )
-
-
-async def _share_sentence(app: App, click: Click, act: ShareSentence) -> Done:
-    """Show colleagues the sentence that the person saw in the form, once it is judged."""
-    memory = await _memory(app, click, act.key)
-    if await app.former.is_sensitive(memory, act.sentence):
-        return click.say("card_sensitive", beside=True)
-    shown = await show_to_colleagues(
-        app.pool, app.embedder, click.person, act.key, act.sentence
-    )
-    return await _report_changes(app, click, [shown])
 
 
 async def _delete_data(app: App, click: Click) -> SlackView:

@@ -13,7 +13,6 @@ from bot.locale import Localizer
 from bot.people import PersonSettings, read_off_scopes, read_settings
 from bot.ui.acts import Position
 from bot.ui.blocks import as_mrkdwn, bulleted, button, escaped
-from bot.ui.cards import MOST_LINES
 from bot.ui.done import Done
 from bot.ui.lines import change_line, kept_for, memory_line
 from bot.ui.panel import PAGE_SIZE, PanelContent
@@ -22,7 +21,6 @@ from memory.model import MessageKey, provider_and_name
 from memory.postgres import PersonTransaction, load_statements, person_transaction
 from memory.store import (
     memory_page,
-    read_card,
     read_kept,
     read_not_remembered,
 )
@@ -60,10 +58,6 @@ async def read_panel(
     )
     if home:
         content = replace(content, handling=data_handling(app, localizer, settings))
-        # Colleagues see nothing of a person whose memory is off.
-        if position == Position() and content.refusal is None and content.off is None:
-            card = await read_card(app.pool, person, person, most=MOST_LINES)
-            content = replace(content, card=card)
     match position.list:
         case "changes":
             content = await _with_changes(app, person, content)

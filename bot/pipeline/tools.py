@@ -22,7 +22,6 @@ from bot.conversation.turns import (
     stored_words,
 )
 from bot.locale import Localizer
-from bot.memories.cards import Unanswered, find_colleague, shown_card
 from bot.memories.expected import EXPECTED, explain
 from bot.memories.forgetting import (
     MAX_KEYS,
@@ -37,7 +36,6 @@ from bot.memories.panel import short_list
 from bot.memories.switches import EVERYWHERE, MORNING, turn_off, turn_on
 from bot.notices import add_notice
 from bot.people import read_memory_state
-from bot.slack.messages import mentions
 from bot.slack.names import MessageNames
 from bot.ui.acts import Keep, Open, Place, Position
 from bot.ui.done import Click, Done
@@ -74,7 +72,6 @@ Output: TypeAlias = Json
 
 _REFUSALS_SHOWN = 3
 SETTINGS_TOOL = "memory_settings"
-COLLEAGUE_TOOL = "ask_about_colleague"
 KEEP_TOOL = "keep_for_channel"
 
 _SETTINGS = """\
@@ -88,11 +85,6 @@ forget: what has all of `words`, or what they told you from `since` on, before `
 everything; only proposed, by a button; say so.
 do_not_remember: delete the text of this message, as for off the record; which previous_message \
 (only proposed): the one before."""
-_COLLEAGUE = (
-    "Show what a colleague chose to tell others about working with them, when the person asks how"
-    " they like reviews, meetings, messages and the like. It follows your answer in a message that"
-    " you do not see: say only that it follows; never answer yourself."
-)
 _KEEP = (
     "Keep words of this person's message for everybody in this channel, only when they ask in this"
     " message that you remember or keep something for the channel, the team or everybody, or note a"
@@ -122,14 +114,7 @@ _PARAMETERS: dict[str, Any] = {
     "which": {"type": "string", "enum": ["this_message", "previous_message"]},
     "where": {"type": "string", "enum": ["this_thread", "whole_conversation"]},
 }
-_NAME = {
-    "name": {
-        "type": "string",
-        "description": "their whole name, with @ if it is mentioned",
-    }
-}
 _SETTINGS_DEFINITION = function_tool(SETTINGS_TOOL, _SETTINGS, _PARAMETERS, ["action"])
-_COLLEAGUE_DEFINITION = function_tool(COLLEAGUE_TOOL, _COLLEAGUE, _NAME, ["name"])
 _KEEP_DEFINITION = function_tool(KEEP_TOOL, _KEEP, _KEPT_PARAMETERS, ["quote"])
 
 
@@ -242,9 +227,7 @@ class Toolbox:
         It is the whole answer if the model adds nothing to it. None if there is no such message, or
         several.
         """
-        # A colleague's card is no answer: no answer with it is stored.
-        shows_card = any(one.startswith("card ") for one in self._shown)
-        if self._message.audience != DM or shows_card:
+        if self._message.audience != DM:
             return None
         messages = self.messages
         return messages[0] if len(messages) == 1 else None
@@ -269,8 +252,6 @@ class Toolbox:
             return _json(output)
         if name == KEEP_TOOL:
             return _json(await self._keep(given))
-        if name == COLLEAGUE_TOOL:
-            return _json(await self._ask_about(str(given.get("name") or "")))
         told = await self._memory.call(name, given)
         if name == CHANGE_TOOL:
             if "error" not in told and "refused" not in told:
@@ -345,22 +326,6 @@ class Toolbox:
         return await short_list(
             self._app, self._message.person, self._localizer, position
         )
-
-    async def _ask_about(self, who: str) -> Output:
-        asker = self._message.person
-        if not {DM, PUBLIC}.intersection(self._turn.view.audiences):
-            return _error("Colleagues cannot be asked about here.")
-        owner = await find_colleague(
-            self._app, asker, await self.stored(who), mentions(self._message.text)
-        )
-        if isinstance(owner, Unanswered):
-            unanswered = _error(owner.reason)
-            if owner.colleagues:
-                unanswered["colleagues"] = owner.colleagues
-            return unanswered
-        card = await shown_card(self._app, asker, owner, self._localizer)
-        self._shown[f"card {owner.user_id}"] = card
-        return {"shown_privately": True}
 
     async def _keep(self, given: Arguments) -> Output:
         """Keep a part of the message for its conversation, or tell the person why that failed."""
@@ -541,7 +506,7 @@ def tool_definitions(
     """
     if off:
         return [_SETTINGS_DEFINITION]
-    tools = [*memory_tools(schemas), _SETTINGS_DEFINITION, _COLLEAGUE_DEFINITION]
+    tools = [*memory_tools(schemas), _SETTINGS_DEFINITION]
     if in_channel:
         tools.append(_KEEP_DEFINITION)
     return tools

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 _MOST = 5_000
@@ -39,10 +38,3 @@ class KeptAnswers(Generic[_Key, _Answer]):
     def drop(self, key: _Key) -> None:
         """Ask again the next time."""
         self._kept.pop(key, None)
-
-    def items(self) -> Iterator[tuple[_Key, _Answer]]:
-        """Yield all answers that can be found, with their keys."""
-        now = time.monotonic()
-        for key, (kept_until, answer) in self._kept.items():
-            if kept_until > now:
-                yield key, answer

@@ -86,14 +86,6 @@ class Names:
         reference = f"<@{user.get('id')}>"
         self._kept[team_id].keep(reference, _user_name(user), _TRUSTED_SECONDS)
 
-    def people_of(self, team_id: str) -> dict[str, str]:
-        """Return the known names of users by id, except those of deactivated accounts."""
-        people: dict[str, str] = {}
-        for reference, name in self._kept[team_id].items():
-            if reference.startswith(_PERSON) and name.text and not name.gone:
-                people[reference[2:-1]] = name.text
-        return people
-
     def is_gone(self, person: Person) -> bool:
         """Return whether a person's account is known to be deactivated."""
         name = self.find(person.team_id, person_reference(person.user_id))

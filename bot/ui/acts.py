@@ -151,20 +151,6 @@ class Move(_Act):
     to: Literal["dm", "public"]
 
 
-class Share(_Act):
-    """Open the form that shows a memory to colleagues."""
-
-    act: Literal["share"] = "share"
-    key: str
-
-
-class Hide(_Act):
-    """Stop showing a memory to colleagues."""
-
-    act: Literal["hide"] = "hide"
-    key: str
-
-
 class ChangePromise(_Act):
     """Say that a promise is kept or dropped."""
 
@@ -282,14 +268,6 @@ class SaveMemory(_FormAct):
     names: dict[str, str] = {}
 
 
-class ShareSentence(_FormAct):
-    """Show colleagues the sentence of a memory."""
-
-    act: Literal["share_sentence"] = "share_sentence"
-    key: str
-    sentence: str
-
-
 class SaveSettings(_FormAct):
     """Store the chosen settings."""
 
@@ -313,8 +291,6 @@ ButtonAct: TypeAlias = (
     | Forget
     | Undo
     | Move
-    | Share
-    | Hide
     | ChangePromise
     | Snooze
     | Remember
@@ -323,7 +299,7 @@ ButtonAct: TypeAlias = (
     | Rate
     | Export
 )
-FormAct: TypeAlias = AddLines | SaveMemory | ShareSentence | SaveSettings | DeleteData
+FormAct: TypeAlias = AddLines | SaveMemory | SaveSettings | DeleteData
 Act: TypeAlias = Annotated[ButtonAct | FormAct, Field(discriminator="act")]
 
 _ADAPTER: TypeAdapter[ButtonAct | FormAct] = TypeAdapter(Act)

@@ -24,7 +24,6 @@ from bot.ui.acts import (
     Place,
     SaveMemory,
     SaveSettings,
-    ShareSentence,
 )
 from bot.ui.blocks import (
     INPUT_LIMIT,
@@ -32,7 +31,6 @@ from bot.ui.blocks import (
     Block,
     SlackView,
     actions,
-    as_mrkdwn,
     bulleted,
     button,
     input_block,
@@ -46,7 +44,7 @@ from bot.ui.blocks import (
 )
 from bot.ui.lines import LEVELS, audience_name, audience_of, kept_for, level_of
 from bot.ui.promises import is_past
-from memory import COLLEAGUES, DM, PUBLIC, SCHEMAS, InvalidContent, Memory, subject
+from memory import DM, PUBLIC, SCHEMAS, InvalidContent, Memory, subject
 from memory.credentials import redact
 from memory.model import (
     DUE_FIELDS,
@@ -273,12 +271,11 @@ def _length(rules: FieldRules) -> int:
 
 def _audience_input(localizer: Localizer, audience: str) -> Block:
     """Return the input for where a memory may be used, which `audience` knows now."""
-    widest = COLLEAGUES if audience == COLLEAGUES else PUBLIC
     options = []
-    for one in (DM, widest):
+    for one in (DM, PUBLIC):
         name = audience_name(localizer, one)
         options.append(option(_capitalized(name), one))
-    if audience not in (DM, widest):
+    if audience not in (DM, PUBLIC):
         options.append(option(localizer.say("audience_as_now"), audience))
     return input_block(
         _AUDIENCE, localizer.say("audience_label"), select(options, audience)
@@ -419,22 +416,6 @@ def add_errors(localizer: Localizer, view: Json) -> dict[str, str]:
             why = localizer.say("refused_line", number=number, why=why)
         return {_LINES: why}
     return {}
-
-
-# --- what colleagues can see -------------------------------------------------------------------
-
-
-def share_form(
-    localizer: Localizer, key: str, sentence: str, place: Place
-) -> SlackView:
-    """Return the form that shows which sentence colleagues will read."""
-    shown = bulleted([as_mrkdwn(sentence)])
-    blocks = [
-        section(f"{localizer.say('card_will_read')}\n{shown}"),
-        note(localizer.say("card_who_asks")),
-    ]
-    act = ShareSentence(place=place, key=key, sentence=sentence)
-    return _form(localizer, act, "card_title", "card_show", blocks)
 
 
 # --- settings ----------------------------------------------------------------------------------

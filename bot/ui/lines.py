@@ -13,7 +13,6 @@ from bot.types import FILES_ALONE, FORWARDED_ALONE
 from bot.ui.blocks import LINE_LIMIT, as_mrkdwn, one_line, truncate
 from bot.ui.promises import due_line, is_open
 from memory import (
-    COLLEAGUES,
     DM,
     PUBLIC,
     Change,
@@ -216,9 +215,8 @@ def memory_line(localizer: Localizer, memory: Memory) -> str:
 
 def audience_of(memory: Memory) -> str:
     """Return the widest audience, besides direct messages, that knows a memory."""
-    for widest in (COLLEAGUES, PUBLIC):
-        if widest in memory.audiences:
-            return widest
+    if PUBLIC in memory.audiences:
+        return PUBLIC
     if not memory.audiences:
         return DM
     return memory.audiences[0]
@@ -233,8 +231,6 @@ def audience_name(localizer: Localizer, audience: str) -> str:
         return localizer.say("audience_dm")
     if audience == PUBLIC:
         return localizer.say("audience_public")
-    if audience == COLLEAGUES:
-        return localizer.say("audience_colleagues")
     channel = kept_channel(audience)
     if channel is not None:
         return localizer.say("audience_kept", channel=f"<#{channel}>")
@@ -244,7 +240,7 @@ def audience_name(localizer: Localizer, audience: str) -> str:
 def used_where(localizer: Localizer, memory: Memory) -> str:
     """Return all places where a memory may be used, as `audience_name` does for one audience."""
     audience = audience_of(memory)
-    if len(memory.audiences) < 2 or audience in (COLLEAGUES, PUBLIC):
+    if len(memory.audiences) < 2 or audience == PUBLIC:
         return audience_name(localizer, audience)
     channels = [f"<#{one}>" for one in memory.audiences]
     return localizer.say("audience_own", channel=localizer.listed(channels))

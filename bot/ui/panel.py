@@ -23,12 +23,10 @@ from bot.ui.acts import (
     ChangePromise,
     Edit,
     Forget,
-    Hide,
     Move,
     Open,
     Position,
     Row,
-    Share,
     Switch,
     SwitchTo,
     Undo,
@@ -53,7 +51,6 @@ from bot.ui.blocks import (
     source_link,
     text_input,
 )
-from bot.ui.cards import card_lines
 from bot.ui.done import Done
 from bot.ui.kept_lines import kept_row
 from bot.ui.lines import (
@@ -70,7 +67,6 @@ from bot.ui.lines import (
 from bot.ui.promise_payloads import ROW_BUTTONS, promise_answers
 from bot.ui.promises import is_due_after, is_open
 from memory import (
-    COLLEAGUES,
     DM,
     Change,
     Memory,
@@ -106,9 +102,8 @@ class PanelContent:
     `found` is the number of memories there, on all pages, or of changes on the pages so far, plus
     one if there are older ones. `links` lead to the message that a memory, by its key, or a change,
     by its id, came from. `unformed` messages are not read yet. The changes include the sentences of
-    the last day that were `not_remembered`. In Home, `handling` says where data goes, and `card`
-    what colleagues see. `kept` are the lines kept for a conversation, shown to `viewer`, who is in
-    it; None if they are not shown.
+    the last day that were `not_remembered`. In Home, `handling` says where data goes. `kept` are
+    the lines kept for a conversation, shown to `viewer`, who is in it; None if they are not shown.
     """
 
     position: Position = field(default_factory=Position)
@@ -124,7 +119,6 @@ class PanelContent:
     links: Mapping[str, str] = field(default_factory=dict)
     unformed: int = 0
     handling: Sequence[str] = ()
-    card: Sequence[Memory] | None = None
     kept: Sequence[KeptMemory] | None = None
     viewer: Person | None = None
 
@@ -138,8 +132,6 @@ def home_view(
     """Return the panel as Home; `done` is what the click in `row` did."""
     blocks = [header(localizer.say("panel_title"))]
     blocks += _panel(localizer, content, done, row)
-    if content.card is not None:
-        blocks += _card(localizer, content.card)
     if content.handling:
         blocks.append(_DIVIDER)
         blocks.append(header(localizer.say("home_where")))
@@ -509,20 +501,9 @@ def _row_acts(memory: Memory) -> dict[str, ButtonAct]:
     acts["menu_edit"] = Edit(key=key)
     acts["menu_forget"] = forget
     acts["menu_history"] = history
-    if COLLEAGUES in memory.audiences:
-        acts["card_hide"] = Hide(key=key)
-    elif is_promise:
+    if is_promise:
         acts["promise_drop"] = ChangePromise(key=key, to="dropped")
-    else:
-        acts["card_show"] = Share(key=key)
     return acts
-
-
-def _card(localizer: Localizer, memories: Sequence[Memory]) -> list[Block]:
-    """Return what the person shows to colleagues, as they see it."""
-    lines = card_lines(localizer, memories)
-    text = bulleted(lines) or localizer.say("card_none")
-    return [_DIVIDER, header(localizer.say("card_title")), section(text)]
 
 
 def _change_rows(localizer: Localizer, content: PanelContent) -> list[Block]:

@@ -235,39 +235,19 @@ class Former:
         refused += [proposal.refused("unreadable") for proposal in unread]
         return judged, refused
 
-    async def _judge_words(
-        self, person: Person, kind: str, content: Json, words: Evidence
-    ) -> Proposal:
+    async def _judge_words(self, person: Person, proposal: Proposal) -> Proposal:
         """Return a proposal of a person's words, with its verdict if the model can read them.
 
         Tokens are counted as by `form`. Raises `FormationUnavailable`.
         """
-        proposal = Proposal(kind=kind, content=content, said=content, evidence=words)
         try:
             async with _model_calls(person, None):
-                [judged] = await judge(self._memory_model, [proposal], [words.message])
+                [judged] = await judge(
+                    self._memory_model, [proposal], [proposal.evidence.message]
+                )
         except WordsUnreadable:
             return proposal
         return judged
-
-    async def is_sensitive(self, memory: Memory, sentence: str) -> bool:
-        """Return whether others should not see a memory and the sentence that it comes from.
-
-        This is so if the verdict finds it sensitive or about somebody else, or there is no verdict.
-        No row is read. Raises `FormationUnavailable`.
-        """
-        person = memory.namespace.person
-        stored = [sentence, *texts(memory.content)]
-        references = await self.find_references(person, stored)
-        said = TypedMessage(PersonMessage(text=sentence), references)
-        # They are shown the sentence, so it is among what is judged.
-        shown = {**memory.content, "sentence": sentence}
-        words = whole_message(said)
-        judged = await self._judge_words(person, memory.kind, shown, words)
-        verdict = judged.verdict
-        if verdict is None:
-            return True
-        return verdict.is_sensitive or verdict.about != "speaker"
 
     async def judge_kept(
         self,
@@ -293,7 +273,10 @@ class Former:
         if holds_credentials(words.text):
             return Refusal(reason="secret", kind=KEPT_KIND, evidence=words)
         content = {"text": words.text, "decision": decision}
-        judged = await self._judge_words(person, KEPT_KIND, content, words)
+        proposal = Proposal(
+            kind=KEPT_KIND, content=content, said=content, evidence=words
+        )
+        judged = await self._judge_words(person, proposal)
         if judged.verdict is None:
             return judged.refused("unusable")
         reason = refusal(judged, judged.verdict, datetime.now(UTC), "never")

@@ -10,7 +10,6 @@ from memory.model.errors import InvalidNamespace
 
 DM = "dm"
 PUBLIC = "public"
-COLLEAGUES = "colleagues"
 _KEPT = "kept:"
 
 _ID = re.compile(r"[A-Z0-9]+")
@@ -34,11 +33,6 @@ def kept_channel(audience: str) -> str | None:
     if not audience.startswith(_KEPT):
         return None
     return audience.removeprefix(_KEPT)
-
-
-def is_shown_by_click(audience: str) -> bool:
-    """Return whether an audience knows only what a person has shown to it, despite any move."""
-    return audience == COLLEAGUES or kept_channel(audience) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +100,16 @@ class Person:
 class Namespace:
     """The namespace of one person's memories for one audience.
 
-    `audience` is ``dm``, ``public``, ``colleagues`` (what the person shows to them: chosen by a
-    click only), ``kept:CHANNEL`` (what they keep for a conversation), or the id of the private
-    channel, group DM or Slack Connect channel where it was said. Raises `InvalidNamespace` for
-    anything else.
+    `audience` is ``dm``, ``public``, ``kept:CHANNEL`` (what they keep for a conversation), or the
+    id of the private channel, group DM or Slack Connect channel where it was said. Raises
+    `InvalidNamespace` for anything else.
     """
 
     person: Person
     audience: str
 
     def __post_init__(self) -> None:
-        if self.audience not in (DM, PUBLIC, COLLEAGUES):
+        if self.audience not in (DM, PUBLIC):
             channel = kept_channel(self.audience)
             _check("audience", channel or self.audience)
 
@@ -170,15 +163,13 @@ class MemoryView:
 def memory_view(own: Namespace, *, shared: bool = False) -> MemoryView:
     """Return the view of the conversation whose namespace is `own`.
 
-    A direct message knows everything. A public channel knows what was said in public and what
-    colleagues were shown; a private channel or group DM also knows what was said there. With
-    `shared` (a Slack Connect channel, or a conversation of unknown kind) only `own` is shown.
-    Raises `InvalidNamespace` for an audience that is shown things by a click, not a conversation.
+    A direct message knows everything. A public channel knows what was said in public; a private
+    channel or group DM also knows what was said there. With `shared` (a Slack Connect channel, or a
+    conversation of unknown kind) only `own` is shown. Raises `InvalidNamespace` for what is kept
+    for a conversation, which is no conversation.
     """
-    if is_shown_by_click(own.audience):
+    if kept_channel(own.audience) is not None:
         raise InvalidNamespace("The audience is no conversation; nothing was read.")
-    if own.audience == DM or shared:
+    if own.audience in (DM, PUBLIC) or shared:
         return MemoryView(own=own, audiences=(own.audience,))
-    if own.audience == PUBLIC:
-        return MemoryView(own=own, audiences=(PUBLIC, COLLEAGUES))
-    return MemoryView(own=own, audiences=(PUBLIC, COLLEAGUES, own.audience))
+    return MemoryView(own=own, audiences=(PUBLIC, own.audience))

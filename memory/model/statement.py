@@ -15,7 +15,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from memory.model.dates import slack_time
-from memory.model.namespace import COLLEAGUES, DM, PUBLIC, is_shown_by_click
+from memory.model.namespace import DM, PUBLIC, kept_channel
 from memory.model.schemas import (
     PROMISE_KIND,
     Content,
@@ -202,20 +202,18 @@ def views(statements: Collection[Statement], now: datetime) -> list[View]:
     """Return a memory as each audience knows it at the time `now`; nothing if it is no memory.
 
     Direct messages know everything that was said. A public channel knows what was said in public,
-    any other conversation what was said there, and colleagues what they were shown, as long as that
-    sentence counts. Each of them knows it only while it is true, that is, while every field that it
-    knows agrees with the view of direct messages. A removal counts everywhere.
+    and any other conversation what was said there. Each of them knows it only while it is true,
+    that is, while every field that it knows agrees with the view of direct messages. A removal
+    counts everywhere.
     """
     counted = current(statements, now)
-    own = [one for one in counted if one.audience != COLLEAGUES]
-    whole = _view(DM, own)
+    whole = _view(DM, counted)
     if whole is None:
         return []
-    sentences = {one.sentence for one in own}
     audiences = {one.audience for one in counted}
     narrower = []
     for audience in sorted(audiences - {DM}):
-        known = [one for one in counted if _is_known(one, audience, sentences)]
+        known = [one for one in counted if _is_known(one, audience)]
         view = _view(audience, known)
         if view is not None and agrees(view.content, whole.content):
             narrower.append(view)
@@ -223,29 +221,17 @@ def views(statements: Collection[Statement], now: datetime) -> list[View]:
     return [replace(whole, audiences=elsewhere), *narrower]
 
 
-def _is_known(
-    statement: Statement,
-    audience: str,
-    sentences: Collection[tuple[MessageKey | None, str]],
-) -> bool:
-    """Return whether an audience other than direct messages knows a statement.
-
-    `sentences` are those that count: colleagues know nothing that rests on another one.
-    """
-    if statement.act == "remove":
-        return True
-    if statement.audience != audience:
-        return False
-    return audience != COLLEAGUES or statement.sentence in sentences
+def _is_known(statement: Statement, audience: str) -> bool:
+    """Return whether an audience other than direct messages knows a statement."""
+    return statement.act == "remove" or statement.audience == audience
 
 
 def current(statements: Iterable[Statement], now: datetime) -> list[Statement]:
     """Return the statements that count at `now`, each with the audience that knows it then.
 
-    A move gives its audience to all that was said before it, except to what is shown by a click:
-    a move to direct messages ends that for colleagues, and no other move changes it. What was said
-    before and stored later, such as what was formed after an outage, the person did not see when
-    they moved the memory: a move never lets others know it.
+    A move gives its audience to all that was said before it, except to what is kept for a
+    conversation. What was said before and stored later, such as what was formed after an outage,
+    the person did not see when they moved the memory: a move never lets others know it.
     """
     counted = [one for one in statements if counts(one, now)]
     moves = [one for one in counted if one.act == "move"]
@@ -254,7 +240,7 @@ def current(statements: Iterable[Statement], now: datetime) -> list[Statement]:
     last_move = in_order(moves)[-1]
     placed = []
     for one in counted:
-        if one.act == "move" or _is_hidden(one, moves):
+        if one.act == "move":
             continue
         if _is_moved(one, last_move):
             one = replace(one, audience=last_move.audience)
@@ -262,20 +248,10 @@ def current(statements: Iterable[Statement], now: datetime) -> list[Statement]:
     return placed
 
 
-def _is_hidden(statement: Statement, moves: Iterable[Statement]) -> bool:
-    """Return whether a move to direct messages ended that colleagues see a statement.
-
-    It has the time of the sentence that it shows; its number tells whether the move came later.
-    """
-    if statement.audience != COLLEAGUES:
-        return False
-    return any(one.audience == DM and one.number > statement.number for one in moves)
-
-
 def _is_moved(statement: Statement, move: Statement) -> bool:
     """Return whether a statement gets the audience of a move."""
     is_later = (statement.written_at, statement.number) > move.order
-    if is_later or is_shown_by_click(statement.audience):
+    if is_later or kept_channel(statement.audience) is not None:
         return False
     was_stored = statement.number < move.number
     narrows = move.audience == DM or statement.audience == PUBLIC

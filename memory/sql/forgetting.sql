@@ -38,7 +38,6 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
     AND (key = ANY(%(concerned)s) AND NOT EXISTS (SELECT FROM statements AS words
             WHERE words.team_id = %(team)s AND words.user_id = %(user)s
                 AND words.forgotten_id IS NULL AND words.key = statements.key
-                AND words.audience <> 'colleagues'
                 AND (words.channel IS NOT NULL OR words.evidence <> ''))
         OR act = 'say' AND (kind, subject) IN (
             SELECT hidden.kind, hidden.subject FROM statements AS hidden
@@ -47,12 +46,12 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
                 AND hidden.key = ANY(%(keys)s)))
 RETURNING id, key, kind, content, evidence, channel, ts, batch;
 
--- name: hide_shown_sentences
--- Hide sentences that others are shown, as colleagues or in a conversation: those of the same messages
--- that say or name what is forgotten.
+-- name: hide_kept_sentences
+-- Hide sentences that are kept for a conversation: those of the same messages that say or name what
+-- is forgotten.
 UPDATE statements SET forgotten_id = %(id)s, forgotten_at = now()
 WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
-    AND (audience = 'colleagues' OR starts_with(audience, 'kept:'))
+    AND starts_with(audience, 'kept:')
     AND (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
     AND says(evidence, %(quotes)s)
 RETURNING id, key, kind, content, evidence, channel, ts, batch;
@@ -106,10 +105,9 @@ WHERE team_id = %(team)s AND user_id = %(user)s
 GROUP BY forgotten_id ORDER BY until DESC LIMIT 1;
 
 -- name: due
--- What was forgotten more than ten minutes ago: what it was about, and its words. What colleagues
--- were shown may be about another memory.
+-- What was forgotten more than ten minutes ago: what it was about, and its words.
 SELECT kind, content, evidence, channel, ts FROM statements
-WHERE team_id = %(team)s AND user_id = %(user)s AND audience <> 'colleagues'
+WHERE team_id = %(team)s AND user_id = %(user)s
     AND forgotten_at <= now() - make_interval(mins => %(minutes)s);
 
 -- name: delete_due

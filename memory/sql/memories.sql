@@ -1,4 +1,4 @@
--- Reads memories: rows of LangGraph's store, of one person or, for a card, of a colleague.
+-- Reads memories: rows of LangGraph's store, of one person.
 
 -- name: read_memories
 -- The memories with these keys, newest first.
@@ -6,12 +6,6 @@ SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
 WHERE prefix = ANY(%(prefixes)s) AND key = ANY(%(keys)s)
     AND (expires_at IS NULL OR expires_at > now())
 ORDER BY updated_at DESC;
-
--- name: card
--- What somebody shows to colleagues.
-SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
-WHERE prefix = %(prefix)s AND (expires_at IS NULL OR expires_at > now())
-ORDER BY created_at, key LIMIT %(most)s;
 
 -- name: newest
 -- All rows of the newest memories; without a limit, of all.

@@ -1,8 +1,6 @@
 """The rows of memories: written, undone, forgotten, exported and kept in order."""
 
 from memory.store.edits import (
-    hide_from_colleagues as hide_from_colleagues,
-    show_to_colleagues as show_to_colleagues,
     validated as validated,
 )
 from memory.store.expiry import expire_due as expire_due
@@ -27,7 +25,6 @@ from memory.store.kept import (
 from memory.store.memories import (
     MAX_MEMORIES as MAX_MEMORIES,
     find_memory as find_memory,
-    read_card as read_card,
     read_in_order as read_in_order,
 )
 from memory.store.proposals import (

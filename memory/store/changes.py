@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from uuid import UUID
 
 from memory.embeddings.embedder import Embedder
-from memory.model.namespace import COLLEAGUES, DM, Person
+from memory.model.namespace import DM, Person
 from memory.model.schemas import Content
 from memory.model.statement import MessageKey, Statement, fold
 from memory.postgres.database import PersonTransaction, Pool, person_transaction
@@ -127,8 +127,8 @@ def _change_of(statements: Sequence[Statement], batch: UUID) -> Change:
     counted = [one for one in statements if one.withdrawn_at is None]
     earlier = [one for one in counted if one.number < first.number]
     as_said = [replace(one, withdrawn_at=None) for one in own]
-    before = _content(earlier)
-    after = _content([*earlier, *as_said])
+    before = fold(earlier)
+    after = fold([*earlier, *as_said])
     is_undone = all(one.withdrawn_at for one in own)
     return Change(
         id=first.id,
@@ -147,11 +147,6 @@ def _change_of(statements: Sequence[Statement], batch: UUID) -> Change:
     )
 
 
-def _content(statements: Iterable[Statement]) -> Content | None:
-    """Return what statements added up to when they were made."""
-    return fold(one for one in statements if one.audience != COLLEAGUES)
-
-
 def _audience(own: Sequence[Statement]) -> str:
     """Return the widest audience of a change: an edit may be heard by several."""
     for one in reversed(own):
@@ -165,7 +160,7 @@ def _action(
     before: Content | None,
     after: Content | None,
 ) -> Action:
-    if own[-1].act == "move" or own[-1].audience == COLLEAGUES:
+    if own[-1].act == "move":
         return "moved"
     if after is None:
         return "removed"

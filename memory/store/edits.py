@@ -1,4 +1,4 @@
-"""Direct changes by the person: add, edit, move or show a memory."""
+"""Direct changes by the person: add, edit or move a memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from memory.credentials.redaction import find_credentials
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import ChangedSince, ChangeGone, InvalidContent
-from memory.model.namespace import COLLEAGUES, DM, Namespace, Person, memory_view
+from memory.model.namespace import DM, Namespace, Person, memory_view
 from memory.model.person_message import PersonMessage
 from memory.model.schemas import (
     LEVEL_FIELDS,
@@ -34,7 +34,6 @@ from memory.store.statements import (
     InCommit,
     do_nothing,
     read_statements,
-    withdraw,
     writing,
 )
 from memory.store.subjects import read_known
@@ -201,23 +200,14 @@ async def edit_memory(
 async def _known_fields(
     transaction: PersonTransaction, memory: Memory
 ) -> dict[str, set[str]]:
-    """Return the fields that each other audience knows of a memory, except the colleagues' card."""
-    known: dict[str, set[str]] = {}
-    for audience in memory.audiences:
-        if audience != COLLEAGUES:
-            known[audience] = set()
-    for one in await _counted_statements(transaction, memory.key):
+    """Return the fields that each other audience knows of a memory."""
+    known: dict[str, set[str]] = {audience: set() for audience in memory.audiences}
+    by_key = await read_statements(transaction, [memory.key])
+    counted = current(by_key[memory.key], datetime.now(UTC))
+    for one in since_removal(counted):
         if one.audience in known:
             known[one.audience].update(one.fields)
     return known
-
-
-async def _counted_statements(
-    transaction: PersonTransaction, key: str
-) -> list[Statement]:
-    """Return what was said about a memory since it was last taken back, and counts now."""
-    by_key = await read_statements(transaction, [key])
-    return since_removal(current(by_key[key], datetime.now(UTC)))
 
 
 def _said(kind: str, whole: Content, names: set[str]) -> Json:
@@ -237,8 +227,6 @@ async def move_memory(
 ) -> Change:
     """Give everything that was said about a memory another audience, wider or narrower.
 
-    Colleagues no longer see it once it is moved to direct messages.
-
     `seen` is the memory's `updated_at` when it was shown to the person. Raises `ChangeGone` (there
     is no such memory), `ChangedSince` (it already has that audience, or has changed since it was
     seen) and `InvalidNamespace`.
@@ -247,8 +235,7 @@ async def move_memory(
     batch = uuid4()
     async with writing(pool, embedder, person) as transaction:
         memory = await existing_memory(transaction, key, seen)
-        others = [one for one in memory.audiences if one != COLLEAGUES]
-        if others == [audience] or (not memory.audiences and audience == DM):
+        if memory.audiences == (audience,) or (not memory.audiences and audience == DM):
             raise ChangedSince("The memory has this audience already.")
         moved = statement_of(
             key,
@@ -261,49 +248,6 @@ async def move_memory(
         )
         [change] = await add_changes(transaction, [moved])
     return change
-
-
-async def show_to_colleagues(
-    pool: Pool, embedder: Embedder, person: Person, key: str, sentence: str
-) -> Change:
-    """Show colleagues a memory by the exact sentence that the person saw and that was judged.
-
-    They are shown what this sentence says and no more. It is linked to its source message, and goes
-    when that goes. White space is not compared. Raises `ChangeGone` (there is no such memory) and
-    `ChangedSince` (it no longer comes from this sentence, or is already shown to them).
-    """
-    batch = uuid4()
-    async with writing(pool, embedder, person) as transaction:
-        await existing_memory(transaction, key)
-        counted = await _counted_statements(transaction, key)
-        said = [one for one in counted if one.evidence.split() == sentence.split()]
-        audiences = [one.audience for one in said]
-        if not said or COLLEAGUES in audiences:
-            raise ChangedSince(
-                "The memory has another sentence, or colleagues are shown this one."
-            )
-        shown = replace(
-            said[-1], id=uuid4(), audience=COLLEAGUES, actor="modal", batch=batch
-        )
-        [change] = await add_changes(transaction, [shown])
-    return change
-
-
-async def hide_from_colleagues(
-    pool: Pool, embedder: Embedder, person: Person, key: str
-) -> list[UUID]:
-    """Hide a memory from colleagues; return the statements that showed it, now withdrawn.
-
-    Raises `ChangedSince` if it is not shown to them.
-    """
-    async with writing(pool, embedder, person) as transaction:
-        by_key = await read_statements(transaction, [key])
-        own = [one for one in by_key[key] if one.audience == COLLEAGUES]
-        shown = [one.id for one in own if one.withdrawn_at is None]
-        if not shown:
-            raise ChangedSince("The memory is not shown to colleagues.")
-        await withdraw(transaction, shown)
-    return shown
 
 
 async def existing_memory(

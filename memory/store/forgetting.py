@@ -186,7 +186,7 @@ async def forget_within(
     needles = await _needles(transaction, _subjects(hidden))
     gone = Gone(messages=messages, needles=needles)
     if hidden and not selection.everything:
-        hidden += await _hide_shown_sentences(transaction, identity, gone, hidden)
+        hidden += await _hide_kept_sentences(transaction, identity, gone, hidden)
     others = await stop_forming(transaction, selection, gone)
     messages = messages.union(others)
     new_messages = messages - await forgotten_among(transaction, messages)
@@ -224,13 +224,13 @@ async def _record(
     await transaction.execute(_SQL["record"], values)
 
 
-async def _hide_shown_sentences(
+async def _hide_kept_sentences(
     transaction: PersonTransaction,
     identity: UUID,
     gone: Gone,
     hidden: Iterable[DictRow],
 ) -> list[DictRow]:
-    """Hide what others are shown of the same messages, if it says or names what is forgotten."""
+    """Hide what is kept of the same messages, if it says or names what is forgotten."""
     sentences = await _needles(transaction, _sentences(hidden))
     values = {
         **message_parameters(gone.messages),
@@ -238,7 +238,7 @@ async def _hide_shown_sentences(
         "id": identity,
     }
     async with seeing_forgotten(transaction):
-        shown = await transaction.fetch(_SQL["hide_shown_sentences"], values)
+        shown = await transaction.fetch(_SQL["hide_kept_sentences"], values)
     await refresh_keys(transaction, keys_of(shown))
     return shown
 

@@ -11,7 +11,6 @@ from psycopg.rows import DictRow
 
 from memory.model.errors import InvalidNamespace
 from memory.model.namespace import (
-    COLLEAGUES,
     DM,
     MemoryView,
     Namespace,
@@ -29,7 +28,6 @@ from memory.model.text import Json
 from memory.postgres.database import (
     PersonTransaction,
     Pool,
-    execute_statement,
     person_statement,
 )
 from memory.postgres.statements import load_statements
@@ -199,25 +197,6 @@ async def find_in_view(
     values = {"prefixes": view.prefixes, "keys": list(keys)}
     rows = await person_statement(pool, view.person, _SQL["read_memories"], values)
     return read_in_view(rows, view)
-
-
-async def read_card(
-    pool: Pool, reader: Person, owner: Person, *, most: int
-) -> list[Memory]:
-    """Return the memories that `owner` shows to colleagues, for `reader`; oldest first.
-
-    Row-level security opens the rows of the audience ``colleagues`` of one named person, only if
-    both are in the same workspace.
-    """
-    if reader.team_id != owner.team_id:
-        return []
-    rows = await execute_statement(
-        pool,
-        _SQL["card"],
-        {"prefix": owner.namespace(COLLEAGUES).prefix, "most": most},
-        scope={**reader.settings, "kioku.colleague": owner.user_id},
-    )
-    return read_own(rows, owner)
 
 
 async def newest(pool: Pool, view: MemoryView, limit: int | None) -> list[Memory]:

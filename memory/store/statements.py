@@ -28,7 +28,7 @@ from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import EmbeddingsUnavailable, logged
-from memory.model.namespace import DM, Person, is_shown_by_click
+from memory.model.namespace import DM, Person, kept_channel
 from memory.model.schemas import KEPT_KIND, Subject, fields_with_value, kind_and_subject
 from memory.model.statement import (
     MessageKey,
@@ -130,7 +130,7 @@ async def add_statements(
 
 
 def _names_a_thing(statement: Statement) -> bool:
-    return statement.act == "say" and not is_shown_by_click(statement.audience)
+    return statement.act == "say" and kept_channel(statement.audience) is None
 
 
 def _about_their_things(

@@ -23,14 +23,12 @@ from bot.ui.acts import (
     Edit,
     Export,
     Forget,
-    Hide,
     Keep,
     Move,
     Open,
     Position,
     Rate,
     Remember,
-    Share,
     Snooze,
     Switch,
     TakeBack,
@@ -40,9 +38,7 @@ from bot.ui.acts import (
     Place as CommandPlace,
 )
 from bot.ui.done import Click, Done
-from bot.ui.lines import sentence_of
 from memory import (
-    COLLEAGUES,
     DM,
     PUBLIC,
     PersonMessage,
@@ -54,7 +50,6 @@ from memory import (
 )
 from memory.model import PROMISE_KIND
 from memory.postgres import person_transaction
-from memory.store import show_to_colleagues
 from memory.store.proposals import ask
 from tests.integration.app import App, receiving
 from tests.integration.person import SlackPerson
@@ -276,36 +271,6 @@ async def choose_settings(ann: SlackPerson, panel: Place) -> None:
     assert (settings.retention_days, settings.eagerness) == (30, "asked")
 
 
-async def show_to_colleagues_and_hide(ann: SlackPerson, panel: Place) -> None:
-    """A row's menu opens a form with the sentence, which shows it, and takes it from the card.
-
-    So does moving the memory to direct messages. Both have *Undo*. Home has the card, but not while
-    memory is off, when colleagues see nothing.
-    """
-    memory = await ann.memory("ramen")
-    await ann.press(panel, "share", key=memory.key)
-    form = await ann.form_opens()
-    assert ann.sentence("card_will_read") in shown(form)
-    assert ann.sentence("card_who_asks") in shown(form)
-    assert memory.sources[-1]["evidence"] in shown(form)
-    await ann.submit(form)
-    panel = await ann.changed(panel)
-    assert ann.sentence("audience_colleagues") in shown(panel)
-    assert (await ann.memory("ramen")).audiences == (COLLEAGUES,)
-    if panel["type"] == "home":
-        assert ann.sentence("card_title") in shown(panel)
-        panel = await ann.click(panel, "switch", to="off")
-        assert ann.sentence("card_title") not in shown(panel)
-        panel = await ann.click(panel, "switch", to="on")
-    panel = await ann.click(panel, "move", key=memory.key, to="dm")
-    assert (await ann.memory("ramen")).audiences == ()
-    panel = await ann.click(panel, "undo", what="changes")
-    assert (await ann.memory("ramen")).audiences == (COLLEAGUES,)
-    panel = await ann.click(panel, "hide", key=memory.key)
-    assert ann.sentence("card_hidden", what="Likes ramen") in shown(panel)
-    assert (await ann.memory("ramen")).audiences == ()
-
-
 async def export(ann: SlackPerson, panel: Place) -> None:
     """The files come in the direct messages."""
     await ann.press(panel, "open", form="settings")
@@ -349,7 +314,6 @@ ACTS = (
     turn_off_and_on,
     add,
     choose_settings,
-    show_to_colleagues_and_hide,
     export,
     delete_all,
 )
@@ -535,7 +499,7 @@ async def test_result_of_click_in_row_stands_in_its_place(
     assert edit["type"] == "overflow"
 
 
-async def test_memory_of_colleague_is_found_and_forgotten_by_name(
+async def test_memory_of_somebody_is_found_and_forgotten_by_name(
     ann: SlackPerson,
 ) -> None:
     """A memory holds the id; the commands and the search find it by the name that is shown."""
@@ -689,8 +653,6 @@ async def acts_of(ann: SlackPerson) -> list[ButtonAct]:
         Forget(messages=((message.channel_id, message.ts),)),
         Edit(key=memory.key),
         Move(key=memory.key, to="public"),
-        Share(key=memory.key),
-        Hide(key=memory.key),
         ChangePromise(key=memory.key, to="done"),
         Snooze(key=memory.key),
         Position(list="changes", of=memory.key),
@@ -800,17 +762,12 @@ async def _clicked_twice(ann: SlackPerson) -> dict[ButtonAct, str]:
         [({"promise": what}, source) for what in ("the figures", "the minutes")],
     )
     memory = await ann.memory("ramen")
-    await show_to_colleagues(
-        app.pool, app.embedder, ann.person, memory.key, sentence_of(memory)
-    )
     [change] = await list_changes(app.pool, ann.person, key=put_off.key)
     kept_line = ann.sentence("reminder_line_done", what="the figures")
-    changed = ann.sentence("changed_meanwhile")
     return {
         Answer(question=question.id, answer="yes"): ann.sentence("ask_gone"),
         Remember(text="I love cats"): ann.sentence("add_known"),
-        Hide(key=memory.key): changed,
-        Move(key=memory.key, to="public"): changed,
+        Move(key=memory.key, to="public"): ann.sentence("changed_meanwhile"),
         ChangePromise(key=kept.key, to="done"): kept_line,
         Snooze(key=put_off.key): "",
         Undo(what="changes", ids=(change.id,)): ann.sentence("undo_gone"),

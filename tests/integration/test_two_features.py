@@ -17,31 +17,13 @@ from bot.memories.promises import REMIND, remind, remind_of_due
 from bot.memories.switches import turn_on
 from bot.pipeline import backfill
 from bot.pipeline.backfill import CATCH_UP, READ_MISSED
-from bot.ui.acts import ChangePromise, Edit, Hide, Remember, Snooze, Switch
+from bot.ui.acts import ChangePromise, Edit, Remember, Snooze, Switch
 from memory import DM, PUBLIC, PersonMessage, Selection, add_memories, move_memory
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread
-from tests.integration.test_cards import SENTENCE, fact, named
 from tests.integration.test_promises import idle as idle
 from tests.integration.test_promises import minute, promised, reminders
-from tests.person import shown
 from tests.waiting import until
-
-
-async def test_a_card_that_is_the_whole_answer_is_not_stored_with_who_asked(
-    app: App,
-) -> None:
-    """The model adds nothing to it; what its author hides then is in no later prompt."""
-    _, aya = named(app, "Ayaka Stored")
-    jonas, _ = named(app, "Jonas Stored")
-    memory = await fact(app, aya, is_shown=True)
-    app.script_calls(("ask_about_colleague", {"name": f"<@{aya.user_id}>"}), text="")
-    asked = await app.ask(jonas, f"How does <@{aya.user_id}> like reviews?")
-    assert SENTENCE in " ".join(shown(one) for one in app.shown(asked))
-    await app.click(aya, Hide(key=memory.key))
-    await app.ask(jonas, "And what else?")
-    assert SENTENCE not in app.request_texts()[-1]
-    assert SENTENCE not in str(app.turn(asked))
 
 
 async def test_a_form_that_was_opened_before_a_move_does_not_undo_it(app: App) -> None:

@@ -515,22 +515,6 @@ async def test_a_yes_to_what_was_added_since_is_about_the_same_memory(
     assert (content["cuisine"], content["description"]) == ("home", "no salt")
 
 
-@pytest.mark.parametrize("sensitive", ["none", "health"])
-async def test_the_sentence_that_colleagues_would_read_is_judged(
-    pool: Pool, model_embedder: Embedder, model: ScriptedModel, sensitive: str
-) -> None:
-    """Together with what the memory says: a sentence can reveal more than was remembered of it."""
-    former = verifying(pool, model_embedder, model)
-    said = "Since my chemo began, reviews after 2 pm please."
-    model.answer([fact("Prefers reviews after 2 pm", said)])
-    await former.form(ALICE_DM, typed(said))
-    [memory] = await list_memories(pool, ALICE)
-    model.verdicts.append({0: {"sensitive": sensitive}})
-    assert await former.is_sensitive(memory, said) == (sensitive == "health")
-    [judged] = model.proposed
-    assert {said, "Prefers reviews after 2 pm"} <= {*judged["values"].values()}
-
-
 async def test_malformed_is_asked_once_more(trial: Trial) -> None:
     """The second answer counts; two malformed ones drop the proposals, and the words are formed."""
     trial.model.answer([fact("I play chess", "I play chess")])

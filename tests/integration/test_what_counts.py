@@ -25,12 +25,12 @@ from memory import (
 )
 from memory.formation import delete_unsaid
 from memory.postgres import person_transaction
-from memory.store import expire_due, read_card, show_to_colleagues
+from memory.store import expire_due
 from memory.store.changes import add_changes
 from memory.store.edits import statement_of
 from memory.store.proposals import ask
 from tests.databases import naming
-from tests.integration.test_changes import ALICE, BOB, OWN, WIDE, Ledger, food
+from tests.integration.test_changes import ALICE, OWN, WIDE, Ledger, food
 from tests.integration.test_changes import ledger as ledger
 
 FIRST, SECOND = "1700000001.000000", "1700000002.000000"
@@ -245,16 +245,3 @@ async def test_a_second_formation_of_a_sentence_adds_nothing_to_undo(
     await store.commit()
     await ledger.undo(liked)
     assert await ledger.contents() == []
-
-
-async def test_a_sentence_that_was_undone_is_on_no_card(ledger: Ledger) -> None:
-    """Although another sentence still says the same."""
-    sentence = "I like soba, ask my neighbour"
-    liked = await ledger.change(sentence, ts=FIRST, content=food("soba", None))
-    await ledger.say("I like soba so much", ts=SECOND, content=food("soba", None))
-    await show_to_colleagues(ledger.pool, ledger.embedder, ALICE, liked.key, sentence)
-    [line] = await read_card(ledger.pool, BOB, ALICE, most=9)
-    assert "neighbour" in str(line.sources)
-    await ledger.undo(liked)
-    assert await ledger.contents() == [food("soba", None)]
-    assert await read_card(ledger.pool, BOB, ALICE, most=9) == []

@@ -174,13 +174,12 @@ def _entered(content: dict[str, Any]) -> Answers:
         ("dm", ["dm", "public"]),
         ("public", ["dm", "public"]),
         ("C1", ["dm", "public", "C1"]),
-        ("colleagues", ["dm", "colleagues"]),
     ],
 )
 def test_a_form_begins_with_where_the_memory_is_used(
     audience: str, choices: list[str]
 ) -> None:
-    """What colleagues see is used everywhere: only direct messages are another choice."""
+    """A third choice is the conversation in which it was said."""
     element = elements(form(UserFact, {"fact": "x"}, audience=audience))["audience"]
     assert [one["value"] for one in element["options"]] == choices
     assert element["initial_option"]["value"] == audience

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from memory import COLLEAGUES, DM, PUBLIC
+from memory import DM, PUBLIC
 from memory.model.statement import Statement, fold, views
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -38,16 +38,6 @@ def said(number: int, audience: str = DM, act: Any = "say", **fields: Any) -> St
         batch=uuid4(),
         number=number,
     )
-
-
-def shown(number: int, sentence: Statement, **fields: Any) -> Statement:
-    """Return what shows a sentence to colleagues."""
-    card = said(number, COLLEAGUES, **fields)
-    return replace(card, evidence=sentence.evidence, ts=sentence.ts)
-
-
-# It has the time of the sentence that it shows, and is stored after it.
-CARD = replace(shown(2, said(1), preference=90), said_at=said(1).said_at)
 
 
 def known(
@@ -219,46 +209,14 @@ def test_no_view_shows_what_it_has_not_heard_or_what_is_not_true_any_more() -> N
             ],
             {DM: 5},
         ),
+        # No move changes for which conversation something is kept.
         (
-            [said(1, preference=90), shown(2, said(1), preference=90)],
-            {DM: 90, COLLEAGUES: 90},
-        ),
-        # Colleagues do not know a sentence that does not count, although another says the same.
-        ([said(1, preference=90), shown(3, said(2), preference=90)], {DM: 90}),
-        # No move to others and no correction changes what colleagues were shown; a move to direct
-        # messages ends it, also before a later move, until it is shown again; what is untrue goes.
-        (
-            [
-                said(1, preference=90),
-                shown(2, said(1), preference=90),
-                said(3, PUBLIC, act="move"),
-            ],
-            {DM: 90, PUBLIC: 90, COLLEAGUES: 90},
+            [said(1, "kept:C1", preference=90), said(3, PUBLIC, act="move")],
+            {DM: 90, "kept:C1": 90},
         ),
         (
-            [said(1, PUBLIC, preference=90), CARD, said(3, DM, act="move")],
-            {DM: 90},
-        ),
-        (
-            [
-                said(1, preference=90),
-                CARD,
-                said(3, DM, act="move"),
-                said(4, PUBLIC, act="move"),
-            ],
-            {DM: 90, PUBLIC: 90},
-        ),
-        (
-            [said(1, preference=90), said(3, DM, act="move"), replace(CARD, number=4)],
-            {DM: 90, COLLEAGUES: 90},
-        ),
-        (
-            [
-                said(1, preference=90),
-                shown(2, said(1), preference=90),
-                said(3, preference=5),
-            ],
-            {DM: 5},
+            [said(1, "kept:C1", preference=90), said(3, DM, act="move")],
+            {DM: 90, "kept:C1": 90},
         ),
     ],
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from bot.pipeline.tools import (
-    COLLEAGUE_TOOL,
     KEEP_TOOL,
     SETTINGS_TOOL,
     tool_definitions,
@@ -17,12 +16,8 @@ from memory.tools.definitions import CHANGE_TOOL, SEARCH_TOOL
 @pytest.mark.parametrize(
     ("off", "in_channel", "offered"),
     [
-        (False, False, {SEARCH_TOOL, CHANGE_TOOL, SETTINGS_TOOL, COLLEAGUE_TOOL}),
-        (
-            False,
-            True,
-            {SEARCH_TOOL, CHANGE_TOOL, SETTINGS_TOOL, COLLEAGUE_TOOL, KEEP_TOOL},
-        ),
+        (False, False, {SEARCH_TOOL, CHANGE_TOOL, SETTINGS_TOOL}),
+        (False, True, {SEARCH_TOOL, CHANGE_TOOL, SETTINGS_TOOL, KEEP_TOOL}),
         (True, False, {SETTINGS_TOOL}),
         (True, True, {SETTINGS_TOOL}),
     ],

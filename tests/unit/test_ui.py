@@ -38,7 +38,6 @@ from bot.ui.acts import (
     Edit,
     Forget,
     FormAct,
-    Hide,
     List,
     Move,
     Place,
@@ -48,8 +47,6 @@ from bot.ui.acts import (
     Row,
     SaveMemory,
     SaveSettings,
-    Share,
-    ShareSentence,
     Snooze,
     Switch,
     Undo,
@@ -78,7 +75,6 @@ from bot.ui.forms import (
     final_view,
     receipt_view,
     settings_form,
-    share_form,
 )
 from bot.ui.lines import change_line, memory_line, off_line, question_line, summary_line
 from bot.ui.panel import (
@@ -107,7 +103,6 @@ from bot.ui.payloads import (
 from bot.ui.promise_payloads import is_row, reminder_payload, with_row_replaced
 from memory import SCHEMAS, Change, Memory, Question
 from memory.model import PROMISE_KIND, References
-from memory.model.text import MAX_TEXT
 from slack_playground.block_kit import LIMITS, limit
 from slack_playground.blocks import (
     block_errors,
@@ -514,7 +509,7 @@ PLACES = st.builds(
 )
 ACTS: st.SearchStrategy[ButtonAct | FormAct] = st.one_of(
     POSITIONS,
-    *(st.builds(act, key=KEYS) for act in (Edit, Share, Hide, Snooze)),
+    *(st.builds(act, key=KEYS) for act in (Edit, Snooze)),
     st.builds(Move, key=KEYS, to=st.sampled_from(["dm", "public"])),
     st.builds(Switch, scope=st.sampled_from(["", "C0123456789"])),
     st.builds(Answer, question=st.uuids()),
@@ -523,7 +518,6 @@ ACTS: st.SearchStrategy[ButtonAct | FormAct] = st.one_of(
     st.builds(Remember, text=TEXTS),
     st.builds(Rate),
     st.builds(SaveMemory, place=PLACES, key=KEYS, kind=TEXTS, seen=MOMENTS),
-    st.builds(ShareSentence, place=PLACES, key=KEYS, sentence=TEXTS),
     *(st.builds(act, place=PLACES) for act in (AddLines, SaveSettings, DeleteData)),
 )
 
@@ -724,7 +718,6 @@ def test_every_form_fits(
             for most in (chosen.retention_days, None)
         ),
         delete_form(localizer, place),
-        share_form(localizer, memory.key, text[:MAX_TEXT], place),
         receipt_view(localizer, erased),
         final_view(localizer, "panel_title", localizer.say("help")),
     ]
@@ -830,10 +823,6 @@ def test_a_row_says_no_default() -> None:
         (["C1"], "Used in <#C1> and in your direct messages with me"),
         (["C1", "C2"], "Used in <#C1>, <#C2> and in your direct messages with me"),
         (["C1", "public"], "Used everywhere in this workspace"),
-        (
-            ["C1", "colleagues", "public"],
-            "Used everywhere in this workspace, and shown to colleagues who ask",
-        ),
         (["kept:C1"], "Used in <#C1>, by everybody there"),
     ],
 )

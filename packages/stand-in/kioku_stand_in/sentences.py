@@ -42,7 +42,7 @@ def _rules() -> Iterator[tuple[str, re.Pattern[str]]]:
     for name, rule in SCRIPT["rules"].items():
         for says in rule["says"]:
             pattern = says
-            for short in ("name", "when", "いつ"):
+            for short in ("when", "いつ"):
                 pattern = pattern.replace(f"<{short}>", SCRIPT[short])
             yield name, re.compile(pattern, re.I)
 

@@ -28,7 +28,6 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "content": {"type": "object"},
     },
     "memory_settings": {"action": TEXT, "until": TEXT, "since": TEXT, "words": TEXT},
-    "ask_about_colleague": {"name": TEXT},
     "search_web": {"query": TEXT},
 }
 TOOLS: list[Any] = [
@@ -361,21 +360,6 @@ async def test_what_it_does_not_understand_gets_one_honest_sentence(
                 "ラーメンの記憶を消して",
             )
         ),
-        *(
-            (text, "ask_about_colleague", {"name": name})
-            for text, name in (
-                ("How does Aya like reviews?", "Aya"),
-                ("How does @Mia Tanaka like reviews?", "@Mia Tanaka"),
-                ("What does Aya prefer?", "Aya"),
-                ("How should I best reach Mia Tanaka?", "Mia Tanaka"),
-                ("How do I work with Aya?", "Aya"),
-                ("What are Aya's preferences?", "Aya"),
-                ("田中 太郎さんはどんなレビューを好みますか？", "田中 太郎"),
-                ("あやさんについて教えて", "あや"),
-                ("@あや さんはレビューをどうしてほしい？", "@あや"),
-                ("あやさんはどう連絡するのがいいですか？", "あや"),
-            )
-        ),
         ("search the web for ramen", "search_web", {"query": "ramen"}),
         (
             "remember that I live in Osaka",
@@ -404,17 +388,6 @@ async def test_a_request_calls_the_tool_that_is_for_it(
     [
         ("forget everything", {"error": "Memory stays off."}, "couldn’t"),
         ("what do you remember about me?", {"shown_privately": True}, "Here it is"),
-        (
-            "how does @Ben like meetings?",
-            {"shown_privately": True},
-            "only to the person who asked",
-        ),
-        (
-            "@ベン さんは会議をどうしてほしい？",
-            {"shown_privately": True},
-            "質問した方にだけ",
-        ),
-        ("how does @Ben like meetings?", {"error": "No such colleague."}, "couldn’t"),
         ("forget everything", {"proposed": True, "done": False}, "Please confirm"),
         ("forget everything", {"done": True}, "Done"),
     ],
