@@ -94,8 +94,11 @@ class SetUp:
 
 
 @pytest.fixture
-def set_up(slack: Server, database: str, tmp_path: Path) -> SetUp:
-    """What is tested."""
+def set_up(
+    slack: Server, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> SetUp:
+    """What is tested, without patience for a Slack that is away."""
+    monkeypatch.setattr("bot.runtime.slack_calls._PATIENCE_SECONDS", 0.0)
     return SetUp(slack, database, tmp_path)
 
 
