@@ -131,9 +131,9 @@ class Testbed:
                 await one.line()
             yield started
 
-    async def formed(self, address: str, *, seconds: float = 120.0) -> None:
+    async def formed(self, address: str) -> None:
         """Wait until the app's queue is empty, so that all answers and formations have ended."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + 120
         times_empty = 0
         while times_empty < 2:
             if time.monotonic() > deadline:

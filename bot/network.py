@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 import ssl
-from collections.abc import MutableMapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -30,10 +29,8 @@ _WEB_SCHEMES = {"ws": "http", "wss": "https"}
 _PORTS = {"http": 80, "https": 443}
 
 
-def use_network_settings(
-    environment: MutableMapping[str, str] = os.environ, *, dotenv: Path = Path(".env")
-) -> None:
-    """Complete `environment` with what `dotenv` sets, and add this machine to NO_PROXY.
+def use_network_settings(*, dotenv: Path = Path(".env")) -> None:
+    """Complete the environment with what `dotenv` sets, and add this machine to NO_PROXY.
 
     A variable in the environment, in capitals or not, takes precedence, and an empty one counts as
     not set. Raises `SettingsError` for an invalid proxy, and for a file of certificates that cannot
@@ -41,23 +38,23 @@ def use_network_settings(
     """
     file = {name.upper(): value for name, value in read_dotenv(dotenv).items()}
     for name in (*_PROXIES, _NO_PROXY, *_CERTIFICATES):
-        value = _given(environment, name) or file.get(name.upper())
+        value = _given(name) or file.get(name.upper())
         # OpenSSL takes an empty name for a file without certificates.
-        environment.pop(name, None)
+        os.environ.pop(name, None)
         if value:
-            environment[name] = value
+            os.environ[name] = value
     for name in _PROXIES[:2]:
-        _check_proxy(name, environment.get(name, ""))
-    _check_certificates(environment.get(_CERT_FILE))
+        _check_proxy(name, os.environ.get(name, ""))
+    _check_certificates(os.environ.get(_CERT_FILE))
     # On macOS a proxy of the system's settings may count if there is none in the environment.
-    if any(environment.get(name) for name in _PROXIES):
-        environment[_NO_PROXY] = _direct_names(environment.get(_NO_PROXY, ""))
+    if any(os.environ.get(name) for name in _PROXIES):
+        os.environ[_NO_PROXY] = _direct_names(os.environ.get(_NO_PROXY, ""))
 
 
-def _given(environment: MutableMapping[str, str], name: str) -> str:
+def _given(name: str) -> str:
     return (
-        environment.get(name.lower(), "").strip()
-        or environment.get(name.upper(), "").strip()
+        os.environ.get(name.lower(), "").strip()
+        or os.environ.get(name.upper(), "").strip()
     )
 
 

@@ -88,10 +88,9 @@ def fetched(
     url: str,
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
-    method: str | None = None,
 ) -> tuple[int, Message, bytes]:
     """Return the status, the headers and the body of an answer, whatever its status."""
-    request = urllib.request.Request(url, body, dict(headers or {}), method=method)
+    request = urllib.request.Request(url, body, dict(headers or {}))
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, answer.headers, answer.read()

@@ -9,13 +9,13 @@ from tests.person import Person, Said
 STORY = " ".join(f"Sentence number {number} of the story." for number in range(1, 31))
 
 
-def slowly(world: World, text: str = STORY) -> None:
-    """Let the model take about a second and a half for `text`: it is streamed in several pieces.
+def slowly(world: World) -> None:
+    """Let the model take about a second and a half for `STORY`: it is streamed in several pieces.
 
     It does so whenever it is asked: a turn that cannot go on is begun again, and asks again.
     """
-    world.script(text, times=-1)
-    world.pace(chunk_chars=len(text) // 60, token_ms=25)
+    world.script(STORY, times=-1)
+    world.pace(chunk_chars=len(STORY) // 60, token_ms=25)
 
 
 def live(world: World, said: Said) -> Json:

@@ -109,16 +109,14 @@ class ResponsesServer:
         return response
 
     @asynccontextmanager
-    async def client(
-        self, *, max_retries: int = 1
-    ) -> AsyncIterator[openai.AsyncOpenAI]:
+    async def client(self) -> AsyncIterator[openai.AsyncOpenAI]:
         """Serve on a free port of the loopback interface; yields a client of it."""
         application = web.Application(middlewares=[recorded])
         application.router.add_post("/v1/responses", self._serve)
         async with (
             serving(application, shutdown_timeout=0.1) as url,
             openai.AsyncOpenAI(
-                api_key="x", base_url=f"{url}/v1", max_retries=max_retries
+                api_key="x", base_url=f"{url}/v1", max_retries=1
             ) as client,
         ):
             yield client

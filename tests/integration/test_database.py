@@ -31,13 +31,9 @@ from tests.databases import SPACE, owner_rows
 
 
 @asynccontextmanager
-async def opened(
-    conninfo: str, *, max_size: int = 2, wait: float = 10
-) -> AsyncIterator[Pool]:
-    """Open a small pool, of which a transaction waits so many seconds for a connection."""
-    async with create_pool(
-        conninfo, min_size=0, max_size=max_size, timeout=wait
-    ) as pool:
+async def opened(conninfo: str, *, max_size: int = 2) -> AsyncIterator[Pool]:
+    """Open a small pool."""
+    async with create_pool(conninfo, min_size=0, max_size=max_size, timeout=10) as pool:
         yield pool
 
 

@@ -42,12 +42,12 @@ async def dies_at_its_start(thread: Thread) -> str:
     return streamed_by_app(thread)
 
 
-async def answer_again(thread: Thread, text: str = "The whole answer.") -> None:
+async def answer_again(thread: Thread) -> None:
     """Answer as the worker that continues does."""
     thread.slack.forget_calls()
     async with thread.answering() as answer:
-        await answer.stream.write(text[:4])
-        await answer.stream.finish(text)
+        await answer.stream.write("The ")
+        await answer.stream.finish("The whole answer.")
 
 
 async def test_a_turn_that_died_before_it_posted_looks_at_the_thread_once(

@@ -80,13 +80,12 @@ class Data:
         ts: str,
         question: str,
         reply: str,
-        person: Person = ALICE,
         formed: bool = True,
         removal_proposed: bool = False,
         meanwhile: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Let a person ask and be answered; `meanwhile` is awaited before the answer ends."""
-        waiting = await waiting_for(self.pool, ts, question, person)
+        waiting = await waiting_for(self.pool, ts, question)
         app = without_limits(self.pool)
         turn = await begin_turn(app, waiting, question=question, words=question)
         await record(self.pool, turn, f"{ts}9")
@@ -114,14 +113,12 @@ class Data:
         )
         return {(r["user_id"], r["channel"], r["ts"]) for r in rows}
 
-    async def forget(
-        self, *keys: str, everything: bool = False, person: Person = ALICE
-    ) -> Forgotten:
+    async def forget(self, *keys: str) -> Forgotten:
         """Forget as the application does."""
         return await forget(
             self.pool,
-            person,
-            Selection(keys=keys, everything=everything),
+            ALICE,
+            Selection(keys=keys),
             stop_forming=stop_forming,
             delete_texts=delete_forgotten_texts,
         )
@@ -134,10 +131,10 @@ class Data:
         )
         await expire_due(self.pool, delete_texts=delete_forgotten_texts)
 
-    async def undo(self, done: Forgotten, person: Person = ALICE) -> int:
+    async def undo(self, done: Forgotten) -> int:
         """Take it back; return the number of memories."""
         assert done.id is not None
-        return len(await undo_forgetting(self.pool, self.embedder, person, done.id))
+        return len(await undo_forgetting(self.pool, self.embedder, ALICE, done.id))
 
 
 async def waiting_for(

@@ -170,11 +170,9 @@ def place_of(message: Message) -> PersonThread:
     )
 
 
-async def kept_in(app: App, channel: Channel, reader: int = 0) -> list[Any]:
+async def kept_in(app: App, channel: Channel) -> list[Any]:
     """Return what is kept for a conversation."""
-    return list(
-        await read_kept(app.pool, channel.person(reader), [channel.id], most=100)
-    )
+    return list(await read_kept(app.pool, channel.person(), [channel.id], most=100))
 
 
 @pytest.mark.failed_calls(

@@ -81,9 +81,9 @@ async def becomes(
     await until(same)
 
 
-def days_ago(days: int) -> str:
-    """Return the day of a promise that was due so many days ago."""
-    return (datetime.now(UTC) - timedelta(days=days)).date().isoformat()
+def two_days_ago() -> str:
+    """Return the day of a promise that was due two days ago."""
+    return (datetime.now(UTC) - timedelta(days=2)).date().isoformat()
 
 
 async def test_a_promise_is_told_with_its_reminder_and_changed_by_its_buttons(
@@ -181,7 +181,7 @@ async def test_an_answer_to_a_reminder_changes_the_promise(
 
     *Undo* shows the row again.
     """
-    before = days_ago(2)
+    before = two_days_ago()
     await told(ann, due=before)
     content = {"promise": "the minutes", "due": before}
     source = PersonMessage(actor="command", text="I promised the minutes")
@@ -211,7 +211,7 @@ async def test_tomorrow_says_when_the_reminder_comes(
     ann: SlackPerson,
 ) -> None:
     """What was promised stays as it was said; the notice says when the person is reminded next."""
-    before = days_ago(2)
+    before = two_days_ago()
     notice = await told(ann, due=before)
     reminder = await reminded(ann)
     await ann.press(reminder, "snooze")
@@ -259,7 +259,7 @@ async def test_a_promise_takes_no_day_that_has_passed(ann: SlackPerson) -> None:
 
     An overdue promise whose day is left alone can be edited.
     """
-    notice = await told(ann, due=days_ago(2))
+    notice = await told(ann, due=two_days_ago())
     await ann.press(notice, "edit")
     form = await ann.form_opens()
     refused = await ann.submit(form, **{"field.due": "2020-01-01"})
@@ -267,7 +267,7 @@ async def test_a_promise_takes_no_day_that_has_passed(ann: SlackPerson) -> None:
     refused = await ann.submit(form, **{"field.due": "", "field.due_time": "17:00"})
     assert refused["ack"]["errors"] == {"field.due": ann.sentence("form_missing")}
     await ann.submit(
-        form, **{"field.due": days_ago(2), "field.promise": "the Q3 numbers"}
+        form, **{"field.due": two_days_ago(), "field.promise": "the Q3 numbers"}
     )
 
     async def is_edited() -> bool:

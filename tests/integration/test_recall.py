@@ -67,7 +67,6 @@ async def remember(
     topics: Sequence[str],
     *,
     audience: str = DM,
-    fields: int = 1,
 ) -> None:
     """Store memories as formation does, the last the newest; keys are topics."""
     prefix = person.namespace(audience).prefix
@@ -81,12 +80,11 @@ async def remember(
                 " VALUES (%s, %s, %s, %s, %s)",
                 (prefix, topic, Jsonb(value), moment, moment),
             )
-            for field in range(fields):
-                await transaction.connection.execute(
-                    "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
-                    " VALUES (%s, %s, %s, %s)",
-                    (prefix, topic, f"content.{field}", literal(vector)),
-                )
+            await transaction.connection.execute(
+                "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
+                " VALUES (%s, %s, 'content.topic', %s)",
+                (prefix, topic, literal(vector)),
+            )
 
 
 def distance(one: Sequence[float], two: Sequence[float]) -> float:

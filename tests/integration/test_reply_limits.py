@@ -385,13 +385,12 @@ FOUND: dict[str, list[dict[str, Any]]] = {
 }
 
 
-def searching(query: str, times: int = 1) -> Answer:
+def searching(query: str) -> Answer:
     """Return a model that searches first and then answers."""
 
     async def answer(send: Send, number: int) -> None:
         if number == 1:
-            for one in range(times):
-                await send(call(SEARCH_TOOL, json.dumps({"query": query}), one))
+            await send(call(SEARCH_TOOL, json.dumps({"query": query}), 0))
         else:
             await send(delta("See https://city.site/k and https://evil.com/a."))
         await send(DONE)

@@ -59,7 +59,6 @@ class ToolTest:
         *,
         own: Namespace = OWN,
         schemas: Any = SCHEMAS,
-        off: bool = False,
     ) -> MemoryTools:
         """Return the tools for a message; the scripted model gives the verdicts."""
         words = PersonMessage(text=text, channel="D1", ts="100.000100", actor="tool")
@@ -70,7 +69,7 @@ class ToolTest:
             lambda: memory_model(model="scripted", api_key="none", base_url=base_url),
             schemas=schemas,
         )
-        return MemoryTools(former, memory_view(own), words, off=off)
+        return MemoryTools(former, memory_view(own), words)
 
     def put(self, namespace: Namespace, name: str) -> str:
         """Store a food and return its key."""

@@ -41,7 +41,7 @@ _HALF_REQUEST = (
 )
 
 
-def run_attack(stage: Stage, table: Table, *, seconds: float = SECONDS) -> None:
+def run_attack(stage: Stage, table: Table) -> None:
     """Let ten people talk without and with the attack, and compare their longest waits."""
     workspace = stage.workspace
     [port] = [replica.port for replica in stage.fleet.named("http")]
@@ -49,9 +49,9 @@ def run_attack(stage: Stage, table: Table, *, seconds: float = SECONDS) -> None:
     mallory = Person(workspace)
     mallory.say("I love ramen and I like soba")
     _waits(workspace, people, 5.0)  # nobody's first message is measured
-    quiet = _waits(workspace, people, seconds)
+    quiet = _waits(workspace, people, SECONDS)
     with _attack(mallory, port) as attack:
-        beside = _waits(workspace, people, seconds)
+        beside = _waits(workspace, people, SECONDS)
     table.fact(
         "answers without and beside the attack", f"{len(quiet)} and {len(beside)}"
     )

@@ -59,8 +59,8 @@ def _wide(number: str) -> str:
     return "".join(chr(ord(letter) + 0xFEE0) for letter in number)
 
 
-def _jwt(name: int = 40) -> str:
-    parts = ({"alg": "HS256", "typ": "JWT"}, {"sub": "u1", "name": "n" * name})
+def _jwt() -> str:
+    parts = ({"alg": "HS256", "typ": "JWT"}, {"sub": "u1", "name": "n" * 40})
     encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()) for part in parts]
     return ".".join(
         [*(part.rstrip(b"=").decode() for part in encoded), _draw(43, _URLSAFE)]

@@ -171,10 +171,10 @@ def in_pieces(text: str, size: int = 10) -> str:
 NAMED = References({"<@U1>": "@Mia Tanaka", "<@U2>": "@1", "<#C1>": "#a"})
 
 
-def names_in_pieces(text: str, size: int = 10) -> str:
+def names_in_pieces(text: str) -> str:
     """Return what `AnswerNames` shows of a text that comes in small pieces."""
     shown = AnswerNames(NAMED, NAMED.names.keys())
-    pieces = [shown.feed(text[at : at + size]) for at in range(0, len(text), size)]
+    pieces = [shown.feed(text[at : at + 10]) for at in range(0, len(text), 10)]
     return "".join(pieces) + shown.flush()
 
 
