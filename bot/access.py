@@ -1,4 +1,4 @@
-"""Who may use Kioku, and in which conversations, as the operator has set it."""
+"""Who may use Kioku, and in which conversations."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from bot.config import Settings
 from memory import DM, Person
 
 PolicyRefusal: TypeAlias = Literal["policy_person", "policy_place"]
+"""A sentence about what the operator has set."""
+AccessRefusal: TypeAlias = PolicyRefusal | Literal["shared_channel"]
+"""A sentence that says why messages are not read: `PolicyRefusal`, or others read them, too."""
 
 
 def person_refusal(settings: Settings, person: Person) -> PolicyRefusal | None:

@@ -109,8 +109,8 @@ class PersonSettings:
     def localizer(self, text: str = "") -> Localizer:
         """Return the localizer for this person: the language to answer in, and their time zone.
 
-        The language is the one they chose, else that of their Slack, else that of `text`, because
-        Slack does not tell it for people of other workspaces.
+        The language is the one they chose, else that of their Slack, else that of `text`: Slack
+        may not tell it.
         """
         language = self.language or language_of(self.locale, text)
         return Localizer(language, self.zone)

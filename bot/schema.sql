@@ -82,7 +82,9 @@ CREATE FUNCTION is_followed(in_thread text, author text, message_ts text, since 
 CREATE TABLE conversations (
     team_id text NOT NULL,
     channel_id text NOT NULL,
-    audience text NOT NULL,
+    -- NULL: Slack has not said what it is, or it has changed since
+    audience text,
+    -- with another organisation
     shared boolean NOT NULL,
     looked_up_at timestamptz NOT NULL DEFAULT now(),
     -- when it was last shared or converted; an older answer of Slack's is stale

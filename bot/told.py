@@ -18,7 +18,7 @@ async def claim_telling(
 ) -> bool:
     """Return whether to tell the person a sentence now; start its period of `seconds`.
 
-    `what` names the sentence: its key, `MODEL_AWAY` for an interim reply, or the policy's refusal
+    `what` names the sentence: its key, `MODEL_AWAY` for an interim reply, or an `AccessRefusal`
     followed by the conversation. Until the period ends only the same message gets True again,
     because an earlier attempt at it may have failed before the sentence was sent.
     """

@@ -30,14 +30,19 @@ _PATIENCE_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationKind:
-    """The kind of a conversation: its audience, and whether it sees only that (`shared`).
+    """The kind of a conversation: its audience, and whether it is shared with others (`shared`).
 
-    `changed`: when it last changed, in seconds of the epoch; minus infinity if no change is known.
+    `audience`: None if Slack does not tell the kind for certain. `shared`: with another
+    organisation. `changed`: when it last changed, in seconds of the epoch; minus infinity if no
+    change is known.
     """
 
-    audience: str
+    audience: str | None
     shared: bool
     changed: float
+
+
+_UNKNOWN = ConversationKind(audience=None, shared=False, changed=math.inf)
 
 
 @step("audience")
@@ -46,8 +51,6 @@ async def view_of_message(app: App, message: Message) -> MemoryView:
 
     A conversation whose kind is uncertain sees and keeps only its own.
     """
-    if message.is_shared:
-        return memory_view(message.person.namespace(message.channel_id), shared=True)
     return await view_at(
         app, message.person, message.channel_id, message.ts, message.audience
     )
@@ -64,30 +67,52 @@ async def view_at(
     """
     if audience == DM:
         return memory_view(person.namespace(DM))
-    try:
-        kind = await look_up_kind(app, person.team_id, channel_id)
-    except SLACK_FAULTS as error:
-        log.warning("a conversation's kind could not be looked up: %s", fault(error))
-        return memory_view(person.namespace(channel_id), shared=True)
-    now = memory_view(person.namespace(kind.audience), shared=kind.shared)
+    kind = await _try_kind(app, person.team_id, channel_id)
+    if kind.audience is None or kind.shared:
+        return memory_view(person.namespace(channel_id), only_own=True)
+    now = memory_view(person.namespace(kind.audience))
     if kind.audience != PUBLIC:
         return now
     if audience is None and kind.changed >= float(ts) - _CLOCKS_DIFFER_SECONDS:
         audience = channel_id
     if audience is None or audience == PUBLIC:
         return now
-    return memory_view(person.namespace(audience), shared=True)
+    return memory_view(person.namespace(audience), only_own=True)
 
 
-async def is_shared(app: App, namespace: Namespace) -> bool:
-    """Return whether a conversation's own audience sees only itself, as far as is known."""
-    if namespace.audience in (DM, PUBLIC):
-        return False
+async def view_of_audience(app: App, namespace: Namespace) -> MemoryView:
+    """Return which memories are shown where those of a namespace are formed.
+
+    A conversation that is not known to be private now sees only its own.
+    """
     audience = namespace.audience
+    if audience in (DM, PUBLIC):
+        return memory_view(namespace)
     known = await _read_known(app, namespace.person.team_id, audience)
-    if known["audience"] != audience:
-        return True
-    return bool(known["shared"])
+    is_private = known["audience"] == audience and not known["shared"]
+    return memory_view(namespace, only_own=not is_private)
+
+
+async def message_is_shared(app: App, message: Message) -> bool:
+    """Return whether people of another organisation can read a message's conversation."""
+    if message.is_shared or message.audience == DM:
+        return message.is_shared
+    return await is_shared(app, message.team_id, message.channel_id)
+
+
+async def is_shared(app: App, team_id: str, channel_id: str) -> bool:
+    """Return whether Slack says that a conversation is, or will be, one of two organisations."""
+    kind = await _try_kind(app, team_id, channel_id)
+    return kind.shared
+
+
+async def _try_kind(app: App, team_id: str, channel_id: str) -> ConversationKind:
+    """Return a conversation's kind; one without an audience if Slack gives no answer."""
+    try:
+        return await look_up_kind(app, team_id, channel_id)
+    except SLACK_FAULTS as error:
+        log.warning("a conversation's kind could not be looked up: %s", fault(error))
+        return _UNKNOWN
 
 
 async def invalidate_kind(app: App, team_id: str, channel_id: str) -> None:
@@ -104,8 +129,8 @@ async def look_up_kind(app: App, team_id: str, channel_id: str) -> ConversationK
 
     An answer from before an outage does not count: events about a change may have been missed.
     Slack sends no events about a conversation that the app is not in, so it is looked up each time.
-    If the conversation changes during the request, the result is the narrowest kind. Raises the
-    errors of the Slack client.
+    If the conversation changes during the request, its kind is unknown. Raises the errors of the
+    Slack client.
     """
     known = await _read_known(app, team_id, channel_id)
     asked_at = known.pop("asked_at")
@@ -127,7 +152,7 @@ async def look_up_kind(app: App, team_id: str, channel_id: str) -> ConversationK
     }
     if await execute_statement(app.pool, _SQL["keep"], values):
         return kind
-    return ConversationKind(audience=channel_id, shared=True, changed=math.inf)
+    return _UNKNOWN
 
 
 async def _read_known(app: App, team_id: str, channel_id: str) -> DictRow:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from typing import Any
 
 from psycopg import OperationalError
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
@@ -18,7 +19,7 @@ from slack_bolt.response import BoltResponse
 
 from bot.app import App
 from bot.listeners.events import handle_event
-from bot.listeners.interactions import Interactions
+from bot.listeners.interactions import Interactions, is_by_outsider
 from bot.logs import fault
 from bot.slack.messages import UNREADABLE, installation_team, sanitize_payload
 from memory.metrics import count
@@ -82,6 +83,16 @@ def create_bolt_app(app: App, interactions: Interactions) -> AsyncApp:
         # So that `answer_failure` answers a request that has no listener.
         raise_error_for_unhandled_request=True,
     )
+
+    @bolt.middleware
+    async def ignore_outsiders(
+        body: dict[str, Any], next_: Callable[[], Awaitable[None]]
+    ) -> BoltResponse | None:
+        """Acknowledge what people of another organisation type and click, and do nothing."""
+        if await is_by_outsider(app, body):
+            return BoltResponse(status=HTTPStatus.OK)
+        await next_()
+        return None
 
     @bolt.error
     async def answer_failure(

@@ -33,13 +33,13 @@ from bot.slack.client import NotInstalled
 from bot.slack.messages import (
     Installation,
     Message,
-    author_key,
+    author_home,
     happened_ts,
     installation_team,
+    is_outsider,
     read_found_message,
     read_message,
     thread_key,
-    user_key,
 )
 from bot.slack.sessions import WAIT_SECONDS
 from memory import DM, Person
@@ -68,8 +68,8 @@ CONVERSATION_CHANGES = frozenset(
 class Event:
     """One event for one installation.
 
-    `fields` is the inner event of Slack's envelope. `is_shared`: it happened in a Slack Connect
-    channel.
+    `fields` is the inner event of Slack's envelope. `is_shared`: it happened in a conversation that
+    is shared with another organisation.
     """
 
     fields: Json
@@ -143,7 +143,10 @@ async def record_departure(app: App, body: Json) -> None:
 async def route_to_installation(
     app: App, body: Json, installation: Installation
 ) -> None:
-    """Store a message that a person wrote to this installation, or handle any other event."""
+    """Store a message that a person wrote to this installation, or handle any other event.
+
+    Nothing that people of another organisation do is handled.
+    """
     message = read_message(body, installation)
     if message is not None:
         await enqueue(app, message, happened_ts(body["event"]))
@@ -154,7 +157,7 @@ async def route_to_installation(
         installation=installation,
     )
     handler = HANDLERS.get(event.kind)
-    if handler is None or _is_of_a_bot(event):
+    if handler is None or _is_of_a_bot(event) or _is_of_an_outsider(event):
         return
     if await app.workspaces.serves(installation.team_id):
         await handler(app, event)
@@ -174,6 +177,19 @@ def _is_of_a_bot(event: Event) -> bool:
     return False
 
 
+def _is_of_an_outsider(event: Event) -> bool:
+    """Return whether a message that changed, or a profile, is of another organisation's person."""
+    fields = event.fields
+    homes = [
+        author_home(fields.get("message") or {}),
+        author_home(fields.get("previous_message") or {}),
+    ]
+    if event.kind == "user_change":
+        homes.append(str(fields["user"].get("team_id") or ""))
+    here = event.installation
+    return any(is_outsider(home, here, shared=event.is_shared) for home in homes)
+
+
 async def enqueue(app: App, message: Message, event_ts: str) -> None:
     """Store a message that Slack reports by an event of `event_ts`.
 
@@ -191,6 +207,8 @@ async def enqueue(app: App, message: Message, event_ts: str) -> None:
         _show_wait(app, message, after=WAIT_SECONDS)
     elif message.brings:
         await add_brought(app, message, event_ts)
+    if message.is_shared:
+        return
     is_mention = message.addressed and message.audience != DM
     seconds_under_way = time.time() - float(event_ts)
     if is_mention and seconds_under_way >= _LATE_DELIVERY_SECONDS:
@@ -199,7 +217,7 @@ async def enqueue(app: App, message: Message, event_ts: str) -> None:
 
 def _show_wait(app: App, message: Message, *, after: float) -> None:
     """Show that a message waits, unless it might not be answered."""
-    if not message.addressed:
+    if message.is_shared or not message.addressed:
         return
     refusal = refusal_in(
         app.settings, message.person, message.channel_id, message.audience
@@ -212,7 +230,10 @@ def _show_wait(app: App, message: Message, *, after: float) -> None:
 
 
 async def follow_edit(app: App, event: Event) -> None:
-    """Follow the edit of a message, or a deletion that Slack reports as an edit."""
+    """Follow the edit of a message, or a deletion that Slack reports as an edit.
+
+    The new text of a message in a shared conversation is not stored.
+    """
     before = event.fields.get("previous_message") or {}
     edited = event.fields.get("message") or {}
     # Slack leaves a tombstone in the place of a deleted message that has replies.
@@ -226,6 +247,8 @@ async def follow_edit(app: App, event: Event) -> None:
         if previewed is not None and previewed.brings:
             await add_brought(app, previewed, event.ts)
         return
+    if event.is_shared:
+        text = ""
     on_its_way = _message_on_its_way(event, before)
     if on_its_way is not None:
         await store_message(app, replace(on_its_way, text=text))
@@ -233,7 +256,7 @@ async def follow_edit(app: App, event: Event) -> None:
     if "text" in before:
         now = _read_found(event, edited)
     # Slack's reference shows this event without the previous message.
-    author = author_key(before or edited, event.installation, shared=event.is_shared)
+    author = str((before or edited).get("user") or "")
     await follow_change(
         app, _change_of(event, edited, author=author, text=text, now=now)
     )
@@ -253,7 +276,7 @@ async def _withdraw(app: App, event: Event, deleted: Json) -> None:
     on_its_way = _message_on_its_way(event, deleted)
     if on_its_way is not None:
         await store_withdrawn(app, on_its_way)
-    author = author_key(deleted, event.installation, shared=event.is_shared)
+    author = str(deleted.get("user") or "")
     await follow_change(app, _change_of(event, deleted, author=author, text=None))
 
 
@@ -317,8 +340,7 @@ async def publish_opened_home(app: App, event: Event) -> None:
 async def update_person(app: App, event: Event) -> None:
     """Note a person's new language, time zone and name."""
     user = event.fields.get("user") or {}
-    user_id = user_key(user.get("id"), user.get("team_id"), event.installation)
-    person = Person(event.team, user_id)
+    person = Person(event.team, str(user.get("id") or ""))
     await app.people.store_change(person, user)
     app.names.note_user(event.team, user)
     app.members.invalidate(person)

@@ -43,8 +43,8 @@ from bot.slack.messages import (
     UNREADABLE,
     Installation,
     installation_team,
+    is_outsider,
     plain,
-    user_key,
 )
 from bot.slack.posting import show_privately
 from bot.slack.retries import RESPONSE_URL, RateLimits, SlackRetries
@@ -84,6 +84,7 @@ KEEP_AS_DECISION = "keep_as_decision"
 _DATABASE_SECONDS = 2.0
 # Slack waits three seconds for the answer to a submission.
 _ACK_SECONDS = 2.3
+_OUTSIDER_SECONDS = 1.0
 _PATIENCE_SECONDS = 10.0  # for retries of what shows a result
 # Slack takes a trigger for three seconds, and reading for a form takes some of them.
 _TRIGGER_SECONDS = 2.0
@@ -125,8 +126,28 @@ def person_of(body: Body, installation: Installation) -> Person:
     """
     user = body.get("user") or {}
     user_id = body.get("user_id") or user.get("id")
-    key = user_key(user_id, user.get("team_id"), installation)
-    return Person(installation.team_id, key)
+    return Person(installation.team_id, str(user_id or ""))
+
+
+async def is_by_outsider(app: App, body: Body) -> bool:
+    """Return whether a person of another organisation typed a command or clicked.
+
+    A click names their workspace. Slack is asked where that does not tell: about a person of an
+    organisation with several workspaces, and about whoever typed a command.
+    """
+    installation = await app.slack.get(installation_team(body))
+    home = (body.get("user") or {}).get("team_id")
+    if home and not is_outsider(home, installation, shared=True):
+        return False
+    if home and not installation.enterprise_id:
+        return True
+    person = person_of(body, installation)
+    try:
+        async with asyncio.timeout(_OUTSIDER_SECONDS):
+            return await app.members.is_outsider(person)
+    except TimeoutError:
+        log.info("whether a person is of another organisation was not known in time")
+        return False
 
 
 class Interactions:

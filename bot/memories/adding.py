@@ -12,13 +12,13 @@ from uuid import UUID, uuid4
 
 from bot.access import person_refusal
 from bot.app import App
-from bot.conversation.audiences import view_at
+from bot.conversation.audiences import is_shared, view_at
 from bot.conversation.turns import read_turn
 from bot.memories.expected import EXPECTED, NotKept, explain
 from bot.notices import open_promises
 from bot.people import read_memory_state
 from bot.requests_under_way import begin_request, check_request
-from bot.slack.messages import author_key, thread_key, typed
+from bot.slack.messages import thread_key, typed
 from bot.ui.acts import Remember, Undo
 from bot.ui.blocks import Block
 from bot.ui.done import Click, Done
@@ -79,12 +79,13 @@ async def remember_message(app: App, click: Click, channel: str, message: Json) 
     """Remember what a Slack message says, if the person wrote it, with the message as the source.
 
     No memory is formed from a message that the person forgot or that was written while memory was
-    off.
+    off, nor in a conversation that is shared with another organisation.
     """
     ts = str(message["ts"])
     person = click.person
-    is_own = await find_author_key(app, person, message) == person.user_id
-    if not is_own or message.get("bot_id"):
+    if await is_shared(app, person.team_id, channel):
+        return click.say("shared_channel")
+    if message.get("user") != person.user_id or message.get("bot_id"):
         return click.say("remember_not_own")
     words = await words_typed(app, person.team_id, message)
     if not words:
@@ -101,12 +102,6 @@ async def remember_message(app: App, click: Click, channel: str, message: Json) 
         root=root,
     )
     return await addition.remember()
-
-
-async def find_author_key(app: App, person: Person, message: Json) -> str:
-    """Return the user key of who wrote a message in a conversation of the person."""
-    installation = await app.slack.get(person.team_id)
-    return author_key(message, installation, shared="user_team" in message)
 
 
 async def words_typed(app: App, team_id: str, message: Json) -> str:

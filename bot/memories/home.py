@@ -46,9 +46,13 @@ async def publish_later(
 async def publish_home(app: App, team: str, user: str, replaces: str = "") -> None:
     """Publish the first page of a Home; run as a job.
 
-    `replaces`: see `publish_later`. Raises what Slack raises if a later attempt may succeed.
+    `replaces`: see `publish_later`. People of another organisation have none. Raises what Slack
+    raises if a later attempt may succeed.
     """
-    await show_home(app, Person(team, user), Position(), replaces=replaces)
+    person = Person(team, user)
+    if await app.members.is_outsider(person):
+        return
+    await show_home(app, person, Position(), replaces=replaces)
 
 
 async def show_home(

@@ -52,8 +52,8 @@ async def lines_for_answer(
     """Return what is kept for the conversation in which a person asks; anybody there gets it.
 
     In a direct message it is what was said in the public channels that the person is in now.
-    Nothing is returned for guests and people of other workspaces, in a conversation that is shared
-    with other workspaces or of unknown kind, or while Slack does not say who the person is.
+    Nothing is returned for guests, in a conversation of unknown kind, or while Slack does not say
+    who the person is.
     `with_kept` are the conversations of the workspace for which something is kept.
     """
     if person.team_id == API_TEAM:

@@ -19,7 +19,6 @@ from bot.memories.adding import (
     check_may_store,
     check_state,
     exclude_from_formation,
-    find_author_key,
     words_typed,
 )
 from bot.memories.expected import NotKept
@@ -92,7 +91,7 @@ async def keep_message(
         channel=click.place.channel, ts=ts, thread_ts=thread_ts, decision=decision
     )
     found = await _find(app, click, wanted)
-    author = await find_author_key(app, click.person, found)
+    author = str(found.get("user") or "")
     if author == click.person.user_id:
         return await _keep_found(app, click, wanted, found)
     await _ask_author(app, click, wanted, found, Person(click.person.team_id, author))
@@ -102,7 +101,7 @@ async def keep_message(
 async def keep_as_author(app: App, click: Click, wanted: Keep) -> Done:
     """Keep a message as its author, who was asked. Raises `NotKept` for anybody else's click."""
     found = await _find(app, click, wanted)
-    if await find_author_key(app, click.person, found) != click.person.user_id:
+    if found.get("user") != click.person.user_id:
         raise _not_kept(click, "kept_not_yours")
     return await _keep_found(app, click, wanted, found)
 
@@ -124,9 +123,9 @@ async def _find(app: App, click: Click, wanted: Keep) -> Json:
 async def _check_place(app: App, click: Click, channel: str) -> bool:
     """Return whether a conversation is a public channel. Raises `NotKept` if nothing can be kept.
 
-    Nothing is kept in direct messages and in conversations that are shared with other workspaces,
-    excluded by the operator or of uncertain kind; nor for guests and people who are not in the
-    conversation.
+    Nothing is kept in direct messages and in conversations that are shared with another
+    organisation, excluded by the operator or of uncertain kind; nor for guests and people who are
+    not in the conversation.
     """
     person = click.person
     try:
@@ -134,7 +133,9 @@ async def _check_place(app: App, click: Click, channel: str) -> bool:
     except SLACK_FAULTS as error:
         log.info("the kind of a conversation is not known: %s", error_code(error))
         raise _not_kept(click, "kept_place") from error
-    if kind.shared or kind.audience not in (PUBLIC, channel):
+    if kind.shared:
+        raise _not_kept(click, "shared_channel")
+    if kind.audience not in (PUBLIC, channel):
         raise _not_kept(click, "kept_place")
     if refused := refusal_in(app.settings, person, channel, kind.audience):
         raise _not_kept(click, refused)

@@ -15,6 +15,7 @@ from psycopg import OperationalError
 from bot.access import refusal_in
 from bot.app import App
 from bot.cancellation import cancel_until_done
+from bot.conversation.audiences import message_is_shared
 from bot.conversation.inbox import (
     MAX_FAILURES,
     MAX_FAILURES_WITH_APOLOGY,
@@ -212,6 +213,8 @@ async def _attempt(app: App, claimed: ClaimedMessage) -> None:
         await end_unanswered(app, claimed, "failed")
     elif refusal is not None:
         await refuse_access(app, claimed, refusal)
+    elif await message_is_shared(app, message):
+        await refuse_access(app, claimed, "shared_channel")
     elif claimed.failures >= MAX_FAILURES:
         await reply_fixed(app, claimed, "turn_failed")
     elif claimed.stopped:

@@ -25,6 +25,7 @@ from bot.conversation.inbox import store_message
 from bot.logs import fault
 from bot.queue.queue import BACKGROUND
 from bot.slack.client import GAP_SECONDS, list_messages, next_cursor, unless_refused
+from bot.slack.members import kind_of
 from bot.slack.messages import Message, read_found_message, split_thread_key
 from memory import Pool
 from memory.postgres import (
@@ -99,7 +100,7 @@ async def catch_up(app: App, team: str, since: str, cursor: str = "") -> None:
     """Schedule reading what was written after `since`, a Unix time, in a page of conversations.
 
     `cursor` names the page of Slack's list. Direct messages come first, then the threads that the
-    app took part in, then channels.
+    app took part in, then channels; those that are shared with another organisation are not read.
     """
     day_ago = time.time() - _DAY_SECONDS
     oldest = f"{max(float(since) - _OVERLAP_SECONDS, day_ago):.6f}"
@@ -111,7 +112,8 @@ async def catch_up(app: App, team: str, since: str, cursor: str = "") -> None:
             limit=_CONVERSATIONS,
             cursor=cursor or None,
         )
-    channels = answer.get("channels") or []
+    listed = answer.get("channels") or []
+    channels = [one for one in listed if not kind_of(one, one["id"])[1]]
     places = [(one["id"], "") for one in channels if one.get("is_im")]
     if not cursor:
         values = {"team": team, "days": _FOLLOWED_DAYS, "most": _FOLLOWED_THREADS}
@@ -137,7 +139,8 @@ async def read_missed_messages(
 ) -> None:
     """Store a page of the messages after `oldest` in a channel, or in one `thread` of it.
 
-    Which of them are for the app is decided as for delivered messages.
+    Which of them are for the app is decided as for delivered messages. None is in a conversation
+    that is shared with another organisation.
     """
     if float(oldest) < time.time() - 2 * _DAY_SECONDS:
         return
@@ -154,17 +157,16 @@ async def read_missed_messages(
     # A thread is returned with its first message, however old.
     messages = answer.get("messages") or []
     found = [one for one in messages if float(one["ts"]) > float(oldest)]
-    # A delivered event says whether its conversation is shared; one that is read does not.
-    is_shared = bool(found) and (await look_up_kind(app, team, channel)).shared
+    # Slack lists direct messages without saying so, and a thread's channel is not listed.
+    if found and (await look_up_kind(app, team, channel)).shared:
+        return
     later: list[dict[str, str]] = []
     following = next_cursor(answer)
     if following:
         later.append(_reading(team, channel, thread, oldest, following))
     for one in sorted(found, key=lambda one: float(one["ts"])):
         installation = await app.slack.get(team)
-        message = read_found_message(
-            one, installation, channel_id=channel, is_shared=is_shared
-        )
+        message = read_found_message(one, installation, channel_id=channel)
         if message is not None:
             await store_message(app, message)
         if one.get("reply_count") and not thread:

@@ -17,7 +17,7 @@ from bot.slack.client import (
     slack_fault,
 )
 from bot.slack.content import MessageContent, author_of, read_content
-from bot.slack.messages import Message, excerpt, sanitize_payload, slack_user
+from bot.slack.messages import Message, excerpt, sanitize_payload
 from bot.slack.posting import NOTICE_EVENT
 from memory.model import Json
 
@@ -72,7 +72,7 @@ async def read_thread(
         return Thread(is_cut=is_passing(error))
     bot_user_id = await slack.bot_user_id(message.team_id)
     not_shown = {message.ts, *left_out}
-    own = {slack_user(message.user_id), bot_user_id}
+    own = {message.user_id, bot_user_id}
     found: list[Json] = []
     for one in answer.get("messages") or []:
         is_before = one.get("user") in own and float(one["ts"]) < history_from

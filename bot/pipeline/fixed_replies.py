@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from typing import Literal
 
-from bot.access import PolicyRefusal
+from bot.access import AccessRefusal
 from bot.app import App
 from bot.conversation.inbox import (
     ClaimedMessage,
@@ -24,11 +24,16 @@ from bot.conversation.turns import begin_turn, end_turn
 from bot.pipeline.sink import open_sink
 from bot.queue.retries import RunLater
 from bot.quota import QuotaExceeded
-from bot.slack.client import PATIENCE_SECONDS, unless_refused
-from bot.slack.messages import Message, plain, typed
-from bot.slack.posting import show_privately
+from bot.slack.client import PATIENCE_SECONDS, TeamClient, unless_refused
+from bot.slack.messages import plain, typed
+from bot.slack.posting import (
+    find_posted,
+    notice_metadata,
+    post_once,
+    show_privately,
+)
 from bot.told import MODEL_AWAY, claim_telling
-from bot.ui.blocks import payload
+from bot.ui.blocks import Payload, payload
 from memory import DM
 
 log = logging.getLogger(__name__)
@@ -85,12 +90,13 @@ async def end_unanswered(
 
 
 async def refuse_access(
-    app: App, claimed: ClaimedMessage, refusal: PolicyRefusal
+    app: App, claimed: ClaimedMessage, refusal: AccessRefusal
 ) -> None:
-    """Tell the author why there is no answer: in a channel once a day, and only to them.
+    """Tell the author why there is no answer: in a channel once a day.
 
-    The sentence takes the place of an interim or unfinished reply, and of the answer to an
-    earlier text of an edited message. None of the message's text is stored.
+    Only they see it, except `shared_channel`, which is posted in the thread. The sentence takes the
+    place of an interim or unfinished reply, and of the answer to an earlier text of an edited
+    message. None of the message's text is stored.
     """
     if claimed.begun:
         await reply_fixed(app, claimed, refusal, outcome="answered")
@@ -101,22 +107,56 @@ async def refuse_access(
     if message.addressed and not is_shown:
         is_shown = await _may_tell(app, claimed, here, _DAY_SECONDS)
     if is_shown:
-        await _show_refusal(app, message, refusal)
+        await _show_refusal(app, claimed, refusal)
     await end_unanswered(app, claimed, "skipped")
 
 
-async def _show_refusal(app: App, message: Message, refusal: PolicyRefusal) -> None:
-    """Show the author, and nobody else, why there is no answer."""
+async def _show_refusal(
+    app: App, claimed: ClaimedMessage, refusal: AccessRefusal
+) -> None:
+    """Show the author why there is no answer."""
+    message = claimed.message
     localizer = await app.people.localizer(message.person, message.text)
+    client = app.slack.client(message.team_id, patience=PATIENCE_SECONDS)
+    shown = payload(localizer.say(refusal))
     in_thread = message.audience == DM or not message.opens_thread
     with unless_refused("show why there is no answer"):
+        if refusal == "shared_channel":
+            await _post_refusal(client, claimed, shown)
+            return
         await show_privately(
-            app.slack.client(message.team_id, patience=PATIENCE_SECONDS),
-            payload(localizer.say(refusal)),
+            client,
+            shown,
             channel=message.channel_id,
             user=message.user_id,
             thread_ts=message.thread_ts if in_thread else None,
         )
+
+
+async def _post_refusal(
+    client: TeamClient, claimed: ClaimedMessage, shown: Payload
+) -> None:
+    """Post a refusal in the message's thread, unless an earlier attempt did."""
+    message = claimed.message
+    metadata = notice_metadata(refused=str(claimed.id))
+    if claimed.attempts or claimed.failures:
+        found = await find_posted(
+            client,
+            message.channel_id,
+            metadata,
+            since=time.time(),
+            thread_ts=message.thread_ts,
+        )
+        if found is not None:
+            return
+    await post_once(
+        client,
+        message.channel_id,
+        shown,
+        metadata,
+        thread_ts=message.thread_ts,
+        confirm=claimed.run.confirm,
+    )
 
 
 async def refuse_quota(

@@ -12,7 +12,7 @@ from uuid import UUID
 from psycopg.rows import DictRow
 
 from bot.app import App
-from bot.conversation.audiences import is_shared
+from bot.conversation.audiences import view_of_audience
 from bot.conversation.turns import final_question, form_after
 from bot.logs import log_fields
 from bot.notices import add_notice, tell_unread_later
@@ -27,7 +27,6 @@ from memory import (
     Person,
     PersonMessage,
     Pool,
-    memory_view,
 )
 from memory.metrics import count
 from memory.postgres import (
@@ -101,7 +100,7 @@ async def form_memories(app: App, team: str, user: str, audience: str) -> None:
         # the time that its words have waited already is taken off.
         longest = _LONGEST_WAIT_SECONDS - pause["waited"]
         await app.pending_replies.wait_until_none(longest)
-    view = memory_view(namespace, shared=await is_shared(app, namespace))
+    view = await view_of_audience(app, namespace)
     if app.settings.formation != "off":
         while await _form_oldest(app, view):
             pass

@@ -11,7 +11,6 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -24,7 +23,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.logs import StandingWarnings, fault
 from bot.network import proxy_for
 from bot.slack.kept_answers import KeptAnswers
-from bot.slack.messages import API_TEAM, Installation, sanitize_payload, slack_user
+from bot.slack.messages import API_TEAM, Installation, sanitize_payload
 from bot.slack.retries import RATE_LIMITED, RateLimits, SlackRetries
 from memory.metrics import step
 from memory.model import MessageKey
@@ -45,18 +44,9 @@ TURN_PATIENCE_SECONDS = 15.0
 """How long one call of a turn waits for Slack when it reads a page of a thread or a file."""
 
 _TIMEOUT_SECONDS = 30
-# The workspaces of an organisation: how long they are trusted, how soon they are asked for again
-# after a failure, and how long a request from Slack waits for them.
-_ORGANISATION_SECONDS = 3_600.0
-_ORGANISATION_FAILED_SECONDS = 60.0
-_ORGANISATION_PATIENCE_SECONDS = 1.5
 _LINK_SECONDS = 1.5
 _CLOCK_SECONDS = 60.0
 
-# Arguments of methods that can hold a person's id.
-_USERS = frozenset(
-    {"channel", "initiator_user_id", "recipient_user_id", "user", "user_id"}
-)
 # Errors that pass, and leave open whether the call was carried out. Two are those of a workspace
 # that is being moved into an Enterprise organisation.
 _PASSING = frozenset(
@@ -258,8 +248,6 @@ class SlackApi:
         self._installation = installation
         self.base_url = base_url
         self.session = session
-        # The workspaces of the organisation that the installation belongs to.
-        self._organisations: KeptAnswers[str, frozenset[str]] = KeptAnswers()
         self._links: KeptAnswers[tuple[str, MessageKey], str] = KeptAnswers()
         self.limits = RateLimits()
         self.warnings = StandingWarnings(log)
@@ -268,34 +256,7 @@ class SlackApi:
         """Return the installation if it is in this team; else raise `NotInstalled`."""
         if self._installation.team_id != team_id:
             raise NotInstalled(team_id)
-        if self._installation.enterprise_id:
-            organisation = await self._organisation(self._installation)
-            self._installation = replace(self._installation, organisation=organisation)
         return self._installation
-
-    async def _organisation(self, installation: Installation) -> frozenset[str]:
-        """Return the workspaces of an Enterprise organisation that have the app.
-
-        Slack is asked for them once an hour. If it does not answer within 1.5 seconds, they are the
-        earlier ones, and it is asked again after a minute.
-        Source: https://docs.slack.dev/reference/methods/auth.teams.list
-        """
-        team_id = installation.team_id
-        teams = self._organisations.find(team_id)
-        if teams is not None:
-            return teams
-        seconds = _ORGANISATION_SECONDS
-        try:
-            async with asyncio.timeout(_ORGANISATION_PATIENCE_SECONDS):
-                teams = await _teams_of(self.tokenless(), installation.bot_token)
-        except SLACK_FAULTS as error:
-            log.warning(
-                "the organisation of %s is not known: %s", team_id, fault(error)
-            )
-            teams = installation.organisation
-            seconds = _ORGANISATION_FAILED_SECONDS
-        self._organisations.keep(team_id, teams, seconds)
-        return teams
 
     async def bot_user_id(self, team_id: str) -> str:
         """Return the app's user id in a team, ``""`` for POST /ask; raises `NotInstalled`."""
@@ -354,16 +315,8 @@ class SlackApi:
         return link
 
 
-async def _teams_of(client: AsyncWebClient, token: str) -> frozenset[str]:
-    teams: set[str] = set()
-    async for page in await client.auth_teams_list(limit=1_000, token=token):
-        for team in page.get("teams") or ():
-            teams.add(str(team.get("id")))
-    return frozenset(teams)
-
-
 class TeamClient(SlackClient):
-    """Sends Slack's own id of a person in place of the key under which their rows are kept."""
+    """Calls with the token of one team."""
 
     def __init__(self, api: SlackApi, team_id: str, patience: float) -> None:
         super().__init__(
@@ -383,12 +336,6 @@ class TeamClient(SlackClient):
         """Call a method with the team's token."""
         installation = await self._api.get(self.team_id)
         self.token = installation.bot_token
-        for form in ("params", "json"):
-            given = arguments.get(form) or {}
-            named = [name for name in _USERS if given.get(name)]
-            if named:
-                ids = {name: slack_user(given[name]) for name in named}
-                arguments[form] = {**given, **ids}
         answer = await super().call_once(api_method, **arguments)
         self._api.note_clock(answer)
         return answer

@@ -10,6 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.client import SLACK_FAULTS, SlackApi, slack_fault
 from bot.slack.kept_answers import KeptAnswers
+from bot.slack.messages import Installation, is_outsider
 from bot.slack.names import Names
 from memory import DM, PUBLIC, Person
 from memory.model import Json
@@ -34,7 +35,8 @@ _NO_MEMBERS = (
 class Members:
     """``users.info`` and ``users.conversations`` of people, kept in this process.
 
-    Whether a person is a guest is kept for ten minutes, and their conversations for one. The
+    Whether a person is a guest, or of another organisation, is kept for ten minutes, and their
+    conversations for one. The
     process that gets an event about a change asks again at once. A person about whom Slack gives
     no clear answer is a member of nothing.
     """
@@ -43,17 +45,17 @@ class Members:
         self._slack = slack
         self._names = names
         self._members: KeptAnswers[Person, bool] = KeptAnswers()
+        self._outsiders: KeptAnswers[Person, bool] = KeptAnswers()
         self._conversations: KeptAnswers[Person, Mapping[str, bool]] = KeptAnswers()
 
     def invalidate(self, person: Person) -> None:
         """Ask Slack again the next time."""
         self._members.drop(person)
+        self._outsiders.drop(person)
         self._conversations.drop(person)
 
     async def is_member(self, person: Person) -> bool:
         """Return whether a person is a member of the workspace and not a guest."""
-        if "-" in person.user_id:
-            return False
         known = self._members.find(person)
         if known is not None:
             return known
@@ -64,10 +66,23 @@ class Members:
         self._members.keep(person, found, _MEMBER_SECONDS)
         return found
 
+    async def is_outsider(self, person: Person) -> bool:
+        """Return whether a person is of another organisation; False if Slack does not tell."""
+        known = self._outsiders.find(person)
+        if known is not None:
+            return known
+        user = await self._names.find_user(person.team_id, person.user_id)
+        if not user:
+            return False
+        installation = await self._slack.get(person.team_id)
+        found = is_of_others(user, installation)
+        self._outsiders.keep(person, found, _MEMBER_SECONDS)
+        return found
+
     async def conversations(self, person: Person) -> Mapping[str, bool]:
         """Return the conversations that a member is in; each value says if it is a public channel.
 
-        Those that are shared with other workspaces are left out.
+        Those that are shared with another organisation, or of unknown kind, are left out.
         """
         if not await self.is_member(person):
             return {}
@@ -93,8 +108,8 @@ async def _conversations(client: AsyncWebClient, person: Person) -> dict[str, bo
     async for page in answer:
         for channel in page.get("channels") or ():
             channel_id = str(channel["id"])
-            audience, shared = kind_of(channel, channel_id)
-            if not shared:
+            audience, is_shared = kind_of(channel, channel_id)
+            if audience is not None and not is_shared:
                 found[channel_id] = audience == PUBLIC
     return found
 
@@ -113,20 +128,33 @@ def is_member(user: Json, team_id: str) -> bool:
     return team_id in teams and not any(map(user.get, _NO_MEMBERS))
 
 
-def kind_of(channel: dict[str, object], channel_id: str) -> tuple[str, bool]:
-    """Return (audience, shared) for a conversation object.
+def is_of_others(user: Json, installation: Installation) -> bool:
+    """Return whether Slack's user object is that of a person of another organisation.
 
+    A person of an Enterprise organisation has its id and their workspaces in ``enterprise_user``.
+    """
+    in_enterprise = user.get("enterprise_user") or {}
+    homes = [user.get("team_id"), in_enterprise.get("enterprise_id")]
+    homes += in_enterprise.get("teams") or ()
+    outside = [is_outsider(one, installation, shared=True) for one in homes if one]
+    return bool(outside) and all(outside)
+
+
+def kind_of(channel: dict[str, object], channel_id: str) -> tuple[str | None, bool]:
+    """Return (audience, shared with another organisation) for a conversation object.
+
+    A channel that workspaces of one organisation share is an ordinary one. The audience is None if
+    the object does not tell the kind for certain.
     Source: https://docs.slack.dev/reference/objects/conversation-object
     """
     if channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"):
         return channel_id, True
     if channel.get("is_im"):
         return DM, False
-    # It is shared within the organisation, so "public" would mean other people.
-    if channel.get("is_org_shared") or channel.get("is_shared"):
-        return channel_id, True
+    if channel.get("is_shared") and not channel.get("is_org_shared"):
+        return None, False
     if channel.get("is_mpim") or channel.get("is_private") is True:
         return channel_id, False
     if channel.get("is_channel") and channel.get("is_private") is False:
         return PUBLIC, False
-    return channel_id, True
+    return None, False

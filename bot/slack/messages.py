@@ -12,7 +12,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from psycopg import DataError
@@ -104,27 +104,26 @@ def split_thread_key(thread: str) -> tuple[str, str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
-    """The app in one workspace; `enterprise_id` is the Enterprise organisation it belongs to.
-
-    `organisation` are the workspaces of that organisation, as far as Slack names them.
-    """
+    """The app in one workspace; `enterprise_id` is the Enterprise organisation it belongs to."""
 
     team_id: str
     bot_user_id: str
     bot_token: str = field(default="", repr=False)
     enterprise_id: str | None = None
-    organisation: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One message a person wrote, with everything from Slack's own envelope.
 
-    `user_id` is what `user_key` returns. `ts` and `thread_ts` are Slack timestamps; `thread_ts` is
-    the root that the reply goes under. `audience` is None except for direct messages.
-    `addressed`: it is a direct message or mentions the bot; any other is meant for the bot only if
-    the bot takes part in its thread. `files`, `forwarded` and `unread` are the files, parts and
-    unread parts of `bot.slack.content.MessageContent`.
+    `user_team_id` is the author's workspace, which may be another one of the organisation. `ts` and
+    `thread_ts` are Slack timestamps; `thread_ts` is the root that the reply goes under. `audience`
+    is None except for direct messages. `addressed`: it is a direct message or mentions the bot; any
+    other is meant for the bot only if the bot takes part in its thread. `files`, `forwarded` and
+    `unread` are the files, parts and unread parts of `bot.slack.content.MessageContent`.
+
+    `is_shared`: the event says that people of another organisation can read the conversation. Such
+    a message addresses the bot, and has no text.
     """
 
     team_id: str
@@ -180,7 +179,7 @@ def read_found_message(
     installation: Installation,
     *,
     channel_id: str,
-    is_shared: bool,
+    is_shared: bool = False,
 ) -> Message | None:
     """Return a message found in a conversation's history, as `read_message` reads an event's."""
     event = {"type": "message", **sanitize_payload(found), "channel": channel_id}
@@ -213,56 +212,56 @@ def installation_team(body: Json) -> str:
     return str(installed or named or "")
 
 
-def user_key(user: object, home: object, installation: Installation) -> str:
-    """Return the id under which a person's rows are kept in the workspace of an installation.
+def is_outsider(home: object, installation: Installation, *, shared: bool) -> bool:
+    """Return whether a person whose workspace is `home` is of another organisation.
 
-    It is Slack's user id, followed by the `home` team if the person is of another organisation:
-    ``U1-T2``. Slack's ids are unique only within an organisation, so a `home` that Slack has not
-    named as one of this organisation counts as another's.
+    `home` is what Slack says: the id of a workspace or of an Enterprise organisation, or nothing
+    for a person of this workspace. An organisation's workspaces have ids of their own; their people
+    are no outsiders in a conversation that is not `shared` with another organisation.
     Source: https://docs.slack.dev/apis/slack-connect
     """
-    team = str(home or "")
-    ours = {
-        "",
-        installation.team_id,
-        installation.enterprise_id,
-        *installation.organisation,
-    }
-    if team in ours:
-        return str(user or "")
-    return f"{user}-{team}"
+    if not home or home in (installation.team_id, installation.enterprise_id):
+        return False
+    return shared or not installation.enterprise_id
 
 
-def slack_user(user_id: str) -> str:
-    """Return Slack's user id of a `user_key`."""
-    return user_id.partition("-")[0]
+def author_home(message: Json) -> str:
+    """Return the workspace of a message's author, as Slack says it; "" if it does not."""
+    return str(message.get("user_team") or message.get("team") or "")
 
 
 def person_reference(user_id: str) -> str:
-    """Return the reference to the person of a `user_key`, ``<@ID>``, as stored texts have it."""
-    return f"<@{slack_user(user_id)}>"
-
-
-def author_key(message: Json, installation: Installation, *, shared: bool) -> str:
-    """Return the `user_key` of the author of a Slack message, perhaps in a `shared` channel."""
-    home = None
-    if shared:
-        home = message.get("user_team") or message.get("team")
-    return user_key(message.get("user"), home, installation)
+    """Return the reference to a person, ``<@ID>``, as stored texts have it."""
+    return f"<@{user_id}>"
 
 
 def read_message(body: Json, installation: Installation) -> Message | None:
     """Return the message of an ``event_callback`` if a person wrote it, perhaps to the bot.
 
-    Returns None for messages of bots and of the app itself, for joins, edits and other subtypes,
-    and for channel messages that do not mention the bot, except thread replies that mention no one
-    else and do not begin by calling a group. Raises `InvalidNamespace` if Slack's envelope lacks
-    the ids that a memory is stored under.
+    Returns None for messages of bots and of the app itself, of people of another organisation, for
+    joins, edits and other subtypes, and for channel messages that do not mention the bot, except
+    thread replies that mention no one else and do not begin by calling a group. Raises
+    `InvalidNamespace` if Slack's envelope lacks the ids that a memory is stored under.
     """
     event = body.get("event") or {}
+    is_shared = bool(body.get("is_ext_shared_channel"))
     if not _is_by_person(event, installation.bot_user_id):
         return None
-    message = _message_of(body, event, installation)
+    if is_outsider(author_home(event), installation, shared=is_shared):
+        return None
+    message = _message_of(event, installation)
+    if is_shared:
+        if not message.addressed:
+            return None
+        message = replace(
+            message,
+            text="",
+            audience=None,
+            files=[],
+            forwarded=[],
+            unread=0,
+            is_shared=True,
+        )
     among_themselves = mentions(message.text) or _GROUP_FIRST.match(message.text)
     if not message.addressed and (message.opens_thread or among_themselves):
         return None
@@ -296,31 +295,27 @@ def _is_by_person(event: Json, bot_user_id: str) -> bool:
     return (event.get("user") or "") not in ("", "USLACK", "USLACKBOT", bot_user_id)
 
 
-def _message_of(body: Json, event: Json, installation: Installation) -> Message:
+def _message_of(event: Json, installation: Installation) -> Message:
     text = str(event.get("text") or "")
     ts = str(event.get("ts") or "")
     channel_id = str(event.get("channel") or "")
     # Slack leaves `channel_type` out of some events.
     is_dm = is_direct(channel_id)
-    shared = bool(body.get("is_ext_shared_channel"))
-    # In a shared channel the mention may be of another workspace's bot.
-    called = event["type"] == "app_mention" and not shared
-    user_team = event.get("user_team") or event.get("team") or body.get("team_id")
+    called = event["type"] == "app_mention"
     content = read_content(event)
     return Message(
         team_id=installation.team_id,
-        user_id=author_key(event, installation, shared=shared),
-        user_team_id=str(user_team or ""),
+        user_id=str(event.get("user") or ""),
+        user_team_id=author_home(event) or installation.team_id,
         channel_id=channel_id,
         ts=ts,
         thread_ts=str(event.get("thread_ts") or ts),
         text=text,
-        audience=DM if is_dm and not shared else None,
+        audience=DM if is_dm else None,
         addressed=is_dm or called or installation.bot_user_id in mentions(text),
         files=content.files,
         forwarded=content.parts,
         unread=content.unread,
-        is_shared=shared,
     )
 
 

@@ -34,7 +34,6 @@ _REPEATABLE = frozenset(
     {
         "agents.sessions.setStatus",
         "apps.connections.open",
-        "auth.teams.list",
         "auth.test",
         "chat.delete",
         "chat.getPermalink",

@@ -1,17 +1,18 @@
--- What Slack said a conversation is. `changed` is in seconds: psycopg reads no infinite timestamp.
+-- What Slack said a conversation is; an audience of NULL: not known. `changed` is in seconds: psycopg
+-- reads no infinite timestamp.
 
 -- name: invalidate
 -- A conversation was shared or converted: until it is looked up again, it sees only its own memories.
 INSERT INTO conversations (team_id, channel_id, audience, shared, looked_up_at, changed_at)
-VALUES (%(team)s, %(channel)s, %(channel)s, true, '-infinity', clock_timestamp())
+VALUES (%(team)s, %(channel)s, NULL, false, '-infinity', clock_timestamp())
 ON CONFLICT (team_id, channel_id) DO UPDATE
-SET audience = excluded.audience, shared = true, looked_up_at = '-infinity',
+SET audience = NULL, shared = false, looked_up_at = '-infinity',
     changed_at = excluded.changed_at;
 
 -- name: invalidate_all
 -- The same for all conversations of a workspace.
 UPDATE conversations
-SET audience = channel_id, shared = true, looked_up_at = '-infinity',
+SET audience = NULL, shared = false, looked_up_at = '-infinity',
     changed_at = clock_timestamp()
 WHERE team_id = %(team)s;
 

@@ -7,7 +7,7 @@ SELECT end_open_messages();
 -- name: forget_kinds
 -- Ask Slack again what each conversation is: it may have changed since the backup.
 UPDATE conversations
-SET audience = channel_id, shared = true, looked_up_at = '-infinity',
+SET audience = NULL, shared = false, looked_up_at = '-infinity',
     changed_at = clock_timestamp();
 
 -- name: forget_marks

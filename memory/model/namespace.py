@@ -13,11 +13,10 @@ PUBLIC = "public"
 _KEPT = "kept:"
 
 _ID = re.compile(r"[A-Z0-9]+")
-_USER = re.compile(rf"{_ID.pattern}(?:-[TE]{_ID.pattern})?")
 
 
-def _check(name: str, value: str, form: re.Pattern[str] = _ID) -> None:
-    if not isinstance(value, str) or not form.fullmatch(value):
+def _check(name: str, value: str) -> None:
+    if not isinstance(value, str) or not _ID.fullmatch(value):
         raise InvalidNamespace(
             f"The {name} is not of capital letters and digits; nothing was read."
         )
@@ -39,8 +38,7 @@ def kept_channel(audience: str) -> str | None:
 class Person:
     """One person of one installation.
 
-    `team_id` is the installation's id, never the author's home team. `user_id` is the person's id
-    there, or ``USER-HOMETEAM`` for a person of another organisation. Raises `InvalidNamespace`
+    `team_id` is the installation's id, never the author's home team. Raises `InvalidNamespace`
     unless the ids consist of capital letters and digits.
     """
 
@@ -49,7 +47,7 @@ class Person:
 
     def __post_init__(self) -> None:
         _check("team id", self.team_id)
-        _check("user id", self.user_id, _USER)
+        _check("user id", self.user_id)
 
     @property
     def scope(self) -> str:
@@ -101,7 +99,7 @@ class Namespace:
     """The namespace of one person's memories for one audience.
 
     `audience` is ``dm``, ``public``, ``kept:CHANNEL`` (what they keep for a conversation), or the
-    id of the private channel, group DM or Slack Connect channel where it was said. Raises
+    id of the private channel, group DM or conversation of unknown kind where it was said. Raises
     `InvalidNamespace` for anything else.
     """
 
@@ -160,16 +158,16 @@ class MemoryView:
         return namespace.person == self.person and namespace.audience in self.audiences
 
 
-def memory_view(own: Namespace, *, shared: bool = False) -> MemoryView:
+def memory_view(own: Namespace, *, only_own: bool = False) -> MemoryView:
     """Return the view of the conversation whose namespace is `own`.
 
     A direct message knows everything. A public channel knows what was said in public; a private
-    channel or group DM also knows what was said there. With `shared` (a Slack Connect channel, or a
-    conversation of unknown kind) only `own` is shown. Raises `InvalidNamespace` for what is kept
-    for a conversation, which is no conversation.
+    channel or group DM also knows what was said there. With `only_own` (in a conversation of
+    unknown kind) only `own` is shown. Raises `InvalidNamespace` for what is kept for a
+    conversation, which is no conversation.
     """
     if kept_channel(own.audience) is not None:
         raise InvalidNamespace("The audience is no conversation; nothing was read.")
-    if own.audience in (DM, PUBLIC) or shared:
+    if own.audience in (DM, PUBLIC) or only_own:
         return MemoryView(own=own, audiences=(own.audience,))
     return MemoryView(own=own, audiences=(PUBLIC, own.audience))

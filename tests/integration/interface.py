@@ -16,7 +16,6 @@ from bot.app import App
 from bot.listeners.bolt_app import create_bolt_app
 from bot.listeners.interactions import REMEMBER_THIS, Interactions
 from bot.runtime.http import Readiness, create_web_app
-from bot.slack.messages import slack_user
 from bot.ui.acts import ACT, ButtonAct, Export, Undo, clicked_act
 from bot.ui.blocks import button, payload
 from memory import Person
@@ -123,7 +122,7 @@ class Interface:
         """
         assert act is not None
         value = act if isinstance(act, str) else act.value
-        user = slack_user(person.user_id)
+        user = person.user_id
         channel = self._slack.control(f"channels/dm/messages?user={user}")["channel"]
         shown = payload(
             "An earlier message", {**button("A button", Export()), "value": value}
@@ -158,7 +157,7 @@ class Interface:
 
     async def _act(self, path: str, person: Person, **what: Any) -> Answer:
         slack = self._slack
-        user = slack_user(person.user_id)
+        user = person.user_id
         calls_before = slack.control("calls?since=999999999")["last"]
         async with self._delivering():
             outcome = await asyncio.to_thread(

@@ -34,6 +34,7 @@ class PlaygroundSlack:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.since = 0
+        self.enterprise_id = ""
         self.forget_calls()
 
     @property
@@ -63,6 +64,7 @@ class PlaygroundSlack:
             team_id=self.team_id,
             bot_user_id=self.bot_user_id,
             bot_token=self.info["bot_token"],
+            enterprise_id=self.enterprise_id or None,
         )
         return SlackApi(installation, base_url=self.info["slack_api_url"])
 
@@ -80,14 +82,13 @@ class PlaygroundSlack:
     def clear(self) -> None:
         """Take back faults and settings of the test before."""
         self.control("faults", method="DELETE")
-        self.control(
-            "settings",
-            {
-                "rate_limits": False,
-                "stream_seconds": 300,
-                "organisation": [],
-            },
-        )
+        self.control("settings", {"rate_limits": False, "stream_seconds": 300})
+        self.belong_to("")
+
+    def belong_to(self, enterprise_id: str) -> None:
+        """Let the workspace, for apps made from now on, be one of an Enterprise organisation."""
+        self.control("settings", {"enterprise_id": enterprise_id})
+        self.enterprise_id = enterprise_id
 
     def forget_calls(self) -> None:
         """Show only calls that come from now on."""

@@ -81,10 +81,10 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     await erase_person(app.pool, app.person(cid))
     await app.form(await app.ask(cid, "I love tempura"))
     dan, given = (
-        Person(app.slack.team_id, "U0DAN-T0HOME"),
+        Person(app.slack.team_id, "U0DAN00000"),
         PersonMessage(actor="command", text="x"),
     )
-    fact = (dan.namespace("C0SHARED"), "UserFact", {"fact": "lives in Oslo"}, given)
+    fact = (dan.namespace("C0PRIVATE"), "UserFact", {"fact": "lives in Oslo"}, given)
     oslo = await add_memory(app.pool, app.embedder, *fact)
     go = (app.person(ann).namespace(DM), "UserFact", {"fact": "plays go"})
     for number, sentence in enumerate(["I play go on Fridays", "I play go with Mia"]):
@@ -167,7 +167,7 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     assert naming(empty_database, "Mia").keys() == {"statements", "store"}
     assert owner_rows(empty_database, "SELECT team_id FROM listening") == []
     kinds = "SELECT audience, shared FROM conversations WHERE channel_id = 'C1'"
-    assert owner_rows(empty_database, kinds) == [{"audience": "C1", "shared": True}]
+    assert owner_rows(empty_database, kinds) == [{"audience": None, "shared": False}]
     # The job publishes an empty Home when the app starts.
     naming_bob = {
         "forgotten_sources",

@@ -295,7 +295,7 @@ class Sequences(RuleBasedStateMachine):
 
     def row(self, person: Person, word: str | None, audience: str) -> Memory | None:
         """Return a memory as a conversation knows it."""
-        view = memory_view(person.namespace(audience), shared=True)
+        view = memory_view(person.namespace(audience), only_own=True)
         found = self.do(recall_memories(self.pool, self.embedder, view, word or ""))
         return next(
             (one for one in found.memories if one.content["food_name"] == word), None

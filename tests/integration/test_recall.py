@@ -226,12 +226,12 @@ async def test_what_several_audiences_know_of_a_memory_is_shown_once(
         assert len(found) == len(set(found)) >= 20
 
 
-# Where it is asked, whether the channel is shared, and whose memories are searched.
+# Where it is asked, whether its kind is unknown, and whose memories are searched.
 VIEWS = {
     "dm": (DM, False, {DM}),
     "public": (PUBLIC, False, {PUBLIC}),
     "group": ("G1", False, {PUBLIC, "G1"}),
-    "connect": ("G1", True, {"G1"}),
+    "unknown": ("G1", True, {"G1"}),
 }
 
 
@@ -240,13 +240,13 @@ async def test_nearest_of_many_memories_come_in_exact_order(
     pool: Pool, database: str, model_embedder: Embedder, place: str
 ) -> None:
     """Among all that the conversation sees, as arithmetic finds them, and nobody else's."""
-    own, shared, audiences = VIEWS[place]
+    own, only_own, audiences = VIEWS[place]
     person, question = Person("T5", place.upper()), "what do I like to eat?"
     await remember(pool, model_embedder, Person("T5", f"{place.upper()}2"), [question])
     for audience in (DM, PUBLIC, "G1"):
         topics = [f"{audience} {number} {number**3}" for number in range(400)]
         await remember(pool, model_embedder, person, topics, audience=audience)
-    view = memory_view(person.namespace(own), shared=shared)
+    view = memory_view(person.namespace(own), only_own=only_own)
     found = await recall_memories(pool, model_embedder, view, question)
     rows = owner_rows(
         database,

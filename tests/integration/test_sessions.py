@@ -40,7 +40,7 @@ async def break_off(thread: Thread, error: type[BaseException]) -> None:
         raise error
 
 
-@pytest.mark.parametrize("kind", ["dm", "public", "private", "mpim", "connect"])
+@pytest.mark.parametrize("kind", ["dm", "public", "private", "mpim"])
 async def test_a_streamed_answer_begins_and_ends_its_session(
     sender: Sender, kind: str
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.conversation.audiences import is_shared, view_of_message
+from bot.conversation.audiences import view_of_audience, view_of_message
 from bot.conversation.turns import FORM_MEMORIES
 from bot.memories.channels import CHANGE_CHANNEL, change_channel
 from bot.runtime.maintenance import erase_deactivated
@@ -84,7 +84,8 @@ async def test_the_kind_of_a_changed_channel_is_asked_again(
     if change:
         app.slack.control("channels/update", {"channel": channel, **change})
     await app.note(told(app, **event, channel=channel))
-    assert await is_shared(app.core, person.namespace(channel))
+    waiting = await view_of_audience(app.core, person.namespace(channel))
+    assert waiting.audiences == (channel,)
     app.slack.forget_calls()
     view = await view_of_message(app.core, message)
     assert view.own.audience == (channel if audience == "own" else audience)

@@ -12,7 +12,6 @@ from bot.slack.messages import (
     Message,
     installation_team,
     read_message,
-    slack_user,
 )
 from memory import DM, InvalidNamespace, Person
 
@@ -58,11 +57,11 @@ def read(event: dict[str, Any], **envelope: Any) -> Message:
 @pytest.mark.parametrize("channel_type", ["im", "app_home", None])
 def test_a_direct_message_is_read_whole(channel_type: str | None) -> None:
     """A DM is addressed, opens its own thread, and is its author's, whatever Slack calls it."""
-    message = read(dm(team="T9", channel_type=channel_type))
+    message = read(dm(team="T1", channel_type=channel_type))
     assert message == Message(
         team_id="T1",
         user_id="U1",
-        user_team_id="T9",
+        user_team_id="T1",
         channel_id="D1",
         ts="1700000000.000100",
         thread_ts="1700000000.000100",
@@ -149,45 +148,52 @@ def test_a_reply_that_calls_a_group_is_not_meant(text: str) -> None:
     assert read(in_channel(text=f"tell me about {text}", **thread)).addressed is False
 
 
-def test_a_shared_direct_message_is_of_unknown_kind() -> None:
-    """A DM over Slack Connect is not taken for a private one."""
-    message = read(dm(), is_ext_shared_channel=True)
-    assert message.audience is None
+@pytest.mark.parametrize("event", [dm(), in_channel(text=f"<@{BOT}> hello")])
+def test_of_a_shared_conversation_only_the_address_is_read(
+    event: dict[str, Any],
+) -> None:
+    """Its message has no text, file or words of others, and a DM is not taken for a private one."""
+    brought = {"files": [{"id": "F1", "name": "a"}]}
+    message = read({**event, **brought}, is_ext_shared_channel=True)
     assert message.is_shared
+    assert message.addressed
+    assert message.audience is None
+    assert (message.text, message.brings, message.unread) == ("", False, 0)
+
+
+def test_talk_in_a_shared_channel_is_not_read() -> None:
+    """A reply that does not mention the bot is nobody's question there, whoever wrote before."""
+    reply = in_channel(thread_ts="1600000000.000100")
+    assert read(reply)
+    assert read_message(body(reply, is_ext_shared_channel=True), HERE) is None
 
 
 @pytest.mark.parametrize(
-    ("event", "shared", "enterprise", "user"),
+    ("event", "shared", "enterprise", "is_read"),
     [
-        ({"user_team": "T7"}, True, None, "U1-T7"),
-        ({"team": "T7"}, True, None, "U1-T7"),
-        ({"user_team": "T1"}, True, None, "U1"),
-        ({"team": "T7"}, False, None, "U1"),
-        ({"user_team": "E1"}, True, "E1", "U1"),
-        ({"user_team": "T7"}, True, "E1", "U1-T7"),
-        ({"user_team": "T2"}, True, "E1", "U1"),
-        ({"team": "T2"}, True, "E1", "U1"),
-        ({"user_team": "E7"}, True, "E1", "U1-E7"),
+        ({}, True, None, True),
+        ({"team": "T1"}, True, None, True),
+        ({"user_team": "T7"}, True, None, False),
+        ({"team": "T7"}, True, None, False),
+        ({"team": "T7"}, False, None, False),
+        ({"user_team": "T1", "team": "T7"}, True, None, True),
+        ({"user_team": "E1"}, True, "E1", True),
+        ({"team": "T7"}, False, "E1", True),
+        ({"user_team": "T7"}, True, "E1", False),
+        ({"user_team": "E7"}, True, "E1", False),
     ],
 )
-def test_a_person_of_another_organisation_has_a_key_of_their_own(
-    event: dict[str, Any], shared: bool, enterprise: str | None, user: str
+def test_people_of_another_organisation_are_not_read(
+    event: dict[str, Any], shared: bool, enterprise: str | None, is_read: bool
 ) -> None:
-    """Slack's id with the home team, where it differs; the installation's team stays the first.
-
-    The installation alone says of which enterprise it is, and which workspaces that has: no event,
-    message or request need.
-    """
+    """An Enterprise organisation has other workspaces, but not in a conversation with others."""
     here = replace(HERE, enterprise_id=enterprise)
-    if enterprise:
-        here = replace(here, organisation=frozenset({"T1", "T2"}))
-    message = read_message(
-        body(dm(**event), team_id="T3", is_ext_shared_channel=shared), here
-    )
-    assert message is not None
-    assert message.person == Person("T1", user)
-    assert slack_user(message.user_id) == "U1"
-    assert message.user_team_id == (event.get("user_team") or event.get("team"))
+    message = read_message(body(dm(**event), is_ext_shared_channel=shared), here)
+    assert (message is not None) is is_read
+    if message is not None:
+        assert message.person == Person("T1", "U1")
+        home = event.get("user_team") or event.get("team") or "T1"
+        assert message.user_team_id == home
 
 
 @pytest.mark.parametrize(

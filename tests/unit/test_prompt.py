@@ -227,7 +227,7 @@ def test_other_peoples_words_are_data() -> None:
         exchanges=[
             exchange(1, "mine", "yes"),
             exchange(2, "theirs, <@U3>", "no", user="U2"),
-            exchange(3, "hers", None, user="U3-T2"),
+            exchange(3, "hers", None, user="U3"),
             exchange(4, "mine again"),
         ],
     )

@@ -21,8 +21,30 @@ def slack_object(kind: str, **fields: Any) -> Json:
     return {**_CONSTANTS[kind], **fields}
 
 
+# What tells the kind of a conversation.
+_KIND = (
+    "is_channel",
+    "is_group",
+    "is_im",
+    "is_mpim",
+    "is_private",
+    "is_shared",
+    "is_ext_shared",
+    "is_org_shared",
+    "is_pending_ext_shared",
+)
+
+
 def channel_object(channel: Channel, users: dict[str, User], bot: User) -> Json:
     """The conversation object Slack returns to the app that `bot` belongs to."""
+    shown = _channel_object(channel, users, bot)
+    if not channel.told:
+        for flag in _KIND:
+            shown.pop(flag, None)
+    return shown
+
+
+def _channel_object(channel: Channel, users: dict[str, User], bot: User) -> Json:
     common: Json = {
         "id": channel.id,
         "created": channel.created,
@@ -48,8 +70,10 @@ def channel_object(channel: Channel, users: dict[str, User], bot: User) -> Json:
         is_group=channel.kind == "mpim",
         is_private=channel.is_private,
         is_general=channel.name == "general",
-        is_shared=channel.shared,
+        is_shared=channel.shared or channel.org_shared,
         is_ext_shared=channel.shared,
+        is_org_shared=channel.org_shared,
+        is_pending_ext_shared=channel.pending,
         creator=channel.creator,
         is_member=bot.id in channel.members,
         shared_team_ids=sorted(teams),

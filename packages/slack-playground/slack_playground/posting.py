@@ -48,7 +48,8 @@ def post_typed(
         body["client_msg_id"] = client_msg_id or str(uuid.uuid4())
     if said.blocks:
         body["blocks"] = said.blocks
-    if channel.shared and user.team != own.team_id:
+    is_shared = channel.shared or channel.org_shared
+    if is_shared and user.team != own.team_id:
         body["user_team"] = user.team
         body["source_team"] = user.team
     message = _new(slack, channel, body | content, thread_ts)

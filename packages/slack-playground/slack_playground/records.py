@@ -60,7 +60,11 @@ class Identity:
 
 @dataclass(kw_only=True)
 class User:
-    """A person or a bot; another `team` than the workspace's means Slack Connect."""
+    """A person or a bot.
+
+    Another `team` than the workspace's is a workspace of the same organisation, or, for an
+    `external` person, one of another organisation.
+    """
 
     id: str = field(default_factory=partial(new_id, "U"))
     name: str
@@ -71,6 +75,7 @@ class User:
     deleted: bool = False
     is_restricted: bool = False
     is_ultra_restricted: bool = False
+    external: bool = False
     bot_id: str = ""
     app_id: str = ""
     updated: int = field(default_factory=_now)
@@ -78,7 +83,12 @@ class User:
 
 @dataclass(kw_only=True)
 class Channel:
-    """A conversation. `shared` is a Slack Connect channel."""
+    """A conversation.
+
+    `shared`: with another organisation, a Slack Connect channel; `pending`: an invitation to that
+    is not accepted yet; `org_shared`: with other workspaces of the same organisation. Slack does
+    not tell the kind of one that is not `told`.
+    """
 
     id: str
     name: str
@@ -86,6 +96,9 @@ class Channel:
     created: int = field(default_factory=_now)
     members: list[str] = field(default_factory=list)
     shared: bool = False
+    pending: bool = False
+    org_shared: bool = False
+    told: bool = True
     archived: bool = False
     creator: str = ""
 

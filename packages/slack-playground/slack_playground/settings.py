@@ -13,10 +13,10 @@ _STRICT = ConfigDict(extra="forbid", strict=True)
 
 
 class Settings(BaseModel):
-    """Limits that a test may change, in seconds, and the organisation's workspaces.
+    """Limits that a test may change, in seconds, and the organisation.
 
     An event without an ack for `ack_seconds` is sent again after each of the `retry_delays`.
-    `organisation` has the ids of the organisation's other workspaces that have the app.
+    `enterprise_id` is the id of the Enterprise organisation of the workspace, "" if it has none.
     """
 
     model_config = _STRICT
@@ -24,7 +24,7 @@ class Settings(BaseModel):
     stream_seconds: NonNegativeFloat = 300.0
     ack_seconds: NonNegativeFloat = 3.0
     retry_delays: list[NonNegativeFloat]
-    organisation: list[str] = []
+    enterprise_id: str = ""
 
 
 class Fault(BaseModel):

@@ -39,9 +39,13 @@ def users(
     external: bool = False,
     **fields: Any,
 ) -> Json:
-    """Add a person; `is_bot`: another app's bot, `external`: a person of another workspace."""
+    """Add a person; `is_bot`: another app's bot, `external`: a person of another organisation.
+
+    `team` is the workspace of an external person, or else another one of the same organisation.
+    """
     checked = _checked({**fields, "name": name.strip()})
-    if external:
+    checked["external"] = external
+    if external or team:
         checked["team"] = team or new_id("T")
     user = slack.workspace.add_user(**checked)
     slack.updates.publish("state")
@@ -90,10 +94,15 @@ def channels_update(
     private: bool | None = None,
     archived: bool | None = None,
     shared: bool | None = None,
+    pending: bool | None = None,
+    org_shared: bool | None = None,
+    told: bool | None = None,
 ) -> None:
     """Archive, unarchive, share, unshare, make private or public, add or remove people.
 
-    The app can be removed too: it gets `channel_left` or `group_left`.
+    `pending`: another organisation is invited; `org_shared`: other workspaces of the organisation
+    share it; without `told` Slack does not tell its kind. The app can be removed too: it gets
+    `channel_left` or `group_left`.
     """
     workspace = slack.workspace
     place = workspace.channel(channel)
@@ -105,6 +114,12 @@ def channels_update(
         _archive(slack, place, archived)
     if shared is not None:
         _share(slack, place, shared)
+    if pending is not None:
+        place.pending = pending
+    if org_shared is not None:
+        place.org_shared = org_shared
+    if told is not None:
+        place.told = told
     for user in joining:
         posting.join(slack, place, user)
     for user in leaving:

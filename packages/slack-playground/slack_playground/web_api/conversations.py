@@ -26,7 +26,7 @@ def _object(call: Call, channel: Channel) -> Json:
 def _info(call: Call) -> Json:
     channel = call.channel(scope="read", member=False)
     shown = _object(call, channel)
-    if channel.kind == "im":
+    if channel.kind == "im" and channel.told:
         # A list of direct messages does not contain these.
         shown |= {"is_shared": channel.shared, "is_ext_shared": channel.shared}
     return {"channel": shown}

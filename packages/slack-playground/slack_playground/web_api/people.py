@@ -1,7 +1,7 @@
 """auth.*, apps.connections.open, users.*, reactions.*."""
 
 from slack_playground import posting
-from slack_playground.objects import user_object
+from slack_playground.objects import slack_object, user_object
 from slack_playground.records import Json, Message
 from slack_playground.web_api.call import Call, serves
 from slack_playground.web_api.methods import SlackError
@@ -10,6 +10,8 @@ from slack_playground.web_api.methods import SlackError
 @serves("auth.test")
 def _auth_test(call: Call) -> Json:
     identity = call.workspace.identity
+    enterprise = call.slack.settings.enterprise_id
+    in_enterprise = {"enterprise_id": enterprise} if enterprise else {}
     return {
         "url": f"https://{identity.team_domain}.slack.com/",
         "team": identity.team_name,
@@ -19,18 +21,8 @@ def _auth_test(call: Call) -> Json:
         "bot_id": identity.bot_id,
         "app_id": identity.app_id,
         "is_enterprise_install": False,
+        **in_enterprise,
     }
-
-
-@serves("auth.teams.list")
-def _auth_teams_list(call: Call) -> Json:
-    identity = call.workspace.identity
-    names = {identity.team_id: identity.team_name}
-    for team in call.slack.settings.organisation:
-        names[team] = f"Workspace {team}"
-    teams = [{"id": team, "name": name} for team, name in names.items()]
-    page, metadata = call.page(teams, default=100)
-    return {"teams": page, "response_metadata": metadata}
 
 
 @serves("apps.connections.open")
@@ -47,8 +39,14 @@ def _users_info(call: Call) -> Json:
     user = call.workspace.user(call.text("user"))
     with_locale = bool(call.args.get("include_locale"))
     shown = user_object(user, call.bot.team, locale=with_locale)
-    if user.team != call.bot.team:
+    if user.external:
         shown["is_stranger"] = False
+    enterprise = call.slack.settings.enterprise_id
+    if enterprise and not user.external:
+        teams = [user.team]
+        shown["enterprise_user"] = slack_object(
+            "enterprise_user", id=user.id, enterprise_id=enterprise, teams=teams
+        )
     return {"user": shown}
 
 
