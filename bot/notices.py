@@ -255,7 +255,7 @@ async def _payload(app: App, notice: _Notice) -> Payload | None:
     promises = await open_promises(app.pool, person, notable)
     localizer = notice.settings.localizer(notice.reply or "")
     return notice_payload(
-        localizer, notice.turn, told, questions, promises, thread=notice.thread
+        localizer, notice.turn, told, questions, promises, channel=notice.channel
     )
 
 

@@ -43,7 +43,7 @@ PROFILE_TRUSTED = timedelta(hours=12)
 class Off:
     """Memory is neither read nor written, until a time or until the person switches it on.
 
-    `scope` is the id of a conversation, the key of a thread, or "" for everywhere.
+    `scope` is the id of a conversation, or "" for everywhere.
     """
 
     until: Until | None = None
@@ -167,24 +167,16 @@ async def read_settings(transaction: PersonTransaction) -> PersonSettings:
 
 
 async def read_off_scopes(transaction: PersonTransaction) -> list[str]:
-    """Return the conversations and threads in which memory is off now."""
+    """Return the conversations in which memory is off now."""
     rows = await transaction.fetch(_SQL["off_scopes"])
     return [row["scope"] for row in rows]
 
 
 async def read_memory_state(
-    transaction: PersonTransaction,
-    channel: str,
-    ts: str,
-    mode: ConsentMode,
-    *,
-    thread: str = "",
+    transaction: PersonTransaction, channel: str, ts: str, mode: ConsentMode
 ) -> MemoryState:
-    """Return what memory may do now for a message of the person, as `memory_state` does.
-
-    `thread` is the key of its thread, for a message that is not stored.
-    """
-    values = {"channel": channel, "ts": ts, "thread": thread}
+    """Return what memory may do now for a message of the person, as `memory_state` does."""
+    values = {"channel": channel, "ts": ts}
     person_rows = await transaction.fetch(_SQL["state"])
     message_rows = await transaction.fetch(_SQL["message_state"], values)
     return memory_state(person_rows, message_rows, mode)
@@ -192,7 +184,7 @@ async def read_memory_state(
 
 def memory_state_queries(person: Person, channel: str, ts: str) -> tuple[Query, Query]:
     """Return the queries for the rows that `memory_state` reads for a message that is stored."""
-    values = {**person.ids, "channel": channel, "ts": ts, "thread": ""}
+    values = {**person.ids, "channel": channel, "ts": ts}
     return (
         Query(_SQL["state"], person.ids, prepare=True),
         Query(_SQL["message_state"], values, prepare=True),

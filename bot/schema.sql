@@ -219,8 +219,8 @@ CREATE TABLE person_settings (
 CREATE INDEX person_settings_deactivated ON person_settings (deactivated_at)
     WHERE deactivated_at IS NOT NULL;
 
--- Where a person's memory is neither read nor written. `scope`: a conversation, the key of a thread, or ''
--- for everywhere. `until_at`: when it ends by itself; NULL: when the person switches it on.
+-- Where a person's memory is neither read nor written. `scope`: a conversation, or '' for everywhere.
+-- `until_at`: when it ends by itself; NULL: when the person switches it on.
 CREATE TABLE memory_off (
     team_id text NOT NULL,
     user_id text NOT NULL,
@@ -285,7 +285,7 @@ GRANT SELECT ON off_now TO kioku_app;
 
 -- Whether what a person writes in a conversation is on the record: memory is on there now, and they
 -- agreed to it where they must. False in a transaction that is not this person's, which cannot know.
-CREATE FUNCTION on_record(team text, person text, channel text, thread text, must_agree boolean)
+CREATE FUNCTION on_record(team text, person text, channel text, must_agree boolean)
     RETURNS boolean
     LANGUAGE sql STABLE SET search_path FROM CURRENT
     AS $$
@@ -295,7 +295,7 @@ CREATE FUNCTION on_record(team text, person text, channel text, thread text, mus
             AND NOT EXISTS (
                 SELECT FROM off_now
                 WHERE off_now.team_id = team AND off_now.user_id = person
-                    AND off_now.scope IN ('', channel, thread))
+                    AND off_now.scope IN ('', channel))
             AND NOT EXISTS (
                 SELECT FROM person_settings AS settings
                 WHERE settings.team_id = team AND settings.user_id = person
@@ -636,8 +636,7 @@ CREATE FUNCTION people_of_channel(team text, channel text)
             AND (statement.audience = people_of_channel.channel
                 OR statement.channel = people_of_channel.channel)
         UNION SELECT off.user_id FROM memory_off AS off
-        WHERE off.team_id = team
-            AND (off.scope = channel OR starts_with(off.scope, team || '.' || channel || '.'))
+        WHERE off.team_id = team AND off.scope = channel
     $$;
 
 -- People with a line below a message that says no more whether the message is kept.

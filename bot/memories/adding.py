@@ -18,7 +18,7 @@ from bot.memories.expected import EXPECTED, NotKept, explain
 from bot.notices import open_promises
 from bot.people import read_memory_state
 from bot.requests_under_way import begin_request, check_request
-from bot.slack.messages import thread_key, typed
+from bot.slack.messages import typed
 from bot.ui.acts import Remember, Undo
 from bot.ui.blocks import Block
 from bot.ui.done import Click, Done
@@ -91,7 +91,6 @@ async def remember_message(app: App, click: Click, channel: str, message: Json) 
     if not words:
         return click.say("remember_no_words")
     view = await _view(app, person, channel, ts)
-    root = str(message.get("thread_ts") or ts)
     addition = _Addition(
         app=app,
         click=click,
@@ -99,7 +98,6 @@ async def remember_message(app: App, click: Click, channel: str, message: Json) 
         view=view,
         channel=channel,
         ts=ts,
-        root=root,
     )
     return await addition.remember()
 
@@ -141,13 +139,13 @@ async def _view(app: App, person: Person, channel: str, ts: str) -> MemoryView:
 
 
 async def check_may_store(
-    app: App, click: Click, channel: str = "", ts: str = "", root: str = ""
+    app: App, click: Click, channel: str = "", ts: str = ""
 ) -> None:
     """Raise `NotKept` if nothing may be stored about the person, or from their message."""
     if refusal := person_refusal(app.settings, click.person):
         raise NotKept(click.localizer.say(refusal))
     async with person_transaction(app.pool, click.person) as transaction:
-        await check_state(app, transaction, click, channel, ts, root)
+        await check_state(app, transaction, click, channel, ts)
 
 
 async def check_state(
@@ -156,19 +154,15 @@ async def check_state(
     click: Click,
     channel: str,
     ts: str,
-    root: str,
 ) -> None:
     """Raise `NotKept` if memory is off, or nothing may be formed of the person's message, if any.
 
-    `root` is the ts of the first message of its thread. A message that the person forgot or wrote
-    while memory was off, or that is older than memories are kept, forms nothing.
+    A message that the person forgot or wrote while memory was off, or that is older than memories
+    are kept, forms nothing.
     """
-    person = click.person
     localizer = click.localizer
-    thread = thread_key(person.team_id, channel, root) if root else ""
-    state = await read_memory_state(
-        transaction, channel, ts or "0", app.settings.consent, thread=thread
-    )
+    mode = app.settings.consent
+    state = await read_memory_state(transaction, channel, ts or "0", mode)
     if state.off:
         on = on_button(localizer, state.off.scope)
         raise NotKept(off_line(localizer, state.off), on)
@@ -201,7 +195,6 @@ class _Addition:
     view: MemoryView
     channel: str = ""
     ts: str = ""
-    root: str = ""
     batch: UUID = field(default_factory=uuid4)
 
     async def remember(self) -> Done:
@@ -215,7 +208,7 @@ class _Addition:
 
     async def check(self) -> None:
         """Raise `NotKept` if this may not be stored."""
-        await check_may_store(self.app, self.click, self.channel, self.ts, self.root)
+        await check_may_store(self.app, self.click, self.channel, self.ts)
         if any(redact(line).removed for line in self.lines):
             raise NotKept(self.click.localizer.say("refused_secret"))
 
@@ -316,9 +309,7 @@ class _Addition:
         Raises `NotKept` if nothing may be formed any more, and `Overtaken` if, since `request`
         began, the person was erased or the message was edited or deleted.
         """
-        await check_state(
-            self.app, transaction, self.click, self.channel, self.ts, self.root
-        )
+        await check_state(self.app, transaction, self.click, self.channel, self.ts)
         await exclude_from_formation(transaction, self.channel, self.ts)
         # This comes last: an edit locks the turn first, and then the requests about its message.
         await check_request(transaction, request)

@@ -169,8 +169,8 @@ async def _switch(app: App, click: Click, act: Switch) -> Result:
     if position is not None:
         # The panel itself says whether memory is on.
         return position
-    if act.to == "off" and "." in act.scope:
-        # A notice keeps its Undo when its button switches memory off in the thread.
+    if act.to == "off" and act.scope:
+        # A notice keeps its Undo when its button switches memory off in the conversation.
         return replace(done, beside=True)
     return done
 

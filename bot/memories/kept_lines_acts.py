@@ -172,7 +172,7 @@ async def _ask_author(
 
 async def _keep_found(app: App, click: Click, wanted: Keep, message: Json) -> Done:
     words = await words_typed(app, click.person.team_id, message)
-    await check_may_store(app, click, wanted.channel, wanted.ts, wanted.thread_ts)
+    await check_may_store(app, click, wanted.channel, wanted.ts)
     return await _keep(app, _Said(click=click, wanted=wanted, words=words))
 
 
@@ -246,14 +246,7 @@ async def _store(
     async def in_commit(
         transaction: PersonTransaction, changes: Sequence[Change]
     ) -> None:
-        await check_state(
-            app,
-            transaction,
-            said.click,
-            wanted.channel,
-            wanted.ts,
-            wanted.thread_ts,
-        )
+        await check_state(app, transaction, said.click, wanted.channel, wanted.ts)
         if said.quote is not None and not _says_more(said, words):
             # A message that asks for this says nothing about the person.
             await exclude_from_formation(transaction, wanted.channel, wanted.ts)

@@ -17,7 +17,7 @@ from memory.postgres import load_statements, person_transaction
 _SQL = load_statements("bot", "switches")
 
 EVERYWHERE = ""
-"""The scope of `turn_off` for all conversations; any other is a conversation or a thread."""
+"""The scope of `turn_off` for all conversations; any other is a conversation."""
 MORNING = 8
 
 
@@ -26,7 +26,7 @@ async def turn_off(
 ) -> Off:
     """Switch memory off in a scope, until a time or `turn_on`.
 
-    The scope is a conversation by its id, a thread by its key, or everywhere.
+    The scope is a conversation by its id, whatever its threads, or everywhere.
 
     Messages stored from now on are off the record, and so are those still to be answered, such as
     the message that asks for it. Words that are not formed yet are discarded. Waits for running

@@ -79,7 +79,7 @@ Show or change how this person is remembered, only when they ask. Actions:
 open: shows the first memories, and a button for all; `words` search it; \
 list changes: recent changes with Undo; list settings: settings, export, deleting. Do not repeat it.
 pause: nothing is read or remembered until `until`, without it until resume.
-incognito: the same in this thread only; `where` is whole_conversation if they say that.
+incognito: the same in this conversation only, whatever its threads, until resume.
 resume: memory on again.
 forget: what has all of `words`, or what they told you from `since` on, before `until`, or \
 everything; only proposed, by a button; say so.
@@ -112,7 +112,6 @@ _PARAMETERS: dict[str, Any] = {
     "since": _MOMENT,
     "everything": {"type": "boolean"},
     "which": {"type": "string", "enum": ["this_message", "previous_message"]},
-    "where": {"type": "string", "enum": ["this_thread", "whole_conversation"]},
 }
 _SETTINGS_DEFINITION = function_tool(SETTINGS_TOOL, _SETTINGS, _PARAMETERS, ["action"])
 _KEEP_DEFINITION = function_tool(KEEP_TOOL, _KEEP, _KEPT_PARAMETERS, ["quote"])
@@ -297,7 +296,7 @@ class Toolbox:
             case "pause":
                 return await self._pause(given)
             case "incognito":
-                return await self._incognito(given)
+                return await self._incognito()
             case "resume":
                 return await self._resume()
             case "forget":
@@ -372,15 +371,10 @@ class Toolbox:
         self._shown[f"off {scope}"] = off_done(self._localizer, off)
         return end.isoformat(timespec="minutes") if end else "until they switch it on"
 
-    async def _incognito(self, given: Arguments) -> Output:
-        """Switch memory off in this thread, or in the whole conversation."""
-        scope = self._message.thread
-        where = "this thread"
-        if given.get("where") == "whole_conversation":
-            scope = self._message.channel_id
-            where = "the whole conversation"
-        off = await self._turn_off(scope)
-        return {"done": True, "memory": f"off in {where}", "off": off}
+    async def _incognito(self) -> Output:
+        """Switch memory off in this conversation."""
+        ends = await self._turn_off(self._message.channel_id)
+        return {"done": True, "memory": "off in this conversation", "off": ends}
 
     async def _pause(self, given: Arguments) -> Output:
         off = self._turn.memory_state.off
@@ -405,13 +399,8 @@ class Toolbox:
             self._shown["resume"] = consent_question(self._localizer)
             return {"proposed": True, "done": False}
         scope = state.off.scope
-        scopes: list[str | None] = [None]
-        if scope:
-            # Memory may be off in the conversation and in its thread as well.
-            scopes = [self._message.channel_id, self._message.thread]
-        for one in scopes:
-            # A model may be misled, so its call is no consent.
-            await turn_on(self._app, self._message.person, one, agrees=False)
+        # A model may be misled, so its call is no consent.
+        await turn_on(self._app, self._message.person, scope or None, agrees=False)
         self.switched_on = True
         self._shown["resume"] = on_done(self._localizer, scope)
         return {"done": True, "memory": "on"}

@@ -22,19 +22,10 @@ UPDATE kept_lines SET channel_id = %(new)s
 WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(old)s;
 
 -- name: change_off
--- Change the switches of the conversation and of its threads.
-WITH changed AS (
-    SELECT scope AS old_scope,
-        CASE WHEN scope = %(old)s THEN %(new)s
-            ELSE replace(scope, '.' || %(old)s || '.', '.' || %(new)s || '.') END AS new_scope
-    FROM memory_off
-    WHERE team_id = %(team)s AND user_id = %(user)s
-        AND (scope = %(old)s OR starts_with(scope, %(team)s || '.' || %(old)s || '.'))
-)
-UPDATE memory_off SET scope = new_scope
-FROM changed
-WHERE team_id = %(team)s AND user_id = %(user)s AND scope = old_scope
+-- Change the switch of the conversation, unless there is one with the new id.
+UPDATE memory_off SET scope = %(new)s
+WHERE team_id = %(team)s AND user_id = %(user)s AND scope = %(old)s
     AND NOT EXISTS (
         SELECT FROM memory_off AS known
-        WHERE known.team_id = %(team)s AND known.user_id = %(user)s AND known.scope = new_scope
+        WHERE known.team_id = %(team)s AND known.user_id = %(user)s AND known.scope = %(new)s
     );

@@ -30,7 +30,7 @@ UPDATE messages SET changed_ts = %(changed)s WHERE id = %(id)s;
 UPDATE messages
 SET message = COALESCE(%(message)s::jsonb, jsonb_set(message, '{text}', to_jsonb(%(text)s::text))),
     changed_ts = %(changed)s, status = 'waiting', token = NULL, failures = 0, ended_at = NULL,
-    on_record = on_record AND on_record(team_id, user_id, channel_id, thread, %(must_agree)s)
+    on_record = on_record AND on_record(team_id, user_id, channel_id, %(must_agree)s)
 WHERE id = %(id)s;
 
 -- name: reword
@@ -43,7 +43,7 @@ SET question = %(question)s, words = %(words)s, formed_at = NULL,
             WHERE known.team_id = messages.team_id AND known.channel_id = messages.channel_id
                 AND known.audience = messages.audience)
         THEN channel_id ELSE audience END,
-    on_record = on_record AND on_record(team_id, user_id, channel_id, thread, %(must_agree)s)
+    on_record = on_record AND on_record(team_id, user_id, channel_id, %(must_agree)s)
 WHERE id = %(id)s
 RETURNING audience, on_record;
 

@@ -8,7 +8,7 @@
 WITH stored AS (
     INSERT INTO messages (team_id, user_id, channel_id, ts, thread, audience, message, on_record)
     SELECT %(team)s, %(user)s, %(channel)s, %(ts)s, %(thread)s, %(audience)s, %(message)s,
-        on_record(%(team)s, %(user)s, %(channel)s, %(thread)s, %(must_agree)s)
+        on_record(%(team)s, %(user)s, %(channel)s, %(must_agree)s)
     WHERE (%(addressed)s OR is_followed(%(thread)s, %(user)s, %(ts)s, %(since)s))
         AND NOT EXISTS (
             SELECT FROM workspaces WHERE workspaces.team_id = %(team)s AND left_at IS NOT NULL)

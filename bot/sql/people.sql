@@ -16,26 +16,24 @@ LEFT JOIN off_now AS everywhere
     ON everywhere.team_id = %(team)s AND everywhere.user_id = %(user)s AND everywhere.scope = '';
 
 -- name: off_scopes
--- The conversations and threads in which memory is off for the person now.
+-- The conversations in which memory is off for the person now.
 SELECT scope FROM off_now
 WHERE team_id = %(team)s AND user_id = %(user)s AND scope <> ''
 ORDER BY scope;
 
 -- name: message_state
--- The scope in which memory is off for a message, its conversation or else its thread; and whether
--- the message is on the record, NULL if it is not stored.
-WITH stored AS (
-    SELECT thread, on_record FROM messages
-    WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s
-)
+-- The conversation of a message if memory is off there; and whether the message is on the record, NULL
+-- if it is not stored.
 SELECT
     (
         SELECT scope FROM off_now
-        WHERE team_id = %(team)s AND user_id = %(user)s
-            AND (scope = %(channel)s OR scope = COALESCE((SELECT thread FROM stored), %(thread)s))
-        ORDER BY length(scope) LIMIT 1
+        WHERE team_id = %(team)s AND user_id = %(user)s AND scope = %(channel)s
     ) AS off_scope,
-    (SELECT on_record FROM stored) AS on_record;
+    (
+        SELECT on_record FROM messages
+        WHERE team_id = %(team)s AND user_id = %(user)s
+            AND channel_id = %(channel)s AND ts = %(ts)s
+    ) AS on_record;
 
 -- name: insert
 -- Let a person be known, with the defaults.

@@ -1,5 +1,5 @@
--- A person switches memory off and on, and chooses settings. `scope` is a conversation, the key of a
--- thread, or '' for everywhere.
+-- A person switches memory off and on, and chooses settings. `scope` is a conversation, or '' for
+-- everywhere.
 
 -- name: switch_off
 -- Switch memory off until a time; NULL: until it is switched on.
@@ -16,13 +16,13 @@ WHERE team_id = %(team)s AND user_id = %(user)s
 -- name: take_off_record
 -- Keep no text of messages that are still to be answered.
 UPDATE messages SET on_record = false, question = '', words = ''
-WHERE team_id = %(team)s AND user_id = %(user)s AND %(scope)s IN (channel_id, thread, '')
+WHERE team_id = %(team)s AND user_id = %(user)s AND %(scope)s IN (channel_id, '')
     AND ended_at IS NULL;
 
 -- name: discard_words
 -- Form no memory from words that are not formed yet.
 UPDATE messages SET words = '', formed_at = now()
-WHERE team_id = %(team)s AND user_id = %(user)s AND %(scope)s IN (channel_id, thread, '')
+WHERE team_id = %(team)s AND user_id = %(user)s AND %(scope)s IN (channel_id, '')
     AND ended_at IS NOT NULL AND formed_at IS NULL AND begun_at IS NOT NULL;
 
 -- name: note_agreed

@@ -386,9 +386,7 @@ def off_sentences(localizer: Localizer, off: Off) -> str:
 
 
 def place_name(localizer: Localizer, scope: str) -> str:
-    """Return the conversation or thread of `bot.people.Off`, to somebody who is there."""
-    if "." in scope:
-        return localizer.say("place_thread")
+    """Return the conversation of `bot.people.Off`."""
     if is_direct(scope):
         # Slack shows the link to a direct message with an internal name.
         return localizer.say("place_dm")

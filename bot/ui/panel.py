@@ -328,9 +328,8 @@ def _state_notes(localizer: Localizer, content: PanelContent) -> list[str]:
     if content.unformed:
         lines.append(localizer.say("messages_unformed", count=content.unformed))
     if content.off_in and content.off is None:
-        # Several threads are the same to somebody who is elsewhere.
-        places = dict.fromkeys(_place(localizer, scope) for scope in content.off_in)
-        named = localizer.listed(list(places)[:_MOST_PLACES])
+        shown = content.off_in[:_MOST_PLACES]
+        named = localizer.listed([place_name(localizer, scope) for scope in shown])
         lines.append(localizer.say("off_here", where=named))
     return lines
 
@@ -343,13 +342,6 @@ def _chosen_switch(content: PanelContent) -> SwitchTo | None:
     if content.off_in:
         return None
     return "on"
-
-
-def _place(localizer: Localizer, scope: str) -> str:
-    """Return the conversation or thread of `bot.people.Off`, to somebody who is elsewhere."""
-    if "." in scope:
-        return localizer.say("place_other_thread")
-    return place_name(localizer, scope)
 
 
 def consent_buttons(localizer: Localizer) -> list[Block]:

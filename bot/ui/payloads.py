@@ -62,15 +62,14 @@ def notice_payload(
     questions: Sequence[Question],
     promises: Sequence[tuple[Memory, datetime | None]],
     *,
-    thread: str,
+    channel: str,
 ) -> Payload:
     """Return a notice: the changes of a batch in one line, and the first open question.
 
     Its open `promises`, each with when the person is reminded of it next, are shown as they are
-    now, several in a row each. `thread` is the key of the notice's thread: a button switches memory
-    off there, because Slack accepts no commands in a thread.
+    now, several in a row each. A button switches memory off in the conversation, `channel`.
     """
-    lines, buttons = _notice_lines(localizer, batch, changes, promises, thread)
+    lines, buttons = _notice_lines(localizer, batch, changes, promises, channel)
     blocks = [note(line) for line in lines]
     for line, row in promise_rows(localizer, promises):
         lines.append(line)
@@ -94,7 +93,7 @@ def _notice_lines(
     batch: UUID,
     changes: Sequence[Change],
     promises: Sequence[tuple[Memory, datetime | None]],
-    thread: str,
+    channel: str,
 ) -> tuple[list[str], list[Block]]:
     """Return the lines of a notice's changes and their buttons; no *Undo* if all are undone."""
     told = notable_changes(changes)
@@ -107,9 +106,9 @@ def _notice_lines(
     buttons = [*buttons, explained_button(localizer, "undo_button", undo, lines[0])]
     if len(promises) != 1:
         show = Position(list="changes")
-        off_here = Switch(to="off", scope=thread)
+        off_here = Switch(to="off", scope=channel)
         buttons.append(button(localizer.say("show_button"), show))
-        buttons.append(button(localizer.say("off_thread_button"), off_here))
+        buttons.append(button(localizer.say("off_here_button"), off_here))
     return lines, buttons
 
 
@@ -140,12 +139,13 @@ def off_done(localizer: Localizer, off: Off) -> Done:
 
 
 def on_done(localizer: Localizer, scope: str) -> Done:
-    """Return that memory was switched on, with the button that switches it off."""
-    line = localizer.say("panel_on")
+    """Return that memory was switched on; everywhere, with the button that switches it off."""
+    means = localizer.say("on_means")
     if scope:
-        line = localizer.say("switched_on_here", where=place_name(localizer, scope))
-    off = button(localizer.say("off_button"), Switch(to="off", scope=scope))
-    return Done(line=f"{line}\n{localizer.say('on_means')}", buttons=[off])
+        here = localizer.say("switched_on_here", where=place_name(localizer, scope))
+        return Done(line=f"{here}\n{means}")
+    off = button(localizer.say("off_button"), Switch(to="off"))
+    return Done(line=f"{localizer.say('panel_on')}\n{means}", buttons=[off])
 
 
 def on_button(localizer: Localizer, scope: str = "") -> Block:

@@ -142,10 +142,10 @@ async def test_off_in_a_channel_is_off_there_and_for_one_person(app: App) -> Non
 
 @pytest.mark.parametrize("way", ["words", "button"])
 @pytest.mark.parametrize("channel", ["dm", "public"])
-async def test_off_in_a_thread_is_off_in_no_other(
+async def test_off_here_is_off_in_the_conversation_whatever_its_threads(
     app: App, channel: str, way: str
 ) -> None:
-    """Words or the button of a notice switch it off there, where Slack takes no command.
+    """By words or by the button of a notice, in a thread; in no other conversation.
 
     The notice keeps its *Undo*; nothing there is read or kept until the person switches it on.
     """
@@ -155,12 +155,13 @@ async def test_off_in_a_thread_is_off_in_no_other(
     place = PersonThread(begun.user, begun.team, root.channel_id, root.ts, root.ts)
     await app.form(root, audience)
     [notice] = [one for one in app.shown(root) if pressable([one], Undo)]
-    off = Switch(to="off", scope=root.thread)
+    off = Switch(to="off", scope=root.channel_id)
+    where = say("en", "place_dm") if channel == "dm" else f"<#{root.channel_id}>"
     if way == "button":
         [button] = [one for one in person_elements(notice) if clicked_act(one) == off]
-        where = {**notice, "channel": root.channel_id}
-        answer = await app.interface.press(root.person, where, button)
-        assert say("en", "off_here", where=say("en", "place_thread")) in answer.line
+        clicked = {**notice, "channel": root.channel_id}
+        answer = await app.interface.press(root.person, clicked, button)
+        assert say("en", "off_here", where=where) in answer.line
         assert not answer.replaces
     else:
         app.script_calls(setting("incognito"))
@@ -170,31 +171,36 @@ async def test_off_in_a_thread_is_off_in_no_other(
     there = await app.ask(
         place, "<@BOT> I love natto. What shall I eat?", thread_ts=root.ts
     )
-    assert "ramen" not in app.context()
-    assert nothing_kept(app, there)
-    assert say("en", "off_here", where=say("en", "place_thread")) in footer(app, there)
-    elsewhere = app.slack.say(place.user, place.channel, "-")
-    other = PersonThread(
-        place.user, place.team, place.channel, elsewhere["ts"], elsewhere["ts"]
+    another = app.slack.say(place.user, place.channel, "-")
+    beside = PersonThread(
+        place.user, place.team, place.channel, another["ts"], another["ts"]
     )
-    asked = await app.ask(other, "<@BOT> I love udon. What shall I eat?")
-    assert "ramen" in app.context()
-    assert "Memory is off" not in footer(app, asked)
+    asked = await app.ask(beside, "<@BOT> I love udon. What shall I eat?")
+    for one in (there, asked):
+        assert nothing_kept(app, one)
+        assert say("en", "off_here", where=where) in footer(app, one)
+    assert "ramen" not in app.context()
     panel_now = await app.panel(root.person)
-    assert (panel_now.off, panel_now.off_in) == (None, [root.thread])
-    await app.click(root.person, Switch(to="on", scope=root.thread))
-    await app.ask(place, "<@BOT> I love soba", thread_ts=root.ts)
-    foods = [one["food_name"] for one in await app.form(asked, audience)]
-    assert sorted(foods) == ["ramen", "soba", "udon"]
+    assert (panel_now.off, panel_now.off_in) == (None, [root.channel_id])
+    channel_too = app.slack.channel("public", place.user)
+    said = app.slack.say(place.user, channel_too, "-")
+    far = PersonThread(place.user, place.team, channel_too, said["ts"], said["ts"])
+    elsewhere = await app.ask(far, "<@BOT> I love tempura")
+    assert app.turn(elsewhere)["words"] == "I love tempura"
+    await app.click(root.person, Switch(to="on", scope=root.channel_id))
+    on_again = await app.ask(beside, "<@BOT> I love soba", thread_ts=beside.ts)
+    foods = [one["food_name"] for one in await app.form(on_again, audience)]
+    assert {"ramen", "soba"} <= {*foods}
+    assert not {"natto", "udon"} & {*foods}
 
 
 async def test_off_follows_the_new_id_of_a_conversation(app: App) -> None:
-    """In the conversation, and in its threads; what is off in another stays as it is."""
-    for scope in ("C1", "T1.C1.1.0", "T1.C2.1.0", "C2", ""):
+    """What is off in another stays as it is."""
+    for scope in ("C1", "C2", ""):
         app.rows(f"{_OFF} RETURNING 1", scope, None)
     await change_channel(app.core, "T1", "C1", "C9")
     found = {row["scope"] for row in app.rows("SELECT scope FROM memory_off")}
-    assert found == {"C9", "T1.C9.1.0", "T1.C2.1.0", "C2", ""}
+    assert found == {"C9", "C2", ""}
 
 
 async def test_what_was_said_off_stays_so_when_it_is_answered_later(app: App) -> None:
@@ -237,8 +243,6 @@ _SETTINGS = (
         ([(_OFF, "", "2020-01-01")], "U1", False, True),
         ([(_OFF, "C1", None)], "U1", False, False),
         ([(_OFF, "C2", None)], "U1", False, True),
-        ([(_OFF, "T1.C1.1.0", None)], "U1", False, False),
-        ([(_OFF, "T1.C1.2.0", None)], "U1", False, True),
         ([(_OFF, "C1", "2020-01-01"), (_OFF, "", None)], "U1", False, False),
         ([(_SETTINGS.format("told_at"),)], "U1", True, False),
         ([(_SETTINGS.format("agreed_at"),)], "U1", True, True),
@@ -258,7 +262,7 @@ async def test_what_is_on_the_record(
     found = await person_statement(
         app.pool,
         Person("T1", "U1"),
-        "SELECT on_record('T1', %(person)s, 'C1', 'T1.C1.1.0', %(asks)s) AS kept",
+        "SELECT on_record('T1', %(person)s, 'C1', %(asks)s) AS kept",
         {"person": person, "asks": must_agree},
     )
     assert found == [{"kept": expected}]
@@ -366,8 +370,7 @@ async def test_two_switches_in_one_message_are_told_each_with_its_button(
 ) -> None:
     """Off everywhere, and off in this conversation, are both said; each button ends its own."""
     place = app.slack.place()
-    whole = setting("incognito", where="whole_conversation")
-    app.script_calls(setting("pause"), whole)
+    app.script_calls(setting("pause"), setting("incognito"))
     asked = await app.ask(place, "pause, and keep this conversation out of it")
     shown = app.shown(asked)
     assert says(shown, "off")
@@ -377,10 +380,10 @@ async def test_two_switches_in_one_message_are_told_each_with_its_button(
 
 
 async def test_a_pause_counts_where_memory_is_off_for_less(app: App) -> None:
-    """Off in one thread, or until a time, is no reason not to switch it off everywhere."""
+    """Off in one conversation, or until a time, is no reason not to switch it off everywhere."""
     place = app.slack.place()
     app.script_calls(setting("incognito"))
-    root = await app.ask(place, "not in this thread")
+    root = await app.ask(place, "not in this conversation")
     for given in ({"until": "2099-01-01T09:00"}, {}):
         app.script_calls(setting("pause", **given))
         await app.ask(place, "pause your memory", thread_ts=root.ts)

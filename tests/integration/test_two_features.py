@@ -70,13 +70,13 @@ async def test_memory_turned_off_while_a_turn_begins_keeps_nothing_of_it(
 
 
 @pytest.mark.parametrize("shortcut", ["remember_this", "keep_for_channel"])
-async def test_memory_that_is_off_in_a_thread_is_so_for_its_shortcuts(
+async def test_memory_that_is_off_in_a_conversation_is_so_for_its_shortcuts(
     app: App, shortcut: str
 ) -> None:
-    """The message is one of the thread that was not written to the app."""
+    """The message is in a thread, and was not written to the app."""
     place = app.slack.place(channel="public")
     root = await app.ask(place, "<@BOT> hello")
-    await app.off(place, root.thread)
+    await app.off(place, place.channel)
     said = app.slack.say(
         place.user, place.channel, "We deploy on Fridays", thread_ts=root.ts
     )
@@ -188,11 +188,10 @@ async def test_tomorrow_below_an_old_reminder_loses_no_later_one(app: App) -> No
     assert app.clock.in_days(10)["due"] in [row["day"] for row in days]
 
 
-async def test_memory_on_in_words_ends_all_that_turns_it_off_here(app: App) -> None:
-    """It was turned off in the thread, and later in its channel."""
+async def test_memory_on_in_words_ends_what_turns_it_off_here(app: App) -> None:
+    """It was turned off in the channel, and is turned on in a thread of it."""
     place = app.slack.place(channel="public")
     root = await app.ask(place, "<@BOT> hello")
-    await app.off(place, root.thread)
     await app.off(place, place.channel)
     app.script_calls(("memory_settings", {"action": "resume"}))
     await app.ask(place, "<@BOT> turn memory on again", thread_ts=root.ts)
@@ -200,15 +199,15 @@ async def test_memory_on_in_words_ends_all_that_turns_it_off_here(app: App) -> N
     assert app.turn(later)["words"] == "I love soba"
 
 
-async def test_a_thread_is_not_said_to_be_on_while_memory_is_off_everywhere(
+async def test_a_conversation_is_not_said_to_be_on_while_memory_is_off_everywhere(
     app: App,
 ) -> None:
-    """The button is below an earlier message about the thread."""
-    said = await app.ask(app.slack.place(), "hello")
-    place = PersonThread(said.user_id, said.team_id, said.channel_id, said.ts, said.ts)
-    await app.off(place, said.thread)
+    """The button is below an earlier message about the conversation."""
+    place = app.slack.place()
+    said = await app.ask(place, "hello")
+    await app.off(place, place.channel)
     await app.off(place)
-    answer = await app.click(said.person, Switch(to="on", scope=said.thread))
+    answer = await app.click(said.person, Switch(to="on", scope=place.channel))
     assert answer.line.startswith("*Memory is off")
 
 

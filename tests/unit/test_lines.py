@@ -44,7 +44,7 @@ from tests.unit.memories import (
 
 EN = Localizer("en")
 LAST_DAY = EN.day(date(2026, 11, 26))
-THREAD = "T1.D1.1795737600.000100"
+CHANNEL = "D1"
 ANSWERS: tuple[AnswerTo, ...] = ("yes", "both", "no")
 OSAKA, TOKYO = fact("I live in Osaka"), fact("I live in Tokyo")
 FOOD, TECH = "UserFoodPreference", "UserTechInterest"
@@ -231,7 +231,7 @@ def test_only_news_is_told_and_of_each_memory_the_last() -> None:
 def test_a_notice_is_one_line(changes: list[Change], line: str) -> None:
     """A single change is told in its words, several by their number, with Undo until undone."""
     batch = changes[0].id
-    payload = notice_payload(EN, batch, changes, [], [], thread=THREAD)
+    payload = notice_payload(EN, batch, changes, [], [], channel=CHANNEL)
     assert payload["text"] == line
     said, *rows = payload["blocks"]
     assert (said["type"], [one["text"] for one in said["elements"]]) == (
@@ -240,7 +240,7 @@ def test_a_notice_is_one_line(changes: list[Change], line: str) -> None:
     )
     undo = Undo(what="notice", ids=(batch,))
     show = Position(list="changes")
-    off = Switch(to="off", scope=THREAD)
+    off = Switch(to="off", scope=CHANNEL)
     undone = all(one.undone_at for one in changes)
     acts = [clicked_act(button) for row in rows for button in row["elements"]]
     assert acts == ([] if undone else [undo, show, off])
@@ -295,7 +295,7 @@ def test_a_notice_of_several_promises_says_when_each_is_reminded_of() -> None:
     undated = memory(3, kind=PROMISE_KIND, **TO_MIA)
     at_ten = datetime(2020, 11, 27, 10, tzinfo=UTC)
     promises = [(dated, at_ten), (undated, None)]
-    payload = notice_payload(EN, changes[0].id, changes, [], promises, thread=THREAD)
+    payload = notice_payload(EN, changes[0].id, changes, [], promises, channel=CHANNEL)
     assert payload["text"].split("\n") == [
         "Remembered 3 things",
         "Promised: notes (to Mia, by Fri, Nov 27, 2020 at 12:00 PM)."
@@ -337,7 +337,7 @@ def test_of_several_questions_the_first_is_asked(
 ) -> None:
     """It has a button for each answer that can be; how many others there are is said."""
     asked = [first, question("remove"), question("store")]
-    payload = notice_payload(EN, first.id, [], asked, [], thread=THREAD)
+    payload = notice_payload(EN, first.id, [], asked, [], channel=CHANNEL)
     said, row, more = payload["blocks"]
     assert said["text"]["text"].replace(", 2026,", ",") == line
     assert [one["text"]["text"] for one in row["elements"]] == answers

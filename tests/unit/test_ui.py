@@ -235,9 +235,7 @@ QUESTIONS = st.builds(
     ),
     said_on=st.dates(date(2001, 1, 1), date(2099, 12, 31)).map(date.isoformat),
 )
-SCOPES = st.sampled_from(
-    ["", "C0123456789", "D0123456789", "T1.C0123456789.1795737600.000100"]
-)
+SCOPES = st.sampled_from(["", "C0123456789", "D0123456789"])
 OFFS = st.builds(Off, until=st.none() | MOMENTS, scope=SCOPES)
 POSITIONS = st.builds(
     Position,
@@ -589,7 +587,7 @@ def test_every_notice_fits(
 ) -> None:
     """Whatever was remembered and is asked."""
     payload = notice_payload(
-        localizer, TURN, changes, questions, promises, thread="T1.D1.1.0"
+        localizer, TURN, changes, questions, promises, channel="D1"
     )
     if payload["blocks"]:
         message_fits(payload)

@@ -360,6 +360,20 @@ async def test_what_it_does_not_understand_gets_one_honest_sentence(
                 "ラーメンの記憶を消して",
             )
         ),
+        *(
+            (text, "memory_settings", {"action": "incognito"})
+            for text in (
+                "Turn incognito on",
+                "turn memory off in this thread",
+                "Please turn your memory off here",
+                "turn off memory in this channel",
+                "off here",
+                "シークレットをオンにして",
+                "このスレッドでは記憶をオフにして",
+                "この会話では、記憶を止めてください",
+                "ここでは記憶をオフにしてください",
+            )
+        ),
         ("search the web for ramen", "search_web", {"query": "ramen"}),
         (
             "remember that I live in Osaka",
