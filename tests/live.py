@@ -60,7 +60,7 @@ async def try_live(settings: Settings, user: str, channel: str | None = None) ->
     live = _Live(client, team=me["team_id"], user=user, dm=dm["id"])
     trials = {
         "A direct message takes a message with metadata": live.first,
-        "A session is `processing`, with a status line, then `active`": live.session,
+        "A session is `processing`, then `active`": live.session,
         "A stream in a direct message is appended to and stopped": live.stream,
         "`chat.update` of a notice replaces its text and its blocks": live.notice,
     }
@@ -125,10 +125,6 @@ class _Live:
 
     async def session(self) -> str:
         await self._set_session("processing")
-        for shown in ("is being examined…", ""):
-            await self.client.assistant_threads_setStatus(
-                channel_id=self.dm, thread_ts=self.root, status=shown
-            )
         await self._set_session("active")
         return "yes"
 

@@ -135,15 +135,13 @@ def post_ephemeral(
 
 
 def add(slack: Slack, channel: Channel, message: Message) -> None:
-    """Store a message and send its event; a reply of the app clears the status line."""
+    """Store a message and send its event."""
     slack.workspace.add_message(message)
     posted = copy.deepcopy(message.body)
     events.emit_message(slack, channel, posted, message.metadata)
     thread = _thread_of_app(slack, message)
-    if thread is not None:
-        thread.clear_status()
-        if message.stream != "live":
-            thread.worked = time.time()
+    if thread is not None and message.stream != "live":
+        thread.worked = time.time()
     notify_page(slack, message)
 
 

@@ -173,7 +173,7 @@ class View:
 
 @dataclass(kw_only=True)
 class Thread:
-    """The app's settings of a thread: status line, title, agent session.
+    """The app's settings of a thread: title, agent session.
 
     `session` is the session's status, "" if there is none; `session_set` is when it was set, and
     `worked` when the app last posted, updated or ended a message, in seconds since 1970.
@@ -181,18 +181,10 @@ class Thread:
 
     channel: str
     ts: str
-    status: str = ""
-    loading_messages: list[str] = field(default_factory=list)
-    status_set: float = 0.0
     session: str = ""
     session_title: str = ""
     session_set: float = 0.0
     worked: float = 0.0
-
-    def clear_status(self) -> None:
-        """Remove the status line."""
-        self.status = ""
-        self.loading_messages = []
 
 
 @dataclass(kw_only=True)

@@ -18,7 +18,6 @@ from slack_playground.records import (
     new_id,
 )
 
-STATUS_SECONDS = 120.0
 PROCESSING_SECONDS = 3_600.0
 
 
@@ -188,16 +187,11 @@ class Workspace:
         return [stored[ts] for ts in replies]
 
     def thread(self, channel_id: str, ts: str) -> Thread:
-        """The app's settings of a thread, without an expired status line or `processing`."""
+        """The app's settings of a thread, without an expired `processing`."""
         threads = self.threads.setdefault(channel_id, {})
         thread = threads.setdefault(ts, Thread(channel=channel_id, ts=ts))
-        now = time.time()
-        if now - thread.status_set > STATUS_SECONDS:
-            thread.clear_status()
-        if (
-            thread.session == "processing"
-            and now - thread.session_set > PROCESSING_SECONDS
-        ):
+        seconds = time.time() - thread.session_set
+        if thread.session == "processing" and seconds > PROCESSING_SECONDS:
             thread.session = "active"
         return thread
 

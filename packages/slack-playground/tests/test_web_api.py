@@ -79,11 +79,6 @@ REFUSALS: dict[str, list[tuple[Json, str]]] = {
         ({"trigger_id": "1.1.x", "view": {"type": "modal"}}, "invalid_trigger_id")
     ],
     "views.update": [({"view_id": "VNONE", "view": {"type": "modal"}}, "not_found")],
-    "assistant.threads.setStatus": [
-        ({"thread_ts": "1.1", "status": "thinking"}, "invalid_thread_ts"),
-        ({"status": "x", "loading_messages": ["x"] * 11}, "invalid_arguments"),
-        ({"status": "x", "loading_messages": ["x" * 51]}, "invalid_arguments"),
-    ],
     "agents.sessions.setStatus": [
         ({"status": "busy"}, "invalid_status"),
         ({"thread_ts": None, "status": "active"}, "thread_ts_required"),

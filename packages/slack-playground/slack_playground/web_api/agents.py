@@ -1,7 +1,6 @@
-"""Streams (messages that grow while people read them), status lines, and agent sessions."""
+"""Streams (messages that grow while people read them), and agent sessions."""
 
 import copy
-import time
 
 from slack_playground import posting
 from slack_playground.block_kit import LIMITS
@@ -113,23 +112,6 @@ def stop(call: Call) -> Json:
     posting.extend_stream(call.slack, message, text, chunks, blocks)
     posting.announce_change(call.slack, message, before)
     return {"channel": channel.id, "ts": message.ts, "message": call.shown(message)}
-
-
-@serves("assistant.threads.setStatus")
-def set_status(call: Call) -> Json:
-    """assistant.threads.setStatus; an empty status clears the line."""
-    call.check("loading_messages", "list:10:str:50")
-    channel = call.channel("channel_id")
-    thread_ts = call.thread(channel, missing="invalid_thread_ts") or ""
-    thread = call.workspace.thread(channel.id, thread_ts)
-    thread.clear_status()
-    status = call.text("status")
-    if status:
-        thread.status = status
-        thread.status_set = time.time()
-        thread.loading_messages = call.args.get("loading_messages", [])
-    posting.notify_page(call.slack, thread)
-    return {}
 
 
 @serves("agents.sessions.setStatus")

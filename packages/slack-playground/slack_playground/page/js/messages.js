@@ -96,11 +96,11 @@ function fileItem(file) {
   return make("figure", { class: "picture" }, make("img", { class: "large", src: href, alt: t("imageOf", { alt: name }), loading: "lazy" }), item);
 }
 
-export function stopRow(channel, root, label, waiting, canStop = true) {
+export function stopRow(channel, root, label, waiting) {
   return make("div", { class: "working" },
     waiting ? make("span", { class: "pulse", "aria-hidden": "true" }, make("i"), make("i"), make("i")) : null,
     make("span", { class: waiting ? "working-text" : "unseen" }, label),
-    canStop && store.workspace.stop_button ? button({ class: "stop", "aria-label": t("stopLong"), "data-focus": `stop-${root}`, onclick: () => acts.stop(channel, root) }, icon("stop", 16), t("stop")) : null);
+    store.workspace.stop_button ? button({ class: "stop", "aria-label": t("stopLong"), "data-focus": `stop-${root}`, onclick: () => acts.stop(channel, root) }, icon("stop", 16), t("stop")) : null);
 }
 
 function attachment(part, message, channel) {

@@ -1,14 +1,13 @@
 // @ts-check
-// The order of a conversation: days, status lines; the same for the main pane and a thread.
+// The order of a conversation: days, messages, what the app is doing; the same for the main pane and a thread.
 
 import { icon, make, sync } from "./dom.js";
 import { avatar } from "./faces.js";
 import { asPlain, renderMarkdown } from "./text.js";
 import { editing, messageItem, pendingItem, stopRow } from "./messages.js";
-import { isDm, isReply, nameOf, rootOf, store } from "./store.js";
+import { isDm, isReply, rootOf, store } from "./store.js";
 import { dayKey, dayOf, t } from "./words.js";
 
-const STATUS_SECONDS = 120;
 
 // [{key, sign, build}] of what is shown. A DM shows each thread whole, below its first message.
 /** @param {any} kept @param {any} channel @param {{root?: string, open: (ts: string) => any}} look */
@@ -59,25 +58,18 @@ function entry(message, channel, options) {
   return { key: message.ts, sign, build: () => messageItem(message, channel, options) };
 }
 
-function working(kept, ts) {
-  const thread = kept.threads.get(ts);
-  if (!thread) return null;
+function isWorking(kept, ts) {
   // Below a stream its own Stop button is shown.
-  if (thread.session === "processing") return [...kept.messages.values()].some((one) => one.streaming && rootOf(one) === ts) ? null : thread;
-  if (thread.status && Date.now() / 1000 - thread.status_set < STATUS_SECONDS) return thread;
-  return null;
+  const streams = [...kept.messages.values()].some((one) => one.streaming && rootOf(one) === ts);
+  return kept.threads.get(ts)?.session === "processing" && !streams;
 }
 
 function status(kept, channel, root) {
-  const thread = working(kept, root);
-  if (!thread) return [];
-  const processing = thread.session === "processing";
+  if (!isWorking(kept, root)) return [];
   const bot = store.workspace.bot_user_id;
-  const label = processing ? t("working") : thread.loading_messages[0] ?? t("thinking", { name: nameOf(bot), status: thread.status });
   return [{
     key: `status-${root}`, sign: `${root}`,
-    build: () => make("li", { class: "message status" }, avatar(bot), make("div", { class: "message-body" }, stopRow(channel, root, label, true, processing))),
-    label,
+    build: () => make("li", { class: "message status" }, avatar(bot), make("div", { class: "message-body" }, stopRow(channel, root, t("working"), true))),
   }];
 }
 
@@ -95,11 +87,6 @@ export function messagePane(...before) {
   const draw = (found) => {
     const atEnd = followed;
     sync(list, found);
-    // The words of a status line change in place, so that its Stop button keeps the focus.
-    for (const { key, label } of found.filter((one) => one.label)) {
-      const place = list.querySelector(`[data-key="${key}"] .working-text`);
-      if (place && place.textContent !== label) place.textContent = label;
-    }
     oneInTabOrder(list);
     if (atEnd) follow();
   };
