@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from bot.config import Settings
 from bot.people import People
+from bot.presence import Presence
 from bot.queue.queue import Queue
 from bot.reply_models.pending import PendingReplies
 from bot.reply_models.requests import ModelRequests
@@ -19,7 +20,6 @@ from bot.slack.members import Members
 from bot.slack.messages import Installation
 from bot.slack.names import Names
 from bot.slack.sessions import Sessions
-from bot.workspaces import Workspaces
 from memory import Embedder, Former, Pool, UserFact
 
 
@@ -36,7 +36,7 @@ class App:
     queue: Queue
     slack: SlackApi
     installation: Installation
-    workspaces: Workspaces
+    presence: Presence
     sessions: Sessions
     model: ModelRequests
     embedder: Embedder

@@ -197,7 +197,6 @@ class Settings(BaseModel):
     api_token: SecretStr | None = None
     history_days: _Days = 30
     retention_days: _Days | None = None
-    uninstall_grace_hours: Annotated[int, Field(ge=1, le=8_760)] = 24
     data_dir: Annotated[Path, AfterValidator(_expanded)] = Path(".kioku")
     log_level: Annotated[_Level, BeforeValidator(str.upper)] = "INFO"
 

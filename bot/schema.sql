@@ -232,19 +232,20 @@ CREATE TABLE memory_off (
         until_at BETWEEN '2000-01-01 00:00:00+00' AND '2100-01-01 00:00:00+00')
 );
 
--- A workspace with the app, or without it since `left_at`. Its rows are deleted at `purge_at`, where
--- it removed the app.
-CREATE TABLE workspaces (
+-- The one workspace of this database, made by the first start. `heard_at`: when a process last heard
+-- from Slack with the database in reach. `left_at`: when the app was uninstalled, NULL while it is
+-- installed.
+CREATE TABLE installation (
     team_id text PRIMARY KEY,
-    bot_user_id text,
-    installed_at timestamptz,
-    left_at timestamptz,
-    purge_at timestamptz
+    bot_user_id text NOT NULL,
+    heard_at timestamptz,
+    left_at timestamptz
 );
-ALTER TABLE workspaces ENABLE ROW LEVEL SECURITY;
--- The user that serves cannot have a workspace deleted sooner than in an hour.
-CREATE POLICY everybodys_workspaces ON workspaces USING (true)
-    WITH CHECK (purge_at IS NULL OR purge_at >= now() + interval '1 hour');
+CREATE UNIQUE INDEX one_installation ON installation ((true));
+ALTER TABLE installation ENABLE ROW LEVEL SECURITY;
+-- The user that serves can say only that the app is uninstalled at this moment.
+CREATE POLICY uninstalled_now ON installation USING (true)
+    WITH CHECK (left_at IS NULL OR left_at = now());
 
 -- Commands, shortcuts, clicks and submissions of the last minutes that were carried out, by Slack's id
 -- of each. One that comes again is not: Slack delivers again what was not acknowledged, and whoever has
@@ -254,15 +255,9 @@ CREATE TABLE interactions (
     at timestamptz NOT NULL DEFAULT now()
 );
 
--- When a process last heard from Slack with the database in reach.
-CREATE TABLE listening (
-    team_id text PRIMARY KEY,
-    heard_at timestamptz NOT NULL
-);
-
 GRANT SELECT, INSERT, UPDATE, DELETE ON messages, conversations, notices, told, requests_under_way,
-    reminders, snoozes, kept_lines, person_settings, memory_off,
-    workspaces, interactions, listening TO kioku_app;
+    reminders, snoozes, kept_lines, person_settings, memory_off, interactions TO kioku_app;
+GRANT SELECT, INSERT, UPDATE ON installation TO kioku_app;
 -- Tables of which a person's transaction sees that person's rows, and nothing else does.
 DO $$
 DECLARE
@@ -423,8 +418,6 @@ CREATE FUNCTION people_to_remind()
         WHERE NOT EXISTS (SELECT FROM person_settings AS settings
                 WHERE settings.team_id = people.team_id AND settings.user_id = people.user_id
                     AND settings.deactivated_at IS NOT NULL)
-            AND NOT EXISTS (SELECT FROM workspaces AS here
-                WHERE here.team_id = people.team_id AND here.left_at IS NOT NULL)
             AND NOT EXISTS (SELECT FROM off_now AS off
                 WHERE off.team_id = people.team_id AND off.user_id = people.user_id
                     AND off.scope = '')
@@ -600,30 +593,6 @@ CREATE FUNCTION thread_of_message(team text, channel text, message_ts text) RETU
         WHERE team_id = team AND channel_id = channel AND ts = message_ts
     $$;
 
--- Slack sends an event of a shared channel once, however many organisations have the app. The
--- workspaces it is for, of those that have the app: their bot is mentioned, or they have rows of the
--- message or its thread.
-CREATE FUNCTION workspaces_with_message(
-    channel text, message_ts text, root_ts text, author text, mentioned text[]
-)
-    RETURNS TABLE (team_id text)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
-    AS $$
-        WITH served AS (SELECT * FROM workspaces WHERE left_at IS NULL)
-        SELECT here.team_id FROM served AS here WHERE here.bot_user_id = ANY (mentioned)
-        UNION SELECT here.team_id FROM served AS here JOIN messages AS said
-            ON said.team_id = here.team_id AND said.channel_id = channel
-            AND said.ts IN (message_ts, root_ts)
-        UNION SELECT here.team_id FROM served AS here JOIN messages AS said
-            ON said.thread = here.team_id || '.' || channel || '.' || root_ts
-            AND (said.begun_at IS NOT NULL OR said.ended_at IS NULL)
-        UNION SELECT here.team_id FROM served AS here JOIN statements AS statement
-            ON statement.team_id = here.team_id
-            AND statement.channel = workspaces_with_message.channel
-            AND statement.ts = message_ts
-            AND (statement.user_id = author OR starts_with(statement.user_id, author || '-'))
-    $$;
-
 -- The people of whom something names a conversation.
 CREATE FUNCTION people_of_channel(team text, channel text)
     RETURNS TABLE (user_id text)
@@ -662,41 +631,44 @@ CREATE FUNCTION operating_state()
         FROM messages AS open WHERE open.ended_at IS NULL
     $$;
 
--- Deletes the rows of a workspace that removed the app, once its time has come. Its jobs hold ids only,
--- and end without work, since it is not served.
-CREATE FUNCTION purge_workspace(team text)
-    RETURNS void
+-- Deletes the rows of everybody, if the app was uninstalled at least a day ago; returns how many. Jobs
+-- stay: they hold ids only.
+CREATE FUNCTION delete_everybody()
+    RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
+    DECLARE
+        name text;
+        deleted bigint;
+        total bigint := 0;
     BEGIN
-        IF NOT EXISTS (SELECT FROM workspaces AS w WHERE w.team_id = team AND w.purge_at <= now()) THEN
-            RETURN;
+        -- A start with a token that Slack accepts waits for the end of this.
+        PERFORM FROM installation WHERE left_at <= now() - interval '1 day' FOR UPDATE;
+        IF NOT FOUND THEN
+            RETURN 0;
         END IF;
-        DELETE FROM messages WHERE team_id = team;
-        DELETE FROM told WHERE team_id = team;
-        DELETE FROM requests_under_way WHERE team_id = team;
-        DELETE FROM reminders WHERE team_id = team;
-        DELETE FROM snoozes WHERE team_id = team;
-        DELETE FROM kept_lines WHERE team_id = team;
-        DELETE FROM person_settings WHERE team_id = team;
-        DELETE FROM memory_off WHERE team_id = team;
-        DELETE FROM conversations WHERE team_id = team;
-        DELETE FROM listening WHERE team_id = team;
-        PERFORM purge_workspace_memories(team);
+        FOREACH name IN ARRAY ARRAY['messages', 'told', 'requests_under_way', 'reminders', 'snoozes',
+            'kept_lines', 'person_settings', 'memory_off', 'conversations',
+            'store', 'statements', 'proposals', 'forgotten_sources'] LOOP
+            EXECUTE format('DELETE FROM %I', name);
+            GET DIAGNOSTICS deleted = ROW_COUNT;
+            total := total + deleted;
+        END LOOP;
+        RETURN total;
     END
     $$;
 
 REVOKE ALL ON FUNCTION
     unanswered_threads, end_lost_requests, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
-    operating_state, workspaces_with_message, thread_of_message, people_to_remind,
+    operating_state, thread_of_message, people_to_remind,
     people_of_channel, people_with_changed_lines,
-    people_past_retention, people_to_look_up, purge_workspace
+    people_past_retention, people_to_look_up, delete_everybody
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     unanswered_threads, end_lost_requests, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
-    operating_state, workspaces_with_message, thread_of_message, people_to_remind,
+    operating_state, thread_of_message, people_to_remind,
     people_of_channel, people_with_changed_lines,
-    people_past_retention, people_to_look_up, purge_workspace
+    people_past_retention, people_to_look_up, delete_everybody
     TO kioku_app;

@@ -273,18 +273,5 @@ CREATE FUNCTION channels_with_kept(team text)
         WHERE store.team_id = team AND store.kept_in IS NOT NULL
     $$;
 
--- Deletes the memories of a workspace and what belongs to them. The application's own function
--- calls it, once it has found that the workspace removed the app.
-CREATE FUNCTION purge_workspace_memories(team text)
-    RETURNS void
-    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
-    AS $$
-        DELETE FROM store
-            WHERE prefix ~>=~ ('chat.' || team || '.') AND prefix ~<~ ('chat.' || team || '/');
-        DELETE FROM statements WHERE team_id = team;
-        DELETE FROM proposals WHERE team_id = team;
-        DELETE FROM forgotten_sources WHERE team_id = team;
-    $$;
-
-REVOKE ALL ON FUNCTION people_with_due, channels_with_kept, purge_workspace_memories FROM PUBLIC;
+REVOKE ALL ON FUNCTION people_with_due, channels_with_kept FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION people_with_due, channels_with_kept TO kioku_app;

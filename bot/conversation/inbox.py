@@ -57,9 +57,9 @@ class ClaimedMessage:
     `failures`: attempts that ended in an error, with their process, or because the model failed for
     this message alone. `begun`: an earlier attempt began its turn; `replied`: one has posted
     something since the newest edit. `stopped`: the person pressed Stop before this attempt.
-    `process_died`: the process of the previous attempt did. `unserved`: the workspace has removed
-    the app since. `waited`: seconds from its last edit, or from when it was written, to this
-    attempt. `attempts`: how often the job ran before, perhaps for another message.
+    `process_died`: the process of the previous attempt did. `waited`: seconds from its last edit,
+    or from when it was written, to this attempt. `attempts`: how often the job ran before, perhaps
+    for another message.
     """
 
     run: Run
@@ -70,7 +70,6 @@ class ClaimedMessage:
     replied: bool = False
     stopped: bool = False
     process_died: bool = False
-    unserved: bool = False
     waited: float = 0.0
 
     @property

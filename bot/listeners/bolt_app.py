@@ -43,8 +43,7 @@ def create_bolt_app(app: App, interactions: Interactions) -> AsyncApp:
     ) -> BoltResponse | None:
         """Answer an event once it is stored; let listeners answer any other request.
 
-        It runs before `authorize`, which finds only one installation: an event in a Slack Connect
-        channel can concern several.
+        While the app is uninstalled, every request is answered with one sentence.
         """
         body = sanitize_payload(request.body)
         if body.get("type") == "app_rate_limited":
@@ -56,8 +55,12 @@ def create_bolt_app(app: App, interactions: Interactions) -> AsyncApp:
             return BoltResponse(status=HTTPStatus.OK)
         if "event" in body:
             with transaction_timeout(_DATABASE_SECONDS):
-                await handle_event(app, body)
-            return BoltResponse(status=HTTPStatus.OK)
+                problem = await handle_event(app, body)
+            return (
+                _uninstalled(problem) if problem else BoltResponse(status=HTTPStatus.OK)
+            )
+        if app.presence.problem is not None:
+            return _uninstalled(app.presence.problem)
         request.body = body
         # Bolt reads the id of the workspace by rules of its own.
         request.context["team_id"] = installation_team(body)
@@ -104,6 +107,10 @@ def create_bolt_app(app: App, interactions: Interactions) -> AsyncApp:
 
     interactions.register(bolt)
     return bolt
+
+
+def _uninstalled(problem: str) -> BoltResponse:
+    return BoltResponse(status=HTTPStatus.SERVICE_UNAVAILABLE, body=f"{problem}\n")
 
 
 def answer_to(error: Exception) -> BoltResponse:

@@ -1,14 +1,13 @@
 """Events of Slack's Events API: each is handled before it is acknowledged.
 
 A person's message is stored for the worker. Every other event changes what is known of a message,
-a person, a conversation or a workspace.
+a person, a conversation or the installation.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -29,7 +28,6 @@ from bot.memories.home import publish_later
 from bot.memories.kept_lines_acts import take_all_back
 from bot.pipeline.backfill import read_follow_ups
 from bot.pipeline.edits import follow_change
-from bot.slack.client import NotInstalled
 from bot.slack.messages import (
     Installation,
     Message,
@@ -50,7 +48,6 @@ _LATE_DELIVERY_SECONDS = 3.0
 # Slack delivers events of the same moment in any order, and repeats a failed delivery for six
 # minutes.
 _ON_ITS_WAY_SECONDS = 420.0
-DEPARTURES = frozenset({"app_uninstalled", "tokens_revoked"})
 # Slack reports a conversion by a message in the channel, any other change by an event of its own.
 CONVERSATION_CHANGES = frozenset(
     {
@@ -66,7 +63,7 @@ CONVERSATION_CHANGES = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One event for one installation.
+    """One event.
 
     `fields` is the inner event of Slack's envelope. `is_shared`: it happened in a conversation that
     is shared with another organisation.
@@ -106,44 +103,32 @@ class Event:
 Handler: TypeAlias = Callable[[App, Event], Awaitable[None]]
 
 
-async def handle_event(app: App, body: Json) -> None:
-    """Handle an ``event_callback`` for each installation that it concerns.
+async def handle_event(app: App, body: Json) -> str | None:
+    """Handle an ``event_callback``; return one sentence instead while the app is uninstalled.
 
-    An uninstall causes two events in any order, and the first ends the installation, so none is
-    looked up for them. An event in a channel that is shared with other organisations comes once,
-    however many of them have the app, and names any one of them. Source:
-    https://docs.slack.dev/reference/methods/apps.event.authorizations.list
+    Raises `bot.slack.client.NotInstalled` for an event of another workspace.
     """
-    if body["event"].get("type") in DEPARTURES:
-        await record_departure(app, body)
-        return
-    if not body.get("is_ext_shared_channel"):
-        installation = await app.slack.get(installation_team(body))
-        await route_to_installation(app, body, installation)
-        return
-    for team in await app.workspaces.with_message(body):
-        with suppress(NotInstalled):
-            installation = await app.slack.get(team)
-            await route_to_installation(app, body, installation)
+    installation = await app.slack.get(installation_team(body))
+    match body["event"].get("type"):
+        case "app_uninstalled":
+            await app.presence.leave()
+        case "tokens_revoked":
+            _doubt_token(app, body["event"])
+        case _ if app.presence.problem is not None:
+            return app.presence.problem
+        case _:
+            await _store_or_handle(app, body, installation)
+    return None
 
 
-async def record_departure(app: App, body: Json) -> None:
-    """Record an uninstall, or that the bot's token was revoked."""
-    event = body["event"]
-    is_uninstall = event["type"] == "app_uninstalled"
-    revoked_bots = (event.get("tokens") or {}).get("bot")
-    if not is_uninstall and not revoked_bots:
-        return
-    # In seconds since 1970, by Slack's clock.
-    happened_at = float(body.get("event_time") or time.time())
-    team = installation_team(body)
-    await app.workspaces.record_departure(team, happened_at, uninstalled=is_uninstall)
+def _doubt_token(app: App, event: Json) -> None:
+    """Let Slack be asked about the token, if the event says that a bot's token was revoked."""
+    if (event.get("tokens") or {}).get("bot"):
+        app.slack.token_refused.set()
 
 
-async def route_to_installation(
-    app: App, body: Json, installation: Installation
-) -> None:
-    """Store a message that a person wrote to this installation, or handle any other event.
+async def _store_or_handle(app: App, body: Json, installation: Installation) -> None:
+    """Store a message that a person wrote, or handle any other event.
 
     Nothing that people of another organisation do is handled.
     """
@@ -159,8 +144,7 @@ async def route_to_installation(
     handler = HANDLERS.get(event.kind)
     if handler is None or _is_of_a_bot(event) or _is_of_an_outsider(event):
         return
-    if await app.workspaces.serves(installation.team_id):
-        await handler(app, event)
+    await handler(app, event)
 
 
 def _is_of_a_bot(event: Event) -> bool:
@@ -376,4 +360,4 @@ HANDLERS: Mapping[str | None, Handler] = {
     "member_left_channel": invalidate_membership,
     **dict.fromkeys(CONVERSATION_CHANGES, invalidate_conversation),
 }
-"""The handler of each kind of event, except people's messages and departures."""
+"""The handler of each kind of event, except people's messages and the end of the installation."""

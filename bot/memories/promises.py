@@ -27,8 +27,6 @@ from bot.people import read_settings
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import (
     PATIENCE_SECONDS,
-    NotInstalled,
-    SlackApi,
     error_code,
     is_passing,
 )
@@ -57,20 +55,15 @@ class _TakenOver(Exception):
     """Another process has determined whether a message was posted."""
 
 
-async def remind_of_due(pool: Pool, queue: Queue, slack: SlackApi) -> None:
+async def remind_of_due(pool: Pool, queue: Queue) -> None:
     """Store the reminders that are due, with a job for each person.
 
-    Those of a workspace without an installation here stay due, for 30 days: another run on the same
-    database may serve it, such as ``kioku up`` with another Slack. A failure for one person is
-    logged; the next minute tries again.
+    A failure for one person is logged; the next minute tries again.
     """
     for row in await execute_statement(pool, _SQL["people"]):
         try:
             person = Person(row["team_id"], row["user_id"])
-            await slack.bot_user_id(person.team_id)
             await _add_due(pool, queue, person)
-        except NotInstalled:
-            continue
         except Exception as error:
             if is_unavailable(error):
                 raise

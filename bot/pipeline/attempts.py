@@ -205,10 +205,7 @@ async def _attempt(app: App, claimed: ClaimedMessage) -> None:
     refusal = refusal_in(
         app.settings, message.person, message.channel_id, message.audience
     )
-    if claimed.unserved:
-        log.info("a message of a workspace that is not served was passed over")
-        await end_unanswered(app, claimed, "skipped")
-    elif claimed.failures >= MAX_FAILURES_WITH_APOLOGY:
+    if claimed.failures >= MAX_FAILURES_WITH_APOLOGY:
         log.error("message %s was given up: even the apology fails", claimed.id)
         await end_unanswered(app, claimed, "failed")
     elif refusal is not None:

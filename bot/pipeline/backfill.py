@@ -1,9 +1,9 @@
 """Messages that Slack did not deliver, as in an outage: read from Slack, stored and answered.
 
 Slack delivers an event again for about six minutes. After a longer time in which no process could
-store events, the messages of that time are read from Slack: a day back at most. The table
-`listening` has a mark of the time at which events were received last. After a gap one job lists the
-conversations and threads, and one job reads a page of each; a job that Slack refuses is
+store events, the messages of that time are read from Slack: a day back at most. `heard_at` of the
+table `installation` is when events were received last. After a gap one job lists the conversations
+and threads, and one job reads a page of each; a job that Slack refuses is
 tried again.
 """
 
@@ -39,9 +39,10 @@ from memory.postgres import (
 log = logging.getLogger(__name__)
 
 _SQL = load_statements("bot", "backfill")
+_INSTALLATION = load_statements("bot", "installation")
 CATCH_UP = "catch_up"
 READ_MISSED = "read_missed_messages"
-MARK_SECONDS = 20.0
+HEARD_SECONDS = 20.0
 PAGE = 100
 _DAY_SECONDS = 86_400.0
 _OVERLAP_SECONDS = 60.0
@@ -53,43 +54,49 @@ _TYPES = "im,mpim,private_channel,public_channel"
 _SPACING_SECONDS = 1.5
 
 
-async def record_listening(app: App, teams: Sequence[str]) -> None:
-    """Record that this process receives events of `teams`; after a gap, schedule a backfill.
+async def record_heard(app: App) -> None:
+    """Record that this process receives events; after a gap, schedule a backfill.
 
-    Only the first of several processes to return schedules it; the others find its mark. Kinds of
-    conversations are looked up again, because events about their changes were missed.
+    Only the first of several processes to return schedules it; the others find what it recorded.
+    Kinds of conversations are looked up again, because events about their changes were missed.
+    While the app is uninstalled nothing is recorded.
     """
-    if not teams:
-        return
-    values = {"teams": list(teams)}
+    team_id = app.installation.team_id
     async with transaction(app.pool) as connection:
-        for row in await fetch_rows(connection, _SQL["mark_listening"], values):
+        for row in await fetch_rows(
+            connection, _INSTALLATION["hear"], {"team": team_id}
+        ):
             gap = row["gap"]
             if gap <= GAP_SECONDS:
                 continue
             log.warning("no events came for %d minutes: catching up", gap // 60)
-            await invalidate_kinds(connection, row["team_id"])
-            job = {"team": row["team_id"], "since": row["heard"], "cursor": ""}
+            await invalidate_kinds(connection, team_id)
+            job = {"team": team_id, "since": row["heard"], "cursor": ""}
             await _schedule(app, connection, CATCH_UP, [job])
 
 
 @asynccontextmanager
-async def recording_listening(
-    app: App, teams: Callable[[], Awaitable[Sequence[str]]]
+async def keeping_heard(
+    app: App, receives: Callable[[], Awaitable[bool]]
 ) -> AsyncIterator[None]:
-    """Record at once, and every `MARK_SECONDS`, whose events this process receives."""
+    """Record at once, and every `HEARD_SECONDS`, that events come in, if this process `receives`.
+
+    Whether the app is installed is read each time, too.
+    """
 
     async def go_on() -> None:
         while True:
             try:
-                await record_listening(app, await teams())
+                await app.presence.refresh()
+                if await receives():
+                    await record_heard(app)
             except Exception as error:  # noqa: BLE001 - the next time is stored again
                 log.warning(
                     "the time of the last events was not stored: %s", fault(error)
                 )
-            await asyncio.sleep(MARK_SECONDS)
+            await asyncio.sleep(HEARD_SECONDS)
 
-    task = asyncio.create_task(go_on(), name="listening")
+    task = asyncio.create_task(go_on(), name="heard")
     try:
         yield
     finally:

@@ -36,6 +36,8 @@ async def answer(app: App, user_id: str, prompt: str) -> str:
 
     Raises `aiohttp.web.HTTPException`.
     """
+    if app.presence.problem is not None:
+        raise web.HTTPServiceUnavailable(text=f"{app.presence.problem}\n")
     ts = f"{time.time():.6f}"
     message = Message(
         team_id=API_TEAM,

@@ -18,7 +18,7 @@ from bot.config import Settings
 from bot.logs import fault
 from bot.network import in_url
 from bot.reply_models.failures import failure_of, failure_of_code
-from bot.runtime.database_addresses import database
+from bot.runtime.database_addresses import NoDatabase, database
 from bot.runtime.http import WARNING
 from bot.runtime.manifest import manifest_scopes
 from bot.runtime.model_checks import check_replies, model_refused
@@ -39,7 +39,6 @@ from bot.runtime.slack_calls import call_slack
 from bot.runtime.wiring import create_chat_model, open_model_clients, open_pool
 from bot.slack.client import clock_problem
 from memory import (
-    EmbeddedPostgres,
     Embedder,
     EmbeddingsUnavailable,
     FormationUnavailable,
@@ -128,9 +127,13 @@ async def _raise_warnings(settings: Settings) -> None:
 
 async def check_database(settings: Settings) -> str:
     """Check that the database is set up, fits the model and the login, and is being served."""
-    folder = settings.data_dir.resolve()
-    if settings.database_url is None and not EmbeddedPostgres(folder).exists():
-        return f"The first `kioku up` makes one in {folder}."
+    try:
+        return await _check_stored(settings)
+    except NoDatabase:
+        return f"The first `kioku up` makes one in {settings.data_dir.resolve()}."
+
+
+async def _check_stored(settings: Settings) -> str:
     async with database(settings, beside=True) as addresses:
         bound = await check_access(addresses.login)
         space = None

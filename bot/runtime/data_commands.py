@@ -17,8 +17,7 @@ from bot.memories.data import EXPORTED, erase_person, export_person
 from bot.memories.forgetting import delete_forgotten_texts
 from bot.runtime.database_addresses import database
 from bot.runtime.problems import Problem
-from bot.runtime.wiring import open_pool, operators_pool
-from bot.workspaces import uninstall_again, uninstalled_since
+from bot.runtime.wiring import operators_pool
 from memory import InvalidNamespace, Person, Pool, Selection
 from memory.model import MessageKey
 from memory.postgres import execute_statement, load_statements, person_statement
@@ -32,7 +31,7 @@ _NOT_OWNER = (
 )
 _NOT_WHOLE = (
     "{} is not the whole output of `kioku forgotten`: use a list that is whole. (If nothing was"
-    ' forgotten since the backup, it is {{"forgotten": [], "uninstalled": []}}.)'
+    ' forgotten since the backup, it is {{"forgotten": []}}.)'
 )
 _NOTHING = "Nothing is stored about {0.user_id} in {0.team_id}: check both ids."
 
@@ -97,7 +96,6 @@ def _typed(question: str) -> str:
 
 # PostgreSQL stores no text with NUL.
 _Text: TypeAlias = Annotated[str, Field(pattern=r"^[^\x00]*$")]
-_Team: TypeAlias = Annotated[str, Field(pattern="^[A-Z0-9]+$")]
 
 
 class _Source(BaseModel):
@@ -114,10 +112,9 @@ class _Source(BaseModel):
 
 
 class _Forgotten(BaseModel):
-    """What ``kioku forgotten`` prints; `uninstalled` are workspaces that removed the app."""
+    """What ``kioku forgotten`` prints."""
 
     forgotten: list[_Source]
-    uninstalled: list[_Team]
 
 
 async def forgotten(settings: Settings, *, since: datetime) -> None:
@@ -130,19 +127,15 @@ async def forgotten(settings: Settings, *, since: datetime) -> None:
             found = await forgotten_since(addresses.owner, since)
         except errors.InsufficientPrivilege:
             raise Problem(_NOT_OWNER) from None
-        async with open_pool(addresses.login) as pool:
-            uninstalled = await uninstalled_since(pool, since)
-    listed = {"forgotten": found, "uninstalled": uninstalled}
-    print(_Forgotten.model_validate(listed).model_dump_json())
+    print(_Forgotten.model_validate({"forgotten": found}).model_dump_json())
 
 
 async def forget_again(settings: Settings, *, file: Path) -> None:
     """Delete what a file names. Raises `Problem` before deleting anything if it is not whole.
 
     A person is erased again only if the database does not have that erasure, so a person who came
-    back before the backup stays. A workspace that removed the app leaves again, with its grace
-    period. Where memory was off in the backup it stays off. What was said after the backup is not
-    read from Slack, and the kinds of conversations are looked up again.
+    back before the backup stays. Where memory was off in the backup it stays off. What was said
+    after the backup is not read from Slack, and the kinds of conversations are looked up again.
     """
     people: dict[Person, list[_Source]] = {}
     try:
@@ -157,13 +150,9 @@ async def forget_again(settings: Settings, *, file: Path) -> None:
     async with operators_pool(settings) as pool:
         await execute_statement(pool, _SQL["end_open_messages"])
         await execute_statement(pool, _SQL["forget_kinds"])
-        await execute_statement(pool, _SQL["forget_marks"])
+        await execute_statement(pool, _SQL["forget_installation"])
         for person, sources in people.items():
             await _forget_again(pool, person, sources)
-        for team in listed.uninstalled:
-            await uninstall_again(
-                pool, team, grace_hours=settings.uninstall_grace_hours
-            )
     print(f"Forgotten again: what {file} names, of {len(people)} people.")
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from bot.config import Settings
 from bot.runtime.problems import Problem
@@ -17,12 +18,29 @@ _NO_DATABASE = (
 )
 
 
+class NoDatabase(Problem):
+    """There is no embedded database yet in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(_NO_DATABASE.format(folder))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
     """The addresses of the database: for the serving user (`login`), and for its owner."""
 
     login: str
     owner: str
+
+
+def embedded_name(settings: Settings) -> str:
+    """Return the name of the embedded database: that of the workspace, or of the playground."""
+    return "playground" if settings.slack_bot_token is None else "kioku"
+
+
+def _need_database(server: EmbeddedPostgres, name: str, folder: Path) -> None:
+    if not server.has_database(name):
+        raise NoDatabase(folder)
 
 
 @asynccontextmanager
@@ -32,7 +50,8 @@ async def database(
     """Yield the addresses of the database of `settings`; an embedded server runs meanwhile.
 
     With `beside` the embedded server of another process, such as ``kioku up``, is used if it runs,
-    and none is made. Without an owner's address `DATABASE_URL` is used for both. Raises `Problem`.
+    and none is made. Without an owner's address `DATABASE_URL` is used for both. Raises
+    `NoDatabase`.
     """
     if (url := settings.database_url) is not None:
         owner = settings.database_owner_url or url
@@ -41,15 +60,19 @@ async def database(
     folder = settings.data_dir.resolve()
     server = EmbeddedPostgres(folder)
     if beside and not server.exists():
-        raise Problem(_NO_DATABASE.format(folder))
-    addresses = Addresses(login=server.login_dsn("kioku"), owner=server.dsn("kioku"))
+        raise NoDatabase(folder)
+    name = embedded_name(settings)
+    addresses = Addresses(login=server.login_dsn(name), owner=server.dsn(name))
     if beside and await asyncio.to_thread(server.is_running):
+        await asyncio.to_thread(_need_database, server, name, folder)
         yield addresses
         return
     starting = asyncio.ensure_future(asyncio.to_thread(server.start))
     try:
         await asyncio.shield(starting)
-        await asyncio.to_thread(server.ensure_database, "kioku")
+        if beside:
+            await asyncio.to_thread(_need_database, server, name, folder)
+        await asyncio.to_thread(server.ensure_database, name)
         # For pg_dump and psql: the socket is elsewhere if its path in this folder cannot be one.
         (folder / "address").write_text(f"{addresses.owner}\n", "utf-8")
         yield addresses

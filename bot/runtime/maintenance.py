@@ -17,7 +17,6 @@ from bot.memories.kept_lines import update_changed_lines
 from bot.memories.kept_lines_acts import take_all_back
 from bot.memories.promises import remind_of_due
 from bot.queue.queue import Queue, delete_old_jobs, recover_jobs
-from bot.workspaces import purge_due
 from memory import Person, Pool
 from memory.postgres import (
     execute_statement,
@@ -46,11 +45,10 @@ def periodic_work(app: App) -> dict[str, dict[str, Work]]:
     pool = app.pool
     settings = app.settings
     every_minute: dict[str, Work] = {
-        "remind_of_due": partial(remind_of_due, pool, app.queue, app.slack),
+        "remind_of_due": partial(remind_of_due, pool, app.queue),
         "answer_unanswered": partial(answer_unanswered, pool, app.queue),
         "update_changed_lines": partial(update_changed_lines, pool, app.queue),
         "delete_expired": partial(delete_expired, pool),
-        "purge": partial(purge_due, pool, days=1),
         "end_history": partial(end_history, pool, settings.history_days),
     }
     every_hour: dict[str, Work] = {
@@ -62,10 +60,13 @@ def periodic_work(app: App) -> dict[str, dict[str, Work]]:
 
 
 def register_periodic_work(app: App) -> None:
-    """Register the periodic jobs."""
+    """Register the periodic jobs. While the app is uninstalled only `settle` does something."""
+    settle = partial(_run, "settle", app.presence.settle)
+    app.queue.repeat("settle", settle, cron=EVERY_MINUTE)
     for cron, functions in periodic_work(app).items():
         for name, work in functions.items():
-            app.queue.repeat(name, partial(_run, name, work), cron=cron)
+            run = app.presence.while_installed(partial(_run, name, work))
+            app.queue.repeat(name, run, cron=cron)
 
 
 async def keep_up(app: App) -> None:

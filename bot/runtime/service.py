@@ -23,7 +23,7 @@ from bot.listeners.bolt_app import create_bolt_app
 from bot.listeners.interactions import Interactions
 from bot.logs import fault
 from bot.network import proxy_for
-from bot.pipeline.backfill import recording_listening
+from bot.pipeline.backfill import keeping_heard
 from bot.runtime.ask import add_ask
 from bot.runtime.database_addresses import database
 from bot.runtime.http import Readiness, create_web_app, serving
@@ -36,6 +36,7 @@ from bot.runtime.problems import (
     token,
 )
 from bot.runtime.prometheus import serving_metrics
+from bot.runtime.refused_token import while_token_accepted
 from bot.runtime.settings_check import check_settings
 from bot.runtime.slack_calls import call_slack
 from bot.runtime.wiring import database_problem, open_app
@@ -78,7 +79,8 @@ async def open_service(
 ) -> AsyncIterator[int]:
     """Receive, answer and remember; with `host` serve HTTP there, on `PORT`. Yields the port.
 
-    On leaving, what runs is finished, and everything is closed.
+    On leaving, what runs is finished, and everything is closed. Raises `Problem` in the block once
+    Slack refuses the token.
     """
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
@@ -96,13 +98,14 @@ async def open_service(
         if settings.slack_app_token is not None:
             socket = await enter(socket_mode(bolt, settings))
         reception = _Reception(app, socket)
-        await enter(recording_listening(app, reception.served_teams))
+        await enter(keeping_heard(app, reception.receives))
         port = settings.port
         if host is not None:
             application = _create_web_app(app, bolt, reception)
             port = await enter(serving(application, host, port))
         try:
-            yield port
+            async with while_token_accepted(app):
+                yield port
         finally:
             # At once: other processes take what is stored from now on.
             app.queue.begin_to_stop()
@@ -115,24 +118,14 @@ class _Reception:
     app: App
     socket: SocketModeClient | None
 
-    async def served_teams(self) -> list[str]:
-        """Return the workspaces whose events come in and are handled.
-
-        Messages written while a workspace is not served are read when it is served again.
-        """
-        if await self._socket_problem():
-            return []
-        installation = self.app.installation
-        if not await self.app.workspaces.serves(installation.team_id):
-            return []
-        return [installation.team_id]
+    async def receives(self) -> bool:
+        """Return whether Slack's events come in."""
+        return await self._socket_problem() is None
 
     async def problem(self) -> str | None:
         """Return one sentence about what keeps the process from being ready, or None."""
         problem = await self._socket_problem() or await database_problem(self.app)
-        if problem is None:
-            problem = await self.app.workspaces.problem(self.app.installation.team_id)
-        return problem
+        return problem or self.app.presence.problem
 
     async def _socket_problem(self) -> str | None:
         if self.socket is not None and not await self.socket.is_connected():

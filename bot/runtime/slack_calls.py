@@ -8,6 +8,7 @@ from bot.config import Settings
 from bot.runtime.problems import TOKENS, Problem, slack_unreachable, token
 from bot.slack.client import (
     SLACK_FAULTS,
+    TOKEN_REFUSED,
     SlackClient,
     error_code,
     error_name,
@@ -25,10 +26,15 @@ _REFUSED = {
 _PATIENCE_SECONDS = 5.0
 
 
+class TokenRefused(Problem):
+    """Slack does not accept a token."""
+
+
 async def call_slack(settings: Settings, name: str, method: str) -> AsyncSlackResponse:
     """Call a method without arguments, with the token of setting `name`.
 
-    It is repeated as `SlackRetries` decides, for some seconds. Raises `Problem`.
+    It is repeated as `SlackRetries` decides, for some seconds. Raises `TokenRefused`, or another
+    `Problem`.
     """
     given = token(settings, name)
     client = SlackClient(
@@ -37,14 +43,14 @@ async def call_slack(settings: Settings, name: str, method: str) -> AsyncSlackRe
     try:
         return await client.api_call(method)
     except SLACK_FAULTS as error:
-        if is_passing(error):
+        code = error_code(error)
+        is_refused = code in TOKEN_REFUSED
+        if is_passing(error) and not is_refused:
             if told := error_name(error):
                 raise Problem(
                     f"Slack cannot serve {name} now ({told}): try again later."
                 ) from None
             raise slack_unreachable(settings.slack_api_url) from None
-        code = error_code(error)
-        sentence = _REFUSED.get(code, _REFUSED[""])
-        raise Problem(
-            sentence.format(name=name, code=code, where=TOKENS[name][1])
-        ) from None
+        told = _REFUSED.get(code, _REFUSED[""])
+        sentence = told.format(name=name, code=code, where=TOKENS[name][1])
+        raise (TokenRefused if is_refused else Problem)(sentence) from None

@@ -21,22 +21,17 @@ from bot.conversation.inbox import read_progress
 from bot.logs import fault
 from bot.network import proxy_for
 from bot.people import People
+from bot.presence import Presence
 from bot.queue.queue import Queue, migrations
 from bot.reply_models.requests import ModelRequests
 from bot.runtime.database_addresses import database
-from bot.runtime.problems import BOT_TOKEN, UNBOUND_LOGIN, explained, token
-from bot.runtime.slack_calls import call_slack
+from bot.runtime.installing import find_installation
+from bot.runtime.problems import UNBOUND_LOGIN, explained
 from bot.slack.client import SlackApi, create_session
 from bot.slack.members import Members
 from bot.slack.messages import Installation
 from bot.slack.names import Names, find_names
 from bot.slack.sessions import Sessions
-from bot.workspaces import (
-    Workspaces,
-    installation_from,
-    purge_due,
-    token_accepted,
-)
 from memory import (
     Embedder,
     EmbeddingSpace,
@@ -54,7 +49,6 @@ from memory.postgres import (
     check_access,
     check_database,
     stored_space,
-    transaction,
     transaction_timeout,
 )
 
@@ -93,7 +87,7 @@ def create_app(
         queue=Queue(pool),
         slack=slack,
         installation=installation,
-        workspaces=Workspaces(pool, slack, grace_hours=settings.uninstall_grace_hours),
+        presence=Presence(pool, slack, installation),
         sessions=Sessions(slack, partial(read_progress, pool)),
         model=create_reply_model(settings, clients.replies),
         embedder=embedder,
@@ -223,22 +217,21 @@ async def open_app(
 ) -> AsyncIterator[App]:
     """Open and check everything, and close it afterwards; yield the objects of the application.
 
-    The rows of workspaces that removed the app are deleted first if they are due. Slack is asked
-    which workspace SLACK_BOT_TOKEN belongs to, unless `installation` is given. Raises what
-    `bot.runtime.problems.explained` explains.
+    Slack is asked which workspace SLACK_BOT_TOKEN belongs to, unless `installation` is given.
+    Raises what `bot.runtime.problems.explained` explains.
     """
     async with AsyncExitStack() as stack:
         clients = await stack.enter_async_context(open_model_clients(settings))
         pool = await stack.enter_async_context(open_pool(conninfo, size=POOL_SIZE))
         space = await _find_space(clients.embeddings, settings.embedding_model, pool)
         await check_database(pool, space, migrations())
-        # Slack may refuse the token of a workspace that removed the app; then no job would run.
-        await purge_due(pool)
         session = await stack.enter_async_context(create_session())
         if installation is None:
-            installation = await _ask_for_installation(settings, pool)
+            installation = await find_installation(settings, pool)
         slack = SlackApi(installation, base_url=settings.slack_api_url, session=session)
-        yield create_app(settings, clients, space, pool, slack, installation)
+        app = create_app(settings, clients, space, pool, slack, installation)
+        await app.presence.refresh()
+        yield app
 
 
 async def _find_space(
@@ -258,15 +251,6 @@ async def _find_space(
             raise
         log.warning("the embedding model %s does not answer: %s", model, fault(away))
         return stored
-
-
-async def _ask_for_installation(settings: Settings, pool: Pool) -> Installation:
-    """Ask Slack whose SLACK_BOT_TOKEN is; its workspace is served from now on."""
-    answer = await call_slack(settings, BOT_TOKEN, "auth.test")
-    installation = installation_from(answer, token(settings, BOT_TOKEN))
-    async with transaction(pool) as connection:
-        await token_accepted(connection, installation.team_id, installation.bot_user_id)
-    return installation
 
 
 async def database_problem(app: App) -> str | None:

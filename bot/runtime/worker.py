@@ -63,11 +63,11 @@ _WORK: Mapping[str, Mapping[str, Callable[..., Awaitable[None]]]] = {
 
 def register_work(app: App) -> None:
     """Register the function of each job."""
-    answer = partial(answer_thread, app)
+    answer = app.presence.while_installed(partial(answer_thread, app))
     app.queue.register(ANSWER, REPLIES, answer, retry=ANSWER_RETRIES, pass_context=True)
     for queue, functions in _WORK.items():
         for name, function in functions.items():
-            work = app.workspaces.while_served(partial(function, app))
+            work = app.presence.while_installed(partial(function, app))
             app.queue.register(name, queue, work, retry=_RETRIES)
     register_periodic_work(app)
 

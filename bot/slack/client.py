@@ -65,12 +65,11 @@ TOKEN_REFUSED = frozenset(
     {
         "account_inactive",
         "invalid_auth",
-        "not_authed",
         "token_expired",
         "token_revoked",
     }
 )
-"""Errors that say that Slack does not accept a token; `not_authed`: none is stored."""
+"""Errors that say that Slack does not accept a token."""
 
 CONVERSATION_GONE = frozenset(
     {"channel_not_found", "is_archived", "not_in_channel", "thread_not_found"}
@@ -175,11 +174,12 @@ def slack_fault(error: BaseException) -> str:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Return whether a call that failed may succeed later: a rate limit, a 5xx, a lost connection.
+    """Return whether a call that failed may succeed later.
 
-    Any other error is Slack's final answer.
+    It met a rate limit, a 5xx or a lost connection, or needs a process with another token. Any
+    other error is Slack's final answer.
     """
-    return error_code(error) in (RATE_LIMITED, "")
+    return error_code(error) in TOKEN_REFUSED.union((RATE_LIMITED, ""))
 
 
 @contextmanager
@@ -235,7 +235,8 @@ class SlackApi:
     """Slack's API for one installation; every call names its workspace, which has to be that one.
 
     `limits` are the rate limits that Slack imposes now, shared by all replies; `warnings` is what
-    the operator must know about this process and Slack.
+    the operator must know about this process and Slack; `token_refused` is set when a call or an
+    event says that Slack refuses the token.
     """
 
     def __init__(
@@ -251,6 +252,7 @@ class SlackApi:
         self._links: KeptAnswers[tuple[str, MessageKey], str] = KeptAnswers()
         self.limits = RateLimits()
         self.warnings = StandingWarnings(log)
+        self.token_refused = asyncio.Event()
 
     async def get(self, team_id: str) -> Installation:
         """Return the installation if it is in this team; else raise `NotInstalled`."""
@@ -336,7 +338,12 @@ class TeamClient(SlackClient):
         """Call a method with the team's token."""
         installation = await self._api.get(self.team_id)
         self.token = installation.bot_token
-        answer = await super().call_once(api_method, **arguments)
+        try:
+            answer = await super().call_once(api_method, **arguments)
+        except SlackApiError as error:
+            if error_code(error) in TOKEN_REFUSED:
+                self._api.token_refused.set()
+            raise
         self._api.note_clock(answer)
         return answer
 

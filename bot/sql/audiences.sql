@@ -18,14 +18,14 @@ WHERE team_id = %(team)s;
 
 -- name: known
 -- What is known of a conversation; `is_trusted` is true if it was looked up within the hour, and Slack
--- need not be asked again. A mark is written to `listening` every 20 seconds. One older than `gap`
--- means that events, including those of changed conversations, are being missed; one older than a
--- day, that no process writes marks.
+-- need not be asked again. `heard_at` is written every 20 seconds. If it is older than `gap`, events,
+-- including those of changed conversations, are being missed; if it is older than a day, no process
+-- writes it.
 SELECT now.asked_at, known.audience, known.shared,
     COALESCE(extract(epoch FROM known.changed_at)::float8, '-infinity') AS changed,
     COALESCE(known.looked_up_at > now() - interval '1 hour', false) AND NOT EXISTS (
-        SELECT FROM listening
-        WHERE listening.team_id = %(team)s AND heard_at
+        SELECT FROM installation
+        WHERE heard_at
             BETWEEN now() - interval '1 day' AND now() - make_interval(secs => %(gap)s)
     ) AS is_trusted
 FROM (SELECT clock_timestamp() AS asked_at) AS now

@@ -10,10 +10,11 @@ UPDATE conversations
 SET audience = NULL, shared = false, looked_up_at = '-infinity',
     changed_at = clock_timestamp();
 
--- name: forget_marks
--- The marks of a snapshot say since when no events came. Without them nothing of that time is read from
--- Slack: it may have been answered, and forgotten.
-DELETE FROM listening;
+-- name: forget_installation
+-- `heard_at` of the backup says since when no events came. Without it nothing of that time is read from
+-- Slack: it may have been answered, and forgotten. Whether the app is installed, the next start asks
+-- Slack.
+UPDATE installation SET heard_at = NULL, left_at = NULL;
 
 -- name: is_erased
 -- Whether the database has this erasure of the person.

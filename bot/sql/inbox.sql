@@ -2,16 +2,14 @@
 -- limits each statement to the rows of the transaction's person and thread.
 
 -- name: store
--- Store a waiting message with the job that answers it, unless it is known, its workspace is not
--- served, or it is neither addressed to the bot nor in a thread that is followed. The more messages
--- of its person wait, the later its job begins.
+-- Store a waiting message with the job that answers it, unless it is known, or neither addressed
+-- to the bot nor in a thread that is followed. The more messages of its person wait, the later its
+-- job begins.
 WITH stored AS (
     INSERT INTO messages (team_id, user_id, channel_id, ts, thread, audience, message, on_record)
     SELECT %(team)s, %(user)s, %(channel)s, %(ts)s, %(thread)s, %(audience)s, %(message)s,
         on_record(%(team)s, %(user)s, %(channel)s, %(must_agree)s)
-    WHERE (%(addressed)s OR is_followed(%(thread)s, %(user)s, %(ts)s, %(since)s))
-        AND NOT EXISTS (
-            SELECT FROM workspaces WHERE workspaces.team_id = %(team)s AND left_at IS NOT NULL)
+    WHERE %(addressed)s OR is_followed(%(thread)s, %(user)s, %(ts)s, %(since)s)
     ON CONFLICT (team_id, channel_id, ts) DO NOTHING
     RETURNING messages.thread, (
         SELECT count(*)::int FROM messages AS other
@@ -62,10 +60,7 @@ FROM oldest
 WHERE messages.id = oldest.id
 RETURNING messages.id, message, failures, process_died, status = 'stopped' AS stopped,
     begun_at IS NOT NULL AS begun, changed_ts < ANY (reply_ts) AS replied,
-    GREATEST(extract(epoch FROM now())::float8 - GREATEST(ts, changed_ts)::float8, 0) AS waited,
-    EXISTS (
-        SELECT FROM workspaces
-        WHERE workspaces.team_id = messages.team_id AND left_at IS NOT NULL) AS unserved;
+    GREATEST(extract(epoch FROM now())::float8 - GREATEST(ts, changed_ts)::float8, 0) AS waited;
 
 -- name: read_run
 -- The status of a message that is still this run's.

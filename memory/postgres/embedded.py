@@ -136,11 +136,17 @@ class EmbeddedPostgres:
             return str(refusal)
         return None
 
+    def has_database(self, name: str) -> bool:
+        """Return whether the running server has this database."""
+        with psycopg.connect(self.dsn()) as owner:
+            found = owner.execute("SELECT FROM pg_database WHERE datname = %s", [name])
+            return found.rowcount > 0
+
     def ensure_database(self, name: str) -> None:
         """Create the database and the serving login, whose rights `migrate` grants, if missing."""
+        is_new = not self.has_database(name)
         with psycopg.connect(self.dsn(), autocommit=True) as owner:
-            found = owner.execute("SELECT FROM pg_database WHERE datname = %s", [name])
-            if not found.rowcount:
+            if is_new:
                 create_database = sql.SQL("CREATE DATABASE {}")
                 owner.execute(create_database.format(sql.Identifier(name)))
             found = owner.execute("SELECT FROM pg_roles WHERE rolname = %s", [_LOGIN])

@@ -36,7 +36,9 @@ def kioku(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Playground]:
         def alive() -> bool:
             return process.process.poll() is None
 
-        playground = Playground(url, EmbeddedPostgres(folder / "data").dsn("kioku"))
+        playground = Playground(
+            url, EmbeddedPostgres(folder / "data").dsn("playground")
+        )
         playground.model(first_token_ms=0, token_ms=0, chunk_chars=12)
         with PAYLOADS.watched(url, alive), TRAFFIC.watched(url, alive):
             yield playground

@@ -28,7 +28,7 @@ def test_what_nobody_received_is_answered_after_the_outage(own_world: World) -> 
     assert world.control("settle", {"seconds": 50})["settled"]
     assert [world.inbox(said) for said in missed] == [[], [], []]
     world.rows(
-        "UPDATE listening SET heard_at = now() - interval '10 minutes' RETURNING 1"
+        "UPDATE installation SET heard_at = now() - interval '10 minutes' RETURNING 1"
     )
     world.app.start()
     for said, food in zip(missed, ("ramen", "sushi", "curry"), strict=True):

@@ -53,9 +53,9 @@ from bot.slack.names import Names
 from bot.slack.posting import NOTICE_EVENT
 from bot.ui.acts import ButtonAct, Open, Position
 from bot.ui.panel import PanelContent
-from bot.workspaces import installation_from
 from memory import Embedder, Memory, Person, Pool, list_memories
 from memory.model import until as until_of
+from memory.postgres import execute_statement, load_statements
 from memory.store import expire_due
 from tests.conftest import Server
 from tests.databases import SPACE, owner_rows
@@ -137,6 +137,7 @@ class Answering:
         return owner_rows(self._database, statement, *values)
 
 
+INSTALLATION = load_statements("bot", "installation")
 _CONTEXT = re.compile(r"<context>\n(.*?\n)</context>\n\n", re.S)
 
 
@@ -493,7 +494,11 @@ async def open_app(
     through the client `model`, unless `clients` are given.
     """
     client = slack.client()
-    installation = installation_from(await client.auth_test(), str(client.token))
+    installation = Installation(
+        team_id=slack.team_id,
+        bot_user_id=slack.bot_user_id,
+        bot_token=str(client.token),
+    )
     if team is not None:
         installation = replace(installation, team_id=team)
     api = SlackApi(installation, base_url=client.base_url)
@@ -506,6 +511,8 @@ async def open_app(
     opened = clients or ModelClients(model, model, model)
     core = create_app(Settings(**given), opened, SPACE, pool, api, installation)
     await core.queue.open()
+    values = {"team": installation.team_id, "bot": installation.bot_user_id}
+    await execute_statement(pool, INSTALLATION["found"], values)
     register_work(core)
     return App(slack, stand_in, database, core, Answering(core, database))
 

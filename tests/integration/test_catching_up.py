@@ -21,13 +21,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.own_slack]
 
 async def mark(app: App) -> None:
     """Mark that a process receives events of the workspace."""
-    await backfill.record_listening(app.core, [app.slack.team_id])
+    await backfill.record_heard(app.core)
 
 
 def away(app: App, minutes: float) -> None:
     """Let it be so many minutes since anybody listened."""
     app.rows(
-        "UPDATE listening SET heard_at = now() - make_interval(secs => %s)",
+        "UPDATE installation SET heard_at = now() - make_interval(secs => %s)",
         minutes * 60,
     )
 
@@ -81,7 +81,7 @@ async def test_a_gap_is_caught_up_with_once(app: App) -> None:
     assert app.jobs(CATCH_UP) == []
     away(app, 5.1)
     [before] = app.rows(
-        "SELECT extract(epoch FROM heard_at)::float AS heard FROM listening"
+        "SELECT extract(epoch FROM heard_at)::float AS heard FROM installation"
     )
     await asyncio.gather(*(mark(app) for _ in range(4)))
     [job] = app.jobs(CATCH_UP)
@@ -92,16 +92,17 @@ async def test_a_gap_is_caught_up_with_once(app: App) -> None:
 async def test_somebody_listens_only_while_connected(app: App) -> None:
     """A front that Slack does not reach marks nothing, so that its outage counts as one."""
 
-    async def connected() -> list[str]:
-        return [app.slack.team_id]
+    async def connected() -> bool:
+        return True
 
-    async def cut_off() -> list[str]:
-        return []
+    async def cut_off() -> bool:
+        return False
 
-    async with backfill.recording_listening(app.core, connected):
-        await until(lambda: app.rows("SELECT 1 FROM listening"))
+    heard = "SELECT 1 FROM installation WHERE heard_at IS NOT NULL"
+    async with backfill.keeping_heard(app.core, connected):
+        await until(lambda: app.rows(heard))
     away(app, 30)
-    async with backfill.recording_listening(app.core, cut_off), asyncio.timeout(30):
+    async with backfill.keeping_heard(app.core, cut_off), asyncio.timeout(30):
         await asyncio.sleep(0.05)
     assert app.jobs(CATCH_UP) == []
 
@@ -182,7 +183,7 @@ async def test_a_conversation_that_cannot_be_read_stops_nothing(app: App) -> Non
     """What Slack refuses for good is left out, and so is a list that it refuses."""
     places = [app.slack.place(text=f"number {number}") for number in range(2)]
     await missed(app)
-    app.slack.fault("users.conversations", error="account_inactive")
+    app.slack.fault("users.conversations", error="missing_scope")
     await caught_up(app)
     assert waiting(app) == []
     await missed(app)

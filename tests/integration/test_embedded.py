@@ -16,7 +16,11 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
+from psycopg import AsyncConnection
+from pydantic import SecretStr
 
+from bot.config import Settings
+from bot.runtime.database_addresses import NoDatabase, database
 from memory.postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from tests.kioku_process import child_named
 from tests.waiting import wait_until
@@ -335,3 +339,25 @@ def test_roots_postgresql_runs_as_another_user(tmp_path: Path) -> None:
             ]
             assert found == [0o700] * 3
             assert kept(postgres) == "a b"[: 1 if word == "a" else 3]
+
+
+async def test_the_playground_and_slack_have_databases_of_their_own(
+    tmp_path: Path,
+) -> None:
+    """In one folder, by turns; a command that makes none says that there is none yet."""
+    playground = Settings(data_dir=tmp_path)
+    workspace = playground.model_copy(update={"slack_bot_token": SecretStr("xoxb-1")})
+    async with database(playground) as at:
+        with psycopg.connect(at.owner) as owner:
+            owner.execute("CREATE TABLE kept (word text)")
+        async with database(playground, beside=True) as beside:
+            assert beside == at
+        with pytest.raises(NoDatabase):
+            await database(workspace, beside=True).__aenter__()
+    async with (
+        database(workspace) as at,
+        await AsyncConnection.connect(at.owner) as new,
+    ):
+        assert await (await new.execute("SELECT to_regclass('kept')")).fetchone() == (
+            None,
+        )

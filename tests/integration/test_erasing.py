@@ -32,8 +32,8 @@ pytestmark = pytest.mark.slow
 # Whose rows are nobody's, are everybody's, or hold ids of messages only.
 NOBODYS = {
     *("conversations", "forgotten_sources", "interactions"),
-    *("kioku_embedding_space", "kioku_migrations", "listening"),
-    *("workspaces", "store_migrations", "vector_migrations"),
+    *("kioku_embedding_space", "kioku_migrations", "installation"),
+    *("store_migrations", "vector_migrations"),
 }
 OF_MEMORY = {"store", "store_vectors", "statements", "proposals"}
 

@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 import subprocess
-import time
 from pathlib import Path
 from typing import LiteralString
 
@@ -17,7 +16,6 @@ from psycopg.sql import SQL, Identifier
 
 from bot.memories.data import erase_person
 from bot.ui.acts import Forget
-from bot.workspaces import purge_due
 from memory import (
     DM,
     EmbeddedPostgres,
@@ -37,7 +35,7 @@ from tests.memories import add_memory
 from tests.waiting import until
 
 # As docs/how-to/backup.md says.
-WITHOUT = ("procrastinate_*", "interactions", "listening", "forgotten")
+WITHOUT = ("procrastinate_*", "interactions", "forgotten")
 
 
 def run(program: str, *options: str) -> None:
@@ -133,7 +131,7 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     await restore(tmp_path, dump, empty_database)
     assert {"store", "messages", "statements"} <= naming(empty_database, "ramen").keys()
     for row_of_snapshot in (
-        "INSERT INTO listening (team_id, heard_at) VALUES ('T1', now() - interval '1 hour')",
+        "UPDATE installation SET heard_at = now() - interval '1 hour', left_at = now()",
         "INSERT INTO conversations (team_id, channel_id, audience, shared)"
         " VALUES ('T1', 'C1', 'public', false)",
     ):
@@ -165,7 +163,8 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     for word in ("ramen", "Oslo", "Fridays"):
         assert naming(empty_database, word) == {}
     assert naming(empty_database, "Mia").keys() == {"statements", "store"}
-    assert owner_rows(empty_database, "SELECT team_id FROM listening") == []
+    found = owner_rows(empty_database, "SELECT heard_at, left_at FROM installation")
+    assert found == [{"heard_at": None, "left_at": None}]
     kinds = "SELECT audience, shared FROM conversations WHERE channel_id = 'C1'"
     assert owner_rows(empty_database, kinds) == [{"audience": None, "shared": False}]
     # The job publishes an empty Home when the app starts.
@@ -226,48 +225,13 @@ async def test_a_user_from_whom_rows_are_hidden_gets_no_list(
 
 
 @pytest.mark.slow
-async def test_a_workspace_that_uninstalled_leaves_a_restored_database_too(
-    app: App, empty_database: str, tmp_path: Path
-) -> None:
-    """Slack does not say it again: its rows are deleted after the grace period, as they were.
-
-    The list may be asked from any date on.
-    """
-    place = app.slack.place()
-    await app.form(await app.ask(place, "I love ramen"))
-    dump, lines = tmp_path / "kioku.dump", tmp_path / "forgotten.json"
-    without = [f"--exclude-table-data={table}" for table in WITHOUT]
-    run("pg_dump", "--format=custom", f"--file={dump}", *without, app.database)
-    team = app.slack.team_id
-    await app.core.workspaces.record_departure(team, time.time() + 60, uninstalled=True)
-    owner_rows(
-        app.database, "UPDATE workspaces SET purge_at = now() - interval '1 minute'"
-    )
-    await purge_due(app.pool, 1)
-    assert naming(app.database, "ramen") == {}
-    printed = await kioku(tmp_path, app.database, "forgotten", "--since", "0001-01-01")
-    assert json.loads(printed.out) == {"forgotten": [], "uninstalled": [team]}
-    lines.write_text(printed.out)
-    await restore(tmp_path, dump, empty_database)
-    for _ in range(2):
-        assert (
-            await kioku(tmp_path, empty_database, "forget-again", str(lines))
-        ).code == 0
-    grace = (
-        "SELECT purge_at BETWEEN now() + interval '23 hours' AND now() + interval '24 hours' AS is"
-        " FROM workspaces"
-    )
-    assert owner_rows(empty_database, grace) == [{"is": True}]
-
-
-@pytest.mark.slow
 async def test_the_restore_of_containers_works_on_a_new_machine(
     app: App, tmp_path: Path
 ) -> None:
     """With the commands of docs/how-to/docker.md, where no migration has made the roles."""
     await app.form(await app.ask(app.slack.place(), "I love ramen"))
     dump, lines = tmp_path / "kioku.dump", tmp_path / "forgotten.json"
-    lines.write_text('{"forgotten": [], "uninstalled": []}')
+    lines.write_text('{"forgotten": []}')
     run("pg_dump", "--format=custom", f"--file={dump}", app.database)
     page = (ROOT / "docs/how-to/docker.md").read_text("utf-8")
     roles = re.findall(r"CREATE ROLE\s+(\w+) NOLOGIN", page)

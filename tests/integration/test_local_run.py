@@ -92,10 +92,10 @@ def foods(folder: Path) -> list[str]:
 def serving(folder: Path) -> set[str]:
     """Return the users that are connected to the database of `folder`, besides this one."""
     with psycopg.connect(
-        EmbeddedPostgres(folder / ".kioku").dsn("kioku")
+        EmbeddedPostgres(folder / ".kioku").dsn("playground")
     ) as connection:
         rows = connection.execute(
-            "SELECT usename FROM pg_stat_activity WHERE datname = 'kioku'"
+            "SELECT usename FROM pg_stat_activity WHERE datname = 'playground'"
             " AND pid <> pg_backend_pid()"
         ).fetchall()
     return {row[0] for row in rows}
@@ -290,7 +290,9 @@ def test_a_real_key_after_the_stand_in_keeps_the_memories(
         done = kioku.stop(signal.SIGINT)
     assert (done.code, done.err) == (0, "1 of 1 memories\n")
     with EmbeddedPostgres(tmp_path / ".kioku") as postgres:
-        space = owner_rows(postgres.dsn("kioku"), "SELECT * FROM kioku_embedding_space")
+        space = owner_rows(
+            postgres.dsn("playground"), "SELECT * FROM kioku_embedding_space"
+        )
     assert (space[0]["model"], space[0]["dimensions"]) == (
         "text-embedding-3-small",
         1536,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
@@ -102,7 +102,7 @@ async def promised(
 
 async def minute(app: App) -> None:
     """Do what the job of each minute does for promises, and the jobs that it adds."""
-    await remind_of_due(app.pool, app.core.queue, app.core.slack)
+    await remind_of_due(app.pool, app.core.queue)
     for job in app.take_jobs(REMIND):
         await remind(app.core, **job)
 
@@ -167,14 +167,6 @@ async def deactivated(app: App, place: PersonThread, memory: Memory) -> None:
     await app.core.people.store_change(person, {"deleted": True, "locale": "en-US"})
 
 
-async def uninstalled(app: App, place: PersonThread, memory: Memory) -> None:
-    """The workspace removes the app."""
-    app.rows(
-        "INSERT INTO workspaces (team_id, left_at) VALUES (%s, now()) RETURNING team_id",
-        app.slack.team_id,
-    )
-
-
 def moved(hour: int) -> Happens:
     """Return that the person moves to where the clock shows this hour."""
 
@@ -194,14 +186,6 @@ async def zone(app: App, place: PersonThread, name: str) -> None:
     )
 
 
-@pytest.fixture
-async def stays(app: App) -> AsyncIterator[None]:
-    """Let the workspace have the app again."""
-    yield
-    app.rows("DELETE FROM workspaces RETURNING team_id")
-
-
-@pytest.mark.usefixtures("stays")
 @pytest.mark.parametrize(
     ("due", "happens", "expected"),
     [
@@ -217,7 +201,6 @@ async def stays(app: App) -> AsyncIterator[None]:
         (due_soon, forgotten_and_back, 1),
         (due_soon, off, 0),
         (due_soon, deactivated, 0),
-        (due_soon, uninstalled, 0),
         (due_soon, moved(EARLY - 1), 0),
         (due_later, moved(EARLY + 1), 1),
     ],
@@ -241,7 +224,7 @@ async def test_what_happens_between_two_minutes_counts(app: App) -> None:
     for happens in (clicked("done"), clicked("tomorrow"), forgotten, off):
         place = app.slack.place()
         memory = await promised(app, place, **due_soon(app.clock))
-        await remind_of_due(app.pool, app.core.queue, app.core.slack)
+        await remind_of_due(app.pool, app.core.queue)
         await happens(app, place, memory)
         for job in app.take_jobs(REMIND):
             await remind(app.core, **job)
@@ -295,7 +278,7 @@ async def test_many_promises_of_one_person_hide_nobodys(app: App) -> None:
         " FROM store, generate_series(1, 400) WHERE key = %s RETURNING key",
         memory.key,
     )
-    await remind_of_due(app.pool, app.core.queue, app.core.slack)
+    await remind_of_due(app.pool, app.core.queue)
     jobs = app.take_jobs(REMIND)
     assert sorted(job["user"] for job in jobs) == sorted([heavy.user, place.user])
     for job in jobs:
@@ -305,26 +288,6 @@ async def test_many_promises_of_one_person_hide_nobodys(app: App) -> None:
     assert say("en", "forget_more", count=386) in shown(many)
     await minute(app)
     assert len(reminders(app, heavy)) == 1
-
-
-async def test_a_workspace_that_is_not_served_here_keeps_its_reminders(
-    app: App,
-) -> None:
-    """One data folder may serve the playground today and a real workspace tomorrow."""
-    place = app.slack.place()
-    memory = await promised(app, place, **due_yesterday(app.clock))
-    prefix = memory.namespace.prefix
-    elsewhere = prefix.replace(place.team, "TELSEWHERE")
-    move = (
-        "UPDATE store SET prefix = %s, updated_at = now() - interval '100 hours'"
-        " WHERE prefix = %s RETURNING key"
-    )
-    app.rows(move, elsewhere, prefix)
-    await remind_of_due(app.pool, app.core.queue, app.core.slack)
-    assert app.take_jobs(REMIND) == []
-    app.rows(move, prefix, elsewhere)
-    await minute(app)
-    assert len(reminders(app, place)) == 1
 
 
 async def test_rows_that_cannot_be_read_hide_nobodys_reminder(app: App) -> None:
@@ -353,8 +316,8 @@ async def test_a_job_that_runs_twice_reminds_once(app: App) -> None:
     """Two processes that look at the same minute add one job, and its second run posts nothing."""
     place = app.slack.place()
     await promised(app, place, **due_soon(app.clock))
-    await remind_of_due(app.pool, app.core.queue, app.core.slack)
-    await remind_of_due(app.pool, app.core.queue, app.core.slack)
+    await remind_of_due(app.pool, app.core.queue)
+    await remind_of_due(app.pool, app.core.queue)
     [job] = app.take_jobs(REMIND)
     for _ in range(2):
         await remind(app.core, **job)
@@ -367,7 +330,7 @@ async def asked_for(
     """Let a reminder be posted by a call that Slack loses a second later; return its job."""
     await app.ask(place, "Hello")
     await promised(app, place, **due_soon(app.clock))
-    await remind_of_due(app.pool, app.core.queue, app.core.slack)
+    await remind_of_due(app.pool, app.core.queue)
     [job] = app.take_jobs(REMIND)
     app.slack.forget_calls()
     app.slack.fault("chat.postMessage", delay_ms=1_000, drop="before")

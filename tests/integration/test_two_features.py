@@ -133,7 +133,7 @@ async def test_a_reminder_that_could_not_be_posted_comes_when_it_may(
     place = app.slack.place()
     memory = await promised(app, place, **app.clock.in_days(-1))
     person = app.person(place)
-    await remind_of_due(app.pool, app.core.queue, app.core.slack)
+    await remind_of_due(app.pool, app.core.queue)
     clicked = None
     if meanwhile == "off":
         await app.off(place)
@@ -158,7 +158,7 @@ async def test_a_reminder_that_slack_puts_off_comes_later(
     monkeypatch.setattr("bot.memories.promises.PATIENCE_SECONDS", 0.0)
     place = app.slack.place(channel="public")
     await promised(app, place, **app.clock.in_days(-1))
-    await remind_of_due(app.pool, app.core.queue, app.core.slack)
+    await remind_of_due(app.pool, app.core.queue)
     [job] = app.take_jobs(REMIND)
     app.slack.fault("chat.postMessage", error="ratelimited", retry_after=1, times=1)
     with pytest.raises(SlackApiError):
@@ -214,13 +214,13 @@ async def test_a_conversation_is_not_said_to_be_on_while_memory_is_off_everywher
 async def test_a_mention_below_a_message_to_nobody_is_caught_up_with(app: App) -> None:
     """Both came while the app was away."""
     place = app.slack.place(channel="public", text="Good morning, all")
-    await backfill.record_listening(app.core, [app.slack.team_id])
+    await backfill.record_heard(app.core)
     app.rows(
-        "UPDATE listening SET heard_at = now() - interval '10 minutes' RETURNING 1"
+        "UPDATE installation SET heard_at = now() - interval '10 minutes' RETURNING 1"
     )
     mention = f"<@{app.slack.bot_user_id}> why?"
     said = app.slack.say(place.user, place.channel, mention, thread_ts=place.ts)
-    await backfill.record_listening(app.core, [app.slack.team_id])
+    await backfill.record_heard(app.core)
     # Slack lists its conversations in pages, and each page has a job.
     while plans := app.take_jobs(CATCH_UP):
         for job in plans:

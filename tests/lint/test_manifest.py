@@ -163,7 +163,7 @@ def test_the_manifest_subscribes_to_the_events_that_the_code_handles(
     code = "".join(map(inspect.getsource, (events, messages)))
     assert {one for one in heard if f'"{one}"' not in code} == set()
     of_messages = {one for one in events.HANDLERS if str(one).startswith("message_")}
-    unsubscribed = {*events.DEPARTURES, *events.HANDLERS} - heard - of_messages
+    unsubscribed = {*events.HANDLERS} - heard - of_messages
     assert unsubscribed == {
         "channel_convert_to_private",
         "channel_convert_to_public",

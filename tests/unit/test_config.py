@@ -55,7 +55,6 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KIOKU_DATA_DIR", "~/kioku", Path.home() / "kioku"),
     ("KIOKU_LOG_LEVEL", "debug", "DEBUG"),
     ("KIOKU_HOST", "0.0.0.0", "0.0.0.0"),
-    ("KIOKU_UNINSTALL_GRACE_HOURS", "1", 1),
 ]
 BAD: list[tuple[str, str, str]] = [
     ("KIOKU_REPLY_API", "completions", "input should be 'responses' or 'chat'"),
