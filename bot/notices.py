@@ -56,10 +56,7 @@ _FEW_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Notice:
-    """A person's turn, and its notice if one was `added`: where it is shown, and its message there.
-
-    `above`: that message is above the answer, because the answer was given again.
-    """
+    """A person's turn, and its notice if one was `added`: where it is shown, and its message."""
 
     person: Person
     settings: PersonSettings
@@ -73,7 +70,6 @@ class _Notice:
     added: bool
     ts: str | None
     shown: bool
-    above: bool | None
 
 
 async def add_notice(
@@ -194,9 +190,8 @@ async def show_notice(
 ) -> None:
     """Post the notice of a turn, or update or delete its message; run as a job.
 
-    If the answer was given again below the message, the message is deleted and posted again. With
-    `if_posted` nothing is done for a notice that has no message. With `message_deleted` a notice
-    that has nothing left to say says that.
+    With `if_posted` nothing is done for a notice that has no message. With `message_deleted` a
+    notice that has nothing left to say says that.
     Raises a fault of Slack's that may pass; a final refusal is logged.
     """
     person = Person(team, user)
@@ -209,11 +204,11 @@ async def show_notice(
     if said is None and message_deleted and notice.ts is not None:
         said = payload(notice.settings.localizer().say("notice_deleted"))
     with unless_refused("show a notice"):
-        if notice.ts is not None and (notice.above or said is None):
-            await _delete(app, notice, notice.ts)
-            notice = replace(notice, ts=None, shown=False)
         if said is not None:
             notice = await _show(app, notice, said)
+        elif notice.ts is not None:
+            await _delete(app, notice, notice.ts)
+            notice = replace(notice, ts=None)
     values = {"turn": notice.turn, "ts": notice.ts}
     await person_statement(app.pool, person, _SQL["note_shown"], values)
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from bot.conversation.inbox import answer_at_once, message_body
+from bot.conversation.inbox import answer_at_once
 from bot.queue.queue import REPLIES, Queue
-from bot.slack.messages import Message, split_thread_key
+from bot.slack.messages import split_thread_key
 from memory import PUBLIC, Pool
 from memory.postgres import (
     Connection,
@@ -27,7 +27,7 @@ class MessageChange:
     """An edit of a message, or its deletion if `text` is None, as Slack's event reports it.
 
     `author` wrote the message; "" if Slack does not say who did. `changed_ts` is the ts of the
-    event. `edited` is the message as it is now, if it may be answered.
+    event.
     """
 
     team_id: str
@@ -37,7 +37,6 @@ class MessageChange:
     author: str
     text: str | None
     changed_ts: str
-    edited: Message | None = None
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -74,9 +73,9 @@ async def edit_message(
 ) -> ChangedMessage | None:
     """Edit a stored message in its thread's transaction; None if there is nothing to change.
 
-    A message that is still to be answered gets the edited text; one that was answered in the last
-    day is answered again. Stored texts become `question` and `words`. An event changes nothing if
-    the message has already seen it or a newer one.
+    A message that is still to be answered gets the edited text; the answer to one that was answered
+    stays as it is. Stored texts become `question` and `words`. An event changes nothing if the
+    message has already seen it or a newer one.
     """
     values: dict[str, Any] = {
         **change.parameters,
@@ -92,10 +91,8 @@ async def edit_message(
     [row] = found
     values |= {"id": row["id"], "text": change.text}
     says_else = row["is_open"] and row["text"] != change.text
-    is_asked_again = row["may_be_answered_again"] and change.edited is not None
-    if says_else or is_asked_again:
-        values["message"] = message_body(change.edited) if change.edited else None
-        await connection.execute(_SQL["answer_anew"], values)
+    if says_else:
+        await connection.execute(_SQL["change_open"], values)
         await answer_at_once(connection, queue, change.thread)
     else:
         await connection.execute(_SQL["note_change"], values)

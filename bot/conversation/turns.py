@@ -318,15 +318,13 @@ def _forgettings_query(message: Message) -> Query:
 def _begin_query(start: Turn, *, question: str, words: str) -> Query:
     """Return the query that stores that the turn begins; a request to POST /ask is stored by it."""
     message = start.message
-    on_record = start.memory_state.on_record
     values = {
         **values_of(message),
         **start.claimed.run.ownership,
         "audience": start.view.own.audience,
         "question": question,
         "words": words,
-        "on_record": on_record,
-        "keep_texts": on_record and not (question or words),
+        "on_record": start.memory_state.on_record,
     }
     if message.team_id == API_TEAM:
         return Query(_SQL["begin_ask"], values)

@@ -236,14 +236,9 @@ async def follow_edit(app: App, event: Event) -> None:
     on_its_way = _message_on_its_way(event, before)
     if on_its_way is not None:
         await store_message(app, replace(on_its_way, text=text))
-    now = None
-    if "text" in before:
-        now = _read_found(event, edited)
     # Slack's reference shows this event without the previous message.
     author = str((before or edited).get("user") or "")
-    await follow_change(
-        app, _change_of(event, edited, author=author, text=text, now=now)
-    )
+    await follow_change(app, _change_of(event, edited, author=author, text=text))
 
 
 async def follow_deletion(app: App, event: Event) -> None:
@@ -266,17 +261,16 @@ async def _withdraw(app: App, event: Event, deleted: Json) -> None:
 
 def _message_on_its_way(event: Event, before: Json) -> Message | None:
     """Return a message as `before` has it, if its own event may still come after this one."""
-    message = _read_found(event, before)
+    message = read_found_message(
+        before,
+        event.installation,
+        channel_id=event.channel,
+        is_shared=event.is_shared,
+    )
     if message is None:
         return None
     age = time.time() - float(message.ts)
     return message if age <= _ON_ITS_WAY_SECONDS else None
-
-
-def _read_found(event: Event, message: Json) -> Message | None:
-    return read_found_message(
-        message, event.installation, channel_id=event.channel, is_shared=event.is_shared
-    )
 
 
 def _change_of(
@@ -285,7 +279,6 @@ def _change_of(
     *,
     author: str,
     text: str | None,
-    now: Message | None = None,
 ) -> MessageChange:
     ts = str(message.get("ts"))
     thread_ts = str(message.get("thread_ts") or ts)
@@ -297,7 +290,6 @@ def _change_of(
         author=author,
         text=text,
         changed_ts=event.ts,
-        edited=now,
     )
 
 

@@ -95,8 +95,7 @@ async def refuse_access(
     """Tell the author why there is no answer: in a channel once a day.
 
     Only they see it, except `shared_channel`, which is posted in the thread. The sentence takes the
-    place of an interim or unfinished reply, and of the answer to an earlier text of an edited
-    message. None of the message's text is stored.
+    place of an interim or unfinished reply. None of the message's text is stored.
     """
     if claimed.begun:
         await reply_fixed(app, claimed, refusal, outcome="answered")

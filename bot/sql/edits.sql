@@ -8,9 +8,7 @@ SELECT id, user_id, audience, ended_at IS NULL AS is_open, token IS NOT NULL AS 
     message->>'text' AS text, formed_at IS NOT NULL AS formed,
     (question <> '' OR words <> '') AND (words <> %(words)s
         OR regexp_replace(question, '(^|\n)\[(files|forwarded)\](\n\[files\])?$', '') <> %(question)s)
-        AS reworded,
-    ended_at IS NOT NULL AND reply_ts <> '{}' AND status <> 'deleted'
-        AND begun_at > now() - interval '1 day' AS may_be_answered_again
+        AS reworded
 FROM messages
 WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s
     AND changed_ts < %(changed)s
@@ -24,12 +22,12 @@ SELECT set_config('kioku.team', %(team)s, true), set_config('kioku.user', %(user
 -- Note the newest event of a message.
 UPDATE messages SET changed_ts = %(changed)s WHERE id = %(id)s;
 
--- name: answer_anew
--- Let an edited message wait, as `message`, so that a run that answers the old one loses it. Without a
--- `message` one that is still to be answered gets the new text.
+-- name: change_open
+-- Let a message that is still to be answered wait with its new text, so that a run that answers the old
+-- one loses it.
 UPDATE messages
-SET message = COALESCE(%(message)s::jsonb, jsonb_set(message, '{text}', to_jsonb(%(text)s::text))),
-    changed_ts = %(changed)s, status = 'waiting', token = NULL, failures = 0, ended_at = NULL,
+SET message = jsonb_set(message, '{text}', to_jsonb(%(text)s::text)),
+    changed_ts = %(changed)s, status = 'waiting', token = NULL, failures = 0,
     on_record = on_record AND on_record(team_id, user_id, channel_id, %(must_agree)s)
 WHERE id = %(id)s;
 

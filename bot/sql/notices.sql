@@ -18,12 +18,10 @@ WHERE notices.team_id = %(team)s AND notices.user_id = %(user)s
                 AND statements.key = ANY(%(keys)s::text[])));
 
 -- name: place
--- Where a turn was asked and answered, whether a notice was added, and its message. `above`: the
--- answer was given again below it.
+-- Where a turn was asked and answered, whether a notice was added, and its message.
 SELECT messages.channel_id AS channel, messages.thread, messages.audience, messages.reply,
     messages.ts AS question_ts, messages.reply_ts <> '{}' AS replied,
-    notices.turn_id IS NOT NULL AS added, notices.ts, notices.shown_at IS NOT NULL AS shown,
-    notices.ts::numeric < messages.reply_ts[1]::numeric AS above
+    notices.turn_id IS NOT NULL AS added, notices.ts, notices.shown_at IS NOT NULL AS shown
 FROM messages LEFT JOIN notices ON notices.turn_id = messages.id
     AND notices.team_id = messages.team_id AND notices.user_id = messages.user_id
 WHERE messages.id = %(turn)s AND messages.team_id = %(team)s AND messages.user_id = %(user)s;

@@ -69,9 +69,8 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND begun_at IS NOT NULL
 ORDER BY ts DESC LIMIT 1;
 
 -- name: begin
--- Begin a turn, perhaps again. A fixed sentence that replaces an earlier answer has no texts, and
--- leaves the stored ones. Returns what earlier attempts posted, and how many seconds ago a message of
--- the reply may have been posted that is not recorded.
+-- Begin a turn, perhaps again. Returns what earlier attempts posted, and how many seconds ago a message
+-- of the reply may have been posted that is not recorded.
 WITH earlier AS (
     SELECT id, extract(epoch FROM now() - posting_since)::float8 AS asked
     FROM messages WHERE id = %(id)s AND token = %(token)s FOR NO KEY UPDATE
@@ -80,10 +79,8 @@ UPDATE messages
 SET audience = %(audience)s, begun_at = COALESCE(begun_at, now()),
     on_record = on_record AND %(on_record)s,
     posting_since = COALESCE(posting_since, now()),
-    question = CASE WHEN NOT on_record THEN ''
-        WHEN %(keep_texts)s AND reply IS NOT NULL THEN question ELSE %(question)s END,
-    words = CASE WHEN NOT on_record THEN ''
-        WHEN %(keep_texts)s AND reply IS NOT NULL THEN words ELSE %(words)s END
+    question = CASE WHEN on_record THEN %(question)s ELSE '' END,
+    words = CASE WHEN on_record THEN %(words)s ELSE '' END
 FROM earlier WHERE messages.id = earlier.id
 RETURNING asked, reply_ts, status = 'stopped' AS stopped;
 

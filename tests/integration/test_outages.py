@@ -14,7 +14,7 @@ from bot.slack.messages import Message
 from bot.ui.acts import Forget, Switch
 from tests.integration.app import App, MakeApp
 from tests.integration.interface import Answer
-from tests.integration.messages import LATER, pressable
+from tests.integration.messages import LATER, changed, pressable
 from tests.integration.playground_slack import PersonThread
 
 WAITING = say("en", "held")
@@ -180,18 +180,40 @@ async def test_a_message_is_not_given_up_for_how_long_another_one_waited(
 async def test_an_edited_message_waits_for_half_an_hour_of_its_own(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The interim reply takes the place of the answer to the earlier text."""
+    """It is not given up by the time of its earlier text, and answered as it reads then."""
     asked = await held(app, "I like ramen")
-    let_half_an_hour_pass(app, asked, monkeypatch)
-    back(app)
-    app.script("Ramen is good.")
-    await drain(app, asked)
-    assert app.replies(asked) == ["Ramen is good."]
-    app.fault(status=500, times=-1)
-    await app.change(asked, "I like sushi")
+    app.answering.attempts[asked.thread] = MAX_HELD_ATTEMPTS
+    monkeypatch.setattr("bot.pipeline.fixed_replies._INTERIM_SECONDS", 1e-6)
+    edit = changed(asked, "I like sushi")
+    edit["event"]["ts"] = LATER
+    await app.note(edit)
     for _ in range(2):
         await drain(app, asked)
         assert app.replies(asked) == [WAITING]
+    back(app)
+    app.script("Sushi is good.")
+    await drain(app, asked)
+    assert app.replies(asked) == ["Sushi is good."]
+
+
+async def test_an_edited_message_is_answered_without_what_it_said_before(
+    app: App,
+) -> None:
+    """What was remembered of the old words alone is not in view of the answer to the new ones."""
+    place = app.slack.place()
+    asked = await held(app, "I love ramen", place)
+    here = PersonThread(
+        place.user, place.team, asked.channel_id, asked.ts, asked.thread_ts
+    )
+    await app.interface.point_at(here, asked.person, "remember_this")
+    assert len(await app.memories(asked.person)) == 1
+    await app.note(changed(asked, "I love sushi"))
+    back(app)
+    await drain(app, asked)
+    assert "ramen" not in app.context()
+    assert "ramen" not in "".join(app.replies(asked))
+    await app.ask(place, "What shall I eat?")
+    assert "ramen" in app.context()
 
 
 async def test_a_person_agrees_to_memory_after_a_reply_that_did_not_ask(

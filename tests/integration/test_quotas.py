@@ -50,28 +50,6 @@ async def test_beyond_their_messages_a_person_is_told_once(make_app: MakeApp) ->
     assert app.turn(again)["reply"]
 
 
-async def test_a_refused_message_that_is_edited_an_hour_later_is_answered(
-    make_app: MakeApp,
-) -> None:
-    """The answer takes the place of the sentence that refused it."""
-    app = await make_app(person_messages_per_hour=2)
-    place = app.slack.place()
-    asked = [await app.ask(place, f"I like food {number}") for number in range(2)]
-    refused = await app.ask(place, "I like ramen")
-    [sentence] = app.replies(refused)
-    assert is_refusal(sentence, 2)
-    app.rows(
-        "UPDATE messages SET ts = (ts::numeric - 3600)::text"
-        " WHERE ts = ANY (%s) RETURNING 1",
-        [message.ts for message in asked],
-    )
-    await app.change(refused, "I like soba")
-    await app.answering.drain(refused.thread)
-    [answer] = app.replies(refused)
-    assert "soba" in answer
-    assert app.turn(refused)["words"] == "I like soba"
-
-
 def is_refusal(sentence: str, limit: int) -> bool:
     """Return whether a text says that the person's limit is used up, and until when."""
     form = re.escape(say("en", "limit_reached", limit=limit, until="@"))
