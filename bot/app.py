@@ -17,7 +17,6 @@ from bot.requests_under_way import UnderWay
 from bot.slack.client import SlackApi
 from bot.slack.files import FileBytes
 from bot.slack.members import Members
-from bot.slack.messages import Installation
 from bot.slack.names import Names
 from bot.slack.sessions import Sessions
 from memory import Embedder, Former, Pool, UserFact
@@ -27,15 +26,14 @@ from memory import Embedder, Former, Pool, UserFact
 class App:
     """Connections, settings, and what is cached about people and conversations.
 
-    `bot.runtime.wiring` makes it once. `model` writes replies. `installation` is that of
-    SLACK_BOT_TOKEN. `names` are the names by which models know people, channels and groups.
+    `bot.runtime.wiring` makes it once. `model` writes replies. `names` are the names by which
+    models know people, channels and groups.
     """
 
     settings: Settings
     pool: Pool
     queue: Queue
     slack: SlackApi
-    installation: Installation
     presence: Presence
     sessions: Sessions
     model: ModelRequests

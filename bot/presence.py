@@ -41,7 +41,7 @@ class Presence:
     def __init__(self, pool: Pool, slack: SlackApi, installation: Installation) -> None:
         self._pool = pool
         self._slack = slack
-        self._team_id = installation.team_id
+        self.team_id = installation.team_id
         self._values = {
             "team": installation.team_id,
             "bot": installation.bot_user_id,
@@ -54,7 +54,7 @@ class Presence:
         if self.left_at is None:
             return None
         return (
-            f"Kioku was uninstalled from workspace {self._team_id} on"
+            f"Kioku was uninstalled from workspace {self.team_id} on"
             f" {self.left_at:%Y-%m-%d at %H:%M} UTC: what it stores is deleted a day later, unless"
             " the app is installed again and every process is restarted with the new"
             " SLACK_BOT_TOKEN."
@@ -91,7 +91,7 @@ class Presence:
         if self.left_at is None:
             return
         try:
-            await self._slack.client(self._team_id).auth_test()
+            await self._slack.client(self.team_id).auth_test()
         except SlackApiError as error:
             if error_code(error) not in GONE:
                 raise
@@ -99,7 +99,7 @@ class Presence:
             return
         await execute_statement(self._pool, _SQL["token_accepted"], self._values)
         await self.refresh()
-        log.warning("the app is installed again in workspace %s", self._team_id)
+        log.warning("the app is installed again in workspace %s", self.team_id)
 
     async def _delete_everybody(self) -> None:
         """Delete the rows of everybody, which PostgreSQL does after a day at the earliest."""

@@ -586,7 +586,7 @@ async def unrecorded_messages(
     replies = [one for one in found if _time(one) > float(ts)]
     return messages_of_turn(
         replies,
-        bot_user_id=await client.bot_user_id(),
+        bot_user_id=client.bot_user_id(),
         turn_id=turn_id,
         since=since,
         recorded=await recorded_in_thread(pool, thread),

@@ -68,8 +68,7 @@ def create_bolt_app(app: App, interactions: Interactions) -> AsyncApp:
         return None
 
     async def authorize(team_id: str) -> AuthorizeResult:
-        with transaction_timeout(_DATABASE_SECONDS):
-            installation = await app.slack.get(team_id)
+        installation = app.slack.installation_in(team_id)
         return AuthorizeResult(
             enterprise_id=None,
             team_id=installation.team_id,

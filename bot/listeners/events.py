@@ -108,7 +108,7 @@ async def handle_event(app: App, body: Json) -> str | None:
 
     Raises `bot.slack.client.NotInstalled` for an event of another workspace.
     """
-    installation = await app.slack.get(installation_team(body))
+    installation = app.slack.installation_in(installation_team(body))
     match body["event"].get("type"):
         case "app_uninstalled":
             await app.presence.leave()

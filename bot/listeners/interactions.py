@@ -135,7 +135,7 @@ async def is_by_outsider(app: App, body: Body) -> bool:
     A click names their workspace. Slack is asked where that does not tell: about a person of an
     organisation with several workspaces, and about whoever typed a command.
     """
-    installation = await app.slack.get(installation_team(body))
+    installation = app.slack.installation_in(installation_team(body))
     home = (body.get("user") or {}).get("team_id")
     if home and not is_outsider(home, installation, shared=True):
         return False
@@ -333,7 +333,7 @@ class Interactions:
     async def _read_click(
         self, body: Body, place: Place, *, is_submission: bool = False
     ) -> Click:
-        installation = await self._app.slack.get(installation_team(body))
+        installation = self._app.slack.installation_in(installation_team(body))
         person = person_of(body, installation)
         # A submission is acknowledged only when it has been read.
         localizer = await self._app.people.localizer(person, may_be_old=is_submission)

@@ -104,7 +104,7 @@ async def remember_message(app: App, click: Click, channel: str, message: Json) 
 
 async def words_typed(app: App, team_id: str, message: Json) -> str:
     """Return what its author typed in a message that was read from Slack."""
-    bot_user_id = await app.slack.bot_user_id(team_id)
+    bot_user_id = app.slack.bot_user_id(team_id)
     return typed(str(message.get("text") or ""), bot_user_id)
 
 

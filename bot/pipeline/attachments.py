@@ -98,7 +98,7 @@ async def read_brought(app: App, message: Message) -> AsyncIterator[Brought]:
     Their bytes are taken from `app.file_bytes` until the end; a file for which too few are free is
     reported as not readable just now.
     """
-    bot_user_id = await app.slack.bot_user_id(message.team_id)
+    bot_user_id = app.slack.bot_user_id(message.team_id)
     lines = await asyncio.to_thread(
         excerpts, message.forwarded, bot_user_id, FORWARDED_CHARACTERS
     )

@@ -61,7 +61,7 @@ async def record_heard(app: App) -> None:
     Kinds of conversations are looked up again, because events about their changes were missed.
     While the app is uninstalled nothing is recorded.
     """
-    team_id = app.installation.team_id
+    team_id = app.presence.team_id
     async with transaction(app.pool) as connection:
         for row in await fetch_rows(
             connection, _INSTALLATION["hear"], {"team": team_id}
@@ -172,7 +172,7 @@ async def read_missed_messages(
     if following:
         later.append(_reading(team, channel, thread, oldest, following))
     for one in sorted(found, key=lambda one: float(one["ts"])):
-        installation = await app.slack.get(team)
+        installation = app.slack.installation_in(team)
         message = read_found_message(one, installation, channel_id=channel)
         if message is not None:
             await store_message(app, message)

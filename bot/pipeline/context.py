@@ -70,7 +70,7 @@ async def read_thread(
     except SLACK_FAULTS as error:
         log.warning("a thread could not be read: %s", slack_fault(error))
         return Thread(is_cut=is_passing(error))
-    bot_user_id = await slack.bot_user_id(message.team_id)
+    bot_user_id = slack.bot_user_id(message.team_id)
     not_shown = {message.ts, *left_out}
     own = {message.user_id, bot_user_id}
     found: list[Json] = []

@@ -102,7 +102,7 @@ async def _texts_of(app: App, change: MessageChange) -> tuple[str, str]:
     """Return the question and the words of an edited message; "" for a deleted one."""
     if change.text is None:
         return "", ""
-    bot_user_id = await app.slack.bot_user_id(change.team_id)
+    bot_user_id = app.slack.bot_user_id(change.team_id)
     question = plain(change.text, bot_user_id)
     words = typed(change.text, bot_user_id)
     [redacted_question, redacted_words] = redact_texts(question, words)

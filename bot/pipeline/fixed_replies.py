@@ -199,7 +199,7 @@ async def reply_fixed(
     `form_words`: memories may be formed from the message.
     """
     text = claimed.message.text if form_words else ""
-    bot_user_id = await app.slack.bot_user_id(claimed.message.team_id)
+    bot_user_id = app.slack.bot_user_id(claimed.message.team_id)
     question = plain(text, bot_user_id)
     words = typed(text, bot_user_id)
     turn = await begin_turn(app, claimed, question=question, words=words)

@@ -76,7 +76,7 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
     """
     began = time.perf_counter()
     message = claimed.message
-    bot_user_id = await app.slack.bot_user_id(message.team_id)
+    bot_user_id = app.slack.bot_user_id(message.team_id)
     question = plain(message.text, bot_user_id)
     start = await read_start(app, claimed, limited=True)
     # A large set takes an embedding call, so recall begins before the turn is stored.
@@ -231,7 +231,7 @@ async def _prompt(
     references = await names.find(read)
     # The event of a deactivation may have been missed, but Slack has just been asked for names.
     kept = [one for one in kept if not app.names.is_gone(one.author)]
-    bot_user_id = await app.slack.bot_user_id(message.team_id)
+    bot_user_id = app.slack.bot_user_id(message.team_id)
     mentioned = mentions(message.text) - {bot_user_id}
     return Prompt(
         question=question,

@@ -86,7 +86,6 @@ def create_app(
         pool=pool,
         queue=Queue(pool),
         slack=slack,
-        installation=installation,
         presence=Presence(pool, slack, installation),
         sessions=Sessions(slack, partial(read_progress, pool)),
         model=create_reply_model(settings, clients.replies),

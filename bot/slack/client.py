@@ -254,18 +254,17 @@ class SlackApi:
         self.warnings = StandingWarnings(log)
         self.token_refused = asyncio.Event()
 
-    async def get(self, team_id: str) -> Installation:
+    def installation_in(self, team_id: str) -> Installation:
         """Return the installation if it is in this team; else raise `NotInstalled`."""
         if self._installation.team_id != team_id:
             raise NotInstalled(team_id)
         return self._installation
 
-    async def bot_user_id(self, team_id: str) -> str:
+    def bot_user_id(self, team_id: str) -> str:
         """Return the app's user id in a team, ``""`` for POST /ask; raises `NotInstalled`."""
         if team_id == API_TEAM:
             return ""
-        installation = await self.get(team_id)
-        return installation.bot_user_id
+        return self.installation_in(team_id).bot_user_id
 
     def client(self, team_id: str, *, patience: float = 0.0) -> TeamClient:
         """Return a Web API client that calls with the team's token.
@@ -330,13 +329,13 @@ class TeamClient(SlackClient):
         )
         self._api = api
 
-    async def bot_user_id(self) -> str:
+    def bot_user_id(self) -> str:
         """Return the app's user id in the team; raises `NotInstalled`."""
-        return await self._api.bot_user_id(self.team_id)
+        return self._api.bot_user_id(self.team_id)
 
     async def call_once(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:
         """Call a method with the team's token."""
-        installation = await self._api.get(self.team_id)
+        installation = self._api.installation_in(self.team_id)
         self.token = installation.bot_token
         try:
             answer = await super().call_once(api_method, **arguments)

@@ -80,7 +80,7 @@ async def read_file(slack: SlackApi, team_id: str, url: str, *, most: int) -> by
     retries = SlackRetries(slack.limits, team_id, DOWNLOAD, TURN_PATIENCE_SECONDS)
 
     async def download() -> bytes:
-        installation = await slack.get(team_id)
+        installation = slack.installation_in(team_id)
         return await _download(client, installation.bot_token, url, most)
 
     try:

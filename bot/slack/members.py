@@ -74,7 +74,7 @@ class Members:
         user = await self._names.find_user(person.team_id, person.user_id)
         if not user:
             return False
-        installation = await self._slack.get(person.team_id)
+        installation = self._slack.installation_in(person.team_id)
         found = is_of_others(user, installation)
         self._outsiders.keep(person, found, _MEMBER_SECONDS)
         return found

@@ -131,7 +131,7 @@ async def find_posted(
     Raises what the Slack client raises if the conversation may be read later.
     """
     messages = await messages_since(client, channel, since, thread_ts=thread_ts)
-    found = with_metadata(messages, metadata, author=await client.bot_user_id())
+    found = with_metadata(messages, metadata, author=client.bot_user_id())
     return found[0] if found else None
 
 

@@ -126,7 +126,7 @@ async def test_the_token_follows_no_redirect_out_of_slack(app: App) -> None:
         closing(ThreadServer(Elsewhere)) as elsewhere,
         closing(ThreadServer(Slacks)) as slack,
     ):
-        here = await app.core.slack.get(app.slack.team_id)
+        here = app.core.slack.installation_in(app.slack.team_id)
         api = SlackApi(here, base_url=f"{slack.url}/api/")
         for path in ("out", "in", "page"):
             with pytest.raises(FileUnreadable, match="files_scope"):

@@ -64,7 +64,7 @@ async def received(
     said = app.slack.say(place.user, place.channel, text, **parts)
     seen = app.slack.seen(place.user, place.channel)
     [stored] = [one for one in seen if one["ts"] == said["ts"]]
-    here = await app.core.slack.get(app.slack.team_id)
+    here = app.core.slack.installation_in(app.slack.team_id)
     message = read_found_message(
         stored, here, channel_id=place.channel, is_shared=False
     )
