@@ -137,14 +137,9 @@ class Data:
         return len(await undo_forgetting(self.pool, self.embedder, ALICE, done.id))
 
 
-async def waiting_for(
-    pool: Pool, ts: str, text: str, person: Person = ALICE
-) -> ClaimedMessage:
+async def waiting_for(pool: Pool, ts: str, text: str) -> ClaimedMessage:
     """Store a direct message; return it as claimed."""
-    channel = "D1" if person == ALICE else "D2"
-    said = message(
-        text, user_id=person.user_id, channel_id=channel, ts=ts, thread_ts=ts
-    )
+    said = message(text, user_id=ALICE.user_id, channel_id="D1", ts=ts, thread_ts=ts)
     return await claimed_anew(without_limits(pool), said)
 
 
