@@ -116,7 +116,7 @@ class EmbeddedPostgres:
             host=str(self._socket), port=5432, user=user, dbname=database
         )
 
-    def login_dsn(self, database: str = "postgres") -> str:
+    def login_dsn(self, database: str) -> str:
         """Return the connection string of the serving login, which owns nothing."""
         return self.dsn(database, _LOGIN)
 

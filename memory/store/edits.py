@@ -253,7 +253,7 @@ async def move_memory(
 async def existing_memory(
     transaction: PersonTransaction,
     key: str,
-    seen: datetime | None = None,
+    seen: datetime | None,
 ) -> Memory:
     """Return a memory. Raises `ChangeGone` without one, `ChangedSince` if it was `seen` otherwise.
 

@@ -117,7 +117,7 @@ async def nearest_kept(
     text: str,
     *,
     most: int,
-    public: bool = False,
+    public: bool,
 ) -> list[KeptMemory]:
     """Return the lines nearest to a text, by exact distance; otherwise like `read_kept`.
 

@@ -105,7 +105,7 @@ async def read_statements(
 async def add_statements(
     transaction: PersonTransaction,
     statements: Sequence[Statement],
-    known: Known | None = None,
+    known: Known | None,
 ) -> dict[str, list[Statement]]:
     """Store statements and refresh their memories; return all statements of these, by key.
 

@@ -58,7 +58,7 @@ def memory_tools(schemas: tuple[type[BaseModel], ...]) -> tuple[Json, ...]:
 
 
 def function_tool(
-    name: str, description: str, properties: Json, required: Sequence[str] = ()
+    name: str, description: str, properties: Json, required: Sequence[str]
 ) -> Json:
     """Return the definition of a function tool, not strict; `properties` are JSON schemas by name.
 

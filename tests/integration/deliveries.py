@@ -89,7 +89,7 @@ async def claimed_anew(app: App, message: Message, earlier: int = 0) -> ClaimedM
 
 
 def claimed_by_row(
-    app: App, message: Message, row: dict[str, Any], earlier: int = 0
+    app: App, message: Message, row: dict[str, Any], earlier: int
 ) -> ClaimedMessage:
     """Return a message as the run has taken it whose token is in its row."""
     run = Run(app, row["id"], token=row["token"], thread=message.thread)

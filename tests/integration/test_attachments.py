@@ -99,9 +99,7 @@ async def test_the_model_is_shown_images_and_pdfs(app: App) -> None:
     assert f"paper.pdf (application/pdf, {len(PDF)} bytes)" in reply(app, message)
 
 
-async def told_as(
-    app: App, file: dict[str, Any], content: bytes = b""
-) -> dict[str, Any]:
+async def told_as(app: App, file: dict[str, Any], content: bytes) -> dict[str, Any]:
     """Let a person send a file of which Slack says so; return what the model is told of it.
 
     An address of the file that is ``PLACE`` is one at which `content` is.

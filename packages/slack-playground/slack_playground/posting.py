@@ -104,7 +104,7 @@ def post_by_app(
     channel: Channel,
     content: Json,
     *,
-    thread_ts: str | None = None,
+    thread_ts: str | None,
     metadata: Json | None = None,
 ) -> Message:
     """Post a message of the app; `content` has text, blocks, attachments."""
