@@ -172,7 +172,7 @@ async def edit_memory(
     """
     batch = uuid4()
     async with writing(pool, embedder, person) as transaction:
-        memory = await existing_memory(transaction, key, seen)
+        memory = await _existing_memory(transaction, key, seen)
         whole = validated(memory.kind, content)
         changed = set(changed_fields(whole, memory.content))
         said = {DM: changed}
@@ -234,7 +234,7 @@ async def move_memory(
     target = memory_view(person.namespace(audience)).own
     batch = uuid4()
     async with writing(pool, embedder, person) as transaction:
-        memory = await existing_memory(transaction, key, seen)
+        memory = await _existing_memory(transaction, key, seen)
         if memory.audiences == (audience,) or (not memory.audiences and audience == DM):
             raise ChangedSince("The memory has this audience already.")
         moved = statement_of(
@@ -250,7 +250,7 @@ async def move_memory(
     return change
 
 
-async def existing_memory(
+async def _existing_memory(
     transaction: PersonTransaction,
     key: str,
     seen: datetime | None,

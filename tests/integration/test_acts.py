@@ -87,7 +87,7 @@ async def _panel_of_words(ann: SlackPerson) -> Place:
 
 async def _below(ann: SlackPerson, thread: str, key: str) -> Place:
     """Wait for a message of the app in a thread that says a sentence."""
-    place = ann.sentence("place_thread")
+    place = ann.sentence("place_dm")
     text = ann.sentence(key, what="{", until="{", where=place).split("{")[0]
 
     async def found() -> Place | None:
