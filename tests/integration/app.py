@@ -498,6 +498,7 @@ async def open_app(
         team_id=slack.team_id,
         bot_user_id=slack.bot_user_id,
         bot_token=str(client.token),
+        enterprise_id=slack.enterprise_id or None,
     )
     if team is not None:
         installation = replace(installation, team_id=team)
