@@ -226,10 +226,10 @@ async def follow_edit(app: App, event: Event) -> None:
         return
     text = str(edited.get("text") or "")
     # Slack also sends this event when it adds a preview of what a link leads to.
+    now = _message_on_its_way(event, edited)
+    if now is not None and now.brings:
+        await add_brought(app, now, event.ts)
     if before.get("text") == text:
-        previewed = _message_on_its_way(event, edited)
-        if previewed is not None and previewed.brings:
-            await add_brought(app, previewed, event.ts)
         return
     if event.is_shared:
         text = ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import uuid4
@@ -216,9 +215,7 @@ async def test_what_was_said_off_stays_so_when_it_is_answered_later(app: App) ->
     for message in (edited, answered):
         await app.edit(message, "I love natto")
     assert nothing_kept(app, answered)
-    again = replace(answered, text="I love natto")
-    change = change_of(answered, "I love natto", edited=again)
-    await follow_change(app.core, change)
+    await follow_change(app.core, change_of(answered, "I love natto"))
     await turn_on(app.core, formed.person)
     for message in (edited, answered, waiting, queued):
         await app.answering.drain(message.thread)

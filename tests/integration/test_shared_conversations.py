@@ -18,6 +18,8 @@ from tests.integration.app import App, MakeApp, receiving
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 from tests.memories import put_memory
 
+pytestmark = pytest.mark.own_slack
+
 SENTENCE = say("en", "shared_channel")
 HIDDEN = {"told": False}
 PENDING = {"pending": True}
