@@ -24,8 +24,10 @@ from memory.model import (
     EPISODE_KIND,
     INSTRUCTION_KIND,
     Json,
+    Line,
     References,
     estimated_tokens,
+    frame,
     framed,
 )
 from memory.recall import Recalled, dated_lines, memories_within
@@ -140,7 +142,9 @@ class Prompt:
     @property
     def zone(self) -> str:
         """The person's time zone, such as ``Asia/Tokyo``; empty if it is not known."""
-        return str(self.now.tzinfo) if self.now else ""
+        if self.now is None or self.now.tzinfo is UTC:
+            return ""
+        return str(self.now.tzinfo)
 
     @cached_property
     def links(self) -> set[str]:
@@ -229,7 +233,7 @@ class Prompt:
         """Return what only this message needs, except what others wrote."""
         sections: list[str] = []
         if self.now:
-            sections.append(_date_line(self.now))
+            sections.append(_date_line(self.now, self.zone))
         if self.thread_unread:
             sections.append(THREAD_UNREAD)
         if self.unread:
@@ -297,9 +301,9 @@ class Prompt:
         return replace(self, recalled=fewer)
 
 
-def lines_within(lines: Iterable[str], budget: int) -> list[str]:
+def lines_within(lines: Iterable[Line], budget: int) -> list[Line]:
     """Return the first lines that fit into `budget` tokens together."""
-    kept: list[str] = []
+    kept: list[Line] = []
     for line in lines:
         budget -= estimated_tokens(line) + 1
         if budget < 0:
@@ -342,14 +346,16 @@ def evidence_of(memory: Memory) -> list[str]:
     return [str(one["evidence"]) for one in memory.sources if one.get("evidence")]
 
 
-def _date_line(now: datetime) -> str:
+def _date_line(now: datetime, zone: str) -> str:
     moment = now.isoformat(timespec="minutes")
-    return f"It is {now:%A}, {moment}, in the time zone {now.tzinfo}."
+    if not zone:
+        return f"It is {now:%A}, {moment}. The person's time zone is not known."
+    return f"It is {now:%A}, {moment}, in the time zone {zone}."
 
 
 def _memory_frames(
     memories: Iterable[Memory], references: References
-) -> dict[str, list[str]]:
+) -> dict[str, list[Line]]:
     """Return the lines of memories by the frame that they are in."""
     said: dict[str, list[tuple[str, str]]] = {
         "preferences": [],
@@ -357,14 +363,12 @@ def _memory_frames(
         "episodes": [],
     }
     for memory in memories:
-        frame = _FRAMES.get(memory.kind, "memories")
-        text = framed(references.shown(memory.text))
-        without_quotes = text[1:-1]
-        said[frame].append((memory.said_on, without_quotes))
+        name = _FRAMES.get(memory.kind, "memories")
+        said[name].append((memory.said_on, references.shown(memory.text)))
     return {name: dated_lines(texts) for name, texts in said.items()}
 
 
-def _kept_line(line: KeptMemory, references: References, in_dm: bool) -> str:
+def _kept_line(line: KeptMemory, references: References, in_dm: bool) -> Line:
     """Return a kept line as the model reads it: its words, its author and the day."""
     shown: dict[str, object] = {
         "from": references.shown(person_reference(line.author.user_id)),
@@ -385,15 +389,15 @@ def _message(
     return {"type": "message", "role": role, "content": content}
 
 
-def _section(name: str, lines: Sequence[str], *, always: bool = False) -> list[str]:
+def _section(name: str, lines: Sequence[Line], *, always: bool = False) -> list[str]:
     if not (lines or always):
         return []
-    return [f"<{name}>", *lines, f"</{name}>"]
+    return [frame(name, lines)]
 
 
-def _shortened(lines: Iterable[Json], budget: int) -> list[str]:
+def _shortened(lines: Iterable[Json], budget: int) -> list[Line]:
     """Return framed lines; the middle of texts is cut out once `budget` tokens are used up."""
-    kept: list[str] = []
+    kept: list[Line] = []
     for line in lines:
         if text := line.get("text"):
             line = {**line, "text": cut_middle(text, max(budget, 100))}
@@ -402,11 +406,11 @@ def _shortened(lines: Iterable[Json], budget: int) -> list[str]:
     return kept
 
 
-def _newest(lines: Iterable[str], budget: int) -> list[str]:
+def _newest(lines: Iterable[Line], budget: int) -> list[Line]:
     return lines_within(reversed(list(lines)), budget)[::-1]
 
 
-def _first_and_newest(lines: Sequence[str], budget: int) -> list[str]:
+def _first_and_newest(lines: Sequence[Line], budget: int) -> list[Line]:
     """Return the first line, which a thread is about, and the newest ones that fit beside it."""
     first = lines_within(lines[:1], budget)
     budget -= sum(estimated_tokens(line) + 1 for line in first)
@@ -440,7 +444,7 @@ def _history(
     """
     items: list[EasyInputMessageParam] = []
     for own, group in groupby(exchanges, key=lambda one: one.user_id == user_id):
-        quoted: list[str] = []
+        quoted: list[Line] = []
         for exchange in group:
             if own:
                 items.append(_message("user", exchange.question))
@@ -448,7 +452,7 @@ def _history(
             else:
                 quoted += _quoted(exchange, references)
         if quoted:
-            items.append(_message("user", "\n".join(_section("thread", quoted))))
+            items.append(_message("user", frame("thread", quoted)))
     return items
 
 
@@ -461,7 +465,7 @@ def _as_shown(exchange: Exchange, references: References) -> Exchange:
     return replace(exchange, question=question, reply=reply)
 
 
-def _quoted(exchange: Exchange, references: References) -> list[str]:
+def _quoted(exchange: Exchange, references: References) -> list[Line]:
     """Return an exchange as framed lines of a ``<thread>``: ``{from, text}``."""
     author = references.shown(person_reference(exchange.user_id))
     lines = [framed({"from": author, "text": exchange.question})]

@@ -11,8 +11,9 @@ of the stored text is the evidence. That part is copied, and no name is translat
 evidence is what was typed even if somebody is renamed later, and a word that only looks like a name
 does not change.
 
-A sentence ends at each line break, and after a full stop, a question mark or an exclamation mark of
-any script, by Unicode's sentence break rules (UAX #29).
+A sentence ends after a full stop, a question mark or an exclamation mark of any script, by
+Unicode's sentence break rules (UAX #29), and at each line break but those of hard-wrapped text:
+where a line without such a mark goes on with a small letter, the sentence goes on, too.
 """
 
 from __future__ import annotations
@@ -32,14 +33,22 @@ OMITTED = "[…]"
 """Replaces omitted parts of a message: code, struck-out text, block quotes."""
 _LEFT_OUT = "\x00"  # stands for an omission among the letters that are compared
 _CONTEXT = 300  # characters before the evidence, and after it
+_CLOSE = r"[\p{Pe}\p{Pf}\"']*+"
+# A line break before a small letter that is no mark of a list, such as "a)": the line before it is
+# not empty and no heading, and ends neither a sentence nor where something was left out.
+_WRAP = (
+    r"(?<!(?:\A|\n)[ \t]*)"
+    rf"(?<![\p{{SB=STerm}}\p{{SB=ATerm}}:：]{_CLOSE}[ \t]*)"
+    rf"(?<!{regex.escape(OMITTED)}[ \t]*)"
+    r"\n(?=[ \t]*\p{SB=Lower})(?![ \t]*\p{L}[).])"
+)
 # A run of terminal marks with closing marks, or line breaks; UAX #29, SB4 and SB8 to SB11. A full
 # stop counts only before white space.
-_CLOSE = r"[\p{Pe}\p{Pf}\"']*+"
 _BREAK = regex.compile(
     r"(?<![\p{SB=STerm}\p{SB=ATerm}])(?:\p{SB=ATerm}*+\p{SB=STerm}[\p{SB=STerm}\p{SB=ATerm}]*+"
     rf"{_CLOSE}\p{{SB=Sp}}*+(?!\p{{SB=SContinue}})"
     rf"|\p{{SB=ATerm}}++{_CLOSE}\p{{SB=Sp}}++(?![\p{{SB=Lower}}\p{{SB=SContinue}}]))"
-    r"|[\n\r\x85\u2028\u2029]+"
+    rf"|(?!{_WRAP})\n+"
 )
 _AFTER = r"[^\s<>\"')\]]"
 # Possessive and with a lookbehind: each run of characters is tried once, from its start.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any, Literal, TypeAlias
@@ -31,7 +31,7 @@ from memory.model.schemas import (
     PROMISE_KIND,
     fields_with_value,
 )
-from memory.model.text import Json, framed, json_in
+from memory.model.text import Json, frame, framed, json_in
 
 _log = logging.getLogger(__name__)
 
@@ -246,12 +246,12 @@ def request_text(
         "time": f"{now:%H:%M}",
         "zone": str(newest.zone),
     }
-    parts = _frame("now", [shown_now])
+    parts = [frame("now", [framed(shown_now)])]
     if any(one.removes for one in proposals):
         typed = [one.text for one in messages if not one.original.removal_proposed]
-        parts += _frame("typed", typed)
+        parts.append(frame("typed", map(framed, typed)))
     lines = [_line(index, one, now.date()) for index, one in enumerate(proposals)]
-    parts += _frame("proposals", lines)
+    parts.append(frame("proposals", map(framed, lines)))
     return "\n".join(parts)
 
 
@@ -284,9 +284,3 @@ def _line(index: int, proposal: Proposal, today: date) -> Json:
     if said_on != today:
         line["said_on"] = said_on.isoformat()
     return line
-
-
-def _frame(name: str, values: Iterable[object]) -> list[str]:
-    """Return a frame with one JSON value per line."""
-    lines = map(framed, values)
-    return [f"<{name}>", *lines, f"</{name}>"]

@@ -30,8 +30,10 @@ from memory.model.schemas import (
 from memory.model.statement import MessageKey as MessageKey
 from memory.model.text import (
     Json as Json,
+    Line as Line,
     MAX_TEXT as MAX_TEXT,
     estimated_tokens as estimated_tokens,
+    frame as frame,
     framed as framed,
     folded as folded,
     texts as texts,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
-from typing import Any, TypeAlias
+from typing import Any, NewType, TypeAlias
 
 import regex
 
@@ -15,6 +15,8 @@ from memory.model.thoughts import without_thoughts
 
 Json: TypeAlias = dict[str, Any]
 """A JSON object."""
+Line = NewType("Line", str)
+"""A line that `framed` has made."""
 MAX_TEXT = 2_000  # characters of a stored text
 MAX_DEPTH = 16  # nesting of objects and lists, in JSON that others have written
 _CLUSTER = regex.compile(r"\X")
@@ -25,6 +27,7 @@ _MARKS = re.compile(
     "[^\x00-\u02ff\u0370-\u0482\u048a-\u0590\u1e00-\u1fff\u2000-\u20cf"
     "\u3000-\u3029\u3030-\u3098\u309b-\u9fff\uac00-\ud7ff]{30}"
 )
+_LINE_END = re.compile("\r\n|[\r\x85\u2028\u2029]")
 # Invisible characters; the group `meant` has the joiners and flags among them.
 _INVISIBLE = regex.compile(
     r"(?P<meant>(?<=[\p{L}\p{M}\p{S}])[\u200c\u200d](?=[\p{L}\p{M}\p{S}])"
@@ -33,6 +36,12 @@ _INVISIBLE = regex.compile(
     regex.VERSION1,
 )
 _JSON = json.JSONEncoder(ensure_ascii=False, default=str)
+# What would end a frame, begin one, or end its line; and the opening bracket of what would be read
+# as a citation, such as [m3], in every form of bracket that models write.
+_FORGERY = regex.compile(
+    r"[<>\x7f\x85\u2028\u2029]|[\[\uff3b\u3010\u3014\u3016](?=[\p{Zs}]*+[mk\uff4d\uff4b]\p{Zs}*+\p{Nd})",
+    regex.IGNORECASE,
+)
 _JOINER = "\u034f"  # of no width and no class: marks are not moved across it
 _NO_NAME = regex.compile(r"[^\p{L}\p{M}\p{N}\p{S}#]+")  # C# is not C
 
@@ -40,10 +49,11 @@ _NO_NAME = regex.compile(r"[^\p{L}\p{M}\p{N}\p{S}#]+")  # C# is not C
 def clean(text: str) -> str:
     """Return `text` without NULs, lone surrogates, control characters and invisible characters.
 
+    Each of Unicode's line ends becomes a line feed.
     Characters that carry meaning stay: a joiner between two characters, as in Persian words and
     family emoji, and the tags of a flag, such as Scotland's.
     """
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = _LINE_END.sub("\n", text)
     return _INVISIBLE.sub(lambda found: found["meant"] or "", lines)
 
 
@@ -123,10 +133,22 @@ def json_in(answer: str) -> str:
     return text[text.find("{") : text.rfind("}") + 1]
 
 
-def framed(value: object) -> str:
-    """Return a value as one line of JSON that cannot close the frame around it in a prompt."""
+def framed(value: object) -> Line:
+    """Return a value as one line of JSON for a frame: it can neither end the frame nor begin one.
+
+    Nor has it a citation mark. What it escapes is JSON still, so that the line reads as the value.
+    """
     line = _JSON.encode(value)
-    return line.replace("<", "\\u003c").replace(">", "\\u003e").replace("\u2028", " ")
+    return Line(_FORGERY.sub(_escaped, line))
+
+
+def frame(name: str, lines: Iterable[Line]) -> str:
+    """Return lines between ``<name>`` and ``</name>``: the one way in which a prompt holds data."""
+    return "\n".join([f"<{name}>", *lines, f"</{name}>"])
+
+
+def _escaped(found: regex.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def depth(value: Any) -> int:

@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 
-from memory.model.text import estimated_tokens
+from memory.model.text import Line, estimated_tokens, framed
 from memory.store.memories import Memory
 
 _DAY_TOKENS = 2  # and the end of the line
 
 
-def dated_lines(said: Iterable[tuple[str, str]]) -> list[str]:
+def dated_lines(said: Iterable[tuple[str, str]]) -> list[Line]:
     """Return dated texts as lines: a line for each month, such as ``2026-11``, then its texts.
 
-    Each text follows its day of the month, as in ``26 Lives in Osaka``: a full date would be a
-    third of the line's tokens.
+    Each text, framed and without quotes, follows its day of the month, as in ``26 Lives in Osaka``:
+    a full date would be a third of the line's tokens.
     """
     in_order = sorted(said, key=lambda one: one[0])
-    lines: list[str] = []
+    lines: list[Line] = []
     for month, texts in groupby(in_order, key=lambda one: one[0][:7]):
-        lines.append(month)
-        lines += [f"{day[8:]} {text}" for day, text in texts]
+        lines.append(Line(month))
+        for day, text in texts:
+            without_quotes = framed(text)[1:-1]
+            lines.append(Line(f"{day[8:]} {without_quotes}"))
     return lines
 
 

@@ -169,6 +169,18 @@ def test_what_a_model_made_up_is_not_evidence() -> None:
             "",
         ),
         ("Dislikes:\n- natto\n- okra", "okra", "Dislikes:\n- natto", "- okra", ""),
+        (
+            "Hi.\nI absolutely do not\n  like ramen, or\u2028udon!\nBye",
+            "like ramen",
+            "Hi.",
+            "I absolutely do not\n  like ramen, or\nudon!",
+            "Bye",
+        ),
+        ("I hate\n\nramen", "ramen", "I hate", "ramen", ""),
+        ("My dishes:\nramen", "ramen", "My dishes:", "ramen", ""),
+        ("a) ramen\nb) udon", "udon", "a) ramen", "b) udon", ""),
+        ("Ja, gern.\nramen", "ramen", "Ja, gern.", "ramen", ""),
+        ("Я не\nлюблю борщ\nИ всё", "люблю", "", "Я не\nлюблю борщ", "И всё"),
         ("मुझे चाय पसंद है। धन्यवाद।", "चाय", "", "मुझे चाय पसंद है।", "धन्यवाद।"),
     ],
 )
