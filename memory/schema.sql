@@ -231,15 +231,6 @@ CREATE FUNCTION needle(word text) RETURNS text
     RETURN regexp_replace(regexp_replace(
         plain_text(word), '^ (?=[^ -~])', ''), '(?<=[^ -~]|[!-~]{3}) $', '');
 
--- A text with its name after each reference, so that it is found by both; `names` has them by the
--- reference. A reference is that of memory/model/references.py.
-CREATE FUNCTION with_names(said text, names jsonb) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN strpos(said, '<') = 0 THEN said ELSE (
-        SELECT string_agg(concat_ws(' ', piece[1], names->>piece[1]), '' ORDER BY number)
-        FROM regexp_matches(said, '<(?:@|#|!subteam\^)[A-Z0-9]{1,64}>|[^<]+|<', 'g')
-            WITH ORDINALITY AS pieces (piece, number)) END;
-
 -- Whether a text contains one of these needles.
 CREATE FUNCTION says(said text, needles text[]) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

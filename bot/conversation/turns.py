@@ -23,6 +23,7 @@ from bot.people import MemoryState, memory_state, memory_state_queries
 from bot.queue.queue import BACKGROUND
 from bot.quota import check_quota, quota_queries
 from bot.slack.messages import API_TEAM, Message
+from bot.slack.names import whole_marks
 from bot.told import end_interim_period
 from memory import DM, MemoryView, Person, Pool
 from memory.credentials import Credential, redact_texts
@@ -367,7 +368,7 @@ def stored_words(words: str) -> str:
         return words
     beginning = words[:WORDS_LIMIT]
     ends = [found.start() for found in _SENTENCES.finditer(beginning)]
-    return beginning[: ends[-1]] if ends else beginning
+    return whole_marks(beginning[: ends[-1]] if ends else beginning)
 
 
 def final_question(reply: str) -> str | None:

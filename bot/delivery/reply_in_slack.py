@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
@@ -59,7 +60,7 @@ from bot.ui.blocks import (
     PART_LIMIT,
     Block,
     Payload,
-    as_mrkdwn,
+    escaped,
     note,
     truncate,
 )
@@ -72,6 +73,8 @@ log = logging.getLogger(__name__)
 _PATIENCE_SECONDS = 600.0
 # Four blocks of a message are left for what is below the text.
 PAGE_LIMITS = Limits(PART_LIMIT, MESSAGE_BLOCKS_LIMIT - 4)
+# A mention that an answer makes, escaped; no other text of it has one (`bot.pipeline.mentions`).
+_MENTION = re.compile(r"&lt;(@[UW][A-Z0-9]{7,20})&gt;")
 # The end of a page is held back until it is whole, so that it can end after a paragraph.
 _NEARLY_FULL = Limits(PAGE_LIMITS.characters - 500, PAGE_LIMITS.blocks - 2)
 
@@ -473,7 +476,7 @@ class ReplyInSlack:
         try:
             await self._post({"text": truncate(text, FALLBACK_LIMIT), "blocks": blocks})
         except DeliveryFailed as failed:
-            await self._post_as_text(failed, as_mrkdwn(text, MESSAGE_TEXT_LIMIT))
+            await self._post_as_text(failed, _as_mrkdwn(text))
 
     async def _post_as_text(self, refused: DeliveryFailed, text: str) -> None:
         """Post a message without the blocks that Slack refused; raises as `finish` does."""
@@ -617,6 +620,11 @@ def messages_of_turn(
         return []
     nearest = min(bare, key=lambda one: abs(_time(one) - since))
     return [nearest["ts"]]
+
+
+def _as_mrkdwn(answer: str) -> str:
+    """Return an answer as mrkdwn, with its mentions."""
+    return _MENTION.sub(r"<\1>", escaped(answer, MESSAGE_TEXT_LIMIT))
 
 
 def _time(message: Json) -> float:

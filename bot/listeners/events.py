@@ -318,7 +318,7 @@ async def update_person(app: App, event: Event) -> None:
     user = event.fields.get("user") or {}
     person = Person(event.team, str(user.get("id") or ""))
     await app.people.store_change(person, user)
-    app.names.note_user(event.team, user)
+    app.names.note_user(user)
     app.members.invalidate(person)
     if user.get("deleted"):
         await take_all_back(app, person)

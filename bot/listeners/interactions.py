@@ -40,11 +40,11 @@ from bot.slack.client import (
     slack_fault,
 )
 from bot.slack.messages import (
+    CONTROL,
     UNREADABLE,
     Installation,
     installation_team,
     is_outsider,
-    plain,
 )
 from bot.slack.posting import show_privately
 from bot.slack.retries import RESPONSE_URL, RateLimits, SlackRetries
@@ -479,8 +479,11 @@ class Interactions:
 
 
 def _typed_words(command: Body) -> str:
-    """Return the words after a command, with single spaces."""
-    text = plain(str(command.get("text") or ""))
+    """Return the words after a command, which Slack sends as they were typed.
+
+    There are single spaces between them.
+    """
+    text = CONTROL.sub("", str(command.get("text") or ""))
     return " ".join(text.split())
 
 

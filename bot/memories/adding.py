@@ -18,7 +18,7 @@ from bot.memories.expected import EXPECTED, NotKept, explain
 from bot.notices import open_promises
 from bot.people import read_memory_state
 from bot.requests_under_way import begin_request, check_request
-from bot.slack.messages import typed
+from bot.slack.reading import name_words, read_said
 from bot.ui.acts import Remember, Undo
 from bot.ui.blocks import Block
 from bot.ui.done import Click, Done
@@ -87,7 +87,7 @@ async def remember_message(app: App, click: Click, channel: str, message: Json) 
         return click.say("shared_channel")
     if message.get("user") != person.user_id or message.get("bot_id"):
         return click.say("remember_not_own")
-    words = await words_typed(app, person.team_id, message)
+    words = await words_typed(app, person, channel, message)
     if not words:
         return click.say("remember_no_words")
     view = await _view(app, person, channel, ts)
@@ -102,10 +102,14 @@ async def remember_message(app: App, click: Click, channel: str, message: Json) 
     return await addition.remember()
 
 
-async def words_typed(app: App, team_id: str, message: Json) -> str:
-    """Return what its author typed in a message that was read from Slack."""
-    bot_user_id = app.slack.bot_user_id(team_id)
-    return typed(str(message.get("text") or ""), bot_user_id)
+async def words_typed(app: App, person: Person, channel: str, message: Json) -> str:
+    """Return what its author typed in a message that was read from Slack, for `person`.
+
+    Raises `memory.FormationUnavailable` if Slack does not say a name in it just now.
+    """
+    text = str(message.get("text") or "")
+    said = await read_said(app.names, person, text, channel)
+    return await name_words(app.names, person, said.words, channel)
 
 
 async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:

@@ -34,7 +34,6 @@ from bot.notices import update_notices
 from bot.people import read_settings
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.messages import is_direct
-from bot.slack.names import find_names
 from bot.ui import forms
 from bot.ui.acts import (
     AddLines,
@@ -83,7 +82,7 @@ from memory import (
     undo_changes,
 )
 from memory.metrics import count
-from memory.model import Json, folded, texts
+from memory.model import Json, folded
 from memory.postgres import person_transaction, transaction_timeout
 from memory.store import find_memory
 
@@ -159,8 +158,7 @@ async def _open_edit(app: App, click: Click, act: Edit) -> Done | SlackView:
     schema = _schema_of(app, memory.kind)
     if schema is None:
         return click.say("edit_no_form")
-    references = await find_names(app.names, click.person, texts(memory.content))
-    return forms.edit_form(click.localizer, schema, memory, click.place, references)
+    return forms.edit_form(click.localizer, schema, memory, click.place)
 
 
 async def _switch(app: App, click: Click, act: Switch) -> Result:
@@ -334,7 +332,7 @@ async def _save_memory(app: App, click: Click, act: SaveMemory, view: Json) -> D
     if schema is None:
         return click.say("edit_no_form")
     made: list[Change] = []
-    changed = forms.changed_fields(view, schema, memory.content, act.names)
+    changed = forms.changed_fields(view, schema, memory.content)
     if changed:
         made += await _edit(app, click, act, memory, schema, changed)
     audience = forms.chosen_audience(view)

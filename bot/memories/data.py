@@ -24,8 +24,8 @@ from bot.memories.panel import data_flows
 from bot.queue.queue import Queue
 from bot.requests_under_way import Overtaken, begin_request, check_request
 from bot.slack.client import PATIENCE_SECONDS, SLACK_FAULTS, error_code, slack_fault
-from bot.slack.names import find_names
 from bot.slack.posting import notice_metadata
+from bot.slack.reading import read_said
 from bot.types import PersonErased
 from bot.ui.done import Click, Done
 from bot.ui.export_markdown import export_markdown
@@ -231,12 +231,17 @@ async def _export(app: App, click: Click) -> Done:
 async def _text_of(
     app: App, person: Person, localizer: Localizer, document: dict[str, Any]
 ) -> bytes:
-    """Return the file to read, with names in place of Slack's ids."""
-    shown = {part: document[part] for part in ("memories", "messages")}
-    references = await find_names(app.names, person, [json.dumps(shown)])
-    text = await asyncio.to_thread(
-        export_markdown, localizer, references.shown_in(shown)
-    )
+    """Return the file to read; a message that waits for its answer is shown as people read it."""
+    messages: list[dict[str, Any]] = []
+    for message in document["messages"]:
+        if message["text"]:
+            said = await read_said(
+                app.names, person, message["text"], message["channel"]
+            )
+            message = {**message, "text": said.question}
+        messages.append(message)
+    shown = {"memories": document["memories"], "messages": messages}
+    text = await asyncio.to_thread(export_markdown, localizer, shown)
     return text.encode()
 
 

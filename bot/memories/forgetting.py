@@ -14,7 +14,7 @@ from bot.memories.home import publish_later
 from bot.memories.kept_lines import update_lines
 from bot.notices import update_notices
 from bot.ui.acts import Forget, Position, Undo
-from bot.ui.blocks import as_mrkdwn, bulleted, button, truncate
+from bot.ui.blocks import bulleted, button, escaped, truncate
 from bot.ui.done import Click, Done
 from bot.ui.lines import asked_text, memory_line, question_line
 from bot.ui.panel import answer_buttons
@@ -63,7 +63,6 @@ async def forget_words_question(
         person,
         words,
         size=MAX_KEYS,
-        find_references=app.former.find_references,
     )
     if not found.memories:
         return None
@@ -72,7 +71,7 @@ async def forget_words_question(
 
 def nothing_to_forget(localizer: Localizer, words: str) -> Done:
     """Return that no memory contains these words, with a button for the search."""
-    line = localizer.say("panel_no_match", words=as_mrkdwn(words))
+    line = localizer.say("panel_no_match", words=escaped(words))
     search = button(localizer.say("search_submit"), Position())
     return Done(line=line, buttons=[search])
 
@@ -134,7 +133,7 @@ async def _selection_line(
         return localizer.say("forget_said")
     question = asked_text(localizer, turn["question"])
     words = truncate(" ".join(question.split()), _WORDS_LIMIT)
-    return localizer.say("forget_message", words=as_mrkdwn(words))
+    return localizer.say("forget_message", words=escaped(words))
 
 
 async def forget_selected(app: App, click: Click, act: Forget) -> Done:

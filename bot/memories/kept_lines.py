@@ -7,7 +7,6 @@ after it was taken back, edited, deleted, forgotten or erased, it is no longer k
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 
 from psycopg.rows import DictRow
 
@@ -15,11 +14,9 @@ from bot.app import App
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import PATIENCE_SECONDS, unless_refused
 from bot.slack.messages import API_TEAM
-from bot.slack.names import find_names
 from bot.slack.posting import find_posted, notice_metadata, post_once
 from bot.ui.kept_lines import gone_payload, kept_payload
 from memory import DM, PUBLIC, MemoryView, Person, Pool
-from memory.model import texts
 from memory.postgres import (
     PersonTransaction,
     execute_statement,
@@ -197,10 +194,7 @@ async def _show_line(
     if memory is None:
         shown = gone_payload(localizer, channel)
     else:
-        # Slack would notify those whom the words mention once more.
-        references = await find_names(app.names, person, texts(memory.content))
-        named = replace(memory, value=references.shown_in(memory.value))
-        shown = kept_payload(localizer, named, channel)
+        shown = kept_payload(localizer, memory, channel)
     client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
     if ts:
         await client.chat_update(channel=channel, ts=ts, **shown)

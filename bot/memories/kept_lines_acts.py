@@ -152,7 +152,7 @@ async def _ask_author(
     if await kept_author(app.pool, person.team_id, wanted.channel, wanted.ts):
         raise _not_kept(click, "kept_already")
     cannot = _not_kept(click, "kept_cannot_ask")
-    words = await words_typed(app, person.team_id, message)
+    words = await words_typed(app, person, wanted.channel, message)
     settings = await app.people.settings(author, keep_new=False)
     is_off = settings.off(app.settings.consent) is not None
     if not words or is_off or person_refusal(app.settings, author):
@@ -171,7 +171,7 @@ async def _ask_author(
 
 
 async def _keep_found(app: App, click: Click, wanted: Keep, message: Json) -> Done:
-    words = await words_typed(app, click.person.team_id, message)
+    words = await words_typed(app, click.person, wanted.channel, message)
     await check_may_store(app, click, wanted.channel, wanted.ts)
     return await _keep(app, _Said(click=click, wanted=wanted, words=words))
 

@@ -12,7 +12,7 @@ from bot.conversation.turns import form_after
 from bot.locale import Localizer
 from bot.people import PersonSettings, read_off_scopes, read_settings
 from bot.ui.acts import Position
-from bot.ui.blocks import as_mrkdwn, bulleted, button, escaped
+from bot.ui.blocks import bulleted, button, escaped
 from bot.ui.done import Done
 from bot.ui.lines import change_line, kept_for, memory_line
 from bot.ui.panel import PAGE_SIZE, PanelContent
@@ -112,7 +112,6 @@ async def _with_memories(
         position.of,
         size=PAGE_SIZE,
         page=position.page,
-        find_references=app.former.find_references,
     )
     return replace(
         content,
@@ -169,13 +168,12 @@ async def short_list(
         title = localizer.say("panel_title")
         none = localizer.say("panel_none")
         if position.of:
-            none = localizer.say("panel_no_match", words=as_mrkdwn(position.of))
+            none = localizer.say("panel_no_match", words=escaped(position.of))
         page = await memory_page(
             app.pool,
             person,
             position.of,
             size=_FIRST,
-            find_references=app.former.find_references,
         )
         lines = [memory_line(localizer, memory) for memory in page.memories]
     text = f"*{title}*\n{bulleted(lines)}" if lines else none

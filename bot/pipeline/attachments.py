@@ -19,8 +19,9 @@ from bot.locale import Localizer
 from bot.pipeline.links import filter_links
 from bot.slack.content import FORWARDED_CHARACTERS, THUMBNAILS
 from bot.slack.files import FileTrouble, FileUnreadable, read_file
-from bot.slack.messages import Message, excerpt
-from memory.model import Json
+from bot.slack.messages import Message
+from bot.slack.reading import excerpt, plain
+from memory.model import Json, texts, with_texts
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +103,10 @@ async def read_brought(app: App, message: Message) -> AsyncIterator[Brought]:
     lines = await asyncio.to_thread(
         excerpts, message.forwarded, bot_user_id, FORWARDED_CHARACTERS
     )
+    await app.names.look_up(message.person, texts(lines))
+    forwarded = with_texts(
+        lines, lambda text: app.names.shown(text, message.channel_id)
+    )
     team_id = message.team_id
     held: list[int] = []
     try:
@@ -111,7 +116,7 @@ async def read_brought(app: App, message: Message) -> AsyncIterator[Brought]:
         if files:
             seen = sum(file.is_shown for file in files)
             log.info("a message brought %d file(s), %d of them shown", len(files), seen)
-        yield Brought(files, lines)
+        yield Brought(files, forwarded)
     finally:
         app.file_bytes.give_back(sum(held))
 
@@ -140,12 +145,16 @@ def _not_shown(file: Json, trouble: FileTrouble) -> AttachedFile:
 def excerpts(
     forwarded: Sequence[Mapping[str, str]], bot_user_id: str, most: int
 ) -> list[dict[str, str]]:
-    """Return forwarded texts without credentials, at most `most` characters together."""
+    """Return forwarded texts without credentials, at most `most` characters together.
+
+    They have marks for names.
+    """
     lines: list[dict[str, str]] = []
     for one in forwarded:
-        text = excerpt(one["text"], bot_user_id, most)
-        lines.append({**one, "text": text})
-        most -= len(text)
+        line = {name: plain(value) for name, value in one.items() if name != "text"}
+        line["text"] = excerpt(one["text"], bot_user_id, most)
+        lines.append(line)
+        most -= len(line["text"])
     return lines
 
 

@@ -7,19 +7,20 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.app import App
 from bot.pipeline.attachments import excerpts, file_name
 from bot.slack.client import (
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
-    SlackApi,
     is_passing,
     next_cursor,
     slack_fault,
 )
 from bot.slack.content import MessageContent, author_of, read_content
-from bot.slack.messages import Message, excerpt, sanitize_payload
+from bot.slack.messages import Message, sanitize_payload
 from bot.slack.posting import NOTICE_EVENT
-from memory.model import Json
+from bot.slack.reading import excerpt, plain
+from memory.model import Json, texts, with_texts
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class Thread:
 
 
 async def read_thread(
-    slack: SlackApi,
+    app: App,
     message: Message,
     *,
     left_out: Collection[str] = (),
@@ -58,7 +59,7 @@ async def read_thread(
     thread is about. Slack returns at most the oldest 1,000; if there are more, `is_cut` is set. A
     rate limit is waited for, within `TURN_PATIENCE_SECONDS`.
     """
-    client = slack.client(message.team_id, patience=TURN_PATIENCE_SECONDS)
+    client = app.slack.client(message.team_id, patience=TURN_PATIENCE_SECONDS)
     try:
         answer = await client.conversations_replies(
             channel=message.channel_id,
@@ -70,7 +71,7 @@ async def read_thread(
     except SLACK_FAULTS as error:
         log.warning("a thread could not be read: %s", slack_fault(error))
         return Thread(is_cut=is_passing(error))
-    bot_user_id = slack.bot_user_id(message.team_id)
+    bot_user_id = app.slack.bot_user_id(message.team_id)
     not_shown = {message.ts, *left_out}
     own = {message.user_id, bot_user_id}
     found: list[Json] = []
@@ -80,14 +81,16 @@ async def read_thread(
             found.append(one)
     if len(found) > _KEPT:
         found = [found[0], *found[1 - _KEPT :]]
-    lines, unread = _lines(found, bot_user_id, told_until)
+    marked, unread = _lines(found, bot_user_id, told_until)
+    await app.names.look_up(message.person, texts(marked))
+    lines = with_texts(marked, lambda text: app.names.shown(text, message.channel_id))
     return Thread(lines=lines, unread=unread, is_cut=bool(next_cursor(answer)))
 
 
 def _lines(
     messages: Sequence[Json], bot_user_id: str, told_until: str
 ) -> tuple[list[dict[str, Any]], int]:
-    """Return messages of a thread as the model is shown them, and the number of unread parts.
+    """Return messages of a thread with marks for names, and the number of unread parts.
 
     Parts of messages up to `told_until`, a ts, are not counted.
     """
@@ -102,7 +105,8 @@ def _lines(
         content = _content(one)
         if str(one["ts"]) > told_until:
             unread += content.unread + len(content.files)
-        lines.append({"from": author_of(one), **_line(content, bot_user_id)})
+        author = plain(author_of(one))
+        lines.append({"from": author, **_line(content, bot_user_id)})
     return lines, unread
 
 
@@ -127,10 +131,10 @@ def _content(one: Json) -> MessageContent:
 
 
 def _line(content: MessageContent, bot_user_id: str) -> dict[str, Any]:
-    """Return a message of a thread as the model is shown it, cut to `_CHARACTERS` in all."""
+    """Return a message of a thread with marks for names, cut to `_CHARACTERS` in all."""
     own = [part["text"] for part in content.parts if "from" not in part]
-    texts = "\n".join(filter(None, [content.text, *own]))
-    words = excerpt(texts, bot_user_id, _CHARACTERS)
+    said = "\n".join(filter(None, [content.text, *own]))
+    words = excerpt(said, bot_user_id, _CHARACTERS)
     line: dict[str, Any] = {"text": words}
     others = [part for part in content.parts if "from" in part]
     if others:

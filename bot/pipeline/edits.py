@@ -32,7 +32,8 @@ from bot.slack.client import (
     find_message,
     unless_refused,
 )
-from bot.slack.messages import THREAD_SETTING, plain, split_thread_key, typed
+from bot.slack.messages import THREAD_SETTING, split_thread_key
+from bot.slack.reading import name_words, read_said
 from bot.told import end_interim_period
 from memory import Person, PersonMessage
 from memory.credentials import redact_texts
@@ -68,7 +69,7 @@ async def follow_change(app: App, change: MessageChange) -> None:
         )
     if author:
         scope |= Person(change.team_id, author).settings
-    question, words = await _texts_of(app, change)
+    question, words = await _texts_of(app, change, author)
     async with transaction(app.pool, scope) as connection:
         if change.text is None:
             changed = await withdraw_message(connection, app.queue, change)
@@ -98,14 +99,14 @@ async def follow_change(app: App, change: MessageChange) -> None:
             await app.queue.abort(connection, [change.thread])
 
 
-async def _texts_of(app: App, change: MessageChange) -> tuple[str, str]:
+async def _texts_of(app: App, change: MessageChange, author: str) -> tuple[str, str]:
     """Return the question and the words of an edited message; "" for a deleted one."""
     if change.text is None:
         return "", ""
-    bot_user_id = app.slack.bot_user_id(change.team_id)
-    question = plain(change.text, bot_user_id)
-    words = typed(change.text, bot_user_id)
-    [redacted_question, redacted_words] = redact_texts(question, words)
+    # The app asks for the names in the message of nobody.
+    reader = Person(change.team_id, author or app.slack.bot_user_id(change.team_id))
+    said = await read_said(app.names, reader, change.text, change.channel_id)
+    [redacted_question, redacted_words] = redact_texts(said.question, said.words)
     return redacted_question.text, stored_words(redacted_words.text)
 
 
@@ -160,8 +161,9 @@ async def update_from_message(
     turn = await read_turn(app.pool, person, channel, ts)
     words = turn["words"] if turn else ""
     if root and not words:
-        [read] = redact_texts(await _words_now(app, team, channel, ts, root))
+        [read] = redact_texts(await _words_now(app, person, channel, ts, root))
         words = read.text
+    words = await name_words(app.names, person, words, channel)
 
     async def in_commit(
         transaction: PersonTransaction, batches: Collection[UUID]
@@ -180,9 +182,9 @@ async def update_from_message(
     )
 
 
-async def _words_now(app: App, team: str, channel: str, ts: str, root: str) -> str:
+async def _words_now(app: App, person: Person, channel: str, ts: str, root: str) -> str:
     try:
-        client = app.slack.client(team, patience=PATIENCE_SECONDS)
+        client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
         found = await find_message(client, channel, root, ts)
     except SlackApiError as error:
         if error_code(error) not in ("thread_not_found", "message_not_found"):
@@ -190,7 +192,7 @@ async def _words_now(app: App, team: str, channel: str, ts: str, root: str) -> s
         return ""
     if found is None:
         return ""
-    return await words_typed(app, team, found)
+    return await words_typed(app, person, channel, found)
 
 
 async def delete_answer(app: App, team: str, thread: str, message: str) -> None:

@@ -25,13 +25,13 @@ from bot.pipeline.sink import open_sink
 from bot.queue.retries import RunLater
 from bot.quota import QuotaExceeded
 from bot.slack.client import PATIENCE_SECONDS, TeamClient, unless_refused
-from bot.slack.messages import plain, typed
 from bot.slack.posting import (
     find_posted,
     notice_metadata,
     post_once,
     show_privately,
 )
+from bot.slack.reading import Said, read_said
 from bot.told import MODEL_AWAY, claim_telling
 from bot.ui.blocks import Payload, payload
 from memory import DM
@@ -198,11 +198,13 @@ async def reply_fixed(
     Without an `outcome` the turn does not end: the answer will replace the sentence.
     `form_words`: memories may be formed from the message.
     """
-    text = claimed.message.text if form_words else ""
-    bot_user_id = app.slack.bot_user_id(claimed.message.team_id)
-    question = plain(text, bot_user_id)
-    words = typed(text, bot_user_id)
-    turn = await begin_turn(app, claimed, question=question, words=words)
+    message = claimed.message
+    said = Said()
+    if form_words:
+        said = await read_said(
+            app.names, message.person, message.text, message.channel_id
+        )
+    turn = await begin_turn(app, claimed, question=said.question, words=said.words)
     async with open_sink(app, turn) as sink:
         localizer = await sink.localizer()
         await sink.finish(localizer.say(key, **values))

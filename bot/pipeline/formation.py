@@ -17,6 +17,8 @@ from bot.conversation.turns import final_question, form_after
 from bot.logs import log_fields
 from bot.notices import add_notice, tell_unread_later
 from bot.people import PersonSettings, read_settings
+from bot.queue.retries import RunLater
+from bot.slack.names import FAILED_SECONDS, has_marks
 from memory import (
     DM,
     FormationResult,
@@ -81,6 +83,7 @@ async def form_memories(app: App, team: str, user: str, audience: str) -> None:
     the seconds of quiet; replies of this process that wait for a model go first. Nothing is formed
     while the person has memory switched off, if they want to be remembered only when they ask, or
     with KIOKU_FORMATION=off.
+    While Slack does not say a name in the words, they wait: raises `bot.queue.retries.RunLater`.
     Words that the model cannot read, although it answers others, are skipped, and the person is
     told. Raises `memory.FormationUnavailable` or `memory.EmbeddingsUnavailable` while a model is
     unavailable, or refuses every request: the words, or memories without vectors, stay, and the
@@ -129,6 +132,9 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
         async with person_transaction(app.pool, person) as transaction:
             await mark_formed(transaction, unformed)
         return unformed.has_more
+    if any(has_marks(one.text) for one in unformed.words):
+        await _name_words(app, person, unformed)
+        return True
     turn = unformed.ids[-1]
 
     async def in_commit(
@@ -161,6 +167,24 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
         _report(formed, len(unformed.words))
     # What was said since has a job of its own.
     return unformed.has_more
+
+
+async def _name_words(app: App, person: Person, unformed: Unformed) -> None:
+    """Store words with the names that Slack had not said when they were stored.
+
+    Raises `RunLater` if Slack does not say all of them now.
+    """
+    await app.names.look_up(person, [one.text for one in unformed.words])
+    texts = [app.names.named(one.text, one.channel) for one in unformed.words]
+    values = {
+        "ids": list(unformed.ids),
+        "words": [one.text for one in unformed.words],
+        "named": texts,
+    }
+    await person_statement(app.pool, person, _SQL["name_words"], values)
+    if any(map(has_marks, texts)):
+        log.info("words wait for names that Slack does not say just now")
+        raise RunLater(FAILED_SECONDS)
 
 
 async def read_unformed(pool: Pool, namespace: Namespace) -> Unformed:

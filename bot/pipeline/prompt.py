@@ -15,8 +15,8 @@ from bot.conversation.turns import Exchange
 from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.links import links_in
 from bot.slack.files import FileTrouble
-from bot.slack.messages import Message, person_reference
-from bot.slack.names import UNKNOWN_ASKER
+from bot.slack.messages import Message
+from bot.slack.names import UNKNOWN_CHANNEL, UNKNOWN_PERSON
 from bot.types import FILES_ALONE, FORWARDED_ALONE
 from memory import Memory
 from memory.credentials import Credential, redact_texts
@@ -25,7 +25,6 @@ from memory.model import (
     INSTRUCTION_KIND,
     Json,
     Line,
-    References,
     estimated_tokens,
     frame,
     framed,
@@ -108,11 +107,12 @@ class Prompt:
     question, the time, what was remembered since the history began and what was found for it.
 
     `thread_unread`: earlier messages of its thread could not be read just now. `unread` is the
-    number of parts of messages that were not read. Texts here are as they are stored: `references`
-    are the names that the model reads in the place of Slack's ids, and `mentioned` the references
-    to those whom the person mentions in the question. `now` is the current time in the person's
-    time zone; without it the prompt names no date. `style` is the operator's text on how to answer
-    (KIOKU_STYLE). `kept` are the lines that people keep for the conversation.
+    number of parts of messages that were not read. `names` are the names of the people and channels
+    whose ids are in other fields, by their ids, and `mentions` Slack's mentions of those whom the
+    person mentions in the question, by their names. `now` is the current time in the person's
+    time zone, or in UTC if Slack does not say that one; without it the prompt names no date.
+    `style` is the operator's text on how to answer (KIOKU_STYLE). `kept` are the lines that people
+    keep for the conversation.
     """
 
     question: str
@@ -123,8 +123,8 @@ class Prompt:
     thread: Sequence[Json] = ()
     thread_unread: bool = False
     unread: int = 0
-    references: References = field(default_factory=References)
-    mentioned: frozenset[str] = frozenset()
+    names: Mapping[str, str] = field(default_factory=dict)
+    mentions: Mapping[str, str] = field(default_factory=dict)
     memory_off: bool = False
     in_dm: bool = True
     files: Sequence[AttachedFile] = ()
@@ -136,12 +136,12 @@ class Prompt:
     @property
     def asker(self) -> str:
         """The name of the person; empty if it is not known."""
-        name = self.references.names.get(person_reference(self.user_id), "")
-        return "" if name == UNKNOWN_ASKER else name
+        name = self.names.get(self.user_id, UNKNOWN_PERSON)
+        return "" if name == UNKNOWN_PERSON else name
 
     @property
     def zone(self) -> str:
-        """The person's time zone, such as ``Asia/Tokyo``; empty if it is not known."""
+        """The person's time zone, such as ``Asia/Tokyo``; empty if Slack does not say it."""
         if self.now is None or self.now.tzinfo is UTC:
             return ""
         return str(self.now.tzinfo)
@@ -170,7 +170,7 @@ class Prompt:
         ``user``.
         """
         messages = [_message("system", "\n".join(self._instructions()))]
-        messages += _history(self._shown_exchanges, self.user_id, self.references)
+        messages += _history(self._shown_exchanges, self.user_id, self.names)
         others = self._others()
         if others:
             messages.append(_message("user", "\n".join(others)))
@@ -179,7 +179,7 @@ class Prompt:
 
     @cached_property
     def _shown_exchanges(self) -> list[Exchange]:
-        return _newest_exchanges(self.exchanges, self.references)
+        return _newest_exchanges(self.exchanges)
 
     def _instructions(self) -> list[str]:
         """Return what stays the same in a conversation as long as nothing new is remembered."""
@@ -193,7 +193,7 @@ class Prompt:
         if self.asker:
             sections += _section("person", [framed({"name": self.asker})])
         known_before = [one for one in self.recalled.always if not self._is_new(one)]
-        for name, lines in _memory_frames(known_before, self.references).items():
+        for name, lines in _memory_frames(known_before).items():
             is_said = name == "memories" and not self.memory_off
             sections += _section(name, lines, always=is_said)
         return sections
@@ -213,20 +213,20 @@ class Prompt:
     def _others(self) -> list[str]:
         """Return what others wrote, in frames."""
         sections: list[str] = []
-        kept = [_kept_line(one, self.references, self.in_dm) for one in self.kept]
+        kept = [_kept_line(one, self.names, self.in_dm) for one in self.kept]
         if kept:
             sections += _section("kept", lines_within(kept, KEPT_TOKENS))
             sections.append(KEPT)
-        thread = [framed(self.references.shown_in(line)) for line in self.thread]
+        thread = [framed(line) for line in self.thread]
         sections += _section("thread", _first_and_newest(thread, THREAD_TOKENS))
         if self.forwarded:
-            forwarded = [self.references.shown_in(line) for line in self.forwarded]
+            lines = _shortened(self.forwarded, FORWARDED_TOKENS)
             sections.append(FORWARDED)
-            sections += _section("forwarded", _shortened(forwarded, FORWARDED_TOKENS))
+            sections += _section("forwarded", lines)
         if self.files:
-            lines = (file.description for file in self.files)
+            described = (file.description for file in self.files)
             sections.append(FILES)
-            sections += _section("files", _shortened(lines, FILE_TOKENS))
+            sections += _section("files", _shortened(described, FILE_TOKENS))
         return sections
 
     def _context(self) -> str:
@@ -240,16 +240,16 @@ class Prompt:
             sections.append(PARTS_UNREAD)
         new = [one for one in self.recalled.always if self._is_new(one)]
         found = [*new, *self.recalled.nearest]
-        for name, lines in _memory_frames(found, self.references).items():
+        for name, lines in _memory_frames(found).items():
             sections += _section(name, lines)
-        words = [framed(self.references.shown(one)) for one in self.recent_words]
+        words = [framed(one) for one in self.recent_words]
         sections += _section("recent_words", _newest(words, RECENT_TOKENS))
         if not sections:
             return ""
         return "\n".join(["<context>", *sections, "</context>\n\n"])
 
     def _asked(self) -> EasyInputMessageParam:
-        question = cut_middle(self.references.shown(self.question), QUESTION_TOKENS)
+        question = cut_middle(self.question, QUESTION_TOKENS)
         if not (question or self.shows_files):
             question = FORWARDED_ALONE if self.forwarded else FILES_ALONE
         words = self._context() + question
@@ -353,9 +353,7 @@ def _date_line(now: datetime, zone: str) -> str:
     return f"It is {now:%A}, {moment}, in the time zone {zone}."
 
 
-def _memory_frames(
-    memories: Iterable[Memory], references: References
-) -> dict[str, list[Line]]:
+def _memory_frames(memories: Iterable[Memory]) -> dict[str, list[Line]]:
     """Return the lines of memories by the frame that they are in."""
     said: dict[str, list[tuple[str, str]]] = {
         "preferences": [],
@@ -364,19 +362,19 @@ def _memory_frames(
     }
     for memory in memories:
         name = _FRAMES.get(memory.kind, "memories")
-        said[name].append((memory.said_on, references.shown(memory.text)))
+        said[name].append((memory.said_on, memory.text))
     return {name: dated_lines(texts) for name, texts in said.items()}
 
 
-def _kept_line(line: KeptMemory, references: References, in_dm: bool) -> Line:
+def _kept_line(line: KeptMemory, names: Mapping[str, str], in_dm: bool) -> Line:
     """Return a kept line as the model reads it: its words, its author and the day."""
     shown: dict[str, object] = {
-        "from": references.shown(person_reference(line.author.user_id)),
+        "from": names.get(line.author.user_id, UNKNOWN_PERSON),
         "on": line.memory.said_on,
-        "text": references.shown(line.text),
+        "text": line.text,
     }
     if in_dm:
-        shown["in"] = references.shown(f"<#{line.channel}>")
+        shown["in"] = names.get(line.channel, UNKNOWN_CHANNEL)
     if line.is_decision:
         shown["decision"] = True
     return framed(shown)
@@ -395,7 +393,7 @@ def _section(name: str, lines: Sequence[Line], *, always: bool = False) -> list[
     return [frame(name, lines)]
 
 
-def _shortened(lines: Iterable[Json], budget: int) -> list[Line]:
+def _shortened(lines: Iterable[Mapping[str, Any]], budget: int) -> list[Line]:
     """Return framed lines; the middle of texts is cut out once `budget` tokens are used up."""
     kept: list[Line] = []
     for line in lines:
@@ -417,14 +415,12 @@ def _first_and_newest(lines: Sequence[Line], budget: int) -> list[Line]:
     return [*first, *_newest(lines[len(first) :], budget)]
 
 
-def _newest_exchanges(
-    exchanges: Sequence[Exchange], references: References
-) -> list[Exchange]:
-    """Return the newest exchanges that fit, in order, with names in their texts."""
+def _newest_exchanges(exchanges: Sequence[Exchange]) -> list[Exchange]:
+    """Return the newest exchanges that fit, in order; long texts are shortened."""
     kept: list[Exchange] = []
     budget = HISTORY_TOKENS
     for stored in reversed(exchanges):
-        exchange = _as_shown(stored, references)
+        exchange = _shortened_exchange(stored)
         budget -= estimated_tokens(exchange.question)
         budget -= estimated_tokens(exchange.reply or "")
         if budget < 0:
@@ -434,7 +430,7 @@ def _newest_exchanges(
 
 
 def _history(
-    exchanges: Sequence[Exchange], user_id: str, references: References
+    exchanges: Sequence[Exchange], user_id: str, names: Mapping[str, str]
 ) -> list[EasyInputMessageParam]:
     """Return exchanges as messages.
 
@@ -450,24 +446,23 @@ def _history(
                 items.append(_message("user", exchange.question))
                 items.append(_message("assistant", exchange.reply or NO_ANSWER))
             else:
-                quoted += _quoted(exchange, references)
+                quoted += _quoted(exchange, names)
         if quoted:
             items.append(_message("user", frame("thread", quoted)))
     return items
 
 
-def _as_shown(exchange: Exchange, references: References) -> Exchange:
-    """Return an exchange with names in its texts, of which long ones are shortened."""
-    question = cut_middle(references.shown(exchange.question), _EARLIER_QUESTION_TOKENS)
+def _shortened_exchange(exchange: Exchange) -> Exchange:
+    question = cut_middle(exchange.question, _EARLIER_QUESTION_TOKENS)
     reply = exchange.reply
     if reply is not None:
-        reply = cut_middle(references.shown(reply), _EARLIER_REPLY_TOKENS)
+        reply = cut_middle(reply, _EARLIER_REPLY_TOKENS)
     return replace(exchange, question=question, reply=reply)
 
 
-def _quoted(exchange: Exchange, references: References) -> list[Line]:
+def _quoted(exchange: Exchange, names: Mapping[str, str]) -> list[Line]:
     """Return an exchange as framed lines of a ``<thread>``: ``{from, text}``."""
-    author = references.shown(person_reference(exchange.user_id))
+    author = names.get(exchange.user_id, UNKNOWN_PERSON)
     lines = [framed({"from": author, "text": exchange.question})]
     if exchange.reply:
         lines.append(framed({"from": "you", "text": exchange.reply}))

@@ -94,7 +94,7 @@ async def ask_model(
     tools = [SEARCH_DEFINITION] if may_search else []
     if toolbox is not None:
         tools += toolbox.definitions
-    names = AnswerNames(prompt.references, prompt.mentioned)
+    names = AnswerNames(prompt.mentions)
     attempt = _Attempt(
         model=model,
         person=person,
@@ -344,7 +344,7 @@ class StreamedAnswer:
 
     def one_line(self, text: str) -> str:
         """Return another text as one line; links in it follow the same rules."""
-        shown = self.names.without_ids(filter_links(printable(text), self.links.known))
+        shown = filter_links(printable(text), self.links.known)
         return " ".join(shown.split())
 
     async def flush(self) -> None:

@@ -36,7 +36,7 @@ from bot.memories.panel import short_list
 from bot.memories.switches import EVERYWHERE, MORNING, turn_off, turn_on
 from bot.notices import add_notice
 from bot.people import read_memory_state
-from bot.slack.names import MessageNames
+from bot.slack.names import has_marks
 from bot.ui.acts import Keep, Open, Place, Position
 from bot.ui.done import Click, Done
 from bot.ui.lines import notable_changes
@@ -51,6 +51,7 @@ from memory import (
     DM,
     PUBLIC,
     FormationResult,
+    FormationUnavailable,
     Memory,
     MemoryOff,
     MemoryTools,
@@ -129,7 +130,6 @@ class Toolbox:
         self,
         app: App,
         turn: Turn,
-        names: MessageNames,
         localizer: Localizer,
     ) -> None:
         message = turn.message
@@ -138,7 +138,6 @@ class Toolbox:
         self._app = app
         self._turn = turn
         self._message = message
-        self._names = names
         self._localizer = localizer
         in_channel = message.audience != DM and PUBLIC in turn.view.audiences
         formed_later = (
@@ -148,7 +147,7 @@ class Toolbox:
             tuple(app.schemas), off, in_channel=in_channel
         )
         said = PersonMessage(
-            text=turn.words,
+            text=app.names.shown(turn.words, message.channel_id),
             channel=message.channel_id,
             ts=message.ts,
             actor="tool",
@@ -163,7 +162,6 @@ class Toolbox:
             in_commit=self._in_commit,
             off=off,
             words_wait=formed_later,
-            find_references=names.find,
         )
         # Keyed by what they show, so that a repeated request is shown only once.
         self._shown: dict[str, Done] = {}
@@ -277,6 +275,8 @@ class Toolbox:
         app = self._app
         turn = self._turn
         message = self._message
+        if has_marks(turn.words):
+            raise FormationUnavailable("Slack did not say all names in the words.")
         where = (message.channel_id, message.ts)
         mode = app.settings.consent
         now = await read_memory_state(transaction, *where, mode)
@@ -339,6 +339,8 @@ class Toolbox:
         if self._turn.removed:
             # The words that are stored have a gap where the credential was.
             return self._not_kept(Done(line=self._localizer.say("refused_secret")))
+        if has_marks(self._turn.words):
+            return self._not_kept(Done(line=self._localizer.say("command_failed")))
         try:
             done = await keep_words(
                 self._app,
@@ -358,10 +360,6 @@ class Toolbox:
         """Show the person why nothing was kept."""
         self._shown["keep"] = why
         return {"done": False, "told": _TOLD}
-
-    async def stored(self, words: str) -> str:
-        """Return words of the model with its names turned back into references."""
-        return (await self._names.find([])).stored(words)
 
     async def _turn_off(self, scope: str, end: Until | None = None) -> str:
         """Switch memory off, also for this message; show the button that switches it on."""
@@ -406,7 +404,7 @@ class Toolbox:
         return {"done": True, "memory": "on"}
 
     async def _forget(self, given: Arguments) -> Output:
-        words = await self.stored(str(given.get("words") or "").strip())
+        words = str(given.get("words") or "").strip()
         if words and given.get("everything") is not True:
             return await self._forget_words(words)
         selection = self._selection(given)

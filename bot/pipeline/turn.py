@@ -21,14 +21,16 @@ from bot.memories.kept_lines import MOST_QUOTED, lines_for_answer
 from bot.pipeline.attachments import Brought, read_brought, trouble_lines
 from bot.pipeline.context import Thread, read_thread
 from bot.pipeline.links import filter_links
+from bot.pipeline.mentions import without_mentions
 from bot.pipeline.prompt import Prompt, stored_question
 from bot.pipeline.reduction import Reduction
 from bot.pipeline.reply import ask_model
 from bot.pipeline.sink import ReplySink, open_sink
 from bot.pipeline.tools import Toolbox
 from bot.reply_models.failures import ReplyFailed
-from bot.slack.messages import Message, mentions, person_reference, plain, typed
-from bot.slack.names import MessageNames
+from bot.slack.messages import Message, mentions, person_reference
+from bot.slack.names import UNKNOWN_PERSON, channel_mark, person_mark
+from bot.slack.reading import read_said
 from bot.types import FILES_ALONE, KEPT_ANSWER, Reply
 from bot.ui.answers import reply_text, with_notes
 from bot.ui.blocks import one_line
@@ -37,7 +39,7 @@ from bot.ui.kept_lines import quote
 from memory import DM, Memory, Person, recall_memories
 from memory.credentials import Credential
 from memory.metrics import step_ended
-from memory.model import KEPT_KIND, texts
+from memory.model import KEPT_KIND
 from memory.recall import Recalled
 from memory.store import KeptMemory
 
@@ -76,16 +78,16 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
     """
     began = time.perf_counter()
     message = claimed.message
-    bot_user_id = app.slack.bot_user_id(message.team_id)
-    question = plain(message.text, bot_user_id)
     start = await read_start(app, claimed, limited=True)
+    said = await read_said(app.names, message.person, message.text, message.channel_id)
+    question = said.question
     # A large set takes an embedding call, so recall begins before the turn is stored.
     async with _recalling(app, start, question) as recalling:
         turn = await store_begin(
             app,
             start,
             question=stored_question(question, message),
-            words=typed(message.text, bot_user_id),
+            words=said.words,
         )
         bringing = read_brought(app, turn.message)
         async with open_sink(app, turn) as sink, bringing as brought:
@@ -105,7 +107,7 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
         credentials = await asyncio.to_thread(lambda: result.prompt.credentials)
     reply = None
     if result.outcome != "failed":
-        reply = await result.tools.stored(text)
+        reply = without_mentions(text, result.prompt.mentions)
     await end_turn(
         app,
         turn,
@@ -172,14 +174,8 @@ async def _ask_model(
     Raises `ReplyFailed` where the message is to be answered later.
     """
     message = turn.message
-    names = MessageNames(
-        app.names,
-        message.team_id,
-        asker=person_reference(message.user_id),
-        channel_id=message.channel_id,
-    )
     localizer = await _localizer(turn, sink)
-    tools = Toolbox(app, turn, names, localizer)
+    tools = Toolbox(app, turn, localizer)
     # What was brought can be a question by itself.
     if not (question or brought.is_shown):
         nothing = Prompt(
@@ -190,7 +186,7 @@ async def _ask_model(
         )
         return _Result(outcome="answered", text="", prompt=nothing, tools=tools)
     now = datetime.now(localizer.zone)
-    prompt = await _prompt(app, turn, question, brought, recalling, names, now)
+    prompt = await _prompt(app, turn, question, brought, recalling, now)
     offered = tools if sink.interactive else None
     request = Reduction(prompt, offered, may_search=app.settings.may_search)
     return await _send(app, turn, request, sink, tools)
@@ -213,37 +209,26 @@ async def _prompt(
     question: str,
     brought: Brought,
     recalling: asyncio.Task[Recalled],
-    names: MessageNames,
     now: datetime,
 ) -> Prompt:
     message = turn.message
-    recalled, thread, kept, _ = await asyncio.gather(
-        recalling,
-        _thread(app, turn),
-        _kept(app, turn, question),
-        names.find(_texts_known(turn, question, brought)),
+    recalled, thread, kept = await asyncio.gather(
+        recalling, _thread(app, turn), _kept(app, turn, question)
     )
-    read = texts([*thread.lines])
-    for line in kept:
-        author = person_reference(line.author.user_id)
-        read += [line.text, author, f"<#{line.channel}>"]
-    read += [memory.text for memory in recalled.memories]
-    references = await names.find(read)
+    names = await _names(app, turn, kept)
     # The event of a deactivation may have been missed, but Slack has just been asked for names.
     kept = [one for one in kept if not app.names.is_gone(one.author)]
-    bot_user_id = app.slack.bot_user_id(message.team_id)
-    mentioned = mentions(message.text) - {bot_user_id}
     return Prompt(
         question=question,
         user_id=message.user_id,
         recalled=recalled,
-        recent_words=turn.recent_words,
+        recent_words=[app.names.shown(one) for one in turn.recent_words],
         exchanges=turn.exchanges,
         thread=thread.lines,
         thread_unread=thread.is_cut,
         unread=message.unread + thread.unread,
-        references=references,
-        mentioned=frozenset(f"<@{user}>" for user in mentioned),
+        names=names,
+        mentions=_mentions(app, message),
         memory_off=turn.memory_state.off is not None,
         in_dm=message.audience == DM,
         files=brought.files,
@@ -254,20 +239,28 @@ async def _prompt(
     )
 
 
-def _texts_known(turn: Turn, question: str, brought: Brought) -> list[str]:
-    """Return the texts of a prompt whose names can be looked up while the rest of it is read.
-
-    If there are too many names, those in the first texts are preferred: the person, the question.
-    """
+async def _names(app: App, turn: Turn, kept: Sequence[KeptMemory]) -> dict[str, str]:
+    """Return the names of those whose ids a prompt has, by their ids: the newest are preferred."""
     message = turn.message
-    found = [person_reference(message.user_id), question, *texts([*brought.forwarded])]
+    marks = {message.user_id: person_mark(message.user_id)}
     for exchange in reversed(turn.exchanges):
-        found += [
-            person_reference(exchange.user_id),
-            exchange.question,
-            exchange.reply or "",
-        ]
-    return [*found, *turn.recent_words]
+        marks[exchange.user_id] = person_mark(exchange.user_id)
+    for line in kept:
+        marks[line.author.user_id] = person_mark(line.author.user_id)
+        marks[line.channel] = channel_mark(line.channel)
+    await app.names.look_up(message.person, [*marks.values(), *turn.recent_words])
+    shown = app.names.shown
+    return {one: shown(mark, message.channel_id) for one, mark in marks.items()}
+
+
+def _mentions(app: App, message: Message) -> dict[str, str]:
+    """Return Slack's mentions of those whom a message mentions, by their names."""
+    found: dict[str, str] = {}
+    bot_user_id = app.slack.bot_user_id(message.team_id)
+    for user_id in mentions(message.text) - {bot_user_id}:
+        found[app.names.person(user_id)] = person_reference(user_id)
+    found.pop(UNKNOWN_PERSON, None)
+    return found
 
 
 async def _thread(app: App, turn: Turn) -> Thread:
@@ -275,7 +268,7 @@ async def _thread(app: App, turn: Turn) -> Thread:
     if not turn.lacks_thread:
         return Thread()
     return await read_thread(
-        app.slack,
+        app,
         turn.message,
         # The history has the former; the latter were forgotten.
         left_out=turn.known_messages.union(turn.forgotten_messages),
@@ -393,13 +386,12 @@ async def _quotes(
 ) -> str:
     """Return the kept lines that are in an answer, quoted with their authors, days and links."""
     lines = quoted[:MOST_QUOTED]
-    references = prompt.references
     sources = {one.memory.key: one.memory.source_messages[0] for one in lines}
     links = await app.slack.permalinks(lines[0].author.team_id, sources)
     shown = []
     for one in lines:
-        what = filter_links(one_line(references.shown(one.text)), prompt.links)
-        who = filter_links(references.shown(person_reference(one.author.user_id)))
+        what = filter_links(one_line(one.text), prompt.links)
+        who = filter_links(prompt.names[one.author.user_id])
         link = links.get(one.memory.key)
         shown.append(quote(localizer, one, what, who, link))
     return "\n\n".join(shown)

@@ -21,7 +21,6 @@ from bot.runtime.problems import Problem, way_to, without_secrets
 from bot.runtime.wiring import create_reply_model
 from memory import load_schemas
 from memory.formation import has_not_arrived
-from memory.model import References
 
 ANSWER_TOKENS = 500
 """Tokens of an answer, including a thought before it."""
@@ -65,9 +64,7 @@ async def check_replies(settings: Settings, client: openai.AsyncOpenAI) -> str:
 
 async def _ask(model: ModelRequests, tools: Items) -> None:
     """Read the answer to a message. Raises `ReplyFailed` and `openai.OpenAIError`."""
-    written = StreamedAnswer(
-        LinkFilter(), AnswerNames(References()), CollectedReply("")
-    )
+    written = StreamedAnswer(LinkFilter(), AnswerNames({}), CollectedReply(""))
     events = model.events(_PROMPT.input, tools, identifier="kioku-doctor")
     try:
         async with aclosing(events):

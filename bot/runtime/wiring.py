@@ -30,7 +30,7 @@ from bot.runtime.problems import UNBOUND_LOGIN, explained
 from bot.slack.client import SlackApi, create_session
 from bot.slack.members import Members
 from bot.slack.messages import Installation
-from bot.slack.names import Names, find_names
+from bot.slack.names import Names
 from bot.slack.sessions import Sessions
 from memory import (
     Embedder,
@@ -79,7 +79,6 @@ def create_app(
         partial(create_chat_model, settings, clients.memories),
         schemas=schemas,
         sensitive=settings.sensitive,
-        find_references=partial(find_names, names),
     )
     return App(
         settings=settings,

@@ -1,15 +1,11 @@
-"""What Slack sends: a person's message to the bot, and its text as it is stored.
+"""What Slack sends: a person's message to the bot, as it is stored until its turn begins.
 
-Memories are formed only from what the person typed. A message can hold more, which
-`bot.slack.content` reads: forwarded messages, tables and files.
-
-Stored texts refer to people, channels and groups by their ids, as Slack writes them (``<@U…>``).
-Models read names in place of the ids: see `bot.slack.names`.
+Its texts are as Slack wrote them. `bot.slack.reading` makes of them what people read. A message can
+hold more than its author typed, which `bot.slack.content` reads: forwarded messages, tables, files.
 """
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,8 +15,6 @@ from psycopg import DataError
 
 from bot.slack.content import read_content
 from memory import DM, InvalidNamespace, Person
-from memory.credentials import redact
-from memory.formation import OMITTED
 from memory.model import Json
 
 # The team of the people whom callers of POST /ask name: it is no Slack workspace.
@@ -30,42 +24,10 @@ _PERSONAL_SUBTYPES = frozenset({None, "file_share", "thread_broadcast", "me_mess
 _CHANNEL_ID = re.compile(r"[A-Z0-9]{1,64}")
 _TS = re.compile(r"[0-9]{10}\.[0-9]{1,6}")
 
-# Slack escapes < and > in what a person typed, so no < is inside a mention or link.
+# Slack escapes < and > in what a person typed, so no < is inside a mention.
 _MENTION = re.compile(r"<@([A-Z0-9]+)(?:\|[^<>]*)?>")
-_CHANNEL = re.compile(r"<#([A-Z0-9]+)(?:\|[^<>]*)?>")
-_GROUP = re.compile(r"<!subteam\^([A-Z0-9]+)(?:\|@?([^<>]*))?>")
-_DATE = re.compile(r"<!date\^[^<>|]*\|([^<>]*)>")
-_SPECIAL = re.compile(r"<!@?([^<>|^]+)(?:\|[^<>]*)?>")
-# A reference whose end was cut off.
-_CUT_REFERENCE = re.compile(r"<(?:[@#]|!subteam\^)?[A-Z0-9]*\Z")
 _GROUP_FIRST = re.compile(r"\A\s*+<!(?:subteam\^|here|channel|everyone)")
-_LINK = re.compile(r"<((?:https?|mailto|tel):[^<>|]+)(?:\|([^<>]*))?>")
-_FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
-_CODE = re.compile(r"`([^`\n]+)`")
-_REST_QUOTED = re.compile(r"(?:^|\n)&gt;&gt;&gt;.*", re.DOTALL)
-_QUOTED_LINE = re.compile(
-    r"^[^\S\n]*[\u200b-\u200f\u2060\ufeff]*(?:&gt;|>).*$", re.MULTILINE
-)
-# The introduction of a quotation is removed with it: "Ann wrote:".
-_INTRODUCTION = re.compile(
-    r"^[^\n]*[:：][^\S\n]*\n(?=[^\S\n]*(?:&gt;|>))", re.MULTILINE
-)
-# ~struck out~, _slanted_ and *bold*, as Slack's message box writes them.
-_STRUCK = re.compile(r"(?<![\w~])~(?=\S)[^~\n]+(?<=\S)~(?![\w~])")
-_SLANTED = re.compile(r"(?<![\w_])_(?=\S)([^_\n]+)(?<=\S)_(?![\w_])")
-# Bold is also found within a word of a script without spaces. A sign that would not stand beside
-# the first or last word of bold text shows that the asterisks are of a path, a query or a formula.
-_BOLD = re.compile(
-    r"(?<![^\s(\[{\"'<>_~\u0080-\U0010ffff])\*(?![\s,.;:!?)\]}/])"
-    r"([^*\n]+)"
-    r"(?<![\s(\[{/])\*(?![^\s,.;:!?)\]}\"'<>_~\u0080-\U0010ffff])"
-)
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_CUT = "\ue000"
-# A run of white space is matched only from its start.
-_CUTS = re.compile(rf"(?<![ \t])[ \t]*+{_CUT}(?:\s*+{_CUT})*+[ \t]*+")
-_EMPTY = rf"(?:\s|{re.escape(OMITTED)})++"
-_ENDS = re.compile(rf"\A{_EMPTY}|(?<!\s)(?<!{re.escape(OMITTED)}){_EMPTY}\Z")
 
 MAX_DEPTH = 60
 """The most levels of nesting; Slack's deepest payloads, views of Block Kit, have about 15."""
@@ -231,7 +193,7 @@ def author_home(message: Json) -> str:
 
 
 def person_reference(user_id: str) -> str:
-    """Return the reference to a person, ``<@ID>``, as stored texts have it."""
+    """Return what Slack shows as a person's name, ``<@ID>``."""
     return f"<@{user_id}>"
 
 
@@ -322,94 +284,6 @@ def _message_of(event: Json, installation: Installation) -> Message:
 def mentions(text: str) -> set[str]:
     """Return the user ids mentioned in a message's text."""
     return set(_MENTION.findall(text))
-
-
-def plain(text: str, bot_user_id: str = "") -> str:
-    """Return message text as it is stored: unescaped, without mentions of the bot.
-
-    People stay ``<@ID>`` and channels ``<#ID>``, because the name of a private channel is not for
-    everybody. A group becomes the name that Slack sends with it, or without one stays
-    ``<!subteam^ID>``. These are the references of `memory.model.References`.
-
-    Source: https://docs.slack.dev/messaging/formatting-message-text
-    """
-    text = _MENTION.sub(r"<@\1>", text)
-    if bot_user_id:
-        text = text.replace(f"<@{bot_user_id}>", "")
-    text = _CHANNEL.sub(r"<#\1>", text)
-    text = _GROUP.sub(_group_name, text)
-    text = _DATE.sub(r"\1", text)
-    text = _LINK.sub(_as_typed, text)
-    text = _SPECIAL.sub(r"@\1", text)
-    return CONTROL.sub("", html.unescape(text)).strip()
-
-
-def excerpt(text: str, bot_user_id: str, characters: int) -> str:
-    """Return the first characters of a message, plain and without credentials.
-
-    The text is cut before it is read, so that a long one costs no more than the part that is kept.
-    If it was cut, the last 64 characters are dropped, because they may be half of a credential.
-    """
-    size = 2 * characters + 200
-    shown = redact(plain(storable(text[:size]), bot_user_id)).text
-    if len(text) > size:
-        shown = shown[:-64]
-    if len(shown) <= characters:
-        return shown
-    return _CUT_REFERENCE.sub("", shown[:characters])
-
-
-def _group_name(group: re.Match[str]) -> str:
-    """Return the name that Slack sends with a group, or else a reference to the group."""
-    if group[2]:
-        return f"@{group[2]}"
-    return f"<!subteam^{group[1]}>"
-
-
-def _as_typed(link: re.Match[str]) -> str:
-    """Return a link as the person typed it.
-
-    Slack turns a typed address into ``<mailto:a@b.c|a@b.c>``, a domain name into
-    ``<http://b.c|b.c>`` and a telephone number into ``<tel:5551234|555-1234>``: the label is what
-    was typed. Any other label is shown with its target.
-    """
-    url = link[1]
-    label = link[2]
-    scheme, _, address = url.partition(":")
-    if label and _compared(label, scheme) == _compared(address, scheme):
-        return label
-    target = url if scheme.startswith("http") else address
-    if not label or label in url:
-        return target
-    return f"{label} ({target})"
-
-
-def _compared(address: str, scheme: str) -> str:
-    if scheme == "tel":
-        return "".join(filter(str.isdigit, address))
-    return address.removeprefix("//").removesuffix("/").lower()
-
-
-def typed(text: str, bot_user_id: str) -> str:
-    """Return only what the person typed: no quoted lines, no code blocks, nothing struck out.
-
-    Code within a line stays, because people write names so: "my team is `core`". The marks of code,
-    slanted and bold text are left out, and so is a mention of the app, whose user id is
-    `bot_user_id`. Only this may form a memory.
-    `memory.formation.OMITTED` marks what was left out between two typed parts, so that no quote
-    joins them.
-    """
-    text = _FENCE.sub(f"\n{_CUT}\n", text.replace(_CUT, ""))
-    text = _INTRODUCTION.sub("", text)
-    text = _REST_QUOTED.sub(f"\n{_CUT}", text)
-    text = _QUOTED_LINE.sub(_CUT, text)
-    text = _STRUCK.sub(f" {_CUT} ", text)
-    text = _SLANTED.sub(r"\1", text)
-    text = _BOLD.sub(r"\1", text)
-    text = _CODE.sub(r"\1", text)
-    text = plain(text, bot_user_id)
-    text = _CUTS.sub(f" {OMITTED} ", text)
-    return _ENDS.sub("", text)
 
 
 def sanitize_payload(value: Any, depth: int = 0) -> Any:

@@ -1,9 +1,13 @@
-"""Names of people, channels and groups for models, which never see Slack's ids.
+"""Names of people and channels, in the place of Slack's ids in everything that is read.
 
-A stored text has references (`memory.model.References`): ``<@U…>``, ``<#C…>``, ``<!subteam^S…>``. A
-model reads ``@Mia Tanaka`` and ``#general`` in their place. Names are Slack's, from ``users.info``
-and ``conversations.info``, kept in this process for a day. A name is data that its owner chose, so
-`bot.slack.content.clean_name` removes markup, addresses and line ends from it.
+`bot.slack.reading` puts a mark for each id into a text: the id between two characters of private
+use, which are removed from what people type. Then the name takes its place: ``@Mia Tanaka``,
+``#general``. A text with a name stays as it is when somebody is renamed.
+
+Names are Slack's, from ``users.info`` and ``conversations.info``, kept in this process for an hour.
+A name is data that its owner chose, so `bot.slack.content.clean_name` removes markup, addresses and
+line ends from it, and where this process knows two people of one name, each has their handle behind
+it: ``@Alex Kim (akim)``. No two people have the same handle.
 
 The name of a private conversation is shown only in that conversation, because readers elsewhere may
 not be its members. Groups have names only if Slack sends one with the message; to look them up the
@@ -15,99 +19,185 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.slack.client import (
     SLACK_FAULTS,
     SlackApi,
     error_code,
-    is_passing,
     slack_fault,
 )
 from bot.slack.content import clean_name
 from bot.slack.kept_answers import KeptAnswers
-from bot.slack.messages import API_TEAM, person_reference
+from bot.slack.messages import API_TEAM
 from memory import Person
 from memory.metrics import step
-from memory.model import Json, References, references_in
+from memory.model import Json
 
 log = logging.getLogger(__name__)
 
 MOST_LOOKUPS = 20
-"""The most names that one message looks up in Slack; other unknown ones are placeholders."""
+"""The most names that are looked up for one person in a minute."""
 PATIENCE_SECONDS = 1.0
-"""How long the names in some texts are waited for; those that come later are placeholders."""
+"""How long the names in some texts are waited for."""
+FAILED_SECONDS = 60.0
+"""After this time a name that did not come is asked for again."""
 
 UNKNOWN_PERSON = "@someone"
-UNKNOWN_ASKER = "@the person who asks"
 UNKNOWN_CHANNEL = "#a channel"
 UNKNOWN_GROUP = "@a group"
 _PRIVATE_CHANNEL = "#a private channel"
 _USER = "users.info"
 _CHANNEL = "conversations.info"
-_TRUSTED_SECONDS = 86_400.0
-_FAILED_SECONDS = 60.0
+# A third of Slack's limits, "100+" and "50+" calls a minute, for each process.
+# Source: https://docs.slack.dev/apis/web-api/rate-limits
+_MOST_OF_METHOD = {_USER: 33, _CHANNEL: 16}
+_TRUSTED_SECONDS = 3_600.0
 _USER_PATIENCE_SECONDS = 3.0
-_PERSON = "<@"
-_CHANNEL_SIGN = "<#"
+_BEGIN = "\ue001"
+_END = "\ue002"
+_MARK = re.compile(f"{_BEGIN}([@#][A-Z0-9]+){_END}")
+_MARK_BEGUN = re.compile(f"{_BEGIN}[^{_END}]*\\Z")
+_SIGNS = re.compile(f"[{_BEGIN}{_END}]")
 # Slack is not asked about anything that cannot be one of its ids.
-_MADE = re.compile(r"<(?:@[UW]|#[CG])[A-Z0-9]{7,20}>")
-# In a frame "you" is the app; the others are Slack's own names for everyone.
-_RESERVED = ("@you", "@here", "@channel", "@everyone")
+_MADE = re.compile(r"(?:@[UW]|#[CG])[A-Z0-9]{7,20}")
+# In a frame "you" is the app; the others are Slack's own names for everyone, and those of nobody.
+_RESERVED = frozenset({"you", "here", "channel", "everyone", "someone", "a group"})
+# Slack's answers that there is no name for the app, now or later.
+_NAMELESS = frozenset(
+    {"user_not_found", "user_not_visible", "channel_not_found", "missing_scope"}
+)
+
+
+def person_mark(user_id: str) -> str:
+    """Return what stands for a person's name until it is known."""
+    return f"{_BEGIN}@{user_id}{_END}"
+
+
+def channel_mark(channel_id: str) -> str:
+    """Return what stands for a channel's name until it is known."""
+    return f"{_BEGIN}#{channel_id}{_END}"
+
+
+def has_marks(text: str) -> bool:
+    """Return whether a text lacks a name that Slack may say later."""
+    return _BEGIN in text
+
+
+def without_marks(text: str) -> str:
+    """Return a text of others without characters that begin or end a mark."""
+    return _SIGNS.sub("", text)
+
+
+def whole_marks(text: str) -> str:
+    """Return a text that was cut, without a mark whose end was cut off."""
+    return _MARK_BEGUN.sub("", text)
 
 
 @dataclass(frozen=True, slots=True)
 class _Name:
-    """What Slack said about a reference; no text if it said nothing.
+    """What Slack said about a person or channel; no text if it has none for the app.
 
     `private`: it is a private conversation. `gone`: the account is deactivated.
     """
 
     text: str = ""
+    handle: str = ""
     private: bool = False
     gone: bool = False
 
 
+class _Budget:
+    """At most `most` calls in any minute."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._calls: deque[float] = deque()
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether no more calls may be made now."""
+        a_minute_ago = time.monotonic() - 60.0
+        while self._calls and self._calls[0] <= a_minute_ago:
+            self._calls.popleft()
+        return len(self._calls) >= self._most
+
+    def take(self) -> None:
+        """Count a call."""
+        self._calls.append(time.monotonic())
+
+
 class Names:
-    """The names that this process knows, by workspace: the newest, if there are too many."""
+    """The names that this process knows: the newest, if there are too many.
+
+    Looking names up takes at most `MOST_LOOKUPS` calls a minute for one person, so that the ids
+    that one person writes do not use up the names of others, and a third of Slack's limit in all.
+    """
 
     def __init__(self, slack: SlackApi) -> None:
-        self._slack = slack
-        self._kept: dict[str, KeptAnswers[str, _Name]] = defaultdict(KeptAnswers)
+        self.slack = slack
+        self._kept: KeptAnswers[str, _Name] = KeptAnswers()
+        self._failed: KeptAnswers[str, bool] = KeptAnswers()
+        self._namesakes: defaultdict[str, set[str]] = defaultdict(set)
+        self._of_person: KeptAnswers[Person, _Budget] = KeptAnswers()
+        self._of_method = {
+            name: _Budget(most) for name, most in _MOST_OF_METHOD.items()
+        }
 
-    def find(self, team_id: str, reference: str) -> _Name | None:
-        """Return what is known about a reference; None if Slack must be asked."""
-        return self._kept[team_id].find(reference)
-
-    def note_user(self, team_id: str, user: Json) -> None:
+    def note_user(self, user: Json) -> None:
         """Keep the name in one of Slack's user objects."""
-        reference = f"<@{user.get('id')}>"
-        self._kept[team_id].keep(reference, _user_name(user), _TRUSTED_SECONDS)
+        self._keep(f"@{user.get('id')}", _user_name(user))
 
     def is_gone(self, person: Person) -> bool:
         """Return whether a person's account is known to be deactivated."""
-        name = self.find(person.team_id, person_reference(person.user_id))
+        name = self._kept.find(f"@{person.user_id}")
         return name is not None and name.gone
 
-    @step("names")
-    async def look_up(self, team_id: str, references: Sequence[str]) -> None:
-        """Ask Slack for all names at once, for a second at most, without a database connection.
+    def shown(self, text: str, channel: str = "") -> str:
+        """Return a text that is read in `channel`, with names in the place of all marks.
 
-        A name that does not come is asked for again only after a minute, so that a slow Slack
-        delays one message and not every one.
+        Whose name is not known just now is ``@someone``.
         """
-        if not references:
+        return _MARK.sub(lambda found: self._shown(found[1], channel), text)
+
+    def named(self, text: str, channel: str) -> str:
+        """Return a text with the names that are known; the marks of others stay."""
+
+        def name(found: re.Match[str]) -> str:
+            known = self._known(found[1])
+            return found[0] if known is None else self._text(found[1], known, channel)
+
+        return _MARK.sub(name, text)
+
+    def person(self, user_id: str) -> str:
+        """Return a person's name; ``@someone`` if it is not known."""
+        return self.shown(person_mark(user_id))
+
+    @step("names")
+    async def look_up(self, person: Person, texts: Iterable[str]) -> None:
+        """Ask Slack for the names in what a person reads or writes, for a second at most.
+
+        All are asked for at once, without a database connection. A name that does not come is asked
+        for again only after a minute, so that a slow Slack delays one message and not every one.
+        """
+        marked = dict.fromkeys(_MARK.findall("\n".join(texts)))
+        # A caller of POST /ask is no Slack user.
+        if person.team_id == API_TEAM or not marked:
+            return
+        asked = [one for one in marked if self._may_ask(person, one)]
+        if not asked:
             return
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                await asyncio.gather(*(self._ask(team_id, one) for one in references))
+                await asyncio.gather(*(self._ask(person.team_id, one) for one in asked))
         except TimeoutError:
             log.info("Slack did not say all names in time")
-        for reference in references:
-            if self.find(team_id, reference) is None:
-                self._kept[team_id].keep(reference, _Name(), _FAILED_SECONDS)
+        for one in asked:
+            if self._known(one) is None:
+                self._failed.keep(one, True, FAILED_SECONDS)
 
     async def find_user(self, team_id: str, user_id: str) -> Json | None:
         """Ask Slack for a user object with the locale, and keep its name.
@@ -115,123 +205,106 @@ class Names:
         Both are empty for an unknown person. Returns None if there is no answer within three
         seconds; while Slack's rate limit lasts it is not asked.
         """
-        if self._slack.limits.wait(team_id, _USER):
+        if self.slack.limits.wait(team_id, _USER):
             return None
-        client = self._slack.client(team_id, patience=_USER_PATIENCE_SECONDS)
+        client = self.slack.client(team_id, patience=_USER_PATIENCE_SECONDS)
         try:
             async with asyncio.timeout(_USER_PATIENCE_SECONDS):
                 answer = await client.users_info(user=user_id, include_locale=True)
         except SLACK_FAULTS as error:
-            if error_code(error) == "user_not_found":
-                self._kept[team_id].keep(f"<@{user_id}>", _Name(), _TRUSTED_SECONDS)
+            code = error_code(error)
+            if code in _NAMELESS:
+                self._keep(f"@{user_id}", _Name())
+            if code == "user_not_found":
                 return {}
             log.info("a person could not be looked up: %s", slack_fault(error))
             return None
         user: Json | None = answer.get("user")
         if user:
-            self.note_user(team_id, user)
+            self.note_user(user)
         return user
 
-    async def _ask(self, team_id: str, reference: str) -> None:
-        # A caller of POST /ask is no Slack user.
-        if team_id == API_TEAM or not _MADE.fullmatch(reference):
-            return
-        identity = reference[2:-1]
-        if reference.startswith(_PERSON):
-            await self.find_user(team_id, identity)
-        elif not self._slack.limits.wait(team_id, _CHANNEL):
-            await self._ask_channel(team_id, identity)
+    def _known(self, marked: str) -> _Name | None:
+        """Return what is known about a sign and id; None if Slack may say more."""
+        if not _MADE.fullmatch(marked):
+            return _Name()
+        return self._kept.find(marked)
 
-    async def _ask_channel(self, team_id: str, channel_id: str) -> None:
-        name = _Name()
+    def _shown(self, marked: str, channel: str) -> str:
+        return self._text(marked, self._known(marked) or _Name(), channel)
+
+    def _text(self, marked: str, name: _Name, channel: str) -> str:
+        """Return the name that is shown in a channel."""
+        if marked[0] == "@":
+            return self._person(name)
+        if not name.text:
+            return UNKNOWN_CHANNEL
+        if name.private and marked[1:] != channel:
+            return _PRIVATE_CHANNEL
+        return f"#{name.text}"
+
+    def _person(self, name: _Name) -> str:
+        if not name.text:
+            return UNKNOWN_PERSON
+        folded = name.text.casefold()
+        # Who calls themself "Alex Kim (akim)" has a handle behind that.
+        is_shared = len(self._namesakes[folded]) > 1 or "(" in name.text
+        if name.handle and (is_shared or folded in _RESERVED):
+            return f"@{name.text} ({name.handle})"
+        return f"@{name.text}"
+
+    def _keep(self, marked: str, name: _Name) -> None:
+        before = self._kept.find(marked)
+        if before is not None:
+            self._namesakes[before.text.casefold()].discard(marked)
+        if marked[0] == "@" and name.text:
+            self._namesakes[name.text.casefold()].add(marked)
+        self._kept.keep(marked, name, _TRUSTED_SECONDS)
+
+    def _may_ask(self, person: Person, marked: str) -> bool:
+        """Return whether Slack is asked for a name now, which is counted."""
+        if self._known(marked) is not None or self._failed.find(marked):
+            return False
+        method = _USER if marked[0] == "@" else _CHANNEL
+        if self.slack.limits.wait(person.team_id, method):
+            return False
+        of_person = self._of_person.find(person) or _Budget(MOST_LOOKUPS)
+        of_method = self._of_method[method]
+        if of_person.is_used_up or of_method.is_used_up:
+            return False
+        of_person.take()
+        of_method.take()
+        self._of_person.keep(person, of_person, 60.0)
+        return True
+
+    async def _ask(self, team_id: str, marked: str) -> None:
+        if marked[0] == "@":
+            await self.find_user(team_id, marked[1:])
+            return
         try:
-            client = self._slack.client(team_id)
-            answer = await client.conversations_info(channel=channel_id)
-            name = _channel_name(answer.get("channel") or {})
+            client = self.slack.client(team_id)
+            answer = await client.conversations_info(channel=marked[1:])
         except SLACK_FAULTS as error:
             log.info("a name could not be looked up: %s", slack_fault(error))
-            if is_passing(error):
-                return
-        self._kept[team_id].keep(f"<#{channel_id}>", name, _TRUSTED_SECONDS)
-
-
-class MessageNames:
-    """The names in all that models read for one message: each reference keeps its name.
-
-    No two are the same: the second of two equal names gets the suffix ``(2)``. A person whose name
-    is unknown is ``@someone``. `asker` is the reference to the person whose message it is.
-    """
-
-    def __init__(
-        self,
-        names: Names,
-        team_id: str,
-        *,
-        asker: str = "",
-        channel_id: str = "",
-    ) -> None:
-        self._names = names
-        self._team_id = team_id
-        self._asker = asker
-        self._channel = f"<#{channel_id}>"
-        self._lookups_left = MOST_LOOKUPS
-        self._shown: dict[str, str] = {}
-        # Names, and the last number that a name has got.
-        self._taken = dict.fromkeys(map(str.casefold, _RESERVED), 1)
-
-    async def find(self, texts: Iterable[str]) -> References:
-        """Return the names of all references so far and of those in `texts`, looked up in order."""
-        new = [one for one in references_in(texts) if one not in self._shown]
-        unknown = [one for one in new if self._names.find(self._team_id, one) is None]
-        asked = unknown[: self._lookups_left]
-        self._lookups_left -= len(asked)
-        await self._names.look_up(self._team_id, asked)
-        for reference in new:
-            self._shown.setdefault(reference, self._unique(self._name(reference)))
-        return References(dict(self._shown))
-
-    def _name(self, reference: str) -> str:
-        known = self._names.find(self._team_id, reference)
-        if reference.startswith(_PERSON):
-            if known is not None and known.text:
-                return f"@{known.text}"
-            return UNKNOWN_ASKER if reference == self._asker else UNKNOWN_PERSON
-        if not reference.startswith(_CHANNEL_SIGN):
-            return UNKNOWN_GROUP
-        if known is None or not known.text:
-            return UNKNOWN_CHANNEL
-        if known.private and reference != self._channel:
-            return _PRIVATE_CHANNEL
-        return f"#{known.text}"
-
-    def _unique(self, name: str) -> str:
-        unique = name
-        number = self._taken.get(name.casefold(), 1)
-        while unique.casefold() in self._taken:
-            number += 1
-            unique = f"{name} ({number})"
-        self._taken[unique.casefold()] = 1
-        self._taken[name.casefold()] = number
-        return unique
-
-
-async def find_names(names: Names, person: Person, texts: Iterable[str]) -> References:
-    """Return the names for the references in some texts of a person."""
-    return await MessageNames(names, person.team_id).find(texts)
+            if error_code(error) in _NAMELESS:
+                self._keep(marked, _Name())
+            return
+        self._keep(marked, _channel_name(answer.get("channel") or {}))
 
 
 def _user_name(user: Json) -> _Name:
     """Return the name that Slack shows for a person: the one they chose, else their full name."""
     profile = user.get("profile") or {}
+    # A full stop could make it an address.
+    handle = clean_name(str(user.get("name") or "").replace(".", "·"))
     names = (
         profile.get("display_name"),
         profile.get("real_name"),
         user.get("real_name"),
-        user.get("name"),
     )
     cleaned = [clean_name(str(name or "")) for name in names]
-    text = next(filter(None, cleaned), "")
-    return _Name(text, gone=bool(user.get("deleted")))
+    text = next(filter(None, cleaned), handle)
+    return _Name(text, handle, gone=bool(user.get("deleted")))
 
 
 def _channel_name(channel: Json) -> _Name:

@@ -31,6 +31,13 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(audience)s
     AND formed_at IS NULL AND ended_at IS NOT NULL AND words <> ''
 ORDER BY ts LIMIT %(most)s;
 
+-- name: name_words
+-- Store words again, with the names that Slack has said meanwhile, unless they changed.
+UPDATE messages SET words = taken.named
+FROM unnest(%(ids)s::uuid[], %(words)s::text[], %(named)s::text[]) AS taken (id, words, named)
+WHERE messages.id = taken.id AND messages.team_id = %(team)s AND messages.user_id = %(user)s
+    AND messages.words = taken.words AND messages.formed_at IS NULL;
+
 -- name: mark_formed
 -- Record that memories were formed from these words, unless they changed or were formed meanwhile, or
 -- the person forgot something, or undid that, which the model was or was not shown beside them.

@@ -256,16 +256,12 @@ class AddLines(_FormAct):
 
 
 class SaveMemory(_FormAct):
-    """Change a memory; `seen` is the time of its last change when the form was opened.
-
-    `names` are those that the form shows, by the references that they stand for.
-    """
+    """Change a memory; `seen` is the time of its last change when the form was opened."""
 
     act: Literal["save_memory"] = "save_memory"
     key: str
     kind: str
     seen: datetime
-    names: dict[str, str] = {}
 
 
 class SaveSettings(_FormAct):

@@ -38,9 +38,6 @@ MESSAGE_TEXT_LIMIT = 40_000
 SECTION_LIMIT = 2_900
 PART_LIMIT = 11_500
 FALLBACK_LIMIT = 3_900
-# A reference to a person, channel or group, escaped.
-_REFERENCE = re.compile(r"&lt;((?:@[UW]|#[CG]|!subteam\^S)[A-Z0-9]{7,20})&gt;")
-_REFERENCE_BEGUN = re.compile(r"<(?:[@#!][a-z^]{0,8}[A-Z0-9]{0,20})?\Z")
 # A person, channel or group by its id, which means nothing when it is read aloud.
 _ID = re.compile(r"<(?:@|#|!subteam\^)[A-Z0-9]+>")
 # A mention or link of mrkdwn: what it is, and the words that are shown for it.
@@ -204,12 +201,7 @@ def truncate(text: str, limit: int) -> str:
     """Return `text`, cut off and ended with “…” if it has more than `limit` characters."""
     if len(text) <= limit:
         return text
-    return f"{_beginning(text, limit - 1).rstrip()}…"
-
-
-def _beginning(text: str, length: int) -> str:
-    """Return the first characters of a text, without a part of a reference at their end."""
-    return _REFERENCE_BEGUN.sub("", text[:length])
+    return f"{text[: limit - 1].rstrip()}…"
 
 
 def one_line(text: str) -> str:
@@ -242,17 +234,9 @@ def escaped(text: str, limit: int = LINE_LIMIT) -> str:
     shown = html.escape(text, quote=False)
     while len(shown) > limit:
         fitting = len(text) * (limit - 1) // len(shown)
-        text = _beginning(text, fitting)
+        text = text[:fitting]
         shown = html.escape(text, quote=False) + "…"
     return shown
-
-
-def as_mrkdwn(text: str, limit: int = LINE_LIMIT) -> str:
-    """Return a stored text as mrkdwn; people, channels and groups in it are shown by their names.
-
-    Slack sends no notification for a mention in an ephemeral message, a view or an update.
-    """
-    return _REFERENCE.sub(r"<\1>", escaped(text, limit))
 
 
 def source_link(localizer: Localizer, url: str) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import date, time
-from itertools import islice
 from typing import cast, get_args
 
 from pydantic import BaseModel
@@ -54,7 +52,6 @@ from memory.model import (
     Content,
     FieldRules,
     Json,
-    References,
     field_rules,
 )
 from memory.store import validated
@@ -156,24 +153,17 @@ def edit_form(
     schema: type[BaseModel],
     memory: Memory,
     place: Place,
-    references: References,
 ) -> SlackView:
-    """Return the form of a memory with what it says now; `schema` is that of its kind.
-
-    It shows the names of `references`, and holds them to store what they stand for.
-    """
-    names = dict(islice(references.names.items(), _MOST_NAMES))
-    named = replace(memory, value=References(names).shown_in(memory.value))
+    """Return the form of a memory with what it says now; `schema` is that of its kind."""
     blocks: list[Block] = []
-    for name, rules in fields_of(schema, named.content).items():
-        blocks.append(_field_input(localizer, schema, named, name, rules))
+    for name, rules in fields_of(schema, memory.content).items():
+        blocks.append(_field_input(localizer, schema, memory, name, rules))
     blocks.append(_audience_input(localizer, audience_of(memory)))
     act = SaveMemory(
         place=place,
         key=memory.key,
         kind=memory.kind,
         seen=memory.updated_at,
-        names=names,
     )
     return _form(localizer, act, "menu_edit", "form_save", blocks)
 
@@ -297,20 +287,13 @@ def entered_content(view: Json, schema: type[BaseModel]) -> dict[str, str | None
 
 
 def changed_fields(
-    view: Json, schema: type[BaseModel], stored: Content, names: Mapping[str, str]
+    view: Json, schema: type[BaseModel], stored: Content
 ) -> dict[str, str | None]:
-    """Return the fields of a submitted edit form that differ from those of the memory.
-
-    They are as they are stored: with references in place of `names`, which the form has shown. A
-    name without its sign is a word.
-    """
-    changed: dict[str, str | None] = {}
-    for name, entered in entered_content(view, schema).items():
-        text = entered or ""
-        references = References(names, typed=text)
-        if text != references.shown(text_of(stored, name)):
-            changed[name] = references.stored(text) or None
-    return changed
+    """Return the fields of a submitted edit form that differ from those of the memory."""
+    entered = entered_content(view, schema).items()
+    return {
+        name: text for name, text in entered if (text or "") != text_of(stored, name)
+    }
 
 
 def typed_text(changed: Mapping[str, str | None], schema: type[BaseModel]) -> str:

@@ -8,8 +8,8 @@ from bot.ui.acts import Keep, TakeBack
 from bot.ui.blocks import (
     Block,
     Payload,
-    as_mrkdwn,
     button,
+    escaped,
     explained_button,
     one_line,
     payload,
@@ -24,7 +24,7 @@ def kept_payload(localizer: Localizer, memory: Memory, channel: str) -> Payload:
     """Return the line in the thread of a message that is kept, with *Undo* for its author."""
     content = memory.content
     key = "kept_line_decision" if content.get("decision") else "kept_line"
-    what = as_mrkdwn(one_line(str(content.get("text", ""))))
+    what = escaped(one_line(str(content.get("text", ""))))
     who = person_reference(memory.namespace.person.user_id)
     line = localizer.say(key, channel=f"<#{channel}>", who=who, what=what)
     undo = TakeBack(key=memory.key)
@@ -41,7 +41,7 @@ def author_question(
 ) -> Payload:
     """Return what the author of a message is asked when somebody else wants it to be kept."""
     key = "kept_ask_decision" if keep.decision else "kept_ask"
-    what = as_mrkdwn(one_line(words))
+    what = escaped(one_line(words))
     channel = f"<#{keep.channel}>"
     who = person_reference(asker.user_id)
     line = localizer.say(key, who=who, channel=channel, what=what)
@@ -53,7 +53,7 @@ def kept_row(
     localizer: Localizer, line: KeptMemory, viewer: Person | None, link: str | None
 ) -> Block:
     """Return a line in the list of what is kept; its author can take it back there."""
-    what = as_mrkdwn(one_line(line.text))
+    what = escaped(one_line(line.text))
     said = _said(localizer, line, what, person_reference(line.author.user_id))
     details = [said]
     if line.is_decision:

@@ -10,7 +10,7 @@ from bot.locale import Localizer
 from bot.people import Off
 from bot.slack.messages import is_direct
 from bot.types import FILES_ALONE, FORWARDED_ALONE
-from bot.ui.blocks import LINE_LIMIT, as_mrkdwn, one_line, truncate
+from bot.ui.blocks import LINE_LIMIT, escaped, one_line, truncate
 from bot.ui.promises import due_line, is_open
 from memory import (
     DM,
@@ -156,11 +156,11 @@ def sentence_of(memory: Memory) -> str:
 def with_sentence(localizer: Localizer, memory: Memory, line: str, text: str) -> str:
     """Return `text`, and below it the quoted sentence of a memory if that says more than `line`."""
     sentence = truncate(sentence_of(memory), _SAID_LIMIT)
-    bare = as_mrkdwn(sentence).strip(_FINAL_MARKS).casefold()
+    bare = escaped(sentence).strip(_FINAL_MARKS).casefold()
     what = subject(memory.kind, memory.content)
     if bare in line.casefold() or _only_names(what, sentence):
         return text
-    said = localizer.say("row_said", what=as_mrkdwn(sentence))
+    said = localizer.say("row_said", what=escaped(sentence))
     return f"{text}\n{said}"
 
 
@@ -207,7 +207,7 @@ def memory_line(localizer: Localizer, memory: Memory) -> str:
 
     A memory without words, such as one of another version of its kind, is “…”.
     """
-    text = as_mrkdwn(describe(localizer, memory.kind, memory.content)) or "…"
+    text = escaped(describe(localizer, memory.kind, memory.content)) or "…"
     if memory.expires_at is not None:
         text += f" {_last_day(localizer, memory.expires_at)}"
     return text
@@ -333,7 +333,7 @@ def content_line(localizer: Localizer, kind: str, content: Content | None) -> st
     """Return what a memory says as one line of mrkdwn; empty for None."""
     if content is None:
         return ""
-    return as_mrkdwn(describe(localizer, kind, content))
+    return escaped(describe(localizer, kind, content))
 
 
 # --- questions, off ---------------------------------------------------------------
@@ -357,7 +357,7 @@ def question_line(localizer: Localizer, question: Question) -> str:
 
 def refusal_line(localizer: Localizer, reason: str, sentence: str) -> str:
     """Return why a sentence of the person was not stored; `reason` is a `memory.Reason`."""
-    what = as_mrkdwn(one_line(sentence))
+    what = escaped(one_line(sentence))
     key = _REFUSED_AS.get(reason, reason)
     return localizer.say(f"refused_{key}", what=what, limit=MAX_MEMORIES)
 

@@ -36,9 +36,9 @@ from bot.ui.blocks import (
     Block,
     SlackView,
     actions,
-    as_mrkdwn,
     bulleted,
     button,
+    escaped,
     explained_button,
     header,
     input_block,
@@ -383,7 +383,7 @@ def _memories(
         return [section(localizer.say("panel_none"))]
     blocks = [_search(localizer, position)]
     if not rows:
-        words = as_mrkdwn(position.of)
+        words = escaped(position.of)
         blocks.append(section(localizer.say("panel_no_match", words=words)))
     blocks += rows
     if position.of and len(content.memories) > 1:

@@ -33,7 +33,10 @@ _PURPOSE = (
     r"(?:\s?[(（][^()（）\r\n]{1,30}[)）]"
     r"|\s(?:for|to|of)(?:\s[\w'’&.-]{1,20}){1,4}?)"
 )
-_UNBROKEN = r"[^\s\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7ff\uf900-\uffef“”„«»‹›]"
+# Nobody types the last two: between them an app may have what becomes a name.
+_UNBROKEN = (
+    r"[^\s\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7ff\uf900-\uffef“”„«»‹›\ue001\ue002]"
+)
 # Characters that are read after each label; a longer value is still removed whole.
 _MOST_VALUE = 512
 _VALUE = rf"{_UNBROKEN}{{6,{_MOST_VALUE}}}+"

@@ -5,12 +5,6 @@ same in every language and does not judge meaning: the quote must be a substring
 the person typed, compared by letters (`memory.model.text.letters`) and omissions. The stored
 evidence is not the model's quote but the whole sentence or sentences around it, as typed.
 
-A model reads names where a stored text has references (`memory.model.references`), and quotes what
-it read. So a quote is compared with the text that was shown, and its place there tells which part
-of the stored text is the evidence. That part is copied, and no name is translated back: the
-evidence is what was typed even if somebody is renamed later, and a word that only looks like a name
-does not change.
-
 A sentence ends after a full stop, a question mark or an exclamation mark of any script, by
 Unicode's sentence break rules (UAX #29), and at each line break but those of hard-wrapped text:
 where a line without such a mark goes on with a small letter, the sentence goes on, too.
@@ -25,7 +19,6 @@ from itertools import pairwise
 import regex
 
 from memory.model.person_message import PersonMessage
-from memory.model.references import References, RenderedText
 from memory.model.text import MAX_TEXT, clean, folded, lettered, letters, texts
 
 MAX_MESSAGE = 8_000  # characters of one message that are read
@@ -65,22 +58,19 @@ _SCHEME = regex.compile(r"\A(?:https?://|mailto:)")
 class TypedMessage:
     """One message of the person, indexed for quotes.
 
-    `original` is the message as it was sent. `text` is the part that is read, with names from
-    `references`, as a model reads it; `sentences` are the (start, end) offsets of its sentences.
+    `original` is the message as it was sent. `text` is the part that is read; `sentences` are the
+    (start, end) offsets of its sentences.
     """
 
     original: PersonMessage
-    references: References = field(default_factory=References)
     text: str = field(init=False)
     sentences: list[tuple[int, int]] = field(init=False, default_factory=list)
-    _rendered: RenderedText = field(init=False)
     _letters: str = field(init=False)
     _starts: list[int] = field(init=False, default_factory=list)
     _ends: list[int] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        self._rendered = self.references.rendered(clean(self.original.text))
-        self.text = self._rendered.text[:MAX_MESSAGE]
+        self.text = clean(self.original.text)[:MAX_MESSAGE]
         self._index_letters()
         self._index_sentences()
 
@@ -120,7 +110,7 @@ class TypedMessage:
         asked = self.original.reply_to
         if not asked:
             return None
-        return self.references.shown(clean(asked))
+        return clean(asked)
 
     def find(self, quote: str) -> tuple[int, int] | None:
         """Return where `quote` begins and ends in `text`, or None.
@@ -160,14 +150,10 @@ class TypedMessage:
         """The sentences as a model reads them."""
         return [self.text[start:end].strip() for start, end in self.sentences]
 
-    def typed(self, start: int, end: int) -> str:
-        """Return the part of `text` between two offsets as the person typed it."""
-        return self._rendered.stored_between(start, end).strip()
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """A part of a message, as typed: `text`, with what a model reads `before` and `after` it.
+    """A part of a message, as typed: `text`, with what stands `before` and `after` it.
 
     `before` and `after` may come from earlier and later messages.
     """
@@ -181,11 +167,6 @@ class Evidence:
     def original(self) -> PersonMessage:
         """The message that contains the evidence, with its channel and time."""
         return self.message.original
-
-    @property
-    def shown(self) -> str:
-        """The evidence as a model reads it."""
-        return self.message.references.shown(self.text)
 
     @property
     def words(self) -> PersonMessage:
@@ -245,7 +226,7 @@ def _evidence(
     after = "\n".join([message.text[end:], *later])
     return Evidence(
         message=message,
-        text=message.typed(start, end),
+        text=message.text[start:end].strip(),
         before=before.strip()[-_CONTEXT:],
         after=after.strip()[:_CONTEXT],
     )

@@ -45,14 +45,13 @@ from memory.model.errors import (
 )
 from memory.model.namespace import MemoryView, Person
 from memory.model.person_message import PersonMessage
-from memory.model.references import FindReferences, References, no_references
 from memory.model.schemas import (
     KEPT_KIND,
     SCHEMAS,
     by_kind,
     register_schemas,
 )
-from memory.model.text import Json, texts
+from memory.model.text import Json
 from memory.postgres.database import Pool, person_transaction
 from memory.store.memories import Memory
 from memory.store.statements import InCommit, do_nothing
@@ -67,8 +66,7 @@ class Former:
 
     `model` is a LangChain chat model, or a function that creates one; it extracts, and gives the
     verdicts. `schemas` are Pydantic models; see `memory.model.schemas`. `sensitive` is the policy
-    of `memory.formation.verdict.asks_first`. `find_references` gives the models names for the
-    references in stored texts.
+    of `memory.formation.verdict.asks_first`.
     """
 
     pool: Pool
@@ -77,7 +75,6 @@ class Former:
     _: KW_ONLY
     schemas: Sequence[type[BaseModel]] = SCHEMAS
     sensitive: SensitivePolicy | None = None
-    find_references: FindReferences = no_references
 
     def __post_init__(self) -> None:
         register_schemas(self.schemas)
@@ -124,23 +121,21 @@ class Former:
         value: Json,
         *,
         target: Memory | None,
-        references: References,
         batch: UUID | None,
         in_commit: InCommit[FormationResult],
         deadline: float,
     ) -> FormationResult:
         """Form a memory from the value in a tool call; the memory model proposes nothing.
 
-        `value` has the kind and the content with its evidence, `target` is the memory that it
-        changes, and `references` are the names with which it was written. The rest is as for
-        `form`.
+        `value` has the kind and the content with its evidence, and `target` is the memory that it
+        changes. The rest is as for `form`.
         """
         key = str(uuid4())
         known: dict[str, Memory] = {}
         if target is not None:
             key = target.key
             known[key] = target
-        said = TypedMessage(message, references)
+        said = TypedMessage(message)
         async with _model_calls(view.person, deadline):
             proposed = await self._judge(view, [said], [Write(key, value)], known)
         return await self._commit(view, proposed, batch, in_commit)
@@ -178,18 +173,7 @@ class Former:
         known = await known_memories(
             self.pool, self.embedder, view, typed, self.kinds.keys()
         )
-        stored: list[str] = []
-        for message in typed:
-            stored += _stored_texts(message.original)
-        for row in known.values():
-            stored += texts(row.value)
-        references = await self.find_references(view.person, stored)
-        typed = [TypedMessage(message.original, references) for message in typed]
-        rows = [
-            replace(row, value=references.shown_in(row.value)) for row in known.values()
-        ]
-
-        extract_part = partial(self._extract, rows, eager)
+        extract_part = partial(self._extract, [*known.values()], eager)
         writes, unread = await read_in_halves(extract_part, typed)
         # Unread words are not shown as context of others, either.
         readable = [message for message in typed if message not in unread]
@@ -263,8 +247,7 @@ class Former:
         decides whether they are asserted, as a decision if `decision` is set, and neither about
         somebody else nor sensitive. Raises `FormationUnavailable`.
         """
-        references = await self.find_references(person, _stored_texts(message))
-        said = TypedMessage(message, references)
+        said = TypedMessage(message)
         words: Evidence | None = whole_message(said)
         if quote is not None:
             words = quoted_part(said, quote)
@@ -322,11 +305,6 @@ async def _model_calls(person: Person, deadline: float | None) -> AsyncIterator[
         raise FormationUnavailable(
             "The embedding model did not answer; the messages remain queued."
         ) from fault
-
-
-def _stored_texts(message: PersonMessage) -> list[str]:
-    """Return the texts of a message that a model is shown."""
-    return [message.text, message.reply_to or ""]
 
 
 async def match_stored(

@@ -8,7 +8,7 @@ fields, and contains no credentials and no link that the person did not type.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
@@ -29,7 +29,6 @@ from memory.formation.evidence import (
     whole_message,
 )
 from memory.model.dates import clock_time
-from memory.model.references import References
 from memory.model.schemas import (
     DUE_FIELDS,
     PROMISE_KIND,
@@ -208,12 +207,11 @@ def _read(
     if evidence is None:
         return Refusal(reason="no_evidence", kind=kind)
     unusable = Refusal(reason="unusable", kind=kind, evidence=evidence)
-    references = replace(evidence.message.references, typed=evidence.original.text)
     schema = schemas.get(kind)
     if schema is None or (target is not None and target.kind != kind):
         return unusable
     try:
-        valid = lenient(schema, _fields(kind, written, target, references))
+        valid = lenient(schema, _fields(kind, written, target))
     except ValidationError:
         return unusable
     content = valid.model_dump(mode="json")
@@ -235,12 +233,10 @@ def _read(
     return proposal
 
 
-def _fields(
-    kind: str, written: Content, target: Memory | None, references: References
-) -> Json:
+def _fields(kind: str, written: Content, target: Memory | None) -> Json:
     """Return the fields that the model has written, as they are stored."""
     stored = target.content if target else {}
-    fields = _with_references(clean_content(written, MAX_TEXT), stored, references)
+    fields = clean_content(written, MAX_TEXT)
     if kind == PROMISE_KIND:  # only the verdict gives it a due date
         for name in DUE_FIELDS:
             fields[name] = stored.get(name)
@@ -264,20 +260,6 @@ def _fault(proposal: Proposal, messages: Sequence[TypedMessage]) -> Reason | Non
 def holds_credentials(text: str) -> bool:
     """Return whether a text contains a credential, or the mark of a redacted one."""
     return bool(find_credentials(text)) or is_redacted(text)
-
-
-def _with_references(content: Content, stored: Content, references: References) -> Json:
-    """Return proposed fields with references in place of names.
-
-    A field of the `stored` memory that the model left as it was shown stays as it is stored.
-    """
-    found: Json = {}
-    for name, value in content.items():
-        if name in stored and value == references.shown_in(stored[name]):
-            found[name] = stored[name]
-        else:
-            found[name] = references.stored_in(value)
-    return found
 
 
 def _removal(

@@ -258,13 +258,12 @@ def request_text(
 def _line(index: int, proposal: Proposal, today: date) -> Json:
     """Return a proposal as the model that gives the verdicts reads it."""
     evidence = proposal.evidence
-    references = evidence.message.references
     values = proposal.values
     change = "add"
     old: Json | None = None
     if proposal.target is not None:
         change = "change"
-        old = fields_with_value(references.shown_in(proposal.target.content))
+        old = fields_with_value(proposal.target.content)
     if proposal.removes:
         change = "remove"
         values = {}
@@ -272,9 +271,9 @@ def _line(index: int, proposal: Proposal, today: date) -> Json:
         "index": index,
         "change": change,
         "kind": proposal.kind,
-        "values": references.shown_in(values),
+        "values": values,
         "old": old,
-        "sentence": evidence.shown,
+        "sentence": evidence.text,
         "before": evidence.before,
         "after": evidence.after,
         "question": evidence.message.question,

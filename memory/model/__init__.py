@@ -11,11 +11,6 @@ from memory.model.dates import (
 )
 from memory.model.namespace import kept_channel as kept_channel
 from memory.model.providers import provider_and_name as provider_and_name
-from memory.model.references import (
-    References as References,
-    names_pattern as names_pattern,
-    references_in as references_in,
-)
 from memory.model.schemas import (
     Content as Content,
     DUE_FIELDS as DUE_FIELDS,

@@ -1,18 +1,10 @@
 -- The list of a person's memories.
 
--- name: references
--- The people, channels and groups that memories refer to, those of the newest memories first.
-SELECT found[1] AS reference
-FROM store, regexp_matches(value::text, '<(?:@|#|!subteam\^)[A-Z0-9]{1,64}>', 'g') AS found
-WHERE prefix = %(prefix)s
-GROUP BY found[1]
-ORDER BY max(updated_at) DESC, found[1];
-
 -- name: page
 -- A page of memories: open promises by the day they are due, then wishes about answers, then the
 -- other kinds, newest first, then the promises that have ended, and last what is kept for channels. A
 -- memory stays in its place when it is changed. With words, those whose content has all of them; if
--- there are none, those whose content and quotes together do. `names` are those of references, as JSON.
+-- there are none, those whose content and quotes together do.
 WITH wanted AS (
     SELECT array_agg(DISTINCT
         CASE WHEN %(whole)s AND word ~ '^[!-~]+$' THEN ' ' || word || ' ' ELSE needle(word) END
@@ -21,9 +13,9 @@ WITH wanted AS (
 ), mine AS (
     SELECT prefix, key, value, created_at, updated_at, expires_at,
         value->>'kind' AS kind,
-        (SELECT with_names(string_agg(one #>> '{}', ' '), %(names)s::jsonb)
+        (SELECT string_agg(one #>> '{}', ' ')
             FROM jsonb_path_query(value, '$.content.*') AS one) AS content_text,
-        (SELECT with_names(string_agg(one #>> '{}', ' '), %(names)s::jsonb)
+        (SELECT string_agg(one #>> '{}', ' ')
             FROM jsonb_path_query(value, '$.sources[*].evidence') AS one) AS quotes,
         CASE WHEN value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open'
             THEN COALESCE(value->'content'->>'due', 'none') END AS open_until

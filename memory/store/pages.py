@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from psycopg.types.json import Jsonb
-
 from memory.model.namespace import Person
-from memory.model.references import FindReferences, References, no_references
 from memory.postgres.database import Pool, person_statement
 from memory.postgres.statements import load_statements
 from memory.store.memories import Memory, read_own
@@ -39,22 +36,15 @@ async def memory_page(
     size: int,
     page: int = 1,
     whole_words: bool = False,
-    find_references: FindReferences = no_references,
 ) -> MemoryPage:
     """Return a page of the person's memories, or of those whose content has all `words`.
 
     If none has, the quotes are searched, too. A word matches the beginning of a longer one, unless
     `whole_words` is set or it has only one or two letters. Words of scripts without spaces match
-    anywhere. With words, `find_references` is asked for the names of those whom memories refer to:
-    they are found by name and by id. One statement returns only the rows of the page. A number
-    above the last page returns the last page.
+    anywhere. One statement returns only the rows of the page. A number above the last page returns
+    the last page.
     """
-    references = References()
-    if words:
-        found = await person_statement(pool, person, _SQL["references"])
-        references = await find_references(person, [one["reference"] for one in found])
     values = {
-        "names": Jsonb(dict(references.names)),
         "page": page,
         "size": size,
         "words": words.strip(),

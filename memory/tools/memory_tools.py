@@ -7,7 +7,7 @@ verdict; a deletion is only proposed.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from uuid import UUID
 
@@ -19,9 +19,8 @@ from memory.formation.proposal import Reason, Refusal
 from memory.model.errors import FormationUnavailable, MemoryOff
 from memory.model.namespace import MemoryView
 from memory.model.person_message import PersonMessage
-from memory.model.references import References
 from memory.model.schemas import level, with_evidence
-from memory.model.text import Json, texts
+from memory.model.text import Json
 from memory.recall.lines import memories_within
 from memory.recall.search import search_memories
 from memory.store.changes import Change
@@ -71,8 +70,7 @@ class MemoryTools:
     refers to memories only by id. `in_commit` is awaited, with the result, inside each transaction
     that writes; `MemoryOff` raised there rolls it back. `batch_id` is the notice's batch. With
     `off` every call is an error. `words_wait`: what could not be judged now is formed later, from
-    the message's words. `find_references` returns the names that the model reads in these texts and
-    in all earlier ones; without it, `Former.find_references` is used.
+    the message's words.
 
     `shown` are the memories that searches have shown to the model, by key, as they were read last,
     `to_forget` the keys of those whose deletion is proposed, `changes` what was stored, `questions`
@@ -88,7 +86,6 @@ class MemoryTools:
     in_commit: InCommit[FormationResult] = do_nothing
     off: bool = False
     words_wait: bool = True
-    find_references: Callable[[Iterable[str]], Awaitable[References]] | None = None
     shown: dict[str, Memory] = field(default_factory=dict, init=False)
     to_forget: list[str] = field(default_factory=list, init=False)
     changes: tuple[Change, ...] = field(default=(), init=False)
@@ -116,8 +113,7 @@ class MemoryTools:
         return await self._change(given)
 
     async def _search(self, given: Json) -> list[Json]:
-        references = await self._references([])
-        query = references.stored(str(given.get("query") or " "))
+        query = str(given.get("query") or " ")
         former = self.former
         found = await search_memories(
             former.pool, former.embedder, self.view, query, SEARCH_LIMIT
@@ -127,9 +123,7 @@ class MemoryTools:
         for memory in kept:
             self.shown[memory.key] = memory
             output.append(_shown(memory))
-        references = await self._references(texts(output))
-        shown: list[Json] = references.shown_in(output)
-        return shown
+        return output
 
     async def _change(self, given: Json) -> Json:
         action = given.get("action")
@@ -153,8 +147,7 @@ class MemoryTools:
     async def _store(self, given: Json, target: Memory | None) -> Json:
         """Store a new memory, or what changes in `target`."""
         kept = target.content if target else {}
-        references = await self._references([self.message.text, *texts(kept)])
-        value = self._value(given, references.shown_in(kept))
+        value = self._value(given, kept)
         if isinstance(value, str):
             return _error(value)
         try:
@@ -163,7 +156,6 @@ class MemoryTools:
                 self.message,
                 value,
                 target=target,
-                references=references,
                 batch=self.batch_id,
                 in_commit=self.in_commit,
                 deadline=JUDGED_WITHIN,
@@ -180,11 +172,6 @@ class MemoryTools:
         self.changes += outcome.changes
         self.questions += outcome.questions
         return self._report(outcome)
-
-    async def _references(self, stored: Iterable[str]) -> References:
-        if self.find_references is not None:
-            return await self.find_references(stored)
-        return await self.former.find_references(self.view.person, stored)
 
     def _value(self, given: Json, kept: Json) -> Json | str:
         """Return the value to write, with its evidence, or an error message.

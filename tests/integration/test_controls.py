@@ -22,7 +22,6 @@ from bot.pipeline.edits import follow_change
 from bot.pipeline.tools import Toolbox
 from bot.runtime.ask import answer
 from bot.slack.messages import Message
-from bot.slack.names import MessageNames
 from bot.ui.acts import Forget, Switch, Undo, clicked_act
 from memory import Person, Selection, list_changes
 from memory.postgres import person_statement
@@ -506,9 +505,8 @@ async def begun(app: App, said: Message) -> Toolbox:
     waiting = await take_message(app.core, said.thread, uuid4())
     assert waiting is not None
     turn = await begin_turn(app.core, waiting, question=said.text, words=said.text)
-    names = MessageNames(app.core.names, said.team_id)
     localizer = Localizer("en")
-    return Toolbox(app.core, turn, names, localizer)
+    return Toolbox(app.core, turn, localizer)
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,8 @@ ORG_SHARED = {"is_shared": True, "is_org_shared": True}
 @pytest.fixture
 def core(pool: Pool, slack: PlaygroundSlack) -> App:
     """What conversations are looked up with."""
-    return app_of(pool=pool, slack=slack.api())
+    api = slack.api()
+    return app_of(pool=pool, slack=api, names=Names(api))
 
 
 @pytest.mark.parametrize(
@@ -270,7 +271,7 @@ async def test_a_persons_language(slack: PlaygroundSlack, pool: Pool) -> None:
 
 
 async def test_what_was_said_in_a_thread_before_a_forgetting_is_not_read(
-    slack: PlaygroundSlack,
+    slack: PlaygroundSlack, core: App
 ) -> None:
     """The author's own messages and the app's are left out; others have forgotten nothing."""
     place = slack.place(channel="public", text="root: <@BOT> I love ramen")
@@ -285,12 +286,12 @@ async def test_what_was_said_in_a_thread_before_a_forgetting_is_not_read(
     )
     message = slack.message(place, ts=asked["ts"])
     before = float(asked["ts"])
-    found = await read_thread(slack.api(), message, history_from=before)
+    found = await read_thread(core, message, history_from=before)
     assert [line["text"] for line in found.lines] == ["And me?"]
 
 
 async def test_a_running_thread_is_read_once_called_into(
-    slack: PlaygroundSlack,
+    slack: PlaygroundSlack, core: App
 ) -> None:
     """What others wrote before the mention is read in order, as a person sees it, and cut.
 
@@ -311,8 +312,10 @@ async def test_a_running_thread_is_read_once_called_into(
     )
     slack.say(other, place.channel, "too late", thread_ts=place.root)
     message = slack.message(place, ts=asked["ts"])
-    found = (await read_thread(slack.api(), message)).lines
-    assert [line["from"] for line in found] == [f"<@{place.user}>", f"<@{other}>"]
+    found = (await read_thread(core, message)).lines
+    names = [core.names.person(user) for user in (place.user, other)]
+    assert [line["from"] for line in found] == names
+    assert "@someone" not in names
     assert found[0]["text"].startswith("root:")
     assert slack.bot_user_id not in found[0]["text"]
     assert found[1]["text"] == "x" * 1_000

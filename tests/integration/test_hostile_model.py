@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.slack.messages import typed
+from bot.slack.reading import typed
 from memory import Former
 from memory.model.namespace import DM, PUBLIC, Person, memory_view
 from memory.model.person_message import PersonMessage

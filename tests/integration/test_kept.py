@@ -126,15 +126,14 @@ async def test_a_person_keeps_a_message_and_anybody_there_gets_it_quoted(
 
 
 async def test_the_line_in_a_thread_notifies_nobody_whom_it_names(app: App) -> None:
-    """Whom the words mention is named by a name; what is kept mentions them as before."""
+    """Whom the words mention is named in what is kept; what only looks like a mention is text."""
     channel = Channel(app, "public", "Ben", "Mia")
-    text = (
-        f"Ask <@{channel.users[1]}> or <!subteam^S0PLATFORM1> before a reset of orion"
-    )
+    text = f"Ask <@{channel.users[1]}>, not <!here>, before a reset of orion"
     said, _ = await channel.keep(text)
     [line] = channel.thread(said)
-    assert "Ask @Mia or @a group before a reset of orion" in line
-    assert [one.text for one in await kept_in(app, channel)] == [text]
+    assert "Ask @Mia, not &lt;!here&gt;, before a reset of orion" in line
+    kept = "Ask @Mia, not <!here>, before a reset of orion"
+    assert [one.text for one in await kept_in(app, channel)] == [kept]
 
 
 async def test_words_to_the_app_are_kept_as_they_were_typed(app: App) -> None:

@@ -331,6 +331,7 @@ def test_most_keys_without_a_digit_are_found() -> None:
         "the spinning token ring, {}",
         "the token is https://example.com/{}",
         "the token is <@U{}>",
+        "the token is \ue001@U{}\ue002",
         "パスワードは2026-11-20に変えました",
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.slack.messages import typed
+from bot.slack.reading import typed
 from memory.formation.evidence import (
     TypedMessage,
     find_evidence,

@@ -28,7 +28,7 @@ from bot.ui.forms import (
 )
 from bot.ui.lines import describe
 from memory import SCHEMAS, Promise, UserFact, UserTechInterest
-from memory.model import LEVEL_FIELDS, References
+from memory.model import LEVEL_FIELDS
 from memory.model.schemas import UserFoodPreference
 from tests.unit.memories import Dog, memory
 
@@ -44,7 +44,7 @@ def form(
 ) -> SlackView:
     """Return the form of a memory with such a content."""
     one = memory(kind=schema.__name__, audience=audience, **content)
-    return edit_form(Localizer(language), schema, one, Place(), References())
+    return edit_form(Localizer(language), schema, one, Place())
 
 
 def state(**values: Any) -> Answers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import time
 from collections.abc import Callable
@@ -23,17 +22,16 @@ from bot.pipeline.output_items import printable
 from bot.pipeline.prompt import cut_middle
 from bot.pipeline.web_search import query_in
 from bot.runtime.problems import without_secrets
-from bot.slack import messages
+from bot.slack import messages, names, reading
 from bot.slack.content import clean_name, read_content
-from bot.slack.names import MessageNames
 from bot.slack.sessions import title_of
 from bot.ui.acts import read_act
-from bot.ui.blocks import as_mrkdwn, escaped, fitted, plain_text, section, spoken
+from bot.ui.blocks import escaped, fitted, plain_text, section, spoken
 from bot.ui.forms import lines_of
 from bot.ui.lines import describe, memory_line
 from memory.credentials.redaction import find_credentials, redact_texts
 from memory.formation.evidence import TypedMessage, find_evidence, links_not_typed
-from memory.model import References, ThoughtFilter, estimated_tokens, framed
+from memory.model import ThoughtFilter, estimated_tokens, framed
 from memory.model.person_message import PersonMessage
 from memory.model.schemas import subject_key
 from memory.model.text import (
@@ -70,6 +68,8 @@ SLACK = [
         "<@U1",
         "<@U1|",
         "<@U1|a> ",
+        "\ue001@U1\ue002",
+        "\ue001@U",
         "<#C1|",
         "<!here|",
         "<!subteam^",
@@ -153,7 +153,7 @@ TOKENS = sorted({*MARKDOWN, *LINKS, *CREDENTIALS, *SLACK})
 
 def typed(text: str) -> str:
     """Return what a person typed, without mentions of the app."""
-    return messages.typed(text, "B1")
+    return reading.typed(text, "B1")
 
 
 def typed_message(text: str) -> TypedMessage:
@@ -168,12 +168,14 @@ def in_pieces(text: str, size: int = 10) -> str:
     return "".join(pieces) + shown.flush()
 
 
-NAMED = References({"<@U1>": "@Mia Tanaka", "<@U2>": "@1", "<#C1>": "#a"})
+MENTIONS = {"@Mia Tanaka": "<@U1>", "@1": "<@U2>"}
+NO_SLACK: Any = None
+NAMES = names.Names(NO_SLACK)
 
 
 def names_in_pieces(text: str) -> str:
     """Return what `AnswerNames` shows of a text that comes in small pieces."""
-    shown = AnswerNames(NAMED, NAMED.names.keys())
+    shown = AnswerNames(MENTIONS)
     pieces = [shown.feed(text[at : at + 10]) for at in range(0, len(text), 10)]
     return "".join(pieces) + shown.flush()
 
@@ -188,23 +190,6 @@ def without_thoughts_in_pieces(text: str, size: int = 10) -> str:
 def said(text: str) -> dict[str, Any]:
     """Return a section block with this text."""
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
-
-
-class Unknown:
-    """Names of nobody: Slack knows none of those who are looked up."""
-
-    def find(self, *_: object) -> None:
-        """Return that nothing is known."""
-
-    async def look_up(self, *_: object) -> None:
-        """Learn nothing."""
-
-
-def names_of_many(text: str) -> object:
-    """Return the names in a text of the same length that mentions somebody else in each word."""
-    said = "".join(f"<@U{number:06}>" for number in range(len(text) // 10))
-    names: Any = Unknown()
-    return asyncio.run(MessageNames(names, "T1").find([said]))
 
 
 OTHER = typed_message("I like https://a.example/x and tea.")
@@ -225,7 +210,7 @@ FUNCTIONS: dict[str, TextFunction] = {
         *(final_question, without_thoughts),
         *(escaped, spoken, plain_text, section, title_of, query_in, framed),
         *(find_credentials, without_secrets),
-        *(messages.plain, typed, printable, messages.sanitize_payload),
+        *(reading.plain, typed, printable, messages.sanitize_payload),
         *(messages.mentions, estimated_tokens, splitting.open_fence),
         *(
             read_act,
@@ -233,7 +218,6 @@ FUNCTIONS: dict[str, TextFunction] = {
             in_pieces,
             names_in_pieces,
             without_thoughts_in_pieces,
-            names_of_many,
         ),
         without_repetitions,
     )
@@ -259,11 +243,8 @@ FUNCTIONS: dict[str, TextFunction] = {
         {"text": text, "bot_id": "B1", "blocks": [said(text)]}
     ),
     "AnswerNames.feed": lambda text: names_in_pieces(text),
-    "as_mrkdwn": lambda text: as_mrkdwn(text),
     "clean_name": lambda text: clean_name(text),
-    "shown": lambda text: NAMED.shown(text),
-    "stored": lambda text: NAMED.stored(text),
-    "named message": lambda text: TypedMessage(typed_message(text).original, NAMED),
+    "marks": lambda text: names.whole_marks(NAMES.shown(text)),
     "cut_middle": lambda text: cut_middle(text, 100),
     "fitted": lambda text: fitted(text, len(text) - 1),
     "described": lambda text: describe(Localizer("en"), "Dog", {"name": text}),

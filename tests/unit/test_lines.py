@@ -351,12 +351,13 @@ def test_of_several_questions_the_first_is_asked(
     assert more["elements"][0]["text"] == EN.say("notice_questions", count=2)
 
 
-def test_people_are_shown_by_their_names() -> None:
-    """Of a mention the id is stored; where only the person sees it, Slack shows the name."""
-    line = "<@U04ABCD12> leads <!subteam^S04ABCD12> in <#C04ABCD12>, not @you or @U04ABCD12"
+def test_what_looks_like_a_mention_is_text() -> None:
+    """Words are what people read: no words of anybody become a mention, a link or a group."""
+    line = "<@U04ABCD12> leads <!subteam^S04ABCD12> in <#C04ABCD12>, <https://x|y>"
+    shown = line.replace("<", "&lt;").replace(">", "&gt;")
     ann = fact(line)
-    assert change_line(EN, change("remembered", None, ann)) == f"Remembered: {line}"
-    assert memory_line(EN, memory(**ann)) == line
+    assert change_line(EN, change("remembered", None, ann)) == f"Remembered: {shown}"
+    assert memory_line(EN, memory(**ann)) == shown
 
 
 def test_each_refusal_is_one_sentence_with_a_button(subtests: pytest.Subtests) -> None:

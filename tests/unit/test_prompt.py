@@ -24,7 +24,6 @@ from memory.model import (
     INSTRUCTION_KIND,
     KEPT_KIND,
     Json,
-    References,
     estimated_tokens,
     framed,
 )
@@ -185,7 +184,7 @@ def test_every_frame_reads_back_whole_whatever_is_in_it(text: str) -> None:
     )
     earlier = exchange(2_000_000_000, text, text, user="U2")
     made = prompt_of(
-        references=References({"<@U1>": text, "<@U2>": text}),
+        names={"U1": text, "U2": text},
         recalled=known(
             memory(text),
             memory(text, kind=INSTRUCTION_KIND, content={"instruction": text}),
@@ -320,10 +319,10 @@ def test_the_question_comes_last() -> None:
 def test_other_peoples_words_are_data() -> None:
     """What others asked in the thread, and our answers to them, are lines of a frame, in order."""
     made = prompt_of(
-        references=References({"<@U2>": "@Ken", "<@U3>": "@Mia Tanaka"}),
+        names={"U2": "@Ken", "U3": "@Mia Tanaka"},
         exchanges=[
             exchange(1, "mine", "yes"),
-            exchange(2, "theirs, <@U3>", "no", user="U2"),
+            exchange(2, "theirs, @Mia Tanaka", "no", user="U2"),
             exchange(3, "hers", None, user="U3"),
             exchange(4, "mine again"),
         ],

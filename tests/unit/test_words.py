@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.slack.messages import mentions, plain, typed
+from bot.slack.messages import mentions
+from bot.slack.names import channel_mark, person_mark
+from bot.slack.reading import plain, typed
 
 
 @pytest.mark.parametrize(
@@ -14,16 +16,16 @@ from bot.slack.messages import mentions, plain, typed
     [
         ("<@UBOT> hi", "hi"),
         ("hi <@UBOT|kioku>", "hi"),
-        ("ask <@U2>", "ask <@U2>"),
-        ("ask <@U2|bob>", "ask <@U2>"),
-        ("see <#C1|general>", "see <#C1>"),
-        ("see <#C1>", "see <#C1>"),
-        ("see <#C1|>", "see <#C1>"),
+        ("ask <@U2>", f"ask {person_mark('U2')}"),
+        ("ask <@U2|bob>", f"ask {person_mark('U2')}"),
+        ("see <#C1|general>", f"see {channel_mark('C1')}"),
+        ("see <#C1>", f"see {channel_mark('C1')}"),
+        ("see <#C1|>", f"see {channel_mark('C1')}"),
         ("<!here> hi", "@here hi"),
         ("<!channel|channel> hi", "@channel hi"),
         ("<!subteam^S1|@devs> hi", "@devs hi"),
-        ("<!subteam^S1> hi", "<!subteam^S1> hi"),
-        ("<!subteam^S1|> hi", "<!subteam^S1> hi"),
+        ("<!subteam^S1> hi", "@a group hi"),
+        ("<!subteam^S1|> hi", "@a group hi"),
         ("due <!date^1700000000^{date}^https://a.example|today>", "due today"),
         ("<https://a.example/x>", "https://a.example/x"),
         ("<https://a.example/x|a.example/x>", "a.example/x"),
@@ -39,7 +41,10 @@ from bot.slack.messages import mentions, plain, typed
         ("a &lt;b&gt; &amp;amp; c", "a <b> &amp; c"),
         ("a\x00b\x07c\td\ne", "abc\td\ne"),
         ("  :ramen:  ", ":ramen:"),
+        # What only looks like a mention, an entity or a mark was typed.
         ("&lt;@U2&gt;", "<@U2>"),
+        ("&amp;lt;@U2&amp;gt; &amp;copy; &#xE001;", "&lt;@U2&gt; &copy; &#xE001;"),
+        (f"ask {person_mark('U2')}", "ask @U2"),
         ("", ""),
     ],
 )
@@ -85,6 +90,18 @@ def test_mentions() -> None:
             "call 555-1234, see x.example",
         ),
         ("I like _green_ tea and my_file_name", "I like green tea and my_file_name"),
+        # Signs within code and paths are their own.
+        ("a `~b~` c", "a ~b~ c"),
+        ("run `a *b* _c_ ~d~` *now*", "run a *b* _c_ ~d~ now"),
+        ("~I like `beer`~ I like `tea`", "I like tea"),
+        ("my path is ~/x:~/y", "my path is ~/x:~/y"),
+        (
+            "~/a and ~/b are mine, ~ann/c:~ben/d not",
+            "~/a and ~/b are mine, ~ann/c:~ben/d not",
+        ),
+        ("it is in /_a/b_/c", "it is in /_a/b_/c"),
+        ("9時~10時は会議、14時~15時は昼寝", "9時~10時は会議、14時~15時は昼寝"),
+        ("I like \U000f0000`tea`", "I like tea"),
     ],
 )
 def test_typed(text: str, words: str) -> None:

@@ -45,7 +45,7 @@ def _response_url(slack: Slack, path: str, target: ResponseUrl) -> str:
 
 def _envelope(slack: Slack, kind: str, user: User, *, in_view: bool = False) -> Json:
     identity = slack.identity
-    name = user.name.lower()
+    name = user.handle
     team = {"id": identity.team_id, "domain": identity.team_domain}
     if in_view and user.team != identity.team_id:  # theirs: slackapi/bolt-js#1614
         team = {"id": user.team, "domain": user.team.lower()}
@@ -68,7 +68,7 @@ async def command(
         channel_id=channel.id,
         channel_name=channel.name_in_payloads,
         user_id=user.id,
-        user_name=user.name.lower(),
+        user_name=user.handle,
         command=command,
         text=text,
         api_app_id=identity.app_id,

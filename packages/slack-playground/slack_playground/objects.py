@@ -101,7 +101,7 @@ def user_object(user: User, team: str, *, locale: bool = True) -> Json:
         "user",
         id=user.id,
         team_id=user.team,
-        name=user.name.lower(),
+        name=user.handle,
         deleted=user.deleted,
         real_name=user.name,
         tz=user.tz,

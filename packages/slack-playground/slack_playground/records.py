@@ -63,11 +63,12 @@ class User:
     """A person or a bot.
 
     Another `team` than the workspace's is a workspace of the same organisation, or, for an
-    `external` person, one of another organisation.
+    `external` person, one of another organisation. No two have the same `handle`, Slack's ``name``.
     """
 
     id: str = field(default_factory=partial(new_id, "U"))
     name: str
+    handle: str = ""
     team: str
     locale: str = "en-US"
     tz: str = "America/Los_Angeles"

@@ -1,5 +1,6 @@
 """The state of a workspace: people, messages, and open views."""
 
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -81,9 +82,20 @@ class Workspace:
         if fields.get("is_bot"):
             fields.setdefault("bot_id", new_id("B"))
             fields.setdefault("app_id", new_id("A"))
-        user = User(name=name, **fields)
+        user = User(name=name, handle=self._free_handle(name), **fields)
         self.users[user.id] = user
         return user
+
+    def _free_handle(self, name: str) -> str:
+        """A handle that nobody has, in the characters that Slack allows."""
+        wanted = re.sub(r"[^a-z0-9._-]+", ".", name.lower()).strip(".")[:18] or "user"
+        taken = {user.handle for user in self.users.values()}
+        handle = wanted
+        number = 1
+        while handle in taken:
+            number += 1
+            handle = f"{wanted}{number}"
+        return handle
 
     def add_channel(
         self, name: str, kind: Kind, members: Iterable[str], *, shared: bool = False

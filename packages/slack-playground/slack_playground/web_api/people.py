@@ -15,7 +15,7 @@ def _auth_test(call: Call) -> Json:
     return {
         "url": f"https://{identity.team_domain}.slack.com/",
         "team": identity.team_name,
-        "user": call.bot.name.lower(),
+        "user": call.bot.handle,
         "team_id": identity.team_id,
         "user_id": identity.bot_user_id,
         "bot_id": identity.bot_id,
