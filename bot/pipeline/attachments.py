@@ -21,7 +21,7 @@ from bot.slack.content import FORWARDED_CHARACTERS, THUMBNAILS
 from bot.slack.files import FileTrouble, FileUnreadable, read_file
 from bot.slack.messages import Message
 from bot.slack.reading import excerpt, plain
-from memory.model import Json, texts, with_texts
+from memory.model import Json
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,10 @@ class AttachedFile:
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """What came with a message: files, and ``{from, channel, text}`` of what was forwarded."""
+    """What came with a message: files, and ``{from, channel, text}`` of what was forwarded.
+
+    The latter has marks for names (`bot.slack.names`).
+    """
 
     files: Sequence[AttachedFile] = ()
     forwarded: Sequence[Mapping[str, str]] = ()
@@ -103,10 +106,6 @@ async def read_brought(app: App, message: Message) -> AsyncIterator[Brought]:
     lines = await asyncio.to_thread(
         excerpts, message.forwarded, bot_user_id, FORWARDED_CHARACTERS
     )
-    await app.names.look_up(message.person, texts(lines))
-    forwarded = with_texts(
-        lines, lambda text: app.names.shown(text, message.channel_id)
-    )
     team_id = message.team_id
     held: list[int] = []
     try:
@@ -116,7 +115,7 @@ async def read_brought(app: App, message: Message) -> AsyncIterator[Brought]:
         if files:
             seen = sum(file.is_shown for file in files)
             log.info("a message brought %d file(s), %d of them shown", len(files), seen)
-        yield Brought(files, forwarded)
+        yield Brought(files, lines)
     finally:
         app.file_bytes.give_back(sum(held))
 

@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.app import App
 from bot.pipeline.attachments import excerpts, file_name
 from bot.slack.client import (
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
+    SlackApi,
     is_passing,
     next_cursor,
     slack_fault,
@@ -20,7 +20,7 @@ from bot.slack.content import MessageContent, author_of, read_content
 from bot.slack.messages import Message, sanitize_payload
 from bot.slack.posting import NOTICE_EVENT
 from bot.slack.reading import excerpt, plain
-from memory.model import Json, texts, with_texts
+from memory.model import Json
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +33,10 @@ _CHARACTERS = 1_000
 class Thread:
     """What was written in a thread before a message and is not in the history, oldest first.
 
-    A line is ``{from, text}``. It may have `attached`, lines that its author forwarded or pasted,
-    and `not_shown`, the names of unread files and the number of other unread parts. `unread` is the
-    number of all unread parts, and `is_cut` says that earlier messages could not be read just now.
+    A line is ``{from, text}``, with marks for names (`bot.slack.names`). It may have `attached`,
+    lines that its author forwarded or pasted, and `not_shown`, the names of unread files and the
+    number of other unread parts. `unread` is the number of all unread parts, and `is_cut` says that
+    earlier messages could not be read just now.
     """
 
     lines: Sequence[Json] = ()
@@ -44,7 +45,7 @@ class Thread:
 
 
 async def read_thread(
-    app: App,
+    slack: SlackApi,
     message: Message,
     *,
     left_out: Collection[str] = (),
@@ -59,7 +60,7 @@ async def read_thread(
     thread is about. Slack returns at most the oldest 1,000; if there are more, `is_cut` is set. A
     rate limit is waited for, within `TURN_PATIENCE_SECONDS`.
     """
-    client = app.slack.client(message.team_id, patience=TURN_PATIENCE_SECONDS)
+    client = slack.client(message.team_id, patience=TURN_PATIENCE_SECONDS)
     try:
         answer = await client.conversations_replies(
             channel=message.channel_id,
@@ -71,7 +72,7 @@ async def read_thread(
     except SLACK_FAULTS as error:
         log.warning("a thread could not be read: %s", slack_fault(error))
         return Thread(is_cut=is_passing(error))
-    bot_user_id = app.slack.bot_user_id(message.team_id)
+    bot_user_id = slack.bot_user_id(message.team_id)
     not_shown = {message.ts, *left_out}
     own = {message.user_id, bot_user_id}
     found: list[Json] = []
@@ -81,9 +82,7 @@ async def read_thread(
             found.append(one)
     if len(found) > _KEPT:
         found = [found[0], *found[1 - _KEPT :]]
-    marked, unread = _lines(found, bot_user_id, told_until)
-    await app.names.look_up(message.person, texts(marked))
-    lines = with_texts(marked, lambda text: app.names.shown(text, message.channel_id))
+    lines, unread = _lines(found, bot_user_id, told_until)
     return Thread(lines=lines, unread=unread, is_cut=bool(next_cursor(answer)))
 
 

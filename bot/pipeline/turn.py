@@ -30,7 +30,7 @@ from bot.pipeline.tools import Toolbox
 from bot.reply_models.failures import ReplyFailed
 from bot.slack.messages import Message, mentions, person_reference
 from bot.slack.names import UNKNOWN_PERSON, channel_mark, person_mark
-from bot.slack.reading import read_said
+from bot.slack.reading import plain, read_said
 from bot.types import FILES_ALONE, KEPT_ANSWER, Reply
 from bot.ui.answers import reply_text, with_notes
 from bot.ui.blocks import one_line
@@ -39,7 +39,7 @@ from bot.ui.kept_lines import quote
 from memory import DM, Memory, Person, recall_memories
 from memory.credentials import Credential
 from memory.metrics import step_ended
-from memory.model import KEPT_KIND
+from memory.model import KEPT_KIND, texts, with_texts
 from memory.recall import Recalled
 from memory.store import KeptMemory
 
@@ -215,42 +215,47 @@ async def _prompt(
     recalled, thread, kept = await asyncio.gather(
         recalling, _thread(app, turn), _kept(app, turn, question)
     )
-    names = await _names(app, turn, kept)
+    marks = _marks(turn, kept)
+    bot_user_id = app.slack.bot_user_id(message.team_id)
+    marked = {
+        # Again, because names that are known by now may tell two people of one name apart.
+        "question": plain(message.text, bot_user_id),
+        "forwarded": [*brought.forwarded],
+        "names": marks,
+        "recent_words": [*turn.recent_words],
+        "thread": [*thread.lines],
+    }
+    await app.names.look_up(message.person, texts(marked))
+    read = with_texts(marked, lambda text: app.names.shown(text, message.channel_id))
     # The event of a deactivation may have been missed, but Slack has just been asked for names.
     kept = [one for one in kept if not app.names.is_gone(one.author)]
     return Prompt(
-        question=question,
+        **read,
+        mentions=_mentions(app, message),
         user_id=message.user_id,
         recalled=recalled,
-        recent_words=[app.names.shown(one) for one in turn.recent_words],
         exchanges=turn.exchanges,
-        thread=thread.lines,
         thread_unread=thread.is_cut,
         unread=message.unread + thread.unread,
-        names=names,
-        mentions=_mentions(app, message),
         memory_off=turn.memory_state.off is not None,
         in_dm=message.audience == DM,
         files=brought.files,
-        forwarded=brought.forwarded,
         kept=kept,
         now=now,
         style=app.settings.style,
     )
 
 
-async def _names(app: App, turn: Turn, kept: Sequence[KeptMemory]) -> dict[str, str]:
-    """Return the names of those whose ids a prompt has, by their ids: the newest are preferred."""
-    message = turn.message
-    marks = {message.user_id: person_mark(message.user_id)}
+def _marks(turn: Turn, kept: Sequence[KeptMemory]) -> dict[str, str]:
+    """Return the marks for the names of those whose ids a prompt has, by their ids."""
+    user_id = turn.message.user_id
+    marks = {user_id: person_mark(user_id)}
     for exchange in reversed(turn.exchanges):
         marks[exchange.user_id] = person_mark(exchange.user_id)
     for line in kept:
         marks[line.author.user_id] = person_mark(line.author.user_id)
         marks[line.channel] = channel_mark(line.channel)
-    await app.names.look_up(message.person, [*marks.values(), *turn.recent_words])
-    shown = app.names.shown
-    return {one: shown(mark, message.channel_id) for one, mark in marks.items()}
+    return marks
 
 
 def _mentions(app: App, message: Message) -> dict[str, str]:
@@ -268,7 +273,7 @@ async def _thread(app: App, turn: Turn) -> Thread:
     if not turn.lacks_thread:
         return Thread()
     return await read_thread(
-        app,
+        app.slack,
         turn.message,
         # The history has the former; the latter were forgotten.
         left_out=turn.known_messages.union(turn.forgotten_messages),

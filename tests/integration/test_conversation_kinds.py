@@ -20,7 +20,7 @@ from bot.conversation.audiences import (
 from bot.people import People
 from bot.pipeline.context import read_thread
 from bot.slack.members import Members, is_member, kind_of
-from bot.slack.names import Names
+from bot.slack.names import Names, person_mark
 from bot.slack.posting import notice_metadata
 from memory import DM, PUBLIC, Person, Pool
 from tests.databases import owner_rows
@@ -43,8 +43,7 @@ ORG_SHARED = {"is_shared": True, "is_org_shared": True}
 @pytest.fixture
 def core(pool: Pool, slack: PlaygroundSlack) -> App:
     """What conversations are looked up with."""
-    api = slack.api()
-    return app_of(pool=pool, slack=api, names=Names(api))
+    return app_of(pool=pool, slack=slack.api())
 
 
 @pytest.mark.parametrize(
@@ -271,7 +270,7 @@ async def test_a_persons_language(slack: PlaygroundSlack, pool: Pool) -> None:
 
 
 async def test_what_was_said_in_a_thread_before_a_forgetting_is_not_read(
-    slack: PlaygroundSlack, core: App
+    slack: PlaygroundSlack,
 ) -> None:
     """The author's own messages and the app's are left out; others have forgotten nothing."""
     place = slack.place(channel="public", text="root: <@BOT> I love ramen")
@@ -286,12 +285,12 @@ async def test_what_was_said_in_a_thread_before_a_forgetting_is_not_read(
     )
     message = slack.message(place, ts=asked["ts"])
     before = float(asked["ts"])
-    found = await read_thread(core, message, history_from=before)
+    found = await read_thread(slack.api(), message, history_from=before)
     assert [line["text"] for line in found.lines] == ["And me?"]
 
 
 async def test_a_running_thread_is_read_once_called_into(
-    slack: PlaygroundSlack, core: App
+    slack: PlaygroundSlack,
 ) -> None:
     """What others wrote before the mention is read in order, as a person sees it, and cut.
 
@@ -312,10 +311,11 @@ async def test_a_running_thread_is_read_once_called_into(
     )
     slack.say(other, place.channel, "too late", thread_ts=place.root)
     message = slack.message(place, ts=asked["ts"])
-    found = (await read_thread(core, message)).lines
-    names = [core.names.person(user) for user in (place.user, other)]
-    assert [line["from"] for line in found] == names
-    assert "@someone" not in names
+    found = (await read_thread(slack.api(), message)).lines
+    assert [line["from"] for line in found] == [
+        person_mark(place.user),
+        person_mark(other),
+    ]
     assert found[0]["text"].startswith("root:")
     assert slack.bot_user_id not in found[0]["text"]
     assert found[1]["text"] == "x" * 1_000

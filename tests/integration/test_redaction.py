@@ -87,7 +87,7 @@ async def test_a_thread_that_is_read_is_redacted(app: App) -> None:
         place.user, place.channel, "<@BOT> sum up", thread_ts=place.root
     )
     message = app.slack.message(place, ts=later["ts"])
-    thread = await read_thread(app.core, message)
+    thread = await read_thread(app.slack.api(), message)
     assert [line["text"] for line in thread.lines] == [
         "our card is [card number removed]"
     ]
