@@ -232,6 +232,10 @@ async def test_a_deletion_that_does_not_show_the_message_deletes_its_words(
     "chat.stopStream: message_not_in_streaming_state",
     because="The first answer may end just as it is given up, and is then ended twice.",
 )
+@pytest.mark.failed_calls(
+    "chat.stopStream: message_not_found",
+    because="Or it is ended by the one just after the other has deleted it.",
+)
 async def test_an_edit_during_the_answer_begins_it_again(app: App) -> None:
     """An edited question's answer is given up and deleted, and the new one takes its place."""
     place = app.slack.place()
