@@ -281,9 +281,7 @@ class People:
         if person.team_id == API_TEAM:
             return PersonSettings()
         user = await self._names.find_user(person.team_id, person.user_id) or {}
-        return PersonSettings(
-            locale=user.get("locale") or None, time_zone=user.get("tz") or None
-        )
+        return PersonSettings(locale=_text(user, "locale"), time_zone=_text(user, "tz"))
 
     async def _read(self, person: Person) -> PersonSettings:
         with transaction_timeout(_DATABASE_SECONDS):
@@ -309,8 +307,8 @@ class People:
                 await _note_profile(transaction, user, at)
         return replace(
             settings,
-            locale=user.get("locale") or settings.locale,
-            time_zone=user.get("tz") or settings.time_zone,
+            locale=_text(user, "locale") or settings.locale,
+            time_zone=_text(user, "tz") or settings.time_zone,
             profile_at=at,
             deactivated=bool(user.get("deleted", settings.deactivated)),
         )
@@ -347,9 +345,15 @@ async def _note_profile(
     asked again next time.
     """
     values = {
-        "locale": user.get("locale") or None,
-        "zone": user.get("tz") or None,
+        "locale": _text(user, "locale"),
+        "zone": _text(user, "tz"),
         "at": at,
         "gone": user.get("deleted"),
     }
     await transaction.execute(_SQL["note_profile"], values)
+
+
+def _text(user: Json, name: str) -> str | None:
+    """Return a text of Slack's user object; None if there is none."""
+    value = user.get(name)
+    return value if isinstance(value, str) and value else None

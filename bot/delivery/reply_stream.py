@@ -42,7 +42,7 @@ class ReplyStream:
         title = ""
         opens_dm = self._message.opens_thread and self._message.audience == DM
         if opens_dm and turn.memory_state.on_record:
-            title = title_of(turn.words)
+            title = title_of(app.names.shown(turn.words))
         self._processing = app.sessions.begin(self._message, title)
         self._is_active = False
         self._shown_at = float("-inf")

@@ -12,8 +12,6 @@ _HIRAGANA = r"\u3040-\u309f"
 _KATAKANA = r"\u30a0-\u30ff"
 _HAN = r"\u3400-\u9fff\uf900-\ufaff々"
 _HANGUL = r"\uac00-\ud7af"
-# A reference to a person, channel or group is not a word.
-_REFERENCE = re.compile(r"<[@#!][^<>]*>")
 # Scripts without spaces: a run of katakana is a word; Han and Hangul are compared two by two; one
 # Han character is a word before a particle, as in 「猫を」, not in 「好き」; hiragana is grammar.
 _WORD = re.compile(
@@ -64,7 +62,7 @@ def lines_in_answer(
 def _distinctive_words(text: str) -> set[str]:
     """Return the words that distinguish a text from others."""
     words: set[str] = set()
-    for found in _WORD.finditer(folded(_REFERENCE.sub(" ", text))):
+    for found in _WORD.finditer(folded(text)):
         run = found[0]
         if found["pairs"]:
             for place in range(len(run) - 1):

@@ -45,8 +45,8 @@ _NO_SESSIONS = frozenset(
     {"feature_disabled", "method_deprecated", "missing_scope", "unknown_method"}
 )
 
-# Markup, and references to people, channels and groups, which a title leaves out.
-_MARKS = re.compile(r"(?:<(?:@|#|!subteam\^)[A-Z0-9]+>|[*_~`>#\s])+")
+# Markup, which a title leaves out.
+_MARKS = re.compile(r"[*_~`>#\s]+")
 TITLE_CHARACTERS = 80
 """The most characters of a title. Slack takes 200, but its list of sessions shows fewer."""
 
