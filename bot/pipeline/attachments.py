@@ -214,6 +214,8 @@ def _kind(file: Json, mimetype: str) -> str:
 
 def _as_shown(name: str, kind: str, content: bytes) -> AttachedFile:
     """Return a downloaded file as the model is shown it; raises `FileUnreadable`."""
+    if not content:
+        raise FileUnreadable("files_empty")
     if kind == _TEXT:
         return AttachedFile(name=name, kind=kind, text=_decoded(content))
     if kind == _PDF:
@@ -251,7 +253,7 @@ def _data_url(kind: str, content: bytes) -> str:
 
 
 def _decoded(content: bytes) -> str:
-    """Return the beginning of a text file; raises `FileUnreadable` if not in UTF-8 or UTF-16."""
+    """Return the beginning of a text file in UTF-8 or UTF-16; raises `FileUnreadable`."""
     encoding = "utf-8-sig"
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
@@ -259,7 +261,9 @@ def _decoded(content: bytes) -> str:
     if len(content) > _TEXT_BYTES:
         # The cut may be within a character.
         text = text.rstrip("\ufffd")
-    if not text.strip() or "\x00" in text or "\ufffd" in text:
+    if not text.strip():
+        raise FileUnreadable("files_empty")
+    if "\x00" in text or "\ufffd" in text:
         raise FileUnreadable("files_kind")
     return text
 

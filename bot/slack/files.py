@@ -33,6 +33,7 @@ PROCESS_BYTES = 40_000_000
 FileTrouble: TypeAlias = Literal[
     "files_scope",
     "files_kind",
+    "files_empty",
     "files_large",
     "files_many",
     "files_gone",

@@ -259,6 +259,25 @@ async def test_what_is_not_read_is_said(
 
 
 @pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("notes.txt", b""),
+        ("notes.txt", b"\xef\xbb\xbf \r\n"),
+        ("plan.pdf", b""),
+        ("cat.png", b""),
+    ],
+)
+async def test_a_file_without_content_is_called_empty(
+    app: App, name: str, content: bytes
+) -> None:
+    """Whatever its kind is; white space is no content of a text."""
+    place = app.slack.place()
+    empty = uploaded(app, place, name, content)
+    message = await sent(app, place, "What is in it?", file_ids=[empty])
+    assert say("en", "files_empty", names=f"`{name}`") in reply(app, message)
+
+
+@pytest.mark.parametrize(
     ("name", "shown"),
     [
         (
