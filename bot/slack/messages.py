@@ -25,7 +25,7 @@ _CHANNEL_ID = re.compile(r"[A-Z0-9]{1,64}")
 _TS = re.compile(r"[0-9]{10}\.[0-9]{1,6}")
 
 # Slack escapes < and > in what a person typed, so no < is inside a mention.
-_MENTION = re.compile(r"<@([A-Z0-9]+)(?:\|[^<>]*)?>")
+MENTION = re.compile(r"<@([A-Z0-9]+)(?:\|[^<>]*)?>")
 _GROUP_FIRST = re.compile(r"\A\s*+<!(?:subteam\^|here|channel|everyone)")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -283,7 +283,7 @@ def _message_of(event: Json, installation: Installation) -> Message:
 
 def mentions(text: str) -> set[str]:
     """Return the user ids mentioned in a message's text."""
-    return set(_MENTION.findall(text))
+    return set(MENTION.findall(text))
 
 
 def sanitize_payload(value: Any, depth: int = 0) -> Any:

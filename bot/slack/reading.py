@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from bot.slack.content import clean_name
-from bot.slack.messages import API_TEAM, CONTROL, storable
+from bot.slack.messages import API_TEAM, CONTROL, MENTION, storable
 from bot.slack.names import (
     UNKNOWN_GROUP,
     Names,
@@ -26,7 +26,6 @@ from memory.credentials import redact
 from memory.formation import OMITTED
 
 # Slack escapes < and > in what a person typed, so no < is inside a mention or link.
-_MENTION = re.compile(r"<@([A-Z0-9]+)(?:\|[^<>]*)?>")
 _CHANNEL = re.compile(r"<#([A-Z0-9]+)(?:\|[^<>]*)?>")
 _GROUP = re.compile(r"<!subteam\^[A-Z0-9]+(?:\|@?([^<>]*))?>")
 _DATE = re.compile(r"<!date\^[^<>|]*\|([^<>]*)>")
@@ -107,10 +106,11 @@ def plain(text: str, bot_user_id: str = "") -> str:
 
     Source: https://docs.slack.dev/messaging/formatting-message-text
     """
-    text = without_marks(text)
-    if bot_user_id:
-        text = re.sub(rf"<@{bot_user_id}(?:\|[^<>]*)?>", "", text)
-    text = _MENTION.sub(lambda found: person_mark(found[1]), text)
+
+    def person(found: re.Match[str]) -> str:
+        return "" if found[1] == bot_user_id else person_mark(found[1])
+
+    text = MENTION.sub(person, without_marks(text))
     text = _CHANNEL.sub(lambda found: channel_mark(found[1]), text)
     text = _GROUP.sub(_group_name, text)
     text = _DATE.sub(r"\1", text)

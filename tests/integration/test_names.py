@@ -103,19 +103,20 @@ async def test_who_asks_who_speaks_and_who_is_meant_have_names(app: App) -> None
     """In the thread, the question, the history, the frame of the person; no id is in a request."""
     mia, _ = app.slack.person(name="Mia Tanaka")
     ken, _ = app.slack.person(name="Ken Okafor")
+    planner, _ = app.slack.person(name="Planner", is_bot=True)
     channel = app.slack.channel("public", mia, ken)
     root = app.slack.say(ken, channel, f"<@{mia}> moves <#{channel}> to the 14th")["ts"]
     place = in_thread(app, mia, channel, root)
     app.script("Ken Okafor said so.")
     message = await app.ask(
         place,
-        f"<@BOT> what does <@{ken}> want of <!subteam^S0PLATFORM1> & <@{app.slack.bot_user_id}>?",
+        f"<@BOT> what does <@{ken}> want of <!subteam^S0PLATFORM1> & <@{planner}>?",
         thread_ts=root,
     )
     [line] = thread_lines(app)
     assert line["from"] == "@Ken Okafor"
     assert re.fullmatch(r"@Mia Tanaka moves #[a-z0-9-]+ to the 14th", line["text"])
-    assert asked(app) == "what does @Ken Okafor want of @a group & ?"
+    assert asked(app) == "what does @Ken Okafor want of @a group & @Planner?"
     assert app.turn(message)["words"] == asked(app)
     assert '{"name": "@Mia Tanaka"}' in app.context()
     await app.ask(
