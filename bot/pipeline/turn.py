@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -259,13 +260,19 @@ def _marks(turn: Turn, kept: Sequence[KeptMemory]) -> dict[str, str]:
 
 
 def _mentions(app: App, message: Message) -> dict[str, str]:
-    """Return Slack's mentions of those whom a message mentions, by their names."""
-    found: dict[str, str] = {}
+    """Return Slack's mentions of those whom a message mentions, by their names.
+
+    A name that two of them have mentions neither.
+    """
     bot_user_id = app.slack.bot_user_id(message.team_id)
-    for user_id in mentions(message.text) - {bot_user_id}:
-        found[app.names.person(user_id)] = person_reference(user_id)
-    found.pop(UNKNOWN_PERSON, None)
-    return found
+    user_ids = mentions(message.text) - {bot_user_id}
+    named = {user_id: app.names.person(user_id) for user_id in user_ids}
+    times = Counter([UNKNOWN_PERSON, UNKNOWN_PERSON, *named.values()])
+    return {
+        name: person_reference(user_id)
+        for user_id, name in named.items()
+        if times[name] == 1
+    }
 
 
 async def _thread(app: App, turn: Turn) -> Thread:

@@ -7,7 +7,7 @@ use, which are removed from what people type. Then the name takes its place: ``@
 Names are Slack's, from ``users.info`` and ``conversations.info``, kept in this process for an hour.
 A name is data that its owner chose, so `bot.slack.content.clean_name` removes markup, addresses and
 line ends from it, and where this process knows two people of one name, each has their handle behind
-it: ``@Alex Kim (akim)``. No two people have the same handle.
+it: ``@Alex Kim (akim)``. That is Slack's ``name``, which other members of a workspace do not have.
 
 The name of a private conversation is shown only in that conversation, because readers elsewhere may
 not be its members. Groups have names only if Slack sends one with the message; to look them up the

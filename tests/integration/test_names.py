@@ -330,6 +330,19 @@ async def test_an_answer_mentions_only_those_whom_the_person_mentions(app: App) 
     assert stored in read(app)
 
 
+async def test_a_name_that_two_have_mentions_neither(app: App) -> None:
+    """Handles tell members apart, but Slack does not promise that."""
+    place = app.slack.place(name="Mia")
+    people = [app.slack.person(name="Sam")[0] for _ in range(2)]
+    for one in people:
+        profile = {"display_name": "Sam"}
+        app.core.names.note_user({"id": one, "name": "sam", "profile": profile})
+    app.script("Ask @Sam (sam).")
+    message = await app.ask(place, f"<@{people[0]}> or <@{people[1]}>?")
+    assert asked(app) == "@Sam (sam) or @Sam (sam)?"
+    assert app.replies(message) == ["Ask @Sam (sam)."]
+
+
 async def renamed(app: App, user: str, name: str) -> None:
     """Let Slack say that somebody has another name."""
     event = {
