@@ -649,7 +649,8 @@ async def test_the_embedded_database_is_looked_at_running_or_not(set_up: SetUp) 
     """
     embedded = {**NO_MODEL, "DATABASE_URL": "", "KIOKU_EMBEDDING_MODEL": ""}
     data = {"KIOKU_DATA_DIR": str(set_up.folder / ".kioku")}
-    assert ended(set_up.folder, "migrate", **data).code == 0
+    workspace = set_up.slack.socket_settings
+    assert ended(set_up.folder, "migrate", **workspace, **data).code == 0
     stopped = await set_up.check("Database", **embedded)
     assert stopped.startswith("PostgreSQL 18.")
     with EmbeddedPostgres(set_up.folder / ".kioku") as server:
