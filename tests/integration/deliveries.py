@@ -39,11 +39,13 @@ async def open_sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Se
         login_of(database), min_size=1, max_size=4, timeout=5
     ) as pool:
         api = slack.api()
+        names = Names(api)
         app = replace(
             without_limits(pool),
             slack=api,
+            names=names,
             sessions=Sessions(api, partial(read_progress, pool)),
-            people=People(pool, Names(api)),
+            people=People(pool, names),
         )
         yield Sender(slack, database, app)
         await app.sessions.close()
