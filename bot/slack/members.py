@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -32,51 +33,56 @@ _NO_MEMBERS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """Whether a person is a member and no guest, and whether they are of another organisation."""
+
+    is_member: bool
+    is_outsider: bool
+
+
 class Members:
     """``users.info`` and ``users.conversations`` of people, kept in this process.
 
     Whether a person is a guest, or of another organisation, is kept for ten minutes, and their
-    conversations for one. The
-    process that gets an event about a change asks again at once. A person about whom Slack gives
-    no clear answer is a member of nothing.
+    conversations for one. The process that gets an event about a change asks again at once. A
+    person about whom Slack gives no clear answer is a member of nothing.
     """
 
     def __init__(self, slack: SlackApi, names: Names) -> None:
         self._slack = slack
         self._names = names
-        self._members: KeptAnswers[Person, bool] = KeptAnswers()
-        self._outsiders: KeptAnswers[Person, bool] = KeptAnswers()
+        self._standings: KeptAnswers[Person, _Standing] = KeptAnswers()
         self._conversations: KeptAnswers[Person, Mapping[str, bool]] = KeptAnswers()
 
     def invalidate(self, person: Person) -> None:
         """Ask Slack again the next time."""
-        self._members.drop(person)
-        self._outsiders.drop(person)
+        self._standings.drop(person)
         self._conversations.drop(person)
 
     async def is_member(self, person: Person) -> bool:
         """Return whether a person is a member of the workspace and not a guest."""
-        known = self._members.find(person)
+        standing = await self._standing(person)
+        return standing is not None and standing.is_member
+
+    async def is_outsider(self, person: Person) -> bool:
+        """Return whether a person is of another organisation; False if Slack does not tell."""
+        standing = await self._standing(person)
+        return standing is not None and standing.is_outsider
+
+    async def _standing(self, person: Person) -> _Standing | None:
+        """Return what Slack says of a person; None if it gives no answer."""
+        known = self._standings.find(person)
         if known is not None:
             return known
         user = await self._names.find_user(person.team_id, person.user_id)
         if user is None:
-            return False
-        found = is_member(user, person.team_id)
-        self._members.keep(person, found, _MEMBER_SECONDS)
-        return found
-
-    async def is_outsider(self, person: Person) -> bool:
-        """Return whether a person is of another organisation; False if Slack does not tell."""
-        known = self._outsiders.find(person)
-        if known is not None:
-            return known
-        user = await self._names.find_user(person.team_id, person.user_id)
-        if not user:
-            return False
+            return None
         installation = self._slack.installation_in(person.team_id)
-        found = is_of_others(user, installation)
-        self._outsiders.keep(person, found, _MEMBER_SECONDS)
+        found = _Standing(
+            is_member(user, person.team_id), is_of_others(user, installation)
+        )
+        self._standings.keep(person, found, _MEMBER_SECONDS)
         return found
 
     async def conversations(self, person: Person) -> Mapping[str, bool]:
