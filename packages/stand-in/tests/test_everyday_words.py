@@ -1,25 +1,32 @@
-"""How much of what people really say the stand-in stores, and which questions it can answer.
+"""How much of what people really say the stand-in gets right.
 
-Its rules are tuned on the sentences of `data/tuned`. No rule was changed by whoever had read
-those of `data/first_sight`: the floors are what was measured.
+Its rules are tuned on the sentences of `data/tuned`. The lists of `data/first_sight` and
+`data/measured` were written by people who had not read its rules, and are never edited; nothing is
+tuned to a phrase of theirs. The floors are what was measured.
+
+``python tests/test_everyday_words.py [FOLDER…]`` prints the figures and what is missed.
 """
 
 from __future__ import annotations
 
+import json
+import sys
 import tomllib
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from kioku_stand_in.answers import reply
-from kioku_stand_in.learning import learn
+from kioku_stand_in.learning import learn, verdicts
 from kioku_stand_in.memories import Memory
 from kioku_stand_in.script import SCRIPT
 from kioku_stand_in.sentences import clauses_in
 
-DATA = Path(__file__).with_name("data")
-LANGUAGES = ("en", "ja")
+DATA: Final = Path(__file__).with_name("data")
+LANGUAGES: Final = ("en", "ja")
+_NOW: Final = '{"date": "2026-11-30", "time": "10:00"}'
 
 
 def listed(folder: str, name: str) -> dict[str, list[Any]]:
@@ -35,69 +42,156 @@ def known_from(*texts: str) -> list[Memory]:
     return [*known.values()]
 
 
-@pytest.mark.parametrize(
-    ("folder", "language", "floor", "of"),
-    [
-        ("tuned", "en", 219, 231),
-        ("tuned", "ja", 288, 295),
-        ("first_sight", "en", 69, 80),
-        ("first_sight", "ja", 73, 80),
-    ],
-)
-def test_what_people_tell_of_themselves_is_stored(
-    folder: str, language: str, floor: int, of: int
-) -> None:
-    """At least `floor` of the statements are stored, and quote a sentence of theirs."""
-    statements = listed(folder, "statements")[language]
-    assert len(statements) == of
-    stored = {text: known_from(text) for text in statements}
-    assert sum(map(bool, stored.values())) >= floor
-    for text, memories in stored.items():
-        assert all(one.quote in text for one in memories)
+def missed(folder: str, name: str, language: str) -> list[Any]:
+    """The entries of a list that the stand-in gets wrong."""
+    entries = listed(folder, name)[language]
+    is_right = RIGHT[name](entries, language)
+    return [entry for entry in entries if not is_right(entry)]
 
 
-@pytest.mark.parametrize(
-    ("folder", "language", "most", "of"),
-    [
-        ("tuned", "en", 2, 261),
-        ("tuned", "ja", 8, 305),
-        ("first_sight", "en", 2, 120),
-        ("first_sight", "ja", 5, 119),
-    ],
-)
-def test_what_is_no_fact_is_not_stored(
-    folder: str, language: str, most: int, of: int
-) -> None:
-    """At most a few phrases that say nothing lasting about the person are stored."""
-    phrases = listed(folder, "not_facts")[language]
-    assert len(phrases) == of
-    assert sum(bool(known_from(text)) for text in phrases) <= most
+def _statements(entries: Sequence[Any], language: str) -> Callable[[Any], bool]:
+    """It is stored with the words that it must keep, and quotes what was said."""
+
+    def is_right(entry: Any) -> bool:
+        said = entry
+        keeps: list[str] = []
+        if isinstance(entry, dict):
+            said, keeps = entry["said"], entry["keeps"]
+        known = known_from(said)
+        names = " ".join(memory.name for memory in known)
+        quoted = all(memory.quote in said for memory in known)
+        return bool(known) and quoted and all(word in names for word in keeps)
+
+    return is_right
 
 
-@pytest.mark.parametrize(
-    ("folder", "floor", "of"), [("tuned", 60, 60), ("first_sight", 36, 40)]
-)
-def test_a_question_is_answered_with_the_sentence_that_answers_it(
-    folder: str, floor: int, of: int
-) -> None:
-    """It is quoted first among the answers to all questions of its language."""
-    found = 0
-    asked = 0
-    for language, questions in listed(folder, "questions").items():
-        every = known_from(*(one["answer"] for one in questions))
-        replies = {
-            name: text[LANGUAGES.index(language)]
-            for name, text in SCRIPT["replies"].items()
+def _not_facts(entries: Sequence[Any], language: str) -> Callable[[Any], bool]:
+    """Nothing is stored."""
+    return lambda said: not known_from(said)
+
+
+def _questions(entries: Sequence[Any], language: str) -> Callable[[Any], bool]:
+    """The sentence that answers it is quoted first, of those that answer all questions."""
+    every = known_from(*(one["answer"] for one in entries))
+
+    def is_right(entry: Any) -> bool:
+        right = _quoted(entry["question"], known_from(entry["answer"]), language)
+        return right[:1] == _quoted(entry["question"], every, language)[:1] != []
+
+    return is_right
+
+
+def _corrections(entries: Sequence[Any], language: str) -> Callable[[Any], bool]:
+    """What was said first is gone, and the question is answered with what was said then."""
+
+    def is_right(entry: Any) -> bool:
+        old = known_from(entry["before"])
+        known = known_from(entry["before"], entry["correction"])
+        names = {memory.name for memory in known}
+        if not old or names.intersection(memory.name for memory in old):
+            return False
+        answer = _quoted(entry["question"], known, language)
+        return entry.get("now", "") in "\n".join(answer[:1])
+
+    return is_right
+
+
+def _days(entries: Sequence[Any], language: str) -> Callable[[Any], bool]:
+    """It is a promise that is due then, or without a day where it must be asked for."""
+
+    def is_right(entry: Any) -> bool:
+        promises = [one for one in known_from(entry["said"]) if one.kind == "Promise"]
+        expected = entry["due"].replace("ask", "")
+        # Noon is the only time of these lists that a word names.
+        either = (expected, f"{expected}T12:00")
+        return bool(promises) and _due(promises[0]) in either
+
+    def _due(memory: Memory) -> str:
+        proposal = {
+            "index": 0,
+            "kind": memory.kind,
+            "change": "create",
+            "old": None,
+            "values": {**memory.content},
+            "sentence": memory.quote,
         }
-        for question in questions:
-            [clause] = clauses_in(question["question"])
-            right = quoted(reply(clause, known_from(question["answer"]), replies))
-            found += quoted(reply(clause, every, replies))[:1] == right[:1] != []
-        asked += len(questions)
-    assert asked == of
-    assert found >= floor
+        [verdict] = verdicts(
+            f"<now>\n{_NOW}\n</now>\n<typed>\n{json.dumps(memory.quote)}\n</typed>\n"
+            f"<proposals>\n{json.dumps(proposal)}\n</proposals>"
+        )["verdicts"]
+        stated = (verdict.get("due"), verdict.get("due_time"))
+        return "T".join(part for part in stated if part)
+
+    return is_right
 
 
-def quoted(answer: str) -> list[str]:
-    """The lines of an answer that quote a memory."""
-    return [line for line in answer.splitlines() if line.startswith("- ")]
+def _quoted(question: str, known: Sequence[Memory], language: str) -> list[str]:
+    """The lines of the answer to a question that quote a memory."""
+    replies = {
+        name: texts[LANGUAGES.index(language)]
+        for name, texts in SCRIPT["replies"].items()
+    }
+    lines: list[str] = []
+    for clause in clauses_in(question):
+        lines += reply(clause, known, replies).splitlines()
+    return [line for line in lines if line.startswith("- ")]
+
+
+RIGHT: Final = {
+    "statements": _statements,
+    "not_facts": _not_facts,
+    "questions": _questions,
+    "corrections": _corrections,
+    "days": _days,
+}
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "language", "floor", "of"),
+    [
+        ("tuned", "statements", "en", 219, 231),
+        ("tuned", "statements", "ja", 288, 295),
+        ("tuned", "not_facts", "en", 259, 261),
+        ("tuned", "not_facts", "ja", 297, 305),
+        ("tuned", "questions", "en", 30, 30),
+        ("tuned", "questions", "ja", 30, 30),
+        ("first_sight", "statements", "en", 69, 80),
+        ("first_sight", "statements", "ja", 73, 80),
+        ("first_sight", "not_facts", "en", 118, 120),
+        ("first_sight", "not_facts", "ja", 114, 119),
+        ("first_sight", "questions", "en", 16, 20),
+        ("first_sight", "questions", "ja", 20, 20),
+        ("measured", "statements", "en", 34, 40),
+        ("measured", "statements", "ja", 35, 40),
+        ("measured", "questions", "en", 15, 30),
+        ("measured", "questions", "ja", 27, 30),
+        ("measured", "not_facts", "en", 28, 30),
+        ("measured", "not_facts", "ja", 28, 30),
+        ("measured", "corrections", "en", 6, 20),
+        ("measured", "corrections", "ja", 4, 20),
+        ("measured", "days", "en", 4, 20),
+        ("measured", "days", "ja", 5, 20),
+    ],
+)
+def test_people_are_understood(
+    folder: str, name: str, language: str, floor: int, of: int
+) -> None:
+    """At least `floor` of the entries of a list are right."""
+    assert len(listed(folder, name)[language]) == of
+    assert of - len(missed(folder, name, language)) >= floor
+
+
+def main(folders: Sequence[str]) -> None:
+    """Print the figures of lists, and what is missed."""
+    for folder in folders:
+        for path in sorted((DATA / folder).glob("*.toml")):
+            for language, entries in listed(folder, path.stem).items():
+                wrong = missed(folder, path.stem, language)
+                right = len(entries) - len(wrong)
+                lines = [f"{folder} {path.stem} {language}: {right} of {len(entries)}"]
+                lines += [f"    {entry}" for entry in wrong]
+                sys.stdout.write("\n".join([*lines, ""]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or ["measured"])
