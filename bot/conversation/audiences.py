@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from psycopg.rows import DictRow
 
@@ -42,32 +42,39 @@ class ConversationKind:
     changed: float
 
 
-_UNKNOWN = ConversationKind(audience=None, shared=False, changed=math.inf)
+DIRECT = ConversationKind(audience=DM, shared=False, changed=-math.inf)
+"""The kind of a direct message."""
+UNKNOWN = ConversationKind(audience=None, shared=False, changed=math.inf)
+"""The kind of a conversation that Slack does not tell: it sees and keeps only its own."""
+"""The kind of a conversation of which Slack does not tell it: it sees and keeps only its own."""
 
 
 @step("audience")
-async def view_of_message(app: App, message: Message) -> MemoryView:
-    """Return which memories the message's conversation may see, and where new ones are kept.
+async def kind_of_message(app: App, message: Message) -> ConversationKind:
+    """Return the kind of a message's conversation, as `kind_now` does."""
+    if message.is_shared:
+        return replace(UNKNOWN, shared=True)
+    if message.audience == DM:
+        return DIRECT
+    return await kind_now(app, message.team_id, message.channel_id)
 
-    A conversation whose kind is uncertain sees and keeps only its own.
-    """
-    return await view_at(
-        app, message.person, message.channel_id, message.ts, message.audience
-    )
 
-
-async def view_at(
-    app: App, person: Person, channel_id: str, ts: str, audience: str | None
+def view_at(
+    kind: ConversationKind,
+    person: Person,
+    channel_id: str,
+    ts: str,
+    audience: str | None,
 ) -> MemoryView:
-    """Return where a person's message is remembered: in the narrower audience of then and now.
+    """Return which memories a person's message may see, and where it is remembered.
 
-    `audience` is that of the message's turn. Without one, a message that is older than the last
-    known change of its conversation belongs to the conversation alone. Slack is not asked about a
-    direct message.
+    It is remembered in the narrower audience of then and now. `audience` is that of the message's
+    turn. Without one, a message that is older than the last known change of its conversation
+    belongs to the conversation alone. A conversation whose kind is uncertain sees and keeps only
+    its own.
     """
     if audience == DM:
         return memory_view(person.namespace(DM))
-    kind = await _try_kind(app, person.team_id, channel_id)
     if kind.audience is None or kind.shared:
         return memory_view(person.namespace(channel_id), only_own=True)
     now = memory_view(person.namespace(kind.audience))
@@ -93,26 +100,13 @@ async def view_of_audience(app: App, namespace: Namespace) -> MemoryView:
     return memory_view(namespace, only_own=not is_private)
 
 
-async def message_is_shared(app: App, message: Message) -> bool:
-    """Return whether people of another organisation can read a message's conversation."""
-    if message.is_shared or message.audience == DM:
-        return message.is_shared
-    return await is_shared(app, message.team_id, message.channel_id)
-
-
-async def is_shared(app: App, team_id: str, channel_id: str) -> bool:
-    """Return whether Slack says that a conversation is, or will be, one of two organisations."""
-    kind = await _try_kind(app, team_id, channel_id)
-    return kind.shared
-
-
-async def _try_kind(app: App, team_id: str, channel_id: str) -> ConversationKind:
+async def kind_now(app: App, team_id: str, channel_id: str) -> ConversationKind:
     """Return a conversation's kind; one without an audience if Slack gives no answer."""
     try:
         return await look_up_kind(app, team_id, channel_id)
     except SLACK_FAULTS as error:
         log.warning("a conversation's kind could not be looked up: %s", fault(error))
-        return _UNKNOWN
+        return UNKNOWN
 
 
 async def invalidate_kind(app: App, team_id: str, channel_id: str) -> None:
@@ -152,7 +146,7 @@ async def look_up_kind(app: App, team_id: str, channel_id: str) -> ConversationK
     }
     if await execute_statement(app.pool, _SQL["keep"], values):
         return kind
-    return _UNKNOWN
+    return UNKNOWN
 
 
 async def _read_known(app: App, team_id: str, channel_id: str) -> DictRow:

@@ -14,6 +14,7 @@ from psycopg import OperationalError
 from psycopg.types.json import Jsonb
 
 from bot.app import App
+from bot.conversation.audiences import UNKNOWN, ConversationKind
 from bot.conversation.run import Run, Superseded
 from bot.logs import fault
 from bot.notices import show_later
@@ -54,16 +55,17 @@ Outcome: TypeAlias = Literal["answered", "failed", "stopped", "skipped"]
 class ClaimedMessage:
     """A stored message that a job has taken to answer it.
 
-    `failures`: attempts that ended in an error, with their process, or because the model failed for
-    this message alone. `begun`: an earlier attempt began its turn; `replied`: one has posted
-    something since the newest edit. `stopped`: the person pressed Stop before this attempt.
-    `process_died`: the process of the previous attempt did. `waited`: seconds from its last edit,
-    or from when it was written, to this attempt. `attempts`: how often the job ran before, perhaps
-    for another message.
+    `kind` is that of its conversation, which an attempt looks up. `failures`: attempts that ended
+    in an error, with their process, or because the model failed for this message alone. `begun`: an
+    earlier attempt began its turn; `replied`: one has posted something since the newest edit.
+    `stopped`: the person pressed Stop before this attempt. `process_died`: the process of the
+    previous attempt did. `waited`: seconds from its last edit, or from when it was written, to this
+    attempt. `attempts`: how often the job ran before, perhaps for another message.
     """
 
     run: Run
     message: Message
+    kind: ConversationKind = UNKNOWN
     attempts: int = 0
     failures: int = 0
     begun: bool = False

@@ -15,7 +15,7 @@ from uuid import UUID
 from psycopg.rows import DictRow
 
 from bot.app import App
-from bot.conversation.audiences import view_of_message
+from bot.conversation.audiences import view_at
 from bot.conversation.inbox import ClaimedMessage, Outcome, finish, values_of
 from bot.conversation.run import Stopped, Superseded
 from bot.notices import show_later
@@ -167,7 +167,13 @@ async def read_start(
     Raises `bot.quota.QuotaExceeded` if `limited`.
     """
     message = claimed.message
-    view = await view_of_message(app, message)
+    view = view_at(
+        claimed.kind,
+        message.person,
+        message.channel_id,
+        message.ts,
+        message.audience,
+    )
     queries = [
         *memory_state_queries(message.person, message.channel_id, message.ts),
         _forgettings_query(message),

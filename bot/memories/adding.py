@@ -12,13 +12,13 @@ from uuid import UUID, uuid4
 
 from bot.access import person_refusal
 from bot.app import App
-from bot.conversation.audiences import is_shared, view_at
+from bot.conversation.audiences import ConversationKind, kind_now, view_at
 from bot.conversation.turns import read_turn
 from bot.memories.expected import EXPECTED, NotKept, explain
 from bot.notices import open_promises
 from bot.people import read_memory_state
 from bot.requests_under_way import begin_request, check_request
-from bot.slack.reading import name_words, read_said
+from bot.slack.reading import name_words, typed
 from bot.ui.acts import Remember, Undo
 from bot.ui.blocks import Block
 from bot.ui.done import Click, Done
@@ -83,14 +83,15 @@ async def remember_message(app: App, click: Click, channel: str, message: Json) 
     """
     ts = str(message["ts"])
     person = click.person
-    if await is_shared(app, person.team_id, channel):
+    kind = await kind_now(app, person.team_id, channel)
+    if kind.shared:
         return click.say("shared_channel")
     if message.get("user") != person.user_id or message.get("bot_id"):
         return click.say("remember_not_own")
     words = await words_typed(app, person, channel, message)
     if not words:
         return click.say("remember_no_words")
-    view = await _view(app, person, channel, ts)
+    view = await _view(app, kind, person, channel, ts)
     addition = _Addition(
         app=app,
         click=click,
@@ -107,9 +108,9 @@ async def words_typed(app: App, person: Person, channel: str, message: Json) -> 
 
     Raises `memory.FormationUnavailable` if Slack does not say a name in it just now.
     """
-    text = str(message.get("text") or "")
-    said = await read_said(app.names, person, text, channel)
-    return await name_words(app.names, person, said.words, channel)
+    bot_user_id = app.slack.bot_user_id(person.team_id)
+    words = typed(str(message.get("text") or ""), bot_user_id)
+    return await name_words(app.names, person, words, channel)
 
 
 async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
@@ -118,7 +119,8 @@ async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
         return click.say("command_broke", beside=True)
     view = memory_view(click.person.namespace(DM))
     if act.ts:
-        view = await _view(app, click.person, act.channel, act.ts)
+        kind = await kind_now(app, click.person.team_id, act.channel)
+        view = await _view(app, kind, click.person, act.channel, act.ts)
     addition = _Addition(
         app=app,
         click=click,
@@ -135,11 +137,13 @@ async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
     return await addition.done([])
 
 
-async def _view(app: App, person: Person, channel: str, ts: str) -> MemoryView:
+async def _view(
+    app: App, kind: ConversationKind, person: Person, channel: str, ts: str
+) -> MemoryView:
     """Return the view of a message's conversation, with the audience in which it was said."""
     turn = await read_turn(app.pool, person, channel, ts)
     audience = turn["audience"] if turn else None
-    return await view_at(app, person, channel, ts, audience)
+    return view_at(kind, person, channel, ts, audience)
 
 
 async def check_may_store(

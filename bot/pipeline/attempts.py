@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from contextlib import suppress
+from dataclasses import replace
 from uuid import uuid4
 
 from procrastinate import JobContext
@@ -15,7 +16,7 @@ from psycopg import OperationalError
 from bot.access import refusal_in
 from bot.app import App
 from bot.cancellation import cancel_until_done
-from bot.conversation.audiences import message_is_shared
+from bot.conversation.audiences import kind_of_message
 from bot.conversation.inbox import (
     MAX_FAILURES,
     MAX_FAILURES_WITH_APOLOGY,
@@ -208,9 +209,12 @@ async def _attempt(app: App, claimed: ClaimedMessage) -> None:
     if claimed.failures >= MAX_FAILURES_WITH_APOLOGY:
         log.error("message %s was given up: even the apology fails", claimed.id)
         await end_unanswered(app, claimed, "failed")
-    elif refusal is not None:
+        return
+    if refusal is not None:
         await refuse_access(app, claimed, refusal)
-    elif await message_is_shared(app, message):
+        return
+    claimed = replace(claimed, kind=await kind_of_message(app, message))
+    if claimed.kind.shared:
         await refuse_access(app, claimed, "shared_channel")
     elif claimed.failures >= MAX_FAILURES:
         await reply_fixed(app, claimed, "turn_failed")

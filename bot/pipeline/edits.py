@@ -33,7 +33,7 @@ from bot.slack.client import (
     unless_refused,
 )
 from bot.slack.messages import THREAD_SETTING, split_thread_key
-from bot.slack.reading import name_words, read_said
+from bot.slack.reading import name_words, plain, typed
 from bot.told import end_interim_period
 from memory import Person, PersonMessage
 from memory.credentials import redact_texts
@@ -69,7 +69,7 @@ async def follow_change(app: App, change: MessageChange) -> None:
         )
     if author:
         scope |= Person(change.team_id, author).settings
-    question, words = await _texts_of(app, change, author)
+    question, words = _texts_of(app, change)
     async with transaction(app.pool, scope) as connection:
         if change.text is None:
             changed = await withdraw_message(connection, app.queue, change)
@@ -99,14 +99,18 @@ async def follow_change(app: App, change: MessageChange) -> None:
             await app.queue.abort(connection, [change.thread])
 
 
-async def _texts_of(app: App, change: MessageChange, author: str) -> tuple[str, str]:
-    """Return the question and the words of an edited message; "" for a deleted one."""
+def _texts_of(app: App, change: MessageChange) -> tuple[str, str]:
+    """Return the question and the words of an edited message; "" for a deleted one.
+
+    Slack waits for this, so it is not asked for names. Words wait for theirs in their formation.
+    """
     if change.text is None:
         return "", ""
-    # The app asks for the names in the message of nobody.
-    reader = Person(change.team_id, author or app.slack.bot_user_id(change.team_id))
-    said = await read_said(app.names, reader, change.text, change.channel_id)
-    [redacted_question, redacted_words] = redact_texts(said.question, said.words)
+    channel = change.channel_id
+    bot_user_id = app.slack.bot_user_id(change.team_id)
+    question = app.names.shown(plain(change.text, bot_user_id), channel)
+    words = app.names.named(typed(change.text, bot_user_id), channel)
+    [redacted_question, redacted_words] = redact_texts(question, words)
     return redacted_question.text, stored_words(redacted_words.text)
 
 

@@ -12,6 +12,7 @@ from psycopg import OperationalError
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from bot.app import App
+from bot.conversation.audiences import DIRECT
 from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.run import Interrupted, Run
 from bot.locale import Localizer, language_of
@@ -52,7 +53,7 @@ async def answer(app: App, user_id: str, prompt: str) -> str:
     )
     try:
         run = Run(app, uuid4(), token=uuid4(), thread=message.thread)
-        claimed = ClaimedMessage(run=run, message=message)
+        claimed = ClaimedMessage(run=run, message=message, kind=DIRECT)
         answered = await answer_message(app, claimed)
     except QuotaExceeded as used_up:
         localizer = Localizer(language_of(None, prompt))

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from bot.app import App
+from bot.conversation.audiences import kind_of_message, view_at
 from bot.conversation.edits import MessageChange
 from bot.locale import say
 from bot.slack.messages import Message
 from bot.ui.acts import ButtonAct, clicked_act
-from memory import DM
+from memory import DM, MemoryView
 
 _numbers = itertools.count(1)
 # Sixteen hours ago.
@@ -36,6 +38,14 @@ def message(text: str = "hello", **changes: Any) -> Message:
         addressed=True,
     )
     return replace(made, **changes)
+
+
+async def seen_at(app: App, message: Message) -> MemoryView:
+    """Return which memories a message may see, as Slack knows its conversation now."""
+    kind = await kind_of_message(app, message)
+    return view_at(
+        kind, message.person, message.channel_id, message.ts, message.audience
+    )
 
 
 def following(first: Message, text: str = "more", **changes: Any) -> Message:

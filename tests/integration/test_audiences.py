@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from bot.conversation.audiences import view_of_message
 from bot.locale import Localizer
 from bot.ui.acts import Position
 from bot.ui.panel import PanelContent, panel_view
 from memory import DM, MemoryTools, Person, PersonMessage, move_memory
 from tests.integration.app import App
+from tests.integration.messages import seen_at
 from tests.integration.playground_slack import PersonThread
 from tests.memories import put_memory
 
@@ -121,7 +121,7 @@ async def test_the_prompt_and_the_tools_of_a_reply(case: Case) -> None:
     prompt = app.prompts()[-1]
     assert case.shows(prompt) == case.seen
 
-    view = await view_of_message(app.core, message)
+    view = await seen_at(app.core, message)
     words = PersonMessage(
         text="forget all the stews", channel=case.place.channel, ts=message.ts
     )

@@ -13,9 +13,8 @@ import pytest
 from bot.app import App
 from bot.conversation.audiences import (
     invalidate_kind,
-    message_is_shared,
+    kind_of_message,
     view_of_audience,
-    view_of_message,
 )
 from bot.people import People
 from bot.pipeline.context import read_thread
@@ -25,6 +24,7 @@ from bot.slack.posting import notice_metadata
 from memory import DM, PUBLIC, Person, Pool
 from tests.databases import owner_rows
 from tests.integration.app import app_of
+from tests.integration.messages import seen_at
 from tests.integration.playground_slack import PlaygroundSlack
 from tests.waiting import until
 
@@ -126,12 +126,12 @@ async def test_a_direct_message_is_not_looked_up(
 ) -> None:
     """A DM is known from its event, and not shared; a mention in one is looked up, and is one."""
     place = slack.place()
-    view = await view_of_message(core, slack.message(place))
+    view = await seen_at(core, slack.message(place))
     assert view.audiences == (DM,)
-    assert not await message_is_shared(core, slack.message(place))
+    assert not (await kind_of_message(core, slack.message(place))).shared
     assert not slack.calls("conversations.info")
     mention = slack.message(place, audience=None)
-    assert (await view_of_message(core, mention)).own.audience == DM
+    assert (await seen_at(core, mention)).own.audience == DM
     assert len(slack.calls("conversations.info")) == 1
 
 
@@ -141,13 +141,13 @@ async def test_what_the_event_or_slack_says_is_shared_is_shared(
     """The event's word is enough; without it Slack is asked, who also knows of invitations."""
     place = slack.place(channel="public")
     message = slack.message(place)
-    assert await message_is_shared(core, slack.message(place, is_shared=True))
+    assert (await kind_of_message(core, slack.message(place, is_shared=True))).shared
     assert not slack.calls("conversations.info")
-    assert not await message_is_shared(core, message)
+    assert not (await kind_of_message(core, message)).shared
     slack.control("channels/update", {"channel": place.channel, "pending": True})
     await invalidate_kind(core, slack.team_id, place.channel)
-    assert await message_is_shared(core, message)
-    assert (await view_of_message(core, message)).audiences == (place.channel,)
+    assert (await kind_of_message(core, message)).shared
+    assert (await seen_at(core, message)).audiences == (place.channel,)
 
 
 async def test_a_change_overtakes_what_slack_said_before(
@@ -163,7 +163,7 @@ async def test_a_change_overtakes_what_slack_said_before(
             row,
         )
         later = slack.message(place, ts=f"{time.time() + 60:.6f}")
-        looking = asyncio.create_task(view_of_message(core, later))
+        looking = asyncio.create_task(seen_at(core, later))
         waiting = (
             "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
         )
@@ -174,7 +174,7 @@ async def test_a_change_overtakes_what_slack_said_before(
         )
     assert (await looking).audiences == (place.channel,)
     assert len(slack.calls("conversations.info")) == 1
-    assert (await view_of_message(core, later)).own.audience == PUBLIC
+    assert (await seen_at(core, later)).own.audience == PUBLIC
 
 
 async def test_what_was_learned_is_trusted_for_an_hour(
@@ -183,14 +183,14 @@ async def test_what_was_learned_is_trusted_for_an_hour(
     """After an hour Slack is asked again, and its new answer counts."""
     place = slack.place(channel="public")
     message = slack.message(place)
-    assert (await view_of_message(core, message)).own.audience == PUBLIC
+    assert (await seen_at(core, message)).own.audience == PUBLIC
     slack.control("channels/update", {"channel": place.channel, "private": True})
-    assert (await view_of_message(core, message)).own.audience == PUBLIC
+    assert (await seen_at(core, message)).own.audience == PUBLIC
     owner_rows(
         database,
         "UPDATE conversations SET looked_up_at = now() - interval '61 minutes'",
     )
-    assert (await view_of_message(core, message)).own.audience == place.channel
+    assert (await seen_at(core, message)).own.audience == place.channel
     assert len(slack.calls("conversations.info")) == 2
 
 
@@ -203,12 +203,12 @@ async def test_a_public_channel_that_the_app_is_not_in_is_asked_about_each_time(
     slack.control(
         "channels/update", {"channel": place.channel, "remove": [slack.bot_user_id]}
     )
-    assert (await view_of_message(core, message)).own.audience == PUBLIC
+    assert (await seen_at(core, message)).own.audience == PUBLIC
     slack.control("channels/update", {"channel": place.channel, "private": True})
     slack.control(
         "channels/update", {"channel": place.channel, "add": [slack.bot_user_id]}
     )
-    assert (await view_of_message(core, message)).own.audience == place.channel
+    assert (await seen_at(core, message)).own.audience == place.channel
     assert len(slack.calls("conversations.info")) == 2
 
 
@@ -223,12 +223,12 @@ async def test_a_kind_that_cannot_be_learned_is_the_narrowest(
     monkeypatch.setattr("bot.conversation.audiences._PATIENCE_SECONDS", 0.5)
     place = slack.place(channel="public")
     slack.fault("conversations.info", times=None, **fault)
-    view = await view_of_message(core, slack.message(place))
+    view = await seen_at(core, slack.message(place))
     assert (view.own.audience, view.audiences) == (place.channel, (place.channel,))
     assert (await view_of_audience(core, view.own)).audiences == view.audiences
-    assert not await message_is_shared(core, slack.message(place))
+    assert not (await kind_of_message(core, slack.message(place))).shared
     slack.clear()
-    assert (await view_of_message(core, slack.message(place))).own.audience == PUBLIC
+    assert (await seen_at(core, slack.message(place))).own.audience == PUBLIC
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ async def test_one_failed_call_does_not_make_a_kind_the_narrowest(
     """Slack is asked again: what is said in a public channel stays public."""
     place = slack.place(channel="public")
     slack.fault("conversations.info", **fault)
-    assert (await view_of_message(core, slack.message(place))).own.audience == PUBLIC
+    assert (await seen_at(core, slack.message(place))).own.audience == PUBLIC
     slack.fault("users.conversations", **fault)
     person = Person(slack.team_id, place.user)
     members = Members(core.slack, Names(core.slack))

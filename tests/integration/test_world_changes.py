@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from bot.conversation.audiences import view_of_audience, view_of_message
+from bot.conversation.audiences import view_of_audience
 from bot.conversation.turns import FORM_MEMORIES
 from bot.memories.channels import CHANGE_CHANNEL, change_channel
 from bot.runtime.maintenance import erase_deactivated
 from memory import PUBLIC
 from tests.integration.app import App
+from tests.integration.messages import seen_at
 from tests.integration.playground_slack import PersonThread
 
 
@@ -80,14 +81,14 @@ async def test_the_kind_of_a_changed_channel_is_asked_again(
         PersonThread(user, team, channel, later, later), audience=None
     )
     person = message.person
-    await view_of_message(app.core, message)
+    await seen_at(app.core, message)
     if change:
         app.slack.control("channels/update", {"channel": channel, **change})
     await app.note(told(app, **event, channel=channel))
     waiting = await view_of_audience(app.core, person.namespace(channel))
     assert waiting.audiences == (channel,)
     app.slack.forget_calls()
-    view = await view_of_message(app.core, message)
+    view = await seen_at(app.core, message)
     assert view.own.audience == (channel if audience == "own" else audience)
     assert len(app.slack.calls("conversations.info")) == 1
 
@@ -190,7 +191,7 @@ async def test_what_waited_in_private_does_not_become_public(app: App) -> None:
     await app.ask(PersonThread(user, team, other, "1.0", "1.0"), "What can I eat?")
     assert "ramen" not in json.dumps(app.prompts()[-1])
     later = replace(app.written(place, "I love sushi"), ts=f"{time.time() + 3:.6f}")
-    assert (await view_of_message(app.core, later)).own.audience == PUBLIC
+    assert (await seen_at(app.core, later)).own.audience == PUBLIC
 
 
 async def gone_for(app: App, place: PersonThread, days: float) -> None:
