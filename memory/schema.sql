@@ -18,7 +18,11 @@ ALTER TABLE store
     ADD COLUMN user_id text GENERATED ALWAYS AS (
         CASE WHEN split_part(prefix, '.', 1) = 'chat' THEN split_part(prefix, '.', 3) END) STORED,
     -- the conversation that the row is kept for, from the audience 'kept:CHANNEL'
-    ADD COLUMN kept_in text GENERATED ALWAYS AS (substring(prefix from '[.]kept:([A-Z0-9]+)$')) STORED;
+    ADD COLUMN kept_in text GENERATED ALWAYS AS (substring(prefix from '[.]kept:([A-Z0-9]+)$')) STORED,
+    -- what a search finds: memory.model.sameness
+    ADD COLUMN plain text NOT NULL DEFAULT '';
+-- A search reads thousands of rows: they stay whole and are not compressed, if they fit into a page.
+ALTER TABLE store SET (toast_tuple_target = 8160);
 ALTER TABLE store ENABLE ROW LEVEL SECURITY;
 -- PostgreSQL evaluates a subquery once for a statement, and a function alone once for each row.
 CREATE POLICY own_memories ON store
@@ -93,7 +97,7 @@ CREATE TABLE statements (
     actor text NOT NULL CHECK (actor IN ('formation', 'tool', 'command', 'modal', 'question')),
     -- the fields that it says, always with the one that names the subject
     content jsonb CHECK ((content IS NOT NULL) = (act = 'say')),
-    -- the subject, normalized for comparison: there is one memory per subject
+    -- the subject, for comparison: there is one memory per subject (memory.model.sameness)
     subject text NOT NULL,
     -- the person's words, as typed
     evidence text NOT NULL,

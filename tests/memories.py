@@ -29,6 +29,7 @@ from memory.formation.evidence import TypedMessage
 from memory.formation.former import match_stored
 from memory.formation.known import known_memories
 from memory.formation.proposal import Verdict, Write, read_writes
+from memory.model.sameness import plain_column
 from memory.model.schemas import BUILT_IN_KINDS, subject_key
 from memory.store.statements import InCommit, do_nothing
 from tests.databases import SPACE, owner_rows
@@ -46,10 +47,11 @@ FROM jsonb_array_elements(%(sources)s) AS source
 """
 _ROWS = """
 WITH made AS (
-    INSERT INTO store (prefix, key, value, created_at, updated_at)
-    SELECT prefix, %(key)s, %(value)s, %(at)s::timestamptz, %(at)s::timestamptz
+    INSERT INTO store (prefix, key, value, plain, created_at, updated_at)
+    SELECT prefix, %(key)s, %(value)s, %(plain)s, %(at)s::timestamptz, %(at)s::timestamptz
     FROM unnest(%(prefixes)s::text[]) AS prefix
-    ON CONFLICT (prefix, key) DO UPDATE SET value = excluded.value, updated_at = now()
+    ON CONFLICT (prefix, key) DO UPDATE SET value = excluded.value,
+        plain = excluded.plain, updated_at = now()
     RETURNING prefix, key, created_at
 )
 INSERT INTO store_vectors (prefix, key, field_name, embedding, created_at)
@@ -96,6 +98,7 @@ def put_memory(
         "prefixes": prefixes,
         "key": key,
         "value": stored,
+        "plain": plain_column(value),
         "at": at,
         "vector": vector,
     }

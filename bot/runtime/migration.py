@@ -14,7 +14,7 @@ from bot.queue.queue import migrations
 from bot.runtime.database_addresses import Addresses, database
 from bot.runtime.problems import Problem, explained
 from bot.runtime.wiring import open_model_clients, open_pool
-from memory import Embedder, EmbeddingSpaceMismatch, embedding_space
+from memory import Embedder, EmbeddingSpaceMismatch, embedding_space, load_schemas
 from memory import migrate as apply
 from memory.model import DatabaseNotReady
 from memory.store import reembed
@@ -65,6 +65,7 @@ async def bring_up_to_date(
     that takes `embed_again`; otherwise `EmbeddingSpaceMismatch` is raised. Also raises
     `psycopg.Error`.
     """
+    load_schemas(settings.schemas)
     async with open_model_clients(settings) as clients:
         client = clients.embeddings
         space = await embedding_space(client, settings.embedding_model)

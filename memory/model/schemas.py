@@ -17,7 +17,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.json_schema import SkipJsonSchema
 
-from memory.model.text import Json, comparable, texts
+from memory.model.sameness import subject_column
+from memory.model.text import Json, texts
 
 ClockTime = Annotated[
     str,
@@ -210,7 +211,7 @@ def subject_fields(kind: str, content: Content) -> set[str]:
 
 def subject_key(kind: str, content: Content) -> str:
     """Return the subject of a content, normalised for comparison."""
-    return comparable(subject(kind, content))
+    return subject_column(subject(kind, content))
 
 
 def kind_and_subject(kind: str, content: Content) -> Subject:

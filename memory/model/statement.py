@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from memory.model.dates import slack_time
 from memory.model.namespace import DM, PUBLIC, kept_channel
+from memory.model.sameness import is_same
 from memory.model.schemas import (
     PROMISE_KIND,
     Content,
@@ -26,7 +27,7 @@ from memory.model.schemas import (
     subject_key,
     validated_content,
 )
-from memory.model.text import Json, comparable
+from memory.model.text import Json
 
 Act: TypeAlias = Literal["say", "remove", "move"]
 """What a statement does to its memory: it says fields, takes the memory back, or moves it."""
@@ -276,15 +277,9 @@ def agrees(known: Content, whole: Content) -> bool:
     Texts that differ only in case, width, white space or punctuation are the same.
     """
     for name, value in known.items():
-        if value is not None and not _is_same(value, whole.get(name)):
+        if value is not None and not is_same(value, whole.get(name)):
             return False
     return True
-
-
-def _is_same(one: Any, other: Any) -> bool:
-    if isinstance(one, str) and isinstance(other, str):
-        return comparable(one) == comparable(other)
-    return bool(one == other)
 
 
 def _view(audience: str, statements: Collection[Statement]) -> View | None:

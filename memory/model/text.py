@@ -43,7 +43,6 @@ _FORGERY = regex.compile(
     regex.IGNORECASE,
 )
 _JOINER = "\u034f"  # of no width and no class: marks are not moved across it
-_NO_NAME = regex.compile(r"[^\p{L}\p{M}\p{N}\p{S}#]+")  # C# is not C
 
 
 def clean(text: str) -> str:
@@ -209,11 +208,3 @@ def lettered(text: str) -> list[tuple[str, int, int]]:
         if kept:
             found.append((normalized(kept), cluster.start(), cluster.end()))
     return found
-
-
-def comparable(text: str) -> str:
-    """Return a text for comparison: NFKC, case folded, without white space and punctuation.
-
-    Unlike `letters` it keeps symbols: C, C++ and C# are three names.
-    """
-    return str(_NO_NAME.sub("", folded(text)))

@@ -16,6 +16,7 @@ from psycopg.rows import DictRow, dict_row
 
 from memory.model.embedding_space import EmbeddingSpace
 from memory.model.errors import DatabaseNotReady, EmbeddingSpaceMismatch
+from memory.postgres.comparisons import STEP, write_comparisons
 from memory.postgres.database import (
     Pool,
     begin,
@@ -86,11 +87,12 @@ def migrate(
     search_path.
 
     Any number of processes may run it: an advisory lock admits one at a time. `migrations` are
-    applied after those of this package. The user of the conninfo `login` is created if it is
-    missing, and granted the application's role, which it does not inherit, and the roles of
-    `migrations`, which it inherits; an existing user keeps its password. Raises `DatabaseNotReady`
-    if the database lacks something or has the schema of another version, and
-    `EmbeddingSpaceMismatch` if the stored vectors have another model or size.
+    applied after those of this package. The columns of `memory.model.sameness` are written again if
+    its version has changed: the application has registered its kinds before. The user of the
+    conninfo `login` is created if it is missing, and granted the application's role, which it does
+    not inherit, and the roles of `migrations`, which it inherits; an existing user keeps its
+    password. Raises `DatabaseNotReady` if the database lacks something or has the schema of another
+    version, and `EmbeddingSpaceMismatch` if the stored vectors have another model or size.
     """
     steps = [*packaged_migrations("memory"), *migrations]
     roles: list[str] = []
@@ -124,6 +126,11 @@ def migrate(
                 connection.execute(step.statements)
                 _record(connection, step.name)
             done.append(step.name)
+        if STEP not in applied:
+            with connection.transaction():
+                write_comparisons(connection)
+                _record(connection, STEP)
+            done.append(STEP)
         _record_embedding_space(connection, space)
         revoke_temporary(connection, target)
     return done
@@ -288,7 +295,7 @@ async def check_database(
     PostgreSQL cannot be reached.
     """
     wanted = {step.name for step in [*packaged_migrations("memory"), *migrations]}
-    wanted.add(_LANGGRAPH)
+    wanted |= {_LANGGRAPH, STEP}
     try:
         async with transaction(pool) as connection:
             steps = await fetch_rows(connection, "SELECT name FROM kioku_migrations")

@@ -12,10 +12,10 @@ WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s AND key = ANY(%(keys)s)
 -- Each table has a condition on its own prefixes: without nested loops a table that is only joined is
 -- read whole.
 WITH new AS (
-    SELECT prefix, key, value, created_at, expires_at, place
-    FROM ROWS FROM (jsonb_to_recordset(%(rows)s) AS (prefix text, key text, value jsonb,
+    SELECT prefix, key, value, plain, created_at, expires_at, place
+    FROM ROWS FROM (jsonb_to_recordset(%(rows)s) AS (prefix text, key text, value jsonb, plain text,
         created_at timestamptz, expires_at timestamptz))
-        WITH ORDINALITY AS new (prefix, key, value, created_at, expires_at, place)
+        WITH ORDINALITY AS new (prefix, key, value, plain, created_at, expires_at, place)
 ), gone AS (
     DELETE FROM store
     WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s AND key = ANY(%(keys)s)
@@ -27,10 +27,11 @@ WITH new AS (
         AND store.prefix ~>=~ %(low)s AND store.prefix ~<~ %(high)s
         AND store.value->'content' <> new.value->'content'
 )
-INSERT INTO store (prefix, key, value, created_at, updated_at, expires_at)
-SELECT prefix, key, value, created_at, clock_timestamp() + place * interval '1 microsecond', expires_at
+INSERT INTO store (prefix, key, value, plain, created_at, updated_at, expires_at)
+SELECT prefix, key, value, plain, created_at, clock_timestamp() + place * interval '1 microsecond',
+    expires_at
 FROM new
-ON CONFLICT (prefix, key) DO UPDATE SET value = EXCLUDED.value, created_at = EXCLUDED.created_at,
+ON CONFLICT (prefix, key) DO UPDATE SET value = EXCLUDED.value, plain = EXCLUDED.plain, created_at = EXCLUDED.created_at,
     updated_at = EXCLUDED.updated_at, expires_at = EXCLUDED.expires_at, ttl_minutes = NULL
 WHERE store.value <> EXCLUDED.value OR store.expires_at IS DISTINCT FROM EXCLUDED.expires_at;
 

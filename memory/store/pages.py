@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from psycopg.rows import DictRow
+
 from memory.model.namespace import Person
+from memory.model.sameness import needles
 from memory.postgres.database import Pool, person_statement
 from memory.postgres.statements import load_statements
 from memory.store.memories import Memory, read_own
@@ -37,20 +40,17 @@ async def memory_page(
     page: int = 1,
     whole_words: bool = False,
 ) -> MemoryPage:
-    """Return a page of the person's memories, or of those whose content has all `words`.
+    """Return a page of the person's memories, or of those that have all `words`, or their quotes.
 
-    If none has, the quotes are searched, too. A word matches the beginning of a longer one, unless
-    `whole_words` is set or it has only one or two letters. Words of scripts without spaces match
-    anywhere. One statement returns only the rows of the page. A number above the last page returns
-    the last page.
+    `memory.model.sameness.needles` says what finds what; with `whole_words` no word finds a longer
+    one. One statement returns only the rows of the page. A number above the last page returns the
+    last page.
     """
-    values = {
-        "page": page,
-        "size": size,
-        "words": words.strip(),
-        "whole": whole_words,
-    }
-    rows = await person_statement(pool, person, _SQL["page"], values)
+    wanted = needles(words, whole=whole_words)
+    values = {"page": page, "size": size, "needles": wanted}
+    rows: list[DictRow] = []
+    if wanted or not words.strip():
+        rows = await person_statement(pool, person, _SQL["page"], values)
     if not rows:
         return MemoryPage(memories=[], total=0, page=1)
     first = rows[0]

@@ -11,6 +11,7 @@ from typing import Any
 
 from memory.model.errors import MemoryFull
 from memory.model.namespace import Person
+from memory.model.sameness import plain_column
 from memory.model.statement import Statement, View, views
 from memory.postgres.database import PersonTransaction
 from memory.postgres.statements import load_statements, rows_parameter
@@ -67,10 +68,12 @@ async def read_rows(
 
 
 def _row(person: Person, view: View) -> dict[str, Any]:
+    value = view.value
     return {
         "prefix": person.namespace(view.audience).prefix,
         "key": view.key,
-        "value": view.value,
+        "value": value,
+        "plain": plain_column(value),
         "created_at": view.created_at,
         "expires_at": view.expires_at,
     }

@@ -14,11 +14,19 @@ import pytest
 
 from bot.queue.queue import migrations
 from memory import (
+    DM,
+    PUBLIC,
+    Embedder,
     EmbeddingSpace,
     EmbeddingSpaceMismatch,
+    Person,
+    PersonMessage,
     Pool,
+    add_memories,
     create_pool,
+    list_memories,
     migrate,
+    move_memory,
 )
 from memory.model.errors import DatabaseNotReady
 from memory.model.text import folded, letters, normalized
@@ -26,6 +34,7 @@ from memory.postgres import (
     check_database,
     packaged_migrations,
 )
+from memory.postgres.comparisons import STEP
 from memory.postgres.migrate import Migration
 from tests.databases import SPACE, owner_rows
 
@@ -57,8 +66,34 @@ def test_migrate_says_what_it_did_and_does_it_once(empty_database: str) -> None:
     """The first run applies every step and names it; the second applies none."""
     done = migrate(empty_database, SPACE, migrations())
     wanted = [*packaged_migrations("memory"), *migrations()]
-    assert done == ["langgraph/store", *(step.name for step in wanted)]
+    assert done == ["langgraph/store", *(step.name for step in wanted), STEP]
     assert migrate(empty_database, SPACE, migrations()) == []
+
+
+async def test_what_compares_texts_is_written_again_if_the_comparison_changes(
+    pool: Pool, database: str, embedder: Embedder
+) -> None:
+    """By `kioku migrate`, of what is said and of a removal; before that the app does not start."""
+    ann = Person("T1", "UANN")
+    typed = [
+        ({"fact": fact}, PersonMessage(actor="command"))
+        for fact in ("C++", "語" * 2_000)
+    ]
+    await add_memories(pool, embedder, ann.namespace(DM), "UserFact", typed)
+    [_, memory] = await list_memories(pool, ann)
+    await move_memory(pool, embedder, ann, memory.key, PUBLIC)
+    columns = "SELECT subject AS text FROM statements UNION ALL SELECT plain FROM store ORDER BY 1"
+    before = owner_rows(database, columns)
+    owner_rows(
+        database,
+        "WITH said AS (UPDATE statements SET subject = 'old'), old AS (DELETE FROM kioku_migrations"
+        " WHERE name LIKE 'memory/sameness-%%') UPDATE store SET plain = 'old' RETURNING 1",
+    )
+    with pytest.raises(DatabaseNotReady, match="1 step"):
+        await check_database(pool, SPACE, migrations())
+    assert migrate(database, SPACE, migrations()) == [STEP]
+    await check_database(pool, SPACE, migrations())
+    assert owner_rows(database, columns) == before
 
 
 def test_eight_at_once_migrate_once(empty_database: str) -> None:
@@ -70,7 +105,7 @@ def test_eight_at_once_migrate_once(empty_database: str) -> None:
         ]
     done = sorted(len(run.result()) for run in runs)
     assert done[:7] == [0] * 7
-    assert done[7] == 1 + len(packaged_migrations("memory")) + len(migrations())
+    assert done[7] == 2 + len(packaged_migrations("memory")) + len(migrations())
 
 
 def test_an_interrupted_migration_may_go_on_with_another_model(

@@ -126,10 +126,16 @@ async def test_memories_of_the_same_second_stay_on_their_page(
         ("ﾗｰﾒﾝ", ["味噌ラーメン"]),
         ("C++", ["C++"]),
         ("C", []),
+        ("4711", ["My ticket is #4711"]),
+        ("#4711", ["My ticket is #4711"]),
+        ("#", ["My ticket is #4711"]),
+        ("ticket, eggs", []),
+        ("“eggs”!", ["ramen with eggs"]),
         ("python", ["私はPythonが好き"]),
         ("🍜", ["🍜 forever"]),
         ("said", ["C++", "🍜 forever"]),
         ("!?", []),
+        ("\u200b", []),
         ("Mia", ["My lead is @Mia Tanaka"]),
         ("@mia tanaka LEAD", ["My lead is @Mia Tanaka"]),
         ("anaka", []),
@@ -143,7 +149,7 @@ async def test_words_find_memories(
     """All words in a content, by their beginnings, else in its quotes; pages count them."""
     source = {"kind": "message", "evidence": "I said so"}
     texts = ["ramen with eggs", "味噌ラーメン", "C++", "私はPythonが好き", "🍜 forever"]
-    texts += ["My lead is @Mia Tanaka", "上司は@佐藤さん <"]
+    texts += ["My lead is @Mia Tanaka", "上司は@佐藤さん <", "My ticket is #4711"]
     said = {"C++", "🍜 forever"}
     store(
         database,

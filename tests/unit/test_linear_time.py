@@ -33,10 +33,10 @@ from memory.credentials.redaction import find_credentials, redact_texts
 from memory.formation.evidence import TypedMessage, find_evidence, links_not_typed
 from memory.model import ThoughtFilter, estimated_tokens, framed
 from memory.model.person_message import PersonMessage
+from memory.model.sameness import comparable, needles, plain
 from memory.model.schemas import subject_key
 from memory.model.text import (
     clean,
-    comparable,
     folded,
     lettered,
     letters,
@@ -203,6 +203,7 @@ FUNCTIONS: dict[str, TextFunction] = {
             lettered,
             letters,
             comparable,
+            needles,
             normalized,
             parse_json,
             lines_of,
@@ -222,6 +223,7 @@ FUNCTIONS: dict[str, TextFunction] = {
         without_repetitions,
     )
 } | {
+    "plain": lambda text: plain([text]),
     "subject_key": lambda text: subject_key("UserFact", {"fact": text}),
     "redact_texts": lambda text: redact_texts(text, text[::-1]),
     "LoopDetector.feed": lambda text: LoopDetector().feed(text),

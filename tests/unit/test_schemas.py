@@ -17,7 +17,6 @@ from memory.model.schemas import (
     UserTechInterest,
     level,
     searchable_text,
-    subject_key,
     with_evidence,
 )
 
@@ -92,26 +91,6 @@ def test_the_subject_of_a_memory_is_named(
 ) -> None:
     """The subject is the naming field's text, else the first text there is."""
     assert subject(kind, content) == what
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [
-        ("Node.js", "node js", True),
-        ("ﾗｰﾒﾝ", "ラーメン！", True),
-        ("C#", "c＃", True),
-        ("C", "C++", False),
-        ("C", "C#", False),
-        ("C++", "C#", False),
-        ("दिन", "दान", False),
-    ],
-)
-def test_things_are_told_apart_by_their_names(one: str, other: str, same: bool) -> None:
-    """Width, case and punctuation make no other thing; symbols and vowel signs do."""
-    things = [
-        subject_key("UserTechInterest", {"topic": topic}) for topic in (one, other)
-    ]
-    assert (things[0] == things[1]) is same
 
 
 def test_values_are_what_is_embedded() -> None:
