@@ -294,14 +294,14 @@ def _view(audience: str, statements: Collection[Statement]) -> View | None:
         kind=newest.kind,
         content=content,
         sources=named_sources(said),
-        said_on=_said_on(said),
+        said_on=day_of(said),
         created_at=said[0].said_at,
         expires_at=_end(said),
         may_harm=any(one.may_harm for one in said),
     )
 
 
-def _said_on(said: Sequence[Statement]) -> str:
+def day_of(said: Sequence[Statement]) -> str:
     """Return the day from which what the memory says counts, as for "tomorrow".
 
     It is the day of the newest statement that names the subject for the first time, gives a level,
