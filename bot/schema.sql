@@ -175,27 +175,6 @@ CREATE POLICY own_snoozes ON snoozes USING (
     OR day < current_date - 60
 ) WITH CHECK (team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true));
 
--- The line of the app below a message that its author keeps for a conversation. `key`: of the memory.
--- `is_kept`: what the line says; a row of one that is kept no more is deleted after a day. `ts`: of the
--- line, NULL until it is posted.
-CREATE TABLE kept_lines (
-    team_id text NOT NULL,
-    user_id text NOT NULL,
-    key text NOT NULL,
-    channel_id text NOT NULL,
-    thread_ts text NOT NULL,
-    is_kept boolean NOT NULL DEFAULT true,
-    changed_at timestamptz NOT NULL DEFAULT now(),
-    posting_since timestamptz,
-    ts text,
-    PRIMARY KEY (team_id, user_id, key)
-);
-ALTER TABLE kept_lines ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_kept_lines ON kept_lines USING (
-    team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
-    OR NOT is_kept AND changed_at < now() - interval '1 day'
-) WITH CHECK (team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true));
-
 -- What a person decided about their memory, and what Slack says about them.
 CREATE TABLE person_settings (
     team_id text NOT NULL,
@@ -256,7 +235,7 @@ CREATE TABLE interactions (
 );
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON messages, conversations, notices, told, requests_under_way,
-    reminders, snoozes, kept_lines, person_settings, memory_off, interactions TO kioku_app;
+    reminders, snoozes, person_settings, memory_off, interactions TO kioku_app;
 GRANT SELECT, INSERT, UPDATE ON installation TO kioku_app;
 -- Tables of which a person's transaction sees that person's rows, and nothing else does.
 DO $$
@@ -532,15 +511,15 @@ CREATE FUNCTION forget_author_of_messages() RETURNS bigint
         RETURNING 1) SELECT count(*) FROM kept
     $$;
 
--- People with memories about which nothing was said for longer than they are kept, or with turns or
--- undone statements that are older: the person's own choice or the installation's (`of_all`; NULL:
--- none), whichever is shorter. In random order, so that people whose rows cannot be deleted leave room
--- for others.
+-- People with memories about which nothing was said for longer than they are kept, or with turns,
+-- undone statements or kept lines that are older: the person's own choice or the installation's
+-- (`of_all`; NULL: none), whichever is shorter. In random order, so that people whose rows cannot be
+-- deleted leave room for others.
 CREATE FUNCTION people_past_retention(of_all int, most int)
     RETURNS TABLE (team_id text, user_id text, days int)
     LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
-        WITH kept AS (
+        WITH held AS (
             SELECT statement.team_id AS team, statement.user_id AS person,
                 max(statement.said_at) AS at
             FROM statements AS statement WHERE statement.withdrawn_at IS NULL
@@ -551,14 +530,16 @@ CREATE FUNCTION people_past_retention(of_all int, most int)
             UNION ALL
             SELECT said.team_id, said.user_id, said.begun_at FROM messages AS said
             WHERE said.ended_at IS NOT NULL
+            UNION ALL
+            SELECT line.team_id, line.user_id, line.kept_at FROM kept AS line
         )
-        SELECT kept.team, kept.person, min(LEAST(settings.retention_days, of_all))
-        FROM kept LEFT JOIN person_settings AS settings
-            ON settings.team_id = kept.team AND settings.user_id = kept.person
-        WHERE kept.at < now() - make_interval(days => LEAST(settings.retention_days, of_all))
+        SELECT held.team, held.person, min(LEAST(settings.retention_days, of_all))
+        FROM held LEFT JOIN person_settings AS settings
+            ON settings.team_id = held.team AND settings.user_id = held.person
+        WHERE held.at < now() - make_interval(days => LEAST(settings.retention_days, of_all))
             AND (of_all IS NOT NULL
                 OR EXISTS (SELECT FROM person_settings WHERE retention_days IS NOT NULL))
-        GROUP BY kept.team, kept.person ORDER BY random() LIMIT most
+        GROUP BY held.team, held.person ORDER BY random() LIMIT most
     $$;
 
 -- People whose account has been deactivated for `days` (`is_due`), or about whom Slack has not been
@@ -606,18 +587,8 @@ CREATE FUNCTION people_of_channel(team text, channel text)
                 OR statement.channel = people_of_channel.channel)
         UNION SELECT off.user_id FROM memory_off AS off
         WHERE off.team_id = team AND off.scope = channel
-    $$;
-
--- People with a line below a message that says no more whether the message is kept.
-CREATE FUNCTION people_with_changed_lines(most int)
-    RETURNS TABLE (team_id text, user_id text)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
-    AS $$
-        SELECT DISTINCT line.team_id, line.user_id FROM kept_lines AS line
-        WHERE line.is_kept <> EXISTS (SELECT FROM store
-            WHERE store.prefix = concat_ws('.', 'chat', line.team_id, line.user_id, 'dm')
-                AND store.key = line.key)
-        LIMIT most
+        UNION SELECT line.user_id FROM kept AS line
+        WHERE line.team_id = team AND line.channel_id = people_of_channel.channel
     $$;
 
 -- How many messages wait, and how old the oldest of them is.
@@ -648,8 +619,8 @@ CREATE FUNCTION delete_everybody()
             RETURN 0;
         END IF;
         FOREACH name IN ARRAY ARRAY['messages', 'told', 'requests_under_way', 'reminders', 'snoozes',
-            'kept_lines', 'person_settings', 'memory_off', 'conversations',
-            'store', 'statements', 'proposals', 'forgotten_sources'] LOOP
+            'person_settings', 'memory_off', 'conversations',
+            'store', 'statements', 'proposals', 'forgotten_sources', 'kept'] LOOP
             EXECUTE format('DELETE FROM %I', name);
             GET DIAGNOSTICS deleted = ROW_COUNT;
             total := total + deleted;
@@ -662,13 +633,13 @@ REVOKE ALL ON FUNCTION
     unanswered_threads, end_lost_requests, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
     operating_state, thread_of_message, people_to_remind,
-    people_of_channel, people_with_changed_lines,
+    people_of_channel,
     people_past_retention, people_to_look_up, delete_everybody
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     unanswered_threads, end_lost_requests, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
     operating_state, thread_of_message, people_to_remind,
-    people_of_channel, people_with_changed_lines,
+    people_of_channel,
     people_past_retention, people_to_look_up, delete_everybody
     TO kioku_app;

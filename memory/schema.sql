@@ -17,8 +17,6 @@ ALTER TABLE store
         CASE WHEN split_part(prefix, '.', 1) = 'chat' THEN split_part(prefix, '.', 2) END) STORED,
     ADD COLUMN user_id text GENERATED ALWAYS AS (
         CASE WHEN split_part(prefix, '.', 1) = 'chat' THEN split_part(prefix, '.', 3) END) STORED,
-    -- the conversation that the row is kept for, from the audience 'kept:CHANNEL'
-    ADD COLUMN kept_in text GENERATED ALWAYS AS (substring(prefix from '[.]kept:([A-Z0-9]+)$')) STORED,
     -- what a search finds: memory.model.sameness
     ADD COLUMN plain text NOT NULL DEFAULT '';
 -- A search reads thousands of rows: they stay whole and are not compressed, if they fit into a page.
@@ -28,11 +26,6 @@ ALTER TABLE store ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_memories ON store
     USING (team_id = (SELECT current_setting('kioku.team', true))
         AND user_id = (SELECT current_setting('kioku.user', true)));
--- What anybody in the same workspace keeps for the conversations (comma-separated) in kioku.kept.
-CREATE POLICY kept_for_conversation ON store FOR SELECT
-    USING (team_id = (SELECT current_setting('kioku.team', true))
-        AND kept_in = ANY ((SELECT string_to_array(current_setting('kioku.kept', true), ','))::text[]));
-CREATE INDEX store_kept ON store (team_id, kept_in, created_at) WHERE kept_in IS NOT NULL;
 -- Python has no date below year 1: one such row would end every read of its person's rows.
 ALTER TABLE store ADD CONSTRAINT store_dates CHECK (
     (created_at >= '2000-01-01 00:00:00+00' AND created_at < '2100-01-01 00:00:00+00'
@@ -46,16 +39,11 @@ ALTER TABLE store_vectors
     ADD COLUMN team_id text GENERATED ALWAYS AS (
         CASE WHEN split_part(prefix, '.', 1) = 'chat' THEN split_part(prefix, '.', 2) END) STORED,
     ADD COLUMN user_id text GENERATED ALWAYS AS (
-        CASE WHEN split_part(prefix, '.', 1) = 'chat' THEN split_part(prefix, '.', 3) END) STORED,
-    ADD COLUMN kept_in text GENERATED ALWAYS AS (substring(prefix from '[.]kept:([A-Z0-9]+)$')) STORED;
+        CASE WHEN split_part(prefix, '.', 1) = 'chat' THEN split_part(prefix, '.', 3) END) STORED;
 ALTER TABLE store_vectors ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_vectors ON store_vectors
     USING (team_id = (SELECT current_setting('kioku.team', true))
         AND user_id = (SELECT current_setting('kioku.user', true)));
-CREATE POLICY kept_for_conversation ON store_vectors FOR SELECT
-    USING (team_id = (SELECT current_setting('kioku.team', true))
-        AND kept_in = ANY ((SELECT string_to_array(current_setting('kioku.kept', true), ','))::text[]));
-CREATE INDEX store_vectors_kept ON store_vectors (team_id, kept_in) WHERE kept_in IS NOT NULL;
 -- A vector of half precision and 3,072 dimensions takes 6 kB and fits into a page with its row.
 -- PostgreSQL would move values of 2 kB or more out of the row, which costs a search more reads for
 -- each vector.
@@ -89,8 +77,7 @@ CREATE TABLE statements (
     team_id text NOT NULL,
     user_id text NOT NULL,
     key text NOT NULL,
-    -- where it was said, or, for a move, where the memory goes;
-    -- 'kept:CHANNEL': it is kept for that conversation
+    -- where it was said, or, for a move, where the memory goes
     audience text NOT NULL,
     kind text NOT NULL,
     act text NOT NULL CHECK (act IN ('say', 'remove', 'move')),
@@ -181,8 +168,35 @@ CREATE POLICY own_forgotten_sources ON forgotten_sources
     USING (team_id = (SELECT current_setting('kioku.team', true))
         AND user_id = (SELECT current_setting('kioku.user', true)));
 
+-- Messages that their authors keep for a conversation. A transaction reads the lines of the
+-- conversation in kioku.channel, besides those of its person. `text`: the message as it was typed.
+-- `line_ts`: of the app's post in the thread, whose metadata has `id`; `posting_since`: since when it
+-- may be in Slack.
+CREATE TABLE kept (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    team_id text NOT NULL,
+    channel_id text NOT NULL,
+    ts text NOT NULL,
+    thread_ts text NOT NULL,
+    user_id text NOT NULL,
+    text text NOT NULL,
+    decision boolean NOT NULL,
+    kept_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    posting_since timestamptz,
+    line_ts text,
+    UNIQUE (team_id, channel_id, ts)
+);
+CREATE INDEX kept_person ON kept (team_id, user_id);
+ALTER TABLE kept ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_kept ON kept
+    USING (team_id = (SELECT current_setting('kioku.team', true))
+        AND user_id = (SELECT current_setting('kioku.user', true)));
+CREATE POLICY kept_in_conversation ON kept FOR SELECT
+    USING (team_id = (SELECT current_setting('kioku.team', true))
+        AND channel_id = (SELECT current_setting('kioku.channel', true)));
+
 GRANT SELECT, INSERT, UPDATE, DELETE ON store, store_vectors, statements, proposals,
-    forgotten_sources TO kioku_app;
+    forgotten_sources, kept TO kioku_app;
 
 -- A text in compatibility form (NFKC), in linear time. Normalization sorts the marks after each
 -- letter, and sorting many is quadratic, so a character that no mark is moved across is inserted
@@ -259,14 +273,5 @@ CREATE FUNCTION people_with_due(most int)
         ORDER BY random() LIMIT most
     $$;
 
--- The conversations of a workspace for which something is kept.
-CREATE FUNCTION channels_with_kept(team text)
-    RETURNS TABLE (channel_id text)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
-    AS $$
-        SELECT DISTINCT store.kept_in FROM store
-        WHERE store.team_id = team AND store.kept_in IS NOT NULL
-    $$;
-
-REVOKE ALL ON FUNCTION people_with_due, channels_with_kept FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION people_with_due, channels_with_kept TO kioku_app;
+REVOKE ALL ON FUNCTION people_with_due FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION people_with_due TO kioku_app;

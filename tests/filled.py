@@ -38,8 +38,8 @@ ROWS: tuple[LiteralString, ...] = (
     " VALUES (%(team)s, %(user)s, 'k', current_date, '')",
     "INSERT INTO snoozes (team_id, user_id, key, day)"
     " VALUES (%(team)s, %(user)s, 'k', current_date + 1)",
-    "INSERT INTO kept_lines (team_id, user_id, key, channel_id, thread_ts)"
-    " VALUES (%(team)s, %(user)s, 'k', 'C1', '1.0')",
+    "INSERT INTO kept (team_id, user_id, channel_id, ts, thread_ts, text, decision)"
+    " VALUES (%(team)s, %(user)s, %(channel)s, '1.0', '1.0', 'words', false)",
 )
 
 

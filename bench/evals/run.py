@@ -184,9 +184,7 @@ class _Runner:
     ) -> Outcome:
         """Return what may be kept of a message for its channel: the message, or nothing."""
         said_on = message.said_at.astimezone(case.zone).date()
-        judged = await self._former.judge_kept(
-            person, message, None, decision=case.decision
-        )
+        judged = await self._former.judge_kept(person, message, decision=case.decision)
         if isinstance(judged, memory.Refusal):
             return Outcome(said_on=said_on)
         line = Stored(key=message.ts, kind="KeptLine", content={"text": judged.text})

@@ -25,7 +25,7 @@ from bot.quota import check_quota, quota_queries
 from bot.slack.messages import API_TEAM, Message
 from bot.slack.names import whole_marks
 from bot.told import end_interim_period
-from memory import DM, MemoryView, Person, Pool
+from memory import DM, PUBLIC, MemoryView, Person, Pool
 from memory.credentials import Credential, redact_texts
 from memory.metrics import count, step
 from memory.postgres import (
@@ -37,7 +37,7 @@ from memory.postgres import (
     transaction,
 )
 from memory.recall import large_set_query
-from memory.store import channels_with_kept
+from memory.store import KeptLine, kept_query, kept_settings
 
 FORM_MEMORIES = "form_memories"
 WORDS_LIMIT = 8_000  # characters of a message that memories are formed from
@@ -83,8 +83,8 @@ class Turn:
 
     `exchanges` are earlier turns of the thread, in a direct message also those of the last day, in
     order; `recent_words` the person's words that are not formed yet. Both are later than
-    `history_from`, and empty while memory is off. `channels_with_kept` are the conversations of the
-    workspace for which something is kept. If the turn `lacks_thread`, `known_messages` are the
+    `history_from`, and empty while memory is off. `kept` is what is kept for the conversation,
+    newest first, if the turn `reads_kept`. If it `lacks_thread`, `known_messages` are the
     timestamps of the messages of the thread that the history has, or of which a text was deleted,
     and of the app's answers to them.
     """
@@ -103,7 +103,7 @@ class Turn:
     exchanges: tuple[Exchange, ...] = ()
     recent_words: tuple[str, ...] = ()
     known_messages: frozenset[str] = frozenset()
-    channels_with_kept: frozenset[str] = frozenset()
+    kept: tuple[KeptLine, ...] = ()
 
     @property
     def id(self) -> UUID:
@@ -140,6 +140,17 @@ class Turn:
         if message.opens_thread:
             return False
         return message.audience != DM or self.memory_state.off is not None
+
+    @property
+    def reads_kept(self) -> bool:
+        """Whether it is given what is kept for the conversation.
+
+        It is not in direct messages, where the kind of the conversation is not known, and while
+        memory is off.
+        """
+        is_known = PUBLIC in self.view.audiences
+        in_dm = self.view.own.audience == DM
+        return is_known and not in_dm and self.memory_state.off is None
 
     @property
     def last_reply(self) -> str | None:
@@ -211,20 +222,20 @@ async def store_begin(app: App, start: Turn, *, question: str, words: str) -> Tu
             question=redacted_question.text,
             words=stored_words(redacted_words.text),
         )
-    queries = [begin, *_context_queries(start)]
-    found = await execute_queries(app.pool, queries, scope=start.message.scope)
-    [begun, exchange_rows, words_rows, channel_rows, *known] = found
-    if not begun:
+    queries = {"begin": begin, **_context_queries(start)}
+    scope = start.message.scope
+    if start.reads_kept:
+        scope |= kept_settings(start.message.team_id, start.message.channel_id)
+    results = await execute_queries(app.pool, [*queries.values()], scope=scope)
+    found = dict(zip(queries, results, strict=True))
+    if not found["begin"]:
         raise Superseded
-    [row] = begun
+    [row] = found["begin"]
     if row["stopped"]:
         start.claimed.run.interrupt(Stopped())
-    exchanges = [Exchange(**exchange) for exchange in exchange_rows]
+    exchanges = [Exchange(**exchange) for exchange in found["exchanges"]]
     shown = {exchange.ts for exchange in exchanges}
-    recent_words = [one["words"] for one in words_rows if one["ts"] not in shown]
-    known_messages: set[str] = set()
-    for rows in known:
-        known_messages.update(one["ts"] for one in rows)
+    recent_words = [one["words"] for one in found["words"] if one["ts"] not in shown]
     return replace(
         start,
         removed=tuple(removed),
@@ -233,8 +244,8 @@ async def store_begin(app: App, start: Turn, *, question: str, words: str) -> Tu
         reply_ts=tuple(row["reply_ts"]),
         exchanges=tuple(reversed(exchanges)),
         recent_words=tuple(reversed(recent_words)),
-        known_messages=frozenset(known_messages),
-        channels_with_kept=frozenset([one["channel_id"] for one in channel_rows]),
+        known_messages=frozenset([one["ts"] for one in found.get("known", [])]),
+        kept=tuple(KeptLine(**one) for one in found.get("kept", [])),
     )
 
 
@@ -338,11 +349,8 @@ def _begin_query(start: Turn, *, question: str, words: str) -> Query:
     return Query(_SQL["begin"], values, prepare=True)
 
 
-def _context_queries(start: Turn) -> list[Query]:
-    """Return the queries for history, words, and conversations for which something is kept.
-
-    If the turn lacks its thread, another one is for `known_messages`.
-    """
+def _context_queries(start: Turn) -> dict[str, Query]:
+    """Return the queries for what a turn begins with: history, words, and what else it reads."""
     message = start.message
     in_dm = start.view.own.audience == DM
     is_off = start.memory_state.off is not None
@@ -355,13 +363,14 @@ def _context_queries(start: Turn) -> list[Query]:
         "most_words": _UNFORMED_WORDS,
     }
     history = _SQL["exchanges_of_direct_messages" if in_dm else "exchanges_of_thread"]
-    queries = [
-        Query(history, values, prepare=True),
-        Query(_SQL["unformed_words"], values, prepare=True),
-        channels_with_kept(message.team_id),
-    ]
+    queries = {
+        "exchanges": Query(history, values, prepare=True),
+        "words": Query(_SQL["unformed_words"], values, prepare=True),
+    }
+    if start.reads_kept:
+        queries["kept"] = kept_query(message.team_id, message.channel_id)
     if start.lacks_thread:
-        queries.append(Query(_SQL["known_of_thread"], values, prepare=True))
+        queries["known"] = Query(_SQL["known_of_thread"], values, prepare=True)
     return queries
 
 

@@ -25,7 +25,7 @@ from bot.conversation.inbox import (
 )
 from bot.memories.channels import change_channel_later
 from bot.memories.home import publish_later
-from bot.memories.kept_lines_acts import take_all_back
+from bot.memories.kept_lines import end_all_lines
 from bot.pipeline.backfill import read_follow_ups
 from bot.pipeline.edits import follow_change
 from bot.slack.messages import (
@@ -321,12 +321,7 @@ async def update_person(app: App, event: Event) -> None:
     app.names.note_user(user)
     app.members.invalidate(person)
     if user.get("deleted"):
-        await take_all_back(app, person)
-
-
-async def invalidate_membership(app: App, event: Event) -> None:
-    """Look up again which conversations a person is in when it is needed next."""
-    app.members.invalidate(event.person)
+        await end_all_lines(app, person)
 
 
 async def change_channel_id(app: App, event: Event) -> None:
@@ -348,8 +343,6 @@ HANDLERS: Mapping[str | None, Handler] = {
     "app_home_opened": publish_opened_home,
     "user_change": update_person,
     "channel_id_changed": change_channel_id,
-    "member_joined_channel": invalidate_membership,
-    "member_left_channel": invalidate_membership,
     **dict.fromkeys(CONVERSATION_CHANGES, invalidate_conversation),
 }
 """The handler of each kind of event, except people's messages and the end of the installation."""

@@ -225,7 +225,8 @@ class Interactions:
         await ack()
         place = place_of(body, str(action.get("block_id") or ""))
         act = clicked_act(action)
-        if isinstance(act, Position) and "view" not in body:
+        opens = isinstance(act, Position) and act.list != "kept"
+        if isinstance(act, Position) and opens and "view" not in body:
             await self._open_panel(body, place, act)
             return
 

@@ -185,14 +185,6 @@ async def check_state(
         raise NotKept(localizer.say("remember_too_old", days=days))
 
 
-async def exclude_from_formation(
-    transaction: PersonTransaction, channel: str, ts: str
-) -> None:
-    """Let no formation read a message whose words are stored by a request of the person."""
-    values = {"channel": channel, "ts": ts}
-    await transaction.execute(_SQL["exclude_from_formation"], values)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Addition:
     """What is to be remembered: lines of a form for one audience, or one message of the person."""
@@ -318,7 +310,8 @@ class _Addition:
         began, the person was erased or the message was edited or deleted.
         """
         await check_state(self.app, transaction, self.click, self.channel, self.ts)
-        await exclude_from_formation(transaction, self.channel, self.ts)
+        message = {"channel": self.channel, "ts": self.ts}
+        await transaction.execute(_SQL["exclude_from_formation"], message)
         # This comes last: an edit locks the turn first, and then the requests about its message.
         await check_request(transaction, request)
 

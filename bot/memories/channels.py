@@ -18,7 +18,12 @@ from memory.postgres import (
     load_statements,
     person_transaction,
 )
-from memory.store import change_channel as change_channel_of_memories
+from memory.store import (
+    change_channel as change_channel_of_memories,
+)
+from memory.store import (
+    change_channel_of_kept,
+)
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +51,7 @@ async def change_channel(app: App, team: str, old: str, new: str) -> None:
             await change_channel_of_memories(transaction, old, new)
             values = {"old": old, "new": new}
             await transaction.execute(_SQL["change_messages"], values)
-            await transaction.execute(_SQL["change_lines"], values)
+            await change_channel_of_kept(transaction, old, new)
             await transaction.execute(_SQL["change_off"], values)
             # The job that waits names the old audience, and finds no words there.
             await schedule_formation(app, transaction, new)

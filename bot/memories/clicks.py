@@ -26,8 +26,7 @@ from bot.memories.forgetting import (
     nothing_to_forget,
     undo_forgotten,
 )
-from bot.memories.kept_lines import update_lines
-from bot.memories.kept_lines_acts import keep_as_author, take_back
+from bot.memories.kept_lines_acts import answer_to_keep, take_back
 from bot.memories.promises import snooze
 from bot.memories.switches import change_settings, switch
 from bot.notices import update_notices
@@ -98,6 +97,8 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
     Returns None if Slack itself shows the click and nothing is added.
     """
     match act:
+        case Position(list="kept") if act.of != _listed_conversation(click):
+            return click.say("old_button", beside=True)
         case Position():
             return act
         case Open():
@@ -124,7 +125,7 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
         case Remember():
             return await remember_as_typed(app, click, act)
         case Keep():
-            return await keep_as_author(app, click, act)
+            return await answer_to_keep(app, click, act)
         case TakeBack():
             return await take_back(app, click, act)
         case Rate():
@@ -133,6 +134,17 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
         case Export():
             return await send_export(app, click)
     assert_never(act)
+
+
+def _listed_conversation(click: Click) -> str:
+    """Return the conversation whose kept lines the clicked panel lists; "" for none.
+
+    The panel was opened by a command there, so the person has been in it.
+    """
+    position = click.place.position
+    if position is None or position.list != "kept":
+        return ""
+    return position.of
 
 
 async def _open(app: App, click: Click, act: Open) -> Done | SlackView:
@@ -283,7 +295,6 @@ async def _update_notices_of(app: App, click: Click, keys: Collection[str]) -> N
     """Update the messages in Slack about these memories, in a separate transaction."""
     async with person_transaction(app.pool, click.person) as transaction:
         await update_notices(app, transaction, keys=keys)
-        await update_lines(app.queue, transaction, keys=keys)
 
 
 # --- forms -------------------------------------------------------------------------------------

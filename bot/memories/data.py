@@ -19,7 +19,7 @@ from bot.config import Settings
 from bot.locale import Localizer
 from bot.logs import fault
 from bot.memories.home import publish_later
-from bot.memories.kept_lines import update_lines
+from bot.memories.kept_lines import end_lines
 from bot.memories.panel import data_flows
 from bot.queue.queue import Queue
 from bot.requests_under_way import Overtaken, begin_request, check_request
@@ -60,7 +60,7 @@ _FORBIDDEN = frozenset(
     }
 )
 
-_PARTS = ("messages", "settings", "memory_off", "snoozes")
+_PARTS = ("messages", "settings", "memory_off", "snoozes", "kept")
 EXPORTED = ("memories", "statements", "proposals", "forgotten", *_PARTS)
 """The parts of an export that are about the person; all are empty for an unknown person."""
 
@@ -141,7 +141,7 @@ async def erase_person(
         connection = transaction.connection
         rows = await transaction.fetch(_SQL["threads_being_answered"])
         answering = [row["thread"] for row in rows]
-        await update_lines(queue, transaction, erased=True)
+        await end_lines(queue, transaction)
         counts = await _erase_ours(transaction, keeps_off=keeps_off)
         # Home shows memories until it is published again without them.
         await publish_later(connection, queue, person)

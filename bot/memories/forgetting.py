@@ -11,7 +11,6 @@ from bot.app import App
 from bot.conversation.turns import form_after, read_turn, schedule_formation
 from bot.locale import Localizer
 from bot.memories.home import publish_later
-from bot.memories.kept_lines import update_lines
 from bot.notices import update_notices
 from bot.ui.acts import Forget, Position, Undo
 from bot.ui.blocks import bulleted, button, escaped, truncate
@@ -200,7 +199,6 @@ async def forget_selection(
         if forgotten.id is None:
             return
         await update_notices(app, transaction, batches=forgotten.batches)
-        await update_lines(app.queue, transaction)
         if publish:
             await publish_later(transaction.connection, app.queue, person)
 
@@ -251,7 +249,6 @@ async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
         # A job of formation also embeds the memories that lack a vector, of whatever audience, even
         # where nothing is formed.
         await form_after(app, transaction, DM, 0.0)
-        await update_lines(app.queue, transaction)
 
     try:
         with transaction_timeout(FORGETTING_SECONDS):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 
 from memory.model import folded
-from memory.store import KeptMemory
+from memory.store import KeptLine
 
 _HIRAGANA = r"\u3040-\u309f"
 _KATAKANA = r"\u30a0-\u30ff"
@@ -40,8 +40,8 @@ _COMMON = frozenset(_COMMON_WORDS.split())
 
 
 def lines_in_answer(
-    lines: Collection[KeptMemory], question: str, answer: str
-) -> list[KeptMemory]:
+    lines: Collection[KeptLine], question: str, answer: str
+) -> list[KeptLine]:
     """Return the lines that share words with an answer which its question does not contain.
 
     One word is enough: an answer with a word of a line must not outlive the line. Those with the
@@ -50,7 +50,7 @@ def lines_in_answer(
     if not lines:
         return []
     added = _distinctive_words(answer) - _distinctive_words(question)
-    shared: list[tuple[int, KeptMemory]] = []
+    shared: list[tuple[int, KeptLine]] = []
     for line in lines:
         words = added & _distinctive_words(line.text)
         if words:

@@ -1,84 +1,114 @@
-"""*Keep for This Channel* and *Keep as Decision*: only the author of a message can keep it.
+"""*Keep for This Channel* and *Keep as Decision*: a message is kept by a click of its author alone.
 
-The words are those of one message, read from Slack at that moment, and judged before they are kept.
-If somebody wants to keep another person's message, its author is asked; only the author sees the
-question and can answer it.
+The author uses the shortcut, or clicks below a question that shows the very words. Somebody else's
+shortcut brings that question, the author's own request to the app (`keep_request`), or an edit of a
+message that was kept. The words are read from Slack at that moment, and judged before that.
 """
 
 from __future__ import annotations
 
+import html
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass
 
 from bot.access import person_refusal, refusal_in
 from bot.app import App
 from bot.conversation.audiences import look_up_kind
 from bot.locale import Localizer
-from bot.memories.adding import (
-    check_may_store,
-    check_state,
-    exclude_from_formation,
-    words_typed,
-)
+from bot.memories.adding import check_may_store, check_state, words_typed
 from bot.memories.expected import NotKept
-from bot.memories.forgetting import forget_selection, receipt
-from bot.memories.kept_lines import add_line
+from bot.memories.kept_lines import add_post, end_lines
+from bot.queue.queue import BACKGROUND
 from bot.requests_under_way import begin_request, check_request
-from bot.slack.client import SLACK_FAULTS, error_code, find_message
+from bot.slack.client import (
+    PATIENCE_SECONDS,
+    SLACK_FAULTS,
+    error_code,
+    find_message,
+    unless_refused,
+)
 from bot.ui.acts import Keep, TakeBack
 from bot.ui.done import Click, Done
-from bot.ui.kept_lines import author_question
+from bot.ui.kept_lines import WORDS_LIMIT, Asking, author_question
 from bot.ui.lines import refusal_line
-from memory import (
-    PUBLIC,
-    Change,
-    ChangedSince,
-    Person,
-    PersonMessage,
-    Refusal,
-    Selection,
-)
-from memory.formation import TypedMessage
-from memory.model import Json, kept_channel
-from memory.postgres import PersonTransaction
+from memory import PUBLIC, Person, PersonMessage, Refusal
+from memory.model import Json, estimated_tokens, normalized
+from memory.postgres import PersonTransaction, person_transaction, transaction
 from memory.store import (
-    find_memory,
+    KEPT_BY_PERSON,
+    KEPT_IN_CONVERSATION,
+    KEPT_TOKENS,
+    KeptLine,
+    NewLine,
+    count_kept,
+    find_kept,
     keep,
-    kept_author,
-    keys_of_kept,
+    kept_settings,
 )
 
 log = logging.getLogger(__name__)
 
-_LONGEST = 1_000  # characters
+ASK_AGAIN = "ask_to_keep_again"
 # These verdicts have sentences of their own, because nothing is remembered about the person.
 _REASONS = {
     "not_asserted": "kept_refused_open",
     "other_person": "kept_refused_other",
     "sensitive": "kept_refused_sensitive",
 }
+# How a message begins that asks the app to keep the rest of it.
+_HERE = r"(?:this|the|our) (?:channel|team|group)"
+_KEEP = r"(?:please )?(?:remember|keep|note)"
+_COLON = r"(?:\s*[:,：、]|\s+that\b|\Z)"
+_HERE_JA = r"この(?:チャンネル|グループ|チーム)"
+_KEEP_JA = r"(?:覚え|残し)て(?:おいて)?(?:ください|ね)?(?:[:：、。]|\Z)"
+_REQUESTS = (
+    rf"{_KEEP} (?:this |that |it )?(?:for|in) {_HERE}{_COLON}",
+    rf"{_KEEP} (?P<en>(?:this|the|our) decision)(?: (?:for|in|of) {_HERE})?{_COLON}",
+    rf"{_HERE_JA}(?:のため)?に{_KEEP_JA}",
+    rf"{_HERE_JA}(?P<ja>の決定(?:事項)?として){_KEEP_JA}",
+)
+_REQUEST = re.compile("|".join(_REQUESTS), re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Said:
-    """A person's message of which words are to be kept for its conversation.
+@dataclass(frozen=True, slots=True)
+class KeepRequest:
+    """The words that a message to the app asks to keep for its conversation."""
 
-    `words` are the typed words; `quote` is the part of them that is meant, None: all of it.
-    """
-
-    click: Click
-    wanted: Keep
     words: str
-    quote: str | None = None
+    decision: bool
 
 
-def _not_kept(click: Click, key: str) -> NotKept:
+def keep_request(words: str) -> KeepRequest | None:
+    """Return what a message, by the words that its author typed, asks to keep; None if it does not.
+
+    It begins with the request, such as “keep this for the channel:”; the words are what follows.
+    """
+    found = _REQUEST.match(words)
+    if found is None:
+        return None
+    is_decision = any(found.groupdict().values())
+    return KeepRequest(words[found.end() :].strip(), is_decision)
+
+
+def words_to_keep(words: str) -> str:
+    """Return what is kept of a message: all of it but the request to keep it."""
+    request = keep_request(words)
+    return request.words if request else words
+
+
+def still_says(line: KeptLine, words: str) -> bool:
+    """Return whether a message with these words is kept as it is; only white space may differ."""
+    now = normalized(words_to_keep(words)).split()
+    return now == normalized(line.text).split()
+
+
+def _not_kept(click: Click, key: str, **values: object) -> NotKept:
     """Return a sentence of the catalogues as the reason why nothing is kept."""
-    return NotKept(click.localizer.say(key))
+    return NotKept(click.localizer.say(key, **values))
 
 
-# --- by a shortcut, and by the author's click --------------------------------------------------
+# --- what asks the author ----------------------------------------------------------------------
 
 
 async def keep_message(
@@ -86,24 +116,122 @@ async def keep_message(
 ) -> Done:
     """Keep the message that a shortcut was used on, or ask its author. Raises `NotKept`."""
     ts = str(message["ts"])
-    thread_ts = str(message.get("thread_ts") or ts)
     wanted = Keep(
-        channel=click.place.channel, ts=ts, thread_ts=thread_ts, decision=decision
+        channel=click.place.channel,
+        ts=ts,
+        thread_ts=str(message.get("thread_ts") or ts),
+        decision=decision,
     )
     found = await _find(app, click, wanted)
-    author = str(found.get("user") or "")
-    if author == click.person.user_id:
-        return await _keep_found(app, click, wanted, found)
-    await _ask_author(app, click, wanted, found, Person(click.person.team_id, author))
+    author = Person(click.person.team_id, str(found.get("user") or ""))
+    words = await words_typed(app, click.person, wanted.channel, found)
+    wanted = wanted.model_copy(update={"text": words_to_keep(words)})
+    if author == click.person:
+        return await _keep(app, click, wanted)
+    if await find_kept(app.pool, author.team_id, wanted.channel, ts):
+        raise _not_kept(click, "kept_already")
+    if not await _ask(app, author, wanted, by=click.person):
+        raise _not_kept(click, "kept_cannot_ask")
     return click.say("kept_asked")
 
 
-async def keep_as_author(app: App, click: Click, wanted: Keep) -> Done:
-    """Keep a message as its author, who was asked. Raises `NotKept` for anybody else's click."""
+async def propose_to_keep(
+    app: App, click: Click, wanted: Keep, request: KeepRequest
+) -> Done:
+    """Return the question whether to keep what a message to the app asks for. Raises `NotKept`."""
+    if not request.words:
+        raise _not_kept(click, "kept_how")
+    await _check_place(app, click, wanted.channel)
+    _check_length(click, request.words)
+    named = {"text": request.words, "decision": request.decision}
+    asked = wanted.model_copy(update=named)
+    question = author_question(click.localizer, asked, "own")
+    return Done(line=question.line, buttons=question.buttons)
+
+
+async def ask_again_later(
+    app: App, transaction: PersonTransaction, line: KeptLine
+) -> None:
+    """Add the job that asks the author of a message that was kept about its new words."""
+    arguments = {
+        **transaction.person.ids,
+        "channel": line.channel_id,
+        "ts": line.ts,
+        "thread_ts": line.thread_ts,
+        "decision": "yes" if line.decision else "",
+    }
+    jobs = {f"{ASK_AGAIN}:{line.id}": arguments}
+    await app.queue.defer(transaction.connection, ASK_AGAIN, jobs, queue=BACKGROUND)
+
+
+async def ask_again(
+    app: App,
+    team: str,
+    user: str,
+    channel: str,
+    ts: str,
+    thread_ts: str,
+    decision: str,
+) -> None:
+    """Ask the author of an edited message whether its new words are kept; run as a job."""
+    person = Person(team, user)
+    client = app.slack.client(team, patience=PATIENCE_SECONDS)
+    found = None
+    with unless_refused("show a message that was kept"):
+        found = await find_message(client, channel, thread_ts, ts)
+    if found is None:
+        return
+    words = words_to_keep(await words_typed(app, person, channel, found))
+    wanted = Keep(
+        channel=channel,
+        ts=ts,
+        thread_ts=thread_ts,
+        text=words,
+        decision=bool(decision),
+    )
+    await _ask(app, person, wanted)
+
+
+async def _ask(
+    app: App, author: Person, wanted: Keep, *, by: Person | None = None
+) -> bool:
+    """Ask the author of a message, privately, whether to keep its words; False if that cannot be.
+
+    `by`: somebody else wants it; else the author has edited it.
+    """
+    settings = await app.people.settings(author, keep_new=False)
+    is_off = settings.off(app.settings.consent) is not None
+    if is_off or not wanted.text or person_refusal(app.settings, author):
+        return False
+    if _is_long(wanted.text) or not await app.members.is_member(author):
+        return False
+    why: Asking = "other" if by else "edited"
+    question = author_question(settings.localizer(), wanted, why, by)
+    client = app.slack.client(author.team_id)
+    try:
+        await client.chat_postEphemeral(
+            channel=wanted.channel, user=author.user_id, **question.payload
+        )
+    except SLACK_FAULTS as error:
+        log.info("the author of a message could not be asked: %s", error_code(error))
+        return False
+    return True
+
+
+# --- the author's click ------------------------------------------------------------------------
+
+
+async def answer_to_keep(app: App, click: Click, wanted: Keep) -> Done:
+    """Keep a message as its author, who was asked, or do not. Raises `NotKept`."""
+    if wanted.to == "not":
+        return click.say("kept_not")
     found = await _find(app, click, wanted)
     if found.get("user") != click.person.user_id:
         raise _not_kept(click, "kept_not_yours")
-    return await _keep_found(app, click, wanted, found)
+    words = await words_typed(app, click.person, wanted.channel, found)
+    if words_to_keep(words) != wanted.text:
+        raise _not_kept(click, "changed_meanwhile")
+    return await _keep(app, click, wanted)
 
 
 async def _find(app: App, click: Click, wanted: Keep) -> Json:
@@ -120,12 +248,11 @@ async def _find(app: App, click: Click, wanted: Keep) -> Json:
     return found
 
 
-async def _check_place(app: App, click: Click, channel: str) -> bool:
-    """Return whether a conversation is a public channel. Raises `NotKept` if nothing can be kept.
+async def _check_place(app: App, click: Click, channel: str) -> None:
+    """Raise `NotKept` if nothing can be kept for a conversation.
 
     Nothing is kept in direct messages and in conversations that are shared with another
-    organisation, excluded by the operator or of uncertain kind; nor for guests and people who are
-    not in the conversation.
+    organisation, excluded by the operator or of uncertain kind.
     """
     person = click.person
     try:
@@ -139,94 +266,60 @@ async def _check_place(app: App, click: Click, channel: str) -> bool:
         raise _not_kept(click, "kept_place")
     if refused := refusal_in(app.settings, person, channel, kind.audience):
         raise _not_kept(click, refused)
-    if channel not in await app.members.conversations(person):
-        raise _not_kept(click, "kept_members_only")
-    return kind.audience == PUBLIC
 
 
-async def _ask_author(
-    app: App, click: Click, wanted: Keep, message: Json, author: Person
-) -> None:
-    """Ask the author of a message, privately, whether to keep it. Raises `NotKept`."""
+def _is_long(words: str) -> bool:
+    """Return whether words are too long to be kept, or to be shown whole in a question."""
+    shown = html.escape(words, quote=False)
+    return estimated_tokens(words) > KEPT_TOKENS or len(shown) > WORDS_LIMIT
+
+
+def _check_length(click: Click, words: str) -> None:
+    """Raise `NotKept` for words that are too long."""
+    if _is_long(words):
+        raise _not_kept(click, "kept_long")
+
+
+async def _keep(app: App, click: Click, wanted: Keep) -> Done:
+    """Judge the words of the person's message, and keep them. Raises `NotKept`."""
     person = click.person
-    if await kept_author(app.pool, person.team_id, wanted.channel, wanted.ts):
-        raise _not_kept(click, "kept_already")
-    cannot = _not_kept(click, "kept_cannot_ask")
-    words = await words_typed(app, person, wanted.channel, message)
-    settings = await app.people.settings(author, keep_new=False)
-    is_off = settings.off(app.settings.consent) is not None
-    if not words or is_off or person_refusal(app.settings, author):
-        raise cannot
-    if not await app.members.is_member(author):
-        raise cannot
-    question = author_question(settings.localizer(), person, words, wanted)
-    client = app.slack.client(person.team_id)
-    try:
-        await client.chat_postEphemeral(
-            channel=wanted.channel, user=author.user_id, **question
-        )
-    except SLACK_FAULTS as error:
-        log.info("the author of a message could not be asked: %s", error_code(error))
-        raise cannot from error
-
-
-async def _keep_found(app: App, click: Click, wanted: Keep, message: Json) -> Done:
-    words = await words_typed(app, click.person, wanted.channel, message)
+    if not await app.members.is_member(person):
+        raise _not_kept(click, "kept_members_only")
+    _check_length(click, wanted.text)
     await check_may_store(app, click, wanted.channel, wanted.ts)
-    return await _keep(app, _Said(click=click, wanted=wanted, words=words))
-
-
-# --- in words to the app -----------------------------------------------------------------------
-
-
-async def keep_words(
-    app: App, click: Click, wanted: Keep, words: str, quote: str
-) -> Done:
-    """Keep what a person asks for in a message to the app: the part that `quote` quotes.
-
-    Raises `NotKept`.
-    """
-    await _check_place(app, click, wanted.channel)
-    said = _Said(click=click, wanted=wanted, words=words, quote=quote)
-    return await _keep(app, said)
-
-
-# --- both --------------------------------------------------------------------------------------
-
-
-async def _keep(app: App, said: _Said) -> Done:
-    """Judge words, and keep them. Raises `NotKept`."""
-    click = said.click
-    wanted = said.wanted
     request = await begin_request(
-        app.pool, click.person, channel=wanted.channel, ts=wanted.ts
+        app.pool, person, channel=wanted.channel, ts=wanted.ts
     )
-    words = await _judge(app, said)
-    # Checked again, because the channel may have been shared or the person may have left since.
-    is_public = await _check_place(app, click, wanted.channel)
-    await _store(app, said, words, request, is_public=is_public)
-    line = click.localizer.say("kept_done", channel=f"<#{wanted.channel}>")
-    return Done(line=line)
+    text = await _judge(app, click, wanted)
+    # Checked again, because the channel may have been shared since.
+    await _check_place(app, click, wanted.channel)
+    line = NewLine(
+        channel=wanted.channel,
+        ts=wanted.ts,
+        thread_ts=wanted.thread_ts or wanted.ts,
+        text=text,
+        decision=wanted.decision,
+    )
+    await _store(app, click, line, request)
+    done = click.localizer.say("kept_done", channel=f"<#{wanted.channel}>")
+    return Done(line=done)
 
 
-async def _judge(app: App, said: _Said) -> PersonMessage:
-    """Return the words that may be kept. Raises `NotKept`."""
-    click = said.click
+async def _judge(app: App, click: Click, wanted: Keep) -> str:
+    """Return the words as they are kept. Raises `NotKept`."""
     message = PersonMessage(
-        text=said.words,
-        channel=said.wanted.channel,
-        ts=said.wanted.ts,
+        text=wanted.text,
+        channel=wanted.channel,
+        ts=wanted.ts,
         actor="command",
         zone=click.localizer.zone,
     )
     judged = await app.former.judge_kept(
-        click.person, message, said.quote, decision=said.wanted.decision
+        click.person, message, decision=wanted.decision
     )
     if isinstance(judged, Refusal):
         raise NotKept(_refusal(click.localizer, judged))
-    if len(judged.text) > _LONGEST:
-        raise _not_kept(click, "kept_long")
-    return judged.words
+    return judged.text
 
 
 def _refusal(localizer: Localizer, refused: Refusal) -> str:
@@ -236,70 +329,32 @@ def _refusal(localizer: Localizer, refused: Refusal) -> str:
     return localizer.say(key)
 
 
-async def _store(
-    app: App, said: _Said, words: PersonMessage, request: str, *, is_public: bool
-) -> None:
-    """Keep words, with the line in their thread. Raises `NotKept`."""
-    person = said.click.person
-    wanted = said.wanted
-
-    async def in_commit(
-        transaction: PersonTransaction, changes: Sequence[Change]
-    ) -> None:
-        await check_state(app, transaction, said.click, wanted.channel, wanted.ts)
-        if said.quote is not None and not _says_more(said, words):
-            # A message that asks for this says nothing about the person.
-            await exclude_from_formation(transaction, wanted.channel, wanted.ts)
-        await check_request(transaction, request)
-        [kept] = changes
-        await add_line(app, transaction, kept.key, wanted.channel, wanted.thread_ts)
-
-    try:
-        await keep(
-            app.pool,
-            app.embedder,
-            person,
-            wanted.channel,
-            words,
-            decision=wanted.decision,
-            public=is_public,
-            in_commit=in_commit,
-        )
-    except ChangedSince as known:
-        raise _not_kept(said.click, "kept_already") from known
-
-
-def _says_more(said: _Said, kept: PersonMessage) -> bool:
-    """Return whether a message has a sentence in which none of the kept words are."""
-    message = TypedMessage(replace(kept, text=said.words))
-    place = message.find(kept.text)
-    if place is None:
-        return True
-    first_begin, _ = message.sentences[0]
-    _, last_end = message.sentences[-1]
-    begin, end = message.sentences_around(*place)
-    return begin > first_begin or end < last_end
+async def _store(app: App, click: Click, line: NewLine, request: str) -> None:
+    """Keep a line, with its post in the thread. Raises `NotKept`."""
+    person = click.person
+    scope = {**person.settings, **kept_settings(person.team_id, line.channel)}
+    async with transaction(app.pool, scope, lock=person.prefix) as connection:
+        of_person = PersonTransaction(connection, person)
+        await check_state(app, of_person, click, line.channel, line.ts)
+        count = await count_kept(of_person, line.channel)
+        if count["own"] >= KEPT_BY_PERSON:
+            raise _not_kept(click, "kept_full_own", limit=KEPT_BY_PERSON)
+        if count["here"] >= KEPT_IN_CONVERSATION:
+            raise _not_kept(click, "kept_full", limit=KEPT_IN_CONVERSATION)
+        kept = await keep(of_person, line)
+        if kept is None:
+            raise _not_kept(click, "kept_already")
+        await add_post(app.queue, of_person, kept, line)
+        # This comes last: an edit locks the turn first, and then the requests about its message.
+        await check_request(of_person, request)
 
 
 async def take_back(app: App, click: Click, act: TakeBack) -> Done:
-    """Stop keeping one of the person's lines: it disappears for everybody, with *Undo* for them."""
-    memory = await find_memory(app.pool, click.person, act.key)
-    if memory is None:
+    """End one of the person's lines: it disappears for everybody."""
+    async with person_transaction(app.pool, click.person, locked=True) as of_person:
+        ended = await end_lines(app.queue, of_person, act.id)
+    if not ended:
         return click.say("kept_not_yours", beside=True)
-    selection = Selection(keys=[act.key])
-    publish = not click.place.is_home
-    forgotten = await forget_selection(app, click.person, selection, publish=publish)
-    [audience] = memory.audiences
-    line = click.localizer.say(
-        "kept_taken_back", channel=f"<#{kept_channel(audience)}>"
-    )
-    done = receipt(click.localizer, line, forgotten)
-    return replace(done, beside=click.place.position is None)
-
-
-async def take_all_back(app: App, person: Person) -> None:
-    """Stop keeping anything of a person who has left the workspace."""
-    keys = await keys_of_kept(app.pool, person)
-    if keys:
-        await forget_selection(app, person, Selection(keys=keys))
-        log.info("%d kept line(s) of a person who left were taken back", len(keys))
+    channel = f"<#{ended[0].channel_id}>"
+    line = click.localizer.say("kept_taken_back", channel=channel)
+    return Done(line=line, beside=click.place.position is None)

@@ -23,6 +23,7 @@ from memory.store import (
     memory_page,
     read_kept,
     read_not_remembered,
+    shown_lines,
 )
 
 _SQL = load_statements("bot", "panel")
@@ -98,7 +99,7 @@ def _sources(content: PanelContent) -> dict[str, MessageKey]:
         if change.message:
             sources[str(change.id)] = change.message
     for line in content.kept or ():
-        sources[line.memory.key] = line.memory.source_messages[-1]
+        sources[str(line.id)] = line.message
     return sources
 
 
@@ -136,16 +137,19 @@ async def _with_changes(
 
 
 async def _with_kept(app: App, person: Person, content: PanelContent) -> PanelContent:
-    """Add what is kept for a conversation, if Slack says that the person is in it now."""
+    """Add what is kept for a conversation in which the person has typed the command for it."""
     channel = content.position.of
     if refusal_in(app.settings, person, channel, None):
         return content
-    if channel not in await app.members.conversations(person):
-        return content
+    found = await read_kept(app.pool, person.team_id, channel)
     end = content.position.page * PAGE_SIZE
-    found = await read_kept(app.pool, person, [channel], most=end + 1)
-    page = found[end - PAGE_SIZE : end]
-    return replace(content, kept=page, viewer=person, found=len(found))
+    return replace(
+        content,
+        kept=found[end - PAGE_SIZE : end],
+        kept_shown={one.id for one in shown_lines(found)},
+        viewer=person,
+        found=len(found),
+    )
 
 
 async def short_list(

@@ -21,7 +21,8 @@ from bot.conversation.edits import (
 from bot.conversation.turns import read_turn, schedule_formation, stored_words
 from bot.delivery.reply_in_slack import unrecorded_messages
 from bot.memories.adding import words_typed
-from bot.memories.kept_lines import update_lines
+from bot.memories.kept_lines import end_lines
+from bot.memories.kept_lines_acts import ask_again_later, still_says
 from bot.notices import update_notices
 from bot.queue.queue import BACKGROUND
 from bot.requests_under_way import note_message_changed
@@ -44,7 +45,7 @@ from memory.postgres import (
     load_statements,
     transaction,
 )
-from memory.store import kept_author, messages_among
+from memory.store import KeptLine, find_kept, messages_among
 
 log = logging.getLogger(__name__)
 
@@ -61,12 +62,11 @@ async def follow_change(app: App, change: MessageChange) -> None:
     them from Slack. Credentials are never stored.
     """
     scope = {THREAD_SETTING: change.thread}
+    kept = await find_kept(app.pool, change.team_id, change.channel_id, change.ts)
     author = change.author
-    if not author:
-        # Slack may report a deletion without the message, which may be kept for its conversation.
-        author = await kept_author(
-            app.pool, change.team_id, change.channel_id, change.ts
-        )
+    if kept is not None:
+        # Slack may report a deletion without the message.
+        author = kept.user_id
     if author:
         scope |= Person(change.team_id, author).settings
     question, words = _texts_of(app, change)
@@ -93,6 +93,8 @@ async def follow_change(app: App, change: MessageChange) -> None:
             was_formed = changed.reworded and changed.formed
         message = (change.channel_id, change.ts)
         await note_message_changed(of_author, *message)
+        if kept is not None:
+            await _follow_kept(app, of_author, change, kept, words)
         if was_formed or await messages_among(of_author, [message]):
             await _update_later(app, of_author, change)
         if changed is not None and changed.interrupts:
@@ -138,6 +140,21 @@ async def _follow_row(
         await schedule_formation(app, transaction, changed.audience)
 
 
+async def _follow_kept(
+    app: App,
+    transaction: PersonTransaction,
+    change: MessageChange,
+    kept: KeptLine,
+    words: str,
+) -> None:
+    """End the line of a message that says something else now, and ask about its new words."""
+    if change.text is not None and still_says(kept, words):
+        return
+    await end_lines(app.queue, transaction, kept.id)
+    if change.text is not None:
+        await ask_again_later(app, transaction, kept)
+
+
 async def _update_later(
     app: App,
     transaction: PersonTransaction,
@@ -175,7 +192,6 @@ async def update_from_message(
         await update_notices(
             app, transaction, batches=batches, message_deleted=not root
         )
-        await update_lines(app.queue, transaction)
 
     said = PersonMessage(text=words, channel=channel, ts=ts) if words else None
     keys = await delete_unsaid(

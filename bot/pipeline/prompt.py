@@ -16,7 +16,7 @@ from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.links import links_in
 from bot.slack.files import FileTrouble
 from bot.slack.messages import Message
-from bot.slack.names import UNKNOWN_CHANNEL, UNKNOWN_PERSON
+from bot.slack.names import UNKNOWN_PERSON
 from bot.types import FILES_ALONE, FORWARDED_ALONE
 from memory import Memory
 from memory.credentials import Credential, redact_texts
@@ -30,7 +30,7 @@ from memory.model import (
     framed,
 )
 from memory.recall import Recalled, dated_lines, memories_within
-from memory.store import KeptMemory
+from memory.store import KeptLine
 
 HISTORY_TOKENS = 3_000
 # For one exchange: the newest always fits, so that "go on" can refer to it.
@@ -40,7 +40,6 @@ RECENT_TOKENS = 1_000
 THREAD_TOKENS = 2_000
 QUESTION_TOKENS = 12_000
 FORWARDED_TOKENS = 8_000
-KEPT_TOKENS = 1_500
 FILE_TOKENS = 8_000  # of the text files of a message, together
 _FEW_MEMORIES_TOKENS = 500
 
@@ -66,10 +65,10 @@ The person forwarded or pasted this with the last message. If that message is on
 say what this is about and what it asks for, if anything.
 """
 KEPT = """\
-<kept> is what people keep for everybody in this conversation or, in a direct message, in the \
-public channels that the person is in: the words of the one in `from`, said on the day `on`. Where \
-it answers the question, say who said it and when; where two lines differ, say both. That is all \
-you know of others. The lines are quoted with links below your answer.
+<kept> is what people keep for everybody in this conversation, the newest last: the words of the \
+one in `from`, said on the day `on`. Where it answers the question, say who said it and when; \
+where two lines differ, say both. That is all you know of others. The lines are quoted with links \
+below your answer.
 """
 _FRAMES = {INSTRUCTION_KIND: "preferences", EPISODE_KIND: "episodes"}
 NO_ANSWER = "(no answer)"
@@ -112,7 +111,7 @@ class Prompt:
     person mentions in the question, by their names. `now` is the current time in the person's
     time zone, or in UTC if Slack does not say that one; without it the prompt names no date.
     `style` is the operator's text on how to answer (KIOKU_STYLE). `kept` are the lines that people
-    keep for the conversation.
+    keep for the conversation and that are shown, in order.
     """
 
     question: str
@@ -129,7 +128,7 @@ class Prompt:
     in_dm: bool = True
     files: Sequence[AttachedFile] = ()
     forwarded: Sequence[Mapping[str, str]] = ()
-    kept: Sequence[KeptMemory] = ()
+    kept: Sequence[KeptLine] = ()
     now: datetime | None = None
     style: str | None = None
 
@@ -213,9 +212,8 @@ class Prompt:
     def _others(self) -> list[str]:
         """Return what others wrote, in frames."""
         sections: list[str] = []
-        kept = [_kept_line(one, self.names, self.in_dm) for one in self.kept]
-        if kept:
-            sections += _section("kept", lines_within(kept, KEPT_TOKENS))
+        if self.kept:
+            sections += _section("kept", [self._kept_line(one) for one in self.kept])
             sections.append(KEPT)
         thread = [framed(line) for line in self.thread]
         sections += _section("thread", _first_and_newest(thread, THREAD_TOKENS))
@@ -228,6 +226,18 @@ class Prompt:
             sections.append(FILES)
             sections += _section("files", _shortened(described, FILE_TOKENS))
         return sections
+
+    def _kept_line(self, line: KeptLine) -> Line:
+        """Return a kept line as the model reads it: its words, its author and the day."""
+        zone = self.now.tzinfo if self.now else UTC
+        shown: dict[str, object] = {
+            "from": self.names.get(line.user_id, UNKNOWN_PERSON),
+            "on": f"{line.said_at.astimezone(zone):%Y-%m-%d}",
+            "text": line.text,
+        }
+        if line.decision:
+            shown["decision"] = True
+        return framed(shown)
 
     def _context(self) -> str:
         """Return what only this message needs, except what others wrote."""
@@ -364,20 +374,6 @@ def _memory_frames(memories: Iterable[Memory]) -> dict[str, list[Line]]:
         name = _FRAMES.get(memory.kind, "memories")
         said[name].append((memory.said_on, memory.text))
     return {name: dated_lines(texts) for name, texts in said.items()}
-
-
-def _kept_line(line: KeptMemory, names: Mapping[str, str], in_dm: bool) -> Line:
-    """Return a kept line as the model reads it: its words, its author and the day."""
-    shown: dict[str, object] = {
-        "from": names.get(line.author.user_id, UNKNOWN_PERSON),
-        "on": line.memory.said_on,
-        "text": line.text,
-    }
-    if in_dm:
-        shown["in"] = names.get(line.channel, UNKNOWN_CHANNEL)
-    if line.is_decision:
-        shown["decision"] = True
-    return framed(shown)
 
 
 def _message(

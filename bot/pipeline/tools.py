@@ -31,7 +31,7 @@ from bot.memories.forgetting import (
     nothing_to_forget,
     receipt_of_message,
 )
-from bot.memories.kept_lines_acts import keep_words
+from bot.memories.kept_lines_acts import KeepRequest, propose_to_keep
 from bot.memories.panel import short_list
 from bot.memories.switches import EVERYWHERE, MORNING, turn_off, turn_on
 from bot.notices import add_notice
@@ -49,7 +49,6 @@ from bot.ui.payloads import (
 )
 from memory import (
     DM,
-    PUBLIC,
     FormationResult,
     FormationUnavailable,
     Memory,
@@ -73,7 +72,6 @@ Output: TypeAlias = Json
 
 _REFUSALS_SHOWN = 3
 SETTINGS_TOOL = "memory_settings"
-KEEP_TOOL = "keep_for_channel"
 
 _SETTINGS = """\
 Show or change how this person is remembered, only when they ask. Actions:
@@ -86,22 +84,6 @@ forget: what has all of `words`, or what they told you from `since` on, before `
 everything; only proposed, by a button; say so.
 do_not_remember: delete the text of this message, as for off the record; which previous_message \
 (only proposed): the one before."""
-_KEEP = (
-    "Keep words of this person's message for everybody in this channel, only when they ask in this"
-    " message that you remember or keep something for the channel, the team or everybody, or note a"
-    " decision. Never on your own, and for nobody else's words. A line in the thread says so; say"
-    " only that it is done."
-)
-_KEPT_PARAMETERS: dict[str, Any] = {
-    "quote": {
-        "type": "string",
-        "description": "the words to keep, verbatim and in one piece, without the request itself",
-    },
-    "is_decision": {
-        "type": "boolean",
-        "description": "they say that something has been decided",
-    },
-}
 ACTIONS = ("open", "pause", "incognito", "resume", "forget", "do_not_remember")
 _TOLD = "They read this in a message. Answer what else they asked; if nothing, write nothing."
 _MOMENT = {"type": "string", "description": "ISO 8601, in the person's time zone"}
@@ -115,7 +97,6 @@ _PARAMETERS: dict[str, Any] = {
     "which": {"type": "string", "enum": ["this_message", "previous_message"]},
 }
 _SETTINGS_DEFINITION = function_tool(SETTINGS_TOOL, _SETTINGS, _PARAMETERS, ["action"])
-_KEEP_DEFINITION = function_tool(KEEP_TOOL, _KEEP, _KEPT_PARAMETERS, ["quote"])
 
 
 class Toolbox:
@@ -139,13 +120,10 @@ class Toolbox:
         self._turn = turn
         self._message = message
         self._localizer = localizer
-        in_channel = message.audience != DM and PUBLIC in turn.view.audiences
         formed_later = (
             app.settings.formation != "off" and state.settings.eagerness != "asked"
         )
-        self.definitions = tool_definitions(
-            tuple(app.schemas), off, in_channel=in_channel
-        )
+        self.definitions = tool_definitions(tuple(app.schemas), off)
         said = PersonMessage(
             text=app.names.shown(turn.words, message.channel_id),
             channel=message.channel_id,
@@ -167,7 +145,6 @@ class Toolbox:
         self._shown: dict[str, Done] = {}
         self._shown_list: Position | None = None
         self._switched_off = False
-        self._kept = False
         self.switched_on = False
         self.noted = False
 
@@ -181,7 +158,7 @@ class Toolbox:
         """Whether calls have changed something; what was only shown or proposed is no change."""
         if self._memory.questions or notable_changes(self._memory.changes):
             return True
-        return self._switched_off or self.switched_on or self._kept
+        return self._switched_off or self.switched_on
 
     @property
     def removal_proposed(self) -> bool:
@@ -247,14 +224,25 @@ class Toolbox:
             if "error" not in output and self.answer is not None:
                 output = {**output, "told": _TOLD}
             return _json(output)
-        if name == KEEP_TOOL:
-            return _json(await self._keep(given))
         told = await self._memory.call(name, given)
         if name == CHANGE_TOOL:
             if "error" not in told and "refused" not in told:
                 self.noted = True
             await self._show_change()
         return _json(told)
+
+    async def propose_to_keep(self, request: KeepRequest) -> None:
+        """Ask the person whether to keep what their message asks for, or say why that cannot be."""
+        message = self._message
+        click = Click(person=message.person, localizer=self._localizer, place=Place())
+        wanted = Keep(
+            channel=message.channel_id, ts=message.ts, thread_ts=message.thread_ts
+        )
+        try:
+            done = await propose_to_keep(self._app, click, wanted, request)
+        except EXPECTED as problem:
+            done = explain(self._localizer, problem)
+        self._shown["keep"] = done
 
     async def _show_change(self) -> None:
         """Bring what is shown up to date after a change of a memory, or a proposal to forget it."""
@@ -325,41 +313,6 @@ class Toolbox:
         return await short_list(
             self._app, self._message.person, self._localizer, position
         )
-
-    async def _keep(self, given: Arguments) -> Output:
-        """Keep a part of the message for its conversation, or tell the person why that failed."""
-        message = self._message
-        wanted = Keep(
-            channel=message.channel_id,
-            ts=message.ts,
-            thread_ts=message.thread_ts,
-            decision=given.get("is_decision") is True,
-        )
-        click = Click(person=message.person, localizer=self._localizer, place=Place())
-        if self._turn.removed:
-            # The words that are stored have a gap where the credential was.
-            return self._not_kept(Done(line=self._localizer.say("refused_secret")))
-        if has_marks(self._turn.words):
-            return self._not_kept(Done(line=self._localizer.say("command_failed")))
-        try:
-            done = await keep_words(
-                self._app,
-                click,
-                wanted,
-                self._turn.words,
-                str(given.get("quote") or ""),
-            )
-        except EXPECTED as problem:
-            return self._not_kept(explain(self._localizer, problem))
-        self._kept = True
-        if done.buttons:
-            self._shown["keep"] = done
-        return {"done": True, "kept": "a line in the thread says so"}
-
-    def _not_kept(self, why: Done) -> Output:
-        """Show the person why nothing was kept."""
-        self._shown["keep"] = why
-        return {"done": False, "told": _TOLD}
 
     async def _turn_off(self, scope: str, end: Until | None = None) -> str:
         """Switch memory off, also for this message; show the button that switches it on."""
@@ -485,18 +438,12 @@ class Toolbox:
 
 
 def tool_definitions(
-    schemas: tuple[type[BaseModel], ...], off: bool, *, in_channel: bool = False
+    schemas: tuple[type[BaseModel], ...], off: bool
 ) -> list[dict[str, Any]]:
-    """Return the tools that the model may call; `off`: memory is off.
-
-    `in_channel`: something may be kept for the conversation.
-    """
+    """Return the tools that the model may call; `off`: memory is off."""
     if off:
         return [_SETTINGS_DEFINITION]
-    tools = [*memory_tools(schemas), _SETTINGS_DEFINITION]
-    if in_channel:
-        tools.append(_KEEP_DEFINITION)
-    return tools
+    return [*memory_tools(schemas), _SETTINGS_DEFINITION]
 
 
 def _moment(given: object, zone: tzinfo, *, at: time = time()) -> datetime | None:

@@ -18,7 +18,7 @@ from bot.conversation.run import Stopped
 from bot.conversation.turns import Turn, end_turn, read_start, store_begin
 from bot.locale import Localizer
 from bot.memories.kept_in_answers import lines_in_answer
-from bot.memories.kept_lines import MOST_QUOTED, lines_for_answer
+from bot.memories.kept_lines_acts import KeepRequest, keep_request
 from bot.pipeline.attachments import Brought, read_brought, trouble_lines
 from bot.pipeline.context import Thread, read_thread
 from bot.pipeline.links import filter_links
@@ -29,8 +29,8 @@ from bot.pipeline.reply import ask_model
 from bot.pipeline.sink import ReplySink, open_sink
 from bot.pipeline.tools import Toolbox
 from bot.reply_models.failures import ReplyFailed
-from bot.slack.messages import Message, mentions, person_reference
-from bot.slack.names import UNKNOWN_PERSON, channel_mark, person_mark
+from bot.slack.messages import API_TEAM, Message, mentions, person_reference
+from bot.slack.names import UNKNOWN_PERSON, person_mark
 from bot.slack.reading import plain, read_said
 from bot.types import FILES_ALONE, KEPT_ANSWER, Reply
 from bot.ui.answers import reply_text, with_notes
@@ -40,10 +40,11 @@ from bot.ui.kept_lines import quote
 from memory import DM, Memory, Person, recall_memories
 from memory.credentials import Credential
 from memory.metrics import step_ended
-from memory.model import KEPT_KIND, texts, with_texts
+from memory.model import texts, with_texts
 from memory.recall import Recalled
-from memory.store import KeptMemory
+from memory.store import KeptLine, shown_lines
 
+_MOST_QUOTED = 3
 MOST_TRIES = 3
 """Attempts at a message that the model fails although it answers others."""
 
@@ -82,17 +83,24 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
     start = await read_start(app, claimed, limited=True)
     said = await read_said(app.names, message.person, message.text, message.channel_id)
     question = said.question
+    request = None
+    if message.team_id != API_TEAM:
+        request = keep_request(said.words)
     # A large set takes an embedding call, so recall begins before the turn is stored.
     async with _recalling(app, start, question) as recalling:
         turn = await store_begin(
             app,
             start,
             question=stored_question(question, message),
-            words=said.words,
+            # A message that asks for this says nothing about the person.
+            words="" if request else said.words,
         )
         bringing = read_brought(app, turn.message)
         async with open_sink(app, turn) as sink, bringing as brought:
-            result = await _ask_model(app, turn, question, brought, recalling, sink)
+            if request is not None:
+                result = await _propose_to_keep(app, turn, request, sink)
+            else:
+                result = await _ask_model(app, turn, question, brought, recalling, sink)
             answer = await _answer_text(app, result, sink)
             told = _told_instead(turn, result, sink, answer)
             text = await _deliver(turn, result, sink, answer, told)
@@ -153,13 +161,19 @@ async def _recall(app: App, start: Turn, question: str) -> Recalled:
 
 
 def _said_elsewhere(memories: Sequence[Memory], message: Message) -> tuple[Memory, ...]:
-    """Return the memories that this message, which may have been edited, is not the only source of.
-
-    What the person keeps for a conversation is left out, because it is no memory about them.
-    """
+    """Return the memories of which this message, which may be edited, is not the only source."""
     this_message = {(message.channel_id, message.ts)}
-    own = [memory for memory in memories if memory.kind != KEPT_KIND]
-    return tuple(one for one in own if set(one.source_messages) != this_message)
+    return tuple(one for one in memories if set(one.source_messages) != this_message)
+
+
+async def _propose_to_keep(
+    app: App, turn: Turn, request: KeepRequest, sink: ReplySink
+) -> _Result:
+    """Ask the person whether to keep what their message asks for; no model is asked."""
+    tools = Toolbox(app, turn, await _localizer(turn, sink))
+    await tools.propose_to_keep(request)
+    nothing = Prompt(question="", user_id=turn.message.user_id)
+    return _Result(outcome="answered", text="", prompt=nothing, tools=tools)
 
 
 async def _ask_model(
@@ -187,7 +201,7 @@ async def _ask_model(
         )
         return _Result(outcome="answered", text="", prompt=nothing, tools=tools)
     now = datetime.now(localizer.zone)
-    prompt = await _prompt(app, turn, question, brought, recalling, now)
+    prompt = await _prompt(app, turn, brought, recalling, now)
     offered = tools if sink.interactive else None
     request = Reduction(prompt, offered, may_search=app.settings.may_search)
     return await _send(app, turn, request, sink, tools)
@@ -207,15 +221,13 @@ async def _localizer(turn: Turn, sink: ReplySink) -> Localizer:
 async def _prompt(
     app: App,
     turn: Turn,
-    question: str,
     brought: Brought,
     recalling: asyncio.Task[Recalled],
     now: datetime,
 ) -> Prompt:
     message = turn.message
-    recalled, thread, kept = await asyncio.gather(
-        recalling, _thread(app, turn), _kept(app, turn, question)
-    )
+    recalled, thread = await asyncio.gather(recalling, _thread(app, turn))
+    kept = shown_lines(turn.kept)
     marks = _marks(turn, kept)
     bot_user_id = app.slack.bot_user_id(message.team_id)
     marked = {
@@ -247,15 +259,14 @@ async def _prompt(
     )
 
 
-def _marks(turn: Turn, kept: Sequence[KeptMemory]) -> dict[str, str]:
+def _marks(turn: Turn, kept: Sequence[KeptLine]) -> dict[str, str]:
     """Return the marks for the names of those whose ids a prompt has, by their ids."""
     user_id = turn.message.user_id
     marks = {user_id: person_mark(user_id)}
     for exchange in reversed(turn.exchanges):
         marks[exchange.user_id] = person_mark(exchange.user_id)
     for line in kept:
-        marks[line.author.user_id] = person_mark(line.author.user_id)
-        marks[line.channel] = channel_mark(line.channel)
+        marks[line.user_id] = person_mark(line.user_id)
     return marks
 
 
@@ -286,21 +297,6 @@ async def _thread(app: App, turn: Turn) -> Thread:
         left_out=turn.known_messages.union(turn.forgotten_messages),
         told_until=max((one.ts for one in turn.exchanges if one.reply), default=""),
         history_from=turn.history_from,
-    )
-
-
-async def _kept(app: App, turn: Turn, question: str) -> list[KeptMemory]:
-    """Return what is kept where the person asks; nothing while memory is off for them."""
-    if turn.memory_state.off is not None:
-        return []
-    message = turn.message
-    return await lines_for_answer(
-        app,
-        message.person,
-        turn.view,
-        message.channel_id,
-        question,
-        turn.channels_with_kept,
     )
 
 
@@ -394,17 +390,17 @@ def _with_unread(localizer: Localizer, result: _Result) -> str:
 
 
 async def _quotes(
-    app: App, localizer: Localizer, prompt: Prompt, quoted: Sequence[KeptMemory]
+    app: App, localizer: Localizer, prompt: Prompt, quoted: Sequence[KeptLine]
 ) -> str:
     """Return the kept lines that are in an answer, quoted with their authors, days and links."""
-    lines = quoted[:MOST_QUOTED]
-    sources = {one.memory.key: one.memory.source_messages[0] for one in lines}
-    links = await app.slack.permalinks(lines[0].author.team_id, sources)
+    lines = quoted[:_MOST_QUOTED]
+    sources = {str(one.id): one.message for one in lines}
+    links = await app.slack.permalinks(lines[0].team_id, sources)
     shown = []
     for one in lines:
         what = filter_links(one_line(one.text), prompt.links)
-        who = filter_links(prompt.names[one.author.user_id])
-        link = links.get(one.memory.key)
+        who = filter_links(prompt.names[one.user_id])
+        link = links.get(str(one.id))
         shown.append(quote(localizer, one, what, who, link))
     return "\n\n".join(shown)
 

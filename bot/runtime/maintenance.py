@@ -13,8 +13,7 @@ from bot.conversation.inbox import answer_at_once
 from bot.logs import fault
 from bot.memories.data import erase_person
 from bot.memories.forgetting import delete_forgotten_texts
-from bot.memories.kept_lines import update_changed_lines
-from bot.memories.kept_lines_acts import take_all_back
+from bot.memories.kept_lines import end_all_lines, end_lines
 from bot.memories.promises import remind_of_due
 from bot.queue.queue import Queue, delete_old_jobs, recover_jobs
 from memory import Person, Pool
@@ -44,15 +43,15 @@ def periodic_work(app: App) -> dict[str, dict[str, Work]]:
     """Return the function of each periodic job by its name, for each schedule."""
     pool = app.pool
     settings = app.settings
+    days = settings.retention_days
     every_minute: dict[str, Work] = {
         "remind_of_due": partial(remind_of_due, pool, app.queue),
         "answer_unanswered": partial(answer_unanswered, pool, app.queue),
-        "update_changed_lines": partial(update_changed_lines, pool, app.queue),
         "delete_expired": partial(delete_expired, pool),
         "end_history": partial(end_history, pool, settings.history_days),
     }
     every_hour: dict[str, Work] = {
-        "end_what_is_old": partial(end_what_is_old, pool, settings.retention_days),
+        "end_what_is_old": partial(end_what_is_old, pool, app.queue, days),
         "erase_deactivated": partial(erase_deactivated, app),
         "delete_old_jobs": partial(delete_old_jobs, pool),
     }
@@ -113,7 +112,7 @@ async def delete_expired(pool: Pool) -> None:
     await expire_due(pool, delete_texts=delete_forgotten_texts)
 
 
-async def end_what_is_old(pool: Pool, most_days: int | None) -> None:
+async def end_what_is_old(pool: Pool, queue: Queue, most_days: int | None) -> None:
     """Delete what has exceeded its retention, for some people at a time."""
     values = {"days": most_days, "most": _PEOPLE_AT_ONCE}
     for row in await execute_statement(pool, _SQL["people_past_retention"], values):
@@ -121,6 +120,7 @@ async def end_what_is_old(pool: Pool, most_days: int | None) -> None:
             person = Person(row["team_id"], row["user_id"])
             async with person_transaction(pool, person, locked=True) as transaction:
                 changed = await delete_old(transaction, row["days"])
+                await end_lines(queue, transaction, days=row["days"])
                 old = {"days": row["days"]}
                 turns = await transaction.execute(_SQL["delete_old_turns"], old)
             log.info(
@@ -146,7 +146,7 @@ async def erase_deactivated(app: App) -> None:
 
     Slack is first asked whether the account is active again. It is also asked about people of whom
     it has said nothing for as long, because the event of their deactivation may have been missed:
-    what they keep for conversations is then taken back. If it does not answer, the people of that
+    what they keep for conversations then ends. If it does not answer, the people of that
     workspace are left for the next run.
     """
     unanswered: set[str] = set()
@@ -163,4 +163,4 @@ async def erase_deactivated(app: App) -> None:
                 await erase_person(app.pool, person)
                 log.info("erased a person deactivated for %d days", _DEACTIVATED_DAYS)
             elif not active:
-                await take_all_back(app, person)
+                await end_all_lines(app, person)

@@ -20,6 +20,7 @@ from bot.logs import fault
 from bot.memories.channels import CHANGE_CHANNEL, change_channel
 from bot.memories.home import PUBLISH, publish_home
 from bot.memories.kept_lines import SHOW_LINE, show_line
+from bot.memories.kept_lines_acts import ASK_AGAIN, ask_again
 from bot.memories.promises import REMIND, remind
 from bot.notices import SHOW_NOTICE, TELL_UNREAD, show_notice, tell_unread
 from bot.pipeline import backfill
@@ -54,6 +55,7 @@ _WORK: Mapping[str, Mapping[str, Callable[..., Awaitable[None]]]] = {
         backfill.READ_MISSED: backfill.read_missed_messages,
         UPDATE_FROM_MESSAGE: update_from_message,
         SHOW_LINE: show_line,
+        ASK_AGAIN: ask_again,
         CHANGE_CHANNEL: change_channel,
         FORM_MEMORIES: form_memories,
     },

@@ -22,7 +22,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.logs import StandingWarnings, fault
 from bot.network import proxy_for
-from bot.slack.kept_answers import KeptAnswers
+from bot.slack.cache import Cache
 from bot.slack.messages import API_TEAM, Installation, sanitize_payload
 from bot.slack.retries import RATE_LIMITED, RateLimits, SlackRetries
 from memory.metrics import step
@@ -249,7 +249,7 @@ class SlackApi:
         self._installation = installation
         self.base_url = base_url
         self.session = session
-        self._links: KeptAnswers[tuple[str, MessageKey], str] = KeptAnswers()
+        self._links: Cache[tuple[str, MessageKey], str] = Cache()
         self.limits = RateLimits()
         self.warnings = StandingWarnings(log)
         self.token_refused = asyncio.Event()

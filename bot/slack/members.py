@@ -1,28 +1,17 @@
-"""Who is a member of the workspace and of which conversations, according to Slack."""
+"""Who is a member of the workspace, and what a conversation is, according to Slack."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from slack_sdk.web.async_client import AsyncWebClient
-
-from bot.slack.client import SLACK_FAULTS, SlackApi, slack_fault
-from bot.slack.kept_answers import KeptAnswers
+from bot.slack.cache import Cache
+from bot.slack.client import SlackApi
 from bot.slack.messages import Installation, is_outsider
 from bot.slack.names import Names
 from memory import DM, PUBLIC, Person
 from memory.model import Json
 
-log = logging.getLogger(__name__)
-
 _MEMBER_SECONDS = 600.0
-_CONVERSATIONS_SECONDS = 60.0
-_PATIENCE_SECONDS = 3.0
-_KINDS = "public_channel,private_channel,mpim"
-_PAGE = 999
 # The flags of users who are guests, of other workspaces, deactivated, or no people.
 _NO_MEMBERS = (
     "is_restricted",
@@ -42,23 +31,20 @@ class _Standing:
 
 
 class Members:
-    """``users.info`` and ``users.conversations`` of people, kept in this process.
+    """Whether people are members, guests or of another organisation, by ``users.info``.
 
-    Whether a person is a guest, or of another organisation, is kept for ten minutes, and their
-    conversations for one. The process that gets an event about a change asks again at once. A
-    person about whom Slack gives no clear answer is a member of nothing.
+    The answer is trusted for ten minutes in this process; the one that gets an event about a change
+    asks again at once. A person about whom Slack gives no clear answer is no member.
     """
 
     def __init__(self, slack: SlackApi, names: Names) -> None:
         self._slack = slack
         self._names = names
-        self._standings: KeptAnswers[Person, _Standing] = KeptAnswers()
-        self._conversations: KeptAnswers[Person, Mapping[str, bool]] = KeptAnswers()
+        self._standings: Cache[Person, _Standing] = Cache()
 
     def invalidate(self, person: Person) -> None:
         """Ask Slack again the next time."""
         self._standings.drop(person)
-        self._conversations.drop(person)
 
     async def is_member(self, person: Person) -> bool:
         """Return whether a person is a member of the workspace and not a guest."""
@@ -84,40 +70,6 @@ class Members:
         )
         self._standings.keep(person, found, _MEMBER_SECONDS)
         return found
-
-    async def conversations(self, person: Person) -> Mapping[str, bool]:
-        """Return the conversations that a member is in; each value says if it is a public channel.
-
-        Those that are shared with another organisation, or of unknown kind, are left out.
-        """
-        if not await self.is_member(person):
-            return {}
-        known = self._conversations.find(person)
-        if known is not None:
-            return known
-        client = self._slack.client(person.team_id, patience=_PATIENCE_SECONDS)
-        try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
-                found = await _conversations(client, person)
-        except SLACK_FAULTS as error:
-            log.info("where a person is is not known: %s", slack_fault(error))
-            return {}
-        self._conversations.keep(person, found, _CONVERSATIONS_SECONDS)
-        return found
-
-
-async def _conversations(client: AsyncWebClient, person: Person) -> dict[str, bool]:
-    found: dict[str, bool] = {}
-    answer = await client.users_conversations(
-        user=person.user_id, types=_KINDS, limit=_PAGE
-    )
-    async for page in answer:
-        for channel in page.get("channels") or ():
-            channel_id = str(channel["id"])
-            audience, is_shared = kind_of(channel, channel_id)
-            if audience is not None and not is_shared:
-                found[channel_id] = audience == PUBLIC
-    return found
 
 
 def is_member(user: Json, team_id: str) -> bool:

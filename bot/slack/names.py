@@ -24,6 +24,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from bot.slack.cache import Cache
 from bot.slack.client import (
     SLACK_FAULTS,
     SlackApi,
@@ -31,7 +32,6 @@ from bot.slack.client import (
     slack_fault,
 )
 from bot.slack.content import clean_name
-from bot.slack.kept_answers import KeptAnswers
 from bot.slack.messages import API_TEAM
 from memory import Person
 from memory.metrics import step
@@ -139,10 +139,10 @@ class Names:
 
     def __init__(self, slack: SlackApi) -> None:
         self.slack = slack
-        self._kept: KeptAnswers[str, _Name] = KeptAnswers()
-        self._failed: KeptAnswers[str, bool] = KeptAnswers()
+        self._kept: Cache[str, _Name] = Cache()
+        self._failed: Cache[str, bool] = Cache()
         self._namesakes: defaultdict[str, set[str]] = defaultdict(set)
-        self._of_person: KeptAnswers[Person, _Budget] = KeptAnswers()
+        self._of_person: Cache[Person, _Budget] = Cache()
         self._of_method = {
             name: _Budget(most) for name, most in _MOST_OF_METHOD.items()
         }

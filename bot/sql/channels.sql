@@ -17,10 +17,6 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(old)s
         WHERE known.team_id = %(team)s AND known.channel_id = %(new)s AND known.ts = messages.ts
     );
 
--- name: change_lines
-UPDATE kept_lines SET channel_id = %(new)s
-WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(old)s;
-
 -- name: change_off
 -- Change the switch of the conversation, unless there is one with the new id.
 UPDATE memory_off SET scope = %(new)s

@@ -38,6 +38,14 @@ SELECT to_jsonb(snooze) AS row FROM (
 ) AS snooze
 ORDER BY asked_at, key;
 
+-- name: kept
+-- The messages that the person keeps for conversations.
+SELECT to_jsonb(line) AS row FROM (
+    SELECT channel_id AS channel, ts, text, decision, kept_at FROM kept
+    WHERE team_id = %(team)s AND user_id = %(user)s
+) AS line
+ORDER BY kept_at, ts;
+
 -- name: threads_being_answered
 -- The threads in which an answer to the person is being written.
 SELECT thread FROM messages
@@ -62,7 +70,6 @@ SELECT
         AS requests_under_way,
     (SELECT count(*) FROM reminders WHERE team_id = %(team)s AND user_id = %(user)s) AS reminders,
     (SELECT count(*) FROM snoozes WHERE team_id = %(team)s AND user_id = %(user)s) AS snoozes,
-    (SELECT count(*) FROM kept_lines WHERE team_id = %(team)s AND user_id = %(user)s) AS kept_lines,
     (SELECT count(*) FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s)
         AS person_settings,
     (SELECT count(*) FROM memory_off WHERE team_id = %(team)s AND user_id = %(user)s) AS memory_off;

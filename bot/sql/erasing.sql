@@ -23,9 +23,6 @@ DELETE FROM reminders WHERE team_id = %(team)s AND user_id = %(user)s;
 -- name: snoozes
 DELETE FROM snoozes WHERE team_id = %(team)s AND user_id = %(user)s;
 
--- name: kept_lines
-DELETE FROM kept_lines WHERE team_id = %(team)s AND user_id = %(user)s;
-
 -- name: person_settings
 DELETE FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s;
 

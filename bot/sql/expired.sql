@@ -18,9 +18,6 @@ DELETE FROM reminders WHERE day < current_date - 60;
 -- name: snoozes
 DELETE FROM snoozes WHERE day < current_date - 60;
 
--- name: kept_lines
-DELETE FROM kept_lines WHERE NOT is_kept AND changed_at < now() - interval '1 day';
-
 -- name: messages
 -- Messages without a turn, some at a time.
 SELECT clear_away(%(most)s);

@@ -176,12 +176,17 @@ class Remember(_Act):
 
 
 class Keep(_Act):
-    """Keep a message of the person for its conversation, as a decision if it is one."""
+    """Keep a message of the person for its conversation, as a decision if it is one, or do not.
+
+    `text`: its words, as the person was shown them.
+    """
 
     act: Literal["keep"] = "keep"
+    to: Literal["keep", "not"] = "keep"
     channel: str
     ts: str
     thread_ts: str = ""
+    text: str = ""
     decision: bool = False
 
 
@@ -189,7 +194,7 @@ class TakeBack(_Act):
     """Stop keeping one of the person's lines for its conversation."""
 
     act: Literal["take_back"] = "take_back"
-    key: str
+    id: UUID
 
 
 class Rate(_Act):

@@ -1,6 +1,10 @@
-"""What is kept for a conversation: the line in its thread, its list, and quotes below an answer."""
+"""What is kept for a conversation: the post in its thread, its list, and quotes below an answer."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, TypeAlias
+from uuid import UUID
 
 from bot.locale import Localizer
 from bot.slack.messages import person_reference
@@ -16,60 +20,92 @@ from bot.ui.blocks import (
     section,
     source_link,
 )
-from memory import Memory, Person
-from memory.store import KeptMemory
+from memory import Person
+from memory.store import KeptLine
+
+WORDS_LIMIT = 2_000
+"""The most characters, escaped, of words that are shown whole."""
+Asking: TypeAlias = Literal["other", "own", "edited"]
+"""Why an author is asked: somebody else wants it, they themselves, or they edited what was kept."""
 
 
-def kept_payload(localizer: Localizer, memory: Memory, channel: str) -> Payload:
-    """Return the line in the thread of a message that is kept, with *Undo* for its author."""
-    content = memory.content
-    key = "kept_line_decision" if content.get("decision") else "kept_line"
-    what = escaped(one_line(str(content.get("text", ""))))
-    who = person_reference(memory.namespace.person.user_id)
-    line = localizer.say(key, channel=f"<#{channel}>", who=who, what=what)
-    undo = TakeBack(key=memory.key)
-    return payload(line, explained_button(localizer, "undo_button", undo, line))
+class Question(NamedTuple):
+    """What the author of a message is asked."""
+
+    line: str
+    buttons: list[Block]
+
+    @property
+    def payload(self) -> Payload:
+        """The question as a message."""
+        return payload(self.line, *self.buttons)
+
+
+def kept_payload(
+    localizer: Localizer, line: str, row: Mapping[str, Any], user: str, channel: str
+) -> Payload:
+    """Return the post below a kept message, with *Undo*; `row` is that of the `line` of a user."""
+    key = "kept_line_decision" if row["decision"] else "kept_line"
+    what = escaped(one_line(row["text"]))
+    who = person_reference(user)
+    text = localizer.say(key, channel=f"<#{channel}>", who=who, what=what)
+    undo = TakeBack(id=UUID(line))
+    return payload(text, explained_button(localizer, "undo_button", undo, text))
 
 
 def gone_payload(localizer: Localizer, channel: str) -> Payload:
-    """Return the line that replaces it when the message is no longer kept."""
+    """Return the post that replaces it when the message is no longer kept."""
     return payload(localizer.say("kept_gone", channel=f"<#{channel}>"))
 
 
 def author_question(
-    localizer: Localizer, asker: Person, words: str, keep: Keep
-) -> Payload:
-    """Return what the author of a message is asked when somebody else wants it to be kept."""
-    key = "kept_ask_decision" if keep.decision else "kept_ask"
-    what = escaped(one_line(words))
-    channel = f"<#{keep.channel}>"
-    who = person_reference(asker.user_id)
-    line = localizer.say(key, who=who, channel=channel, what=what)
-    agree = button(localizer.say("kept_ask_button"), keep, style="primary")
-    return payload(line, agree)
+    localizer: Localizer, wanted: Keep, why: Asking, by: Person | None = None
+) -> Question:
+    """Return the question whether to keep the words of a message, which it shows; `by` wants it."""
+    who = person_reference(by.user_id) if by else ""
+    asked = localizer.say(f"kept_ask_{why}", who=who, channel=f"<#{wanted.channel}>")
+    what = localizer.say("kept_ask_words", what=escaped(wanted.text, WORDS_LIMIT))
+    if wanted.decision:
+        what += f" · {localizer.say('kept_decision')}"
+    line = f"{asked}\n{what}\n{localizer.say('kept_ask_note')}"
+    refuse = wanted.model_copy(update={"to": "not", "text": ""})
+    buttons = [
+        button(localizer.say("kept_ask_button"), wanted, style="primary"),
+        button(localizer.say("kept_ask_not"), refuse),
+    ]
+    return Question(line, buttons)
 
 
 def kept_row(
-    localizer: Localizer, line: KeptMemory, viewer: Person | None, link: str | None
+    localizer: Localizer,
+    line: KeptLine,
+    viewer: Person | None,
+    link: str | None,
+    *,
+    is_shown: bool,
 ) -> Block:
-    """Return a line in the list of what is kept; its author can take it back there."""
-    what = escaped(one_line(line.text))
-    said = _said(localizer, line, what, person_reference(line.author.user_id))
+    """Return a line in the list of what is kept; its author can take it back there.
+
+    `is_shown`: it is among those that answers are given.
+    """
+    what = escaped(" ".join(line.text.split()), WORDS_LIMIT)
+    said = _said(localizer, line, what, person_reference(line.user_id))
     details = [said]
-    if line.is_decision:
+    if line.decision:
         details.append(localizer.say("kept_decision"))
+    if not is_shown:
+        details.append(localizer.say("kept_not_shown"))
     if link:
         details.append(source_link(localizer, link))
     take_back = None
     if line.author == viewer:
-        act = TakeBack(key=line.memory.key)
+        act = TakeBack(id=line.id)
         take_back = explained_button(localizer, "kept_take_back", act, said)
-    block_id = f"memory-{line.memory.key[:40]}"
-    return section(" · ".join(details), take_back, block_id)
+    return section(" · ".join(details), take_back, f"memory-{line.id}")
 
 
 def quote(
-    localizer: Localizer, line: KeptMemory, what: str, who: str, link: str | None
+    localizer: Localizer, line: KeptLine, what: str, who: str, link: str | None
 ) -> str:
     """Return a line that an answer comes from, as Markdown: the words, who said them, and when.
 
@@ -81,6 +117,6 @@ def quote(
     return f"> {' · '.join(details)}"
 
 
-def _said(localizer: Localizer, line: KeptMemory, what: str, who: str) -> str:
-    day = localizer.stored_day(line.memory.said_on)
+def _said(localizer: Localizer, line: KeptLine, what: str, who: str) -> str:
+    day = localizer.day(line.said_at.astimezone(localizer.zone).date())
     return localizer.say("kept_row", what=what, who=who, day=day)

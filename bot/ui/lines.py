@@ -21,11 +21,9 @@ from memory import (
     subject,
 )
 from memory.model import (
-    KEPT_KIND,
     LEVEL_FIELDS,
     PROMISE_KIND,
     Content,
-    kept_channel,
     texts,
 )
 from memory.store import MAX_MEMORIES
@@ -82,8 +80,6 @@ def describe(localizer: Localizer, kind: str, content: Content) -> str:
     what = subject(kind, content)
     if kind == PROMISE_KIND:
         text = _promise(localizer, what, content)
-    elif kind == KEPT_KIND:
-        text = str(content.get("text", ""))
     else:
         text = _described(localizer, kind, what, content)
     return one_line(text)
@@ -231,9 +227,6 @@ def audience_name(localizer: Localizer, audience: str) -> str:
         return localizer.say("audience_dm")
     if audience == PUBLIC:
         return localizer.say("audience_public")
-    channel = kept_channel(audience)
-    if channel is not None:
-        return localizer.say("audience_kept", channel=f"<#{channel}>")
     return localizer.say("audience_own", channel=f"<#{audience}>")
 
 

@@ -6,9 +6,10 @@ metadata of the view, which Slack returns with each click in it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import get_args
+from uuid import UUID
 
 from bot.access import PolicyRefusal
 from bot.locale import LANGUAGES, Localizer, say
@@ -73,8 +74,8 @@ from memory import (
     Person,
     Question,
 )
-from memory.model import INSTRUCTION_KIND, KEPT_KIND, PROMISE_KIND
-from memory.store import KeptMemory, NotRemembered
+from memory.model import INSTRUCTION_KIND, PROMISE_KIND
+from memory.store import KeptLine, NotRemembered
 
 PAGE_SIZE = 15
 # The text of the button of each answer to a question.
@@ -91,7 +92,7 @@ _DONE_BUTTONS = "done-buttons"
 # The prefixes of row ids, before the key of a memory or the id of a change.
 _MEMORY_ROW = "memory-"
 _CHANGE_ROW = "change-"
-_HEADINGS = ("promises_title", "instructions_title", "about_title", "kept_own_title")
+_HEADINGS = ("promises_title", "instructions_title", "about_title")
 _VIEW_FIELDS = ("type", "title", "submit", "close", "private_metadata")
 
 
@@ -104,6 +105,7 @@ class PanelContent:
     by its id, came from. `unformed` messages are not read yet. The changes include the sentences of
     the last day that were `not_remembered`. In Home, `handling` says where data goes. `kept` are
     the lines kept for a conversation, shown to `viewer`, who is in it; None if they are not shown.
+    `kept_shown` are the ids of those that stand in prompts.
     """
 
     position: Position = field(default_factory=Position)
@@ -119,7 +121,8 @@ class PanelContent:
     links: Mapping[str, str] = field(default_factory=dict)
     unformed: int = 0
     handling: Sequence[str] = ()
-    kept: Sequence[KeptMemory] | None = None
+    kept: Sequence[KeptLine] | None = None
+    kept_shown: Collection[UUID] = ()
     viewer: Person | None = None
 
 
@@ -444,8 +447,6 @@ def _heading(memory: Memory) -> str:
     """Return the key of the heading above a memory."""
     if is_open(memory.kind, memory.content):
         return "promises_title"
-    if memory.kind == KEPT_KIND:
-        return "kept_own_title"
     if memory.kind == INSTRUCTION_KIND:
         return "instructions_title"
     return "about_title"
@@ -478,9 +479,6 @@ def _row_acts(memory: Memory) -> dict[str, ButtonAct]:
     key = memory.key
     forget = Forget(keys=(key,))
     history = Position(list="changes", of=key)
-    if memory.kind == KEPT_KIND:
-        # It can only be edited where it was said, and is used nowhere else.
-        return {"menu_forget": forget, "menu_history": history}
     # Slack allows five options.
     acts: dict[str, ButtonAct] = {}
     is_promise = is_open(memory.kind, memory.content)
@@ -523,8 +521,10 @@ def _kept_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
         return [section(localizer.say("kept_none"))]
     rows: list[Block] = []
     for one in content.kept:
-        link = content.links.get(one.memory.key)
-        rows.append(kept_row(localizer, one, content.viewer, link))
+        link = content.links.get(str(one.id))
+        is_shown = one.id in content.kept_shown
+        row = kept_row(localizer, one, content.viewer, link, is_shown=is_shown)
+        rows.append(row)
     return rows
 
 

@@ -37,12 +37,12 @@ STORIES = {
         |My manager is Sarah|=notice|I promised Mia the Q3 figures by Friday noon
         |~hate meetings|=home|!Use Everywhere|@Ben|/forget manager|=forget|!Forget
         |#platform|@Mia|#platform|>remember for this channel: the staging database is orion
-        |@Ben|#platform|>which staging database do we have?|=kept""",
+        |!Keep My Message|@Ben|#platform|>which staging database do we have?|=kept""",
     ".ja": """ja-JP|ミア|@Aya|午前10時より前の会議は苦手です|デザイン会議はいつがいい？
         |上司は佐藤さんです|=notice|金曜日の正午までにミアさんに数字を送ると約束しました
         |~午前10時|=home|!どこでも使う|@Aya|/forget 上司|=forget|!忘れる
         |#platform|@ミア|#platform|>このチャンネルのために覚えて：検証用データベースはオリオンです
-        |@Aya|#platform|>検証用データベースはどれですか？|=kept""",
+        |!残す|@Aya|#platform|>検証用データベースはどれですか？|=kept""",
 }
 # A still shows the three newest messages, and nothing of the frame of the message box below them.
 STILL_MESSAGES = 3

@@ -205,14 +205,6 @@ def whole_message(message: TypedMessage) -> Evidence:
     return _evidence([message], 0, 0, len(message.text))
 
 
-def quoted_part(message: TypedMessage, quote: str) -> Evidence | None:
-    """Return exactly the quoted part of a message, as typed; None if it is not in the message."""
-    found = message.find(quote)
-    if found is None:
-        return None
-    return _evidence([message], 0, *found)
-
-
 def _evidence(
     messages: Sequence[TypedMessage], index: int, start: int, end: int
 ) -> Evidence:

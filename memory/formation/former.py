@@ -23,7 +23,7 @@ from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
 from memory.formation.commit import FormationResult, commit
-from memory.formation.evidence import Evidence, TypedMessage, quoted_part, whole_message
+from memory.formation.evidence import Evidence, TypedMessage, whole_message
 from memory.formation.extract import extract_writes
 from memory.formation.formation_model import TEAM, FormationModel
 from memory.formation.halves import read_in_halves
@@ -36,7 +36,7 @@ from memory.formation.proposal import (
     holds_credentials,
     read_writes,
 )
-from memory.formation.verdict import SensitivePolicy, judge, refusal
+from memory.formation.verdict import KEPT_KIND, SensitivePolicy, judge, refusal
 from memory.metrics import step
 from memory.model.errors import (
     EmbeddingsUnavailable,
@@ -46,7 +46,6 @@ from memory.model.errors import (
 from memory.model.namespace import MemoryView, Person
 from memory.model.person_message import PersonMessage
 from memory.model.schemas import (
-    KEPT_KIND,
     SCHEMAS,
     by_kind,
     register_schemas,
@@ -237,21 +236,17 @@ class Former:
         self,
         person: Person,
         message: PersonMessage,
-        quote: str | None,
         *,
         decision: bool,
     ) -> Evidence | Refusal:
         """Return the words of a message that may be kept for its conversation, or why they may not.
 
-        They are the part that `quote` quotes, as it was typed, or else the whole message. A verdict
-        decides whether they are asserted, as a decision if `decision` is set, and neither about
-        somebody else nor sensitive. Raises `FormationUnavailable`.
+        A verdict decides whether they are asserted, as a decision if `decision` is set, and neither
+        about somebody else nor sensitive. Raises `FormationUnavailable`.
         """
         said = TypedMessage(message)
-        words: Evidence | None = whole_message(said)
-        if quote is not None:
-            words = quoted_part(said, quote)
-        if words is None or not words.text:
+        words = whole_message(said)
+        if not said.says_something:
             return Refusal(reason="no_evidence", kind=KEPT_KIND)
         if holds_credentials(words.text):
             return Refusal(reason="secret", kind=KEPT_KIND, evidence=words)

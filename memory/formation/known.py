@@ -62,7 +62,7 @@ async def known_memories(
 def _fit(memories: Sequence[Memory], kinds: Collection[str]) -> bool:
     """Return whether these are all memories, and the lines of those of `kinds` fit into a request.
 
-    The others, such as what is kept for a channel, are not shown.
+    The others, such as those of a kind that the operator has removed, are not shown.
     """
     if len(memories) > MOST_KNOWN:
         return False

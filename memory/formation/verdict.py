@@ -27,7 +27,6 @@ from memory.model.dates import EARLIEST, LATEST, Until, until
 from memory.model.namespace import DM, Namespace
 from memory.model.schemas import (
     INSTRUCTION_KIND,
-    KEPT_KIND,
     PROMISE_KIND,
     fields_with_value,
 )
@@ -65,6 +64,8 @@ may_harm: true where somebody may come to harm if it is not known: allergies, il
 pregnancy, what they must never have or do; else false."""
 
 
+KEPT_KIND = "KeptLine"
+"""The kind of a proposal to keep a message for its conversation."""
 KEPT_INSTRUCTIONS = """
 Kind KeptLine is what the speaker keeps for everybody of their channel. There `values` are their own
 words. about: "other" only where they tell of a person's life, health, character, conduct or

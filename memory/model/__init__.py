@@ -9,14 +9,12 @@ from memory.model.dates import (
     Until as Until,
     until as until,
 )
-from memory.model.namespace import kept_channel as kept_channel
 from memory.model.providers import provider_and_name as provider_and_name
 from memory.model.schemas import (
     Content as Content,
     DUE_FIELDS as DUE_FIELDS,
     EPISODE_KIND as EPISODE_KIND,
     INSTRUCTION_KIND as INSTRUCTION_KIND,
-    KEPT_KIND as KEPT_KIND,
     LEVEL_FIELDS as LEVEL_FIELDS,
     PROMISE_KIND as PROMISE_KIND,
     FieldRules as FieldRules,
@@ -31,6 +29,7 @@ from memory.model.text import (
     frame as frame,
     framed as framed,
     folded as folded,
+    normalized as normalized,
     texts as texts,
     with_texts as with_texts,
 )

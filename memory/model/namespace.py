@@ -10,7 +10,6 @@ from memory.model.errors import InvalidNamespace
 
 DM = "dm"
 PUBLIC = "public"
-_KEPT = "kept:"
 
 _ID = re.compile(r"[A-Z0-9]+")
 
@@ -20,18 +19,6 @@ def _check(name: str, value: str) -> None:
         raise InvalidNamespace(
             f"The {name} is not of capital letters and digits; nothing was read."
         )
-
-
-def kept_audience(channel: str) -> str:
-    """Return the audience of what is kept for a conversation, ``kept:CHANNEL``."""
-    return f"{_KEPT}{channel}"
-
-
-def kept_channel(audience: str) -> str | None:
-    """Return the conversation that a ``kept:CHANNEL`` audience is for; None for other audiences."""
-    if not audience.startswith(_KEPT):
-        return None
-    return audience.removeprefix(_KEPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +85,8 @@ class Person:
 class Namespace:
     """The namespace of one person's memories for one audience.
 
-    `audience` is ``dm``, ``public``, ``kept:CHANNEL`` (what they keep for a conversation), or the
-    id of the private channel, group DM or conversation of unknown kind where it was said. Raises
-    `InvalidNamespace` for anything else.
+    `audience` is ``dm``, ``public``, or the id of the private channel, group DM or conversation of
+    unknown kind where it was said. Raises `InvalidNamespace` for anything else.
     """
 
     person: Person
@@ -108,8 +94,7 @@ class Namespace:
 
     def __post_init__(self) -> None:
         if self.audience not in (DM, PUBLIC):
-            channel = kept_channel(self.audience)
-            _check("audience", channel or self.audience)
+            _check("audience", self.audience)
 
     @property
     def parts(self) -> tuple[str, str, str, str]:
@@ -163,11 +148,8 @@ def memory_view(own: Namespace, *, only_own: bool = False) -> MemoryView:
 
     A direct message knows everything. A public channel knows what was said in public; a private
     channel or group DM also knows what was said there. With `only_own` (in a conversation of
-    unknown kind) only `own` is shown. Raises `InvalidNamespace` for what is kept for a
-    conversation, which is no conversation.
+    unknown kind) only `own` is shown.
     """
-    if kept_channel(own.audience) is not None:
-        raise InvalidNamespace("The audience is no conversation; nothing was read.")
     if own.audience in (DM, PUBLIC) or only_own:
         return MemoryView(own=own, audiences=(own.audience,))
     return MemoryView(own=own, audiences=(PUBLIC, own.audience))

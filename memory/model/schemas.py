@@ -104,17 +104,6 @@ class Promise(BaseModel):
     )
 
 
-class KeptLine(BaseModel):
-    """What a person keeps for a conversation, in their own words; never formed, chosen by a click.
-
-    `public`: the conversation was then a public channel.
-    """
-
-    text: str
-    decision: bool = False
-    public: bool = False
-
-
 SCHEMAS: tuple[type[BaseModel], ...] = (
     UserTechInterest,
     UserFoodPreference,
@@ -134,7 +123,6 @@ BUILT_IN_KINDS: Mapping[str, type[BaseModel]] = by_kind(SCHEMAS)
 INSTRUCTION_KIND = UserInstruction.__name__
 EPISODE_KIND = Episode.__name__
 PROMISE_KIND = Promise.__name__
-KEPT_KIND = KeptLine.__name__
 DUE_FIELDS = ("due", "due_time")
 """The fields of a promise that its verdict fills in: the memory model is not told the date."""
 
@@ -354,4 +342,4 @@ def _resolved(declared: FieldRules, described: FieldRules) -> FieldRules:
     return {**rules, **outer}
 
 
-register_schemas([*SCHEMAS, KeptLine])
+register_schemas(SCHEMAS)

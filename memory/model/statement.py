@@ -15,7 +15,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from memory.model.dates import slack_time
-from memory.model.namespace import DM, PUBLIC, kept_channel
+from memory.model.namespace import DM, PUBLIC
 from memory.model.sameness import is_same
 from memory.model.schemas import (
     PROMISE_KIND,
@@ -230,9 +230,9 @@ def _is_known(statement: Statement, audience: str) -> bool:
 def current(statements: Iterable[Statement], now: datetime) -> list[Statement]:
     """Return the statements that count at `now`, each with the audience that knows it then.
 
-    A move gives its audience to all that was said before it, except to what is kept for a
-    conversation. What was said before and stored later, such as what was formed after an outage,
-    the person did not see when they moved the memory: a move never lets others know it.
+    A move gives its audience to all that was said before it. What was said before and stored later,
+    such as what was formed after an outage, the person did not see when they moved the memory: a
+    move never lets others know it.
     """
     counted = [one for one in statements if counts(one, now)]
     moves = [one for one in counted if one.act == "move"]
@@ -251,8 +251,7 @@ def current(statements: Iterable[Statement], now: datetime) -> list[Statement]:
 
 def _is_moved(statement: Statement, move: Statement) -> bool:
     """Return whether a statement gets the audience of a move."""
-    is_later = (statement.written_at, statement.number) > move.order
-    if is_later or kept_channel(statement.audience) is not None:
+    if (statement.written_at, statement.number) > move.order:
         return False
     was_stored = statement.number < move.number
     narrows = move.audience == DM or statement.audience == PUBLIC

@@ -46,16 +46,6 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
                 AND hidden.key = ANY(%(keys)s)))
 RETURNING id, key, kind, content, evidence, channel, ts, batch;
 
--- name: hide_kept_sentences
--- Hide sentences that are kept for a conversation: those of the same messages that say or name what
--- is forgotten.
-UPDATE statements SET forgotten_id = %(id)s, forgotten_at = now()
-WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
-    AND starts_with(audience, 'kept:')
-    AND (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
-    AND says(evidence, %(quotes)s)
-RETURNING id, key, kind, content, evidence, channel, ts, batch;
-
 -- name: delete_proposals
 -- Delete the questions and refusals about what is forgotten, or from its messages.
 DELETE FROM proposals
@@ -172,7 +162,8 @@ SELECT
     (SELECT count(*) FROM store WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s) AS store,
     (SELECT count(*) FROM statements WHERE team_id = %(team)s AND user_id = %(user)s)
         AS statements,
-    (SELECT count(*) FROM proposals WHERE team_id = %(team)s AND user_id = %(user)s) AS proposals;
+    (SELECT count(*) FROM proposals WHERE team_id = %(team)s AND user_id = %(user)s) AS proposals,
+    (SELECT count(*) FROM kept WHERE team_id = %(team)s AND user_id = %(user)s) AS kept;
 
 -- name: erase
 -- Delete everything of the person but the ids of forgotten messages.
@@ -180,6 +171,8 @@ WITH vectors AS (
     DELETE FROM store_vectors WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s
 ), rows AS (
     DELETE FROM store WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s
+), lines AS (
+    DELETE FROM kept WHERE team_id = %(team)s AND user_id = %(user)s
 ), asked AS (
     DELETE FROM proposals WHERE team_id = %(team)s AND user_id = %(user)s
 ), forgettings AS (

@@ -1,41 +1,35 @@
--- What people keep for a conversation. Row-level security shows the lines of the conversations that the
--- transaction names in kioku.kept.
+-- What people keep for a conversation. Row-level security shows a person's own lines, and those of the
+-- conversation that the transaction names in kioku.channel.
 
--- name: newest
--- The newest lines of conversations; with `public`, only those that were said in public channels.
-SELECT prefix, key, value, created_at, updated_at, expires_at
-FROM store
-WHERE team_id = %(team)s AND kept_in = ANY(%(channels)s)
-    AND (expires_at IS NULL OR expires_at > now())
-    AND (NOT %(public)s OR (value->'content'->>'public')::boolean)
-ORDER BY created_at DESC, key
-LIMIT %(most)s;
+-- name: of_conversation
+-- No conversation has more than 500.
+SELECT id, team_id, channel_id, ts, thread_ts, user_id, text, decision, kept_at FROM kept
+WHERE team_id = %(team)s AND channel_id = %(channel)s
+ORDER BY kept_at DESC, id;
 
--- name: nearest
--- The lines nearest to a vector, by exact distance. No rows if the stored vectors are of another model,
--- or there are none yet.
-SELECT prefix, key, store.value, store.created_at, store.updated_at, store.expires_at
-FROM store_vectors AS made
-JOIN store USING (prefix, key)
-WHERE made.team_id = %(team)s AND made.kept_in = ANY(%(channels)s)
-    AND (SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)
-    AND (store.expires_at IS NULL OR store.expires_at > now())
-    AND (NOT %(public)s OR (store.value->'content'->>'public')::boolean)
-ORDER BY made.embedding <=> %(vector)s::halfvec, key
-LIMIT %(most)s;
+-- name: of_message
+SELECT id, team_id, channel_id, ts, thread_ts, user_id, text, decision, kept_at FROM kept
+WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s;
 
--- name: author
--- Who keeps what a message says.
-SELECT user_id FROM store
-WHERE team_id = %(team)s AND kept_in = %(channel)s
-    AND value->'sources' @> jsonb_build_array(jsonb_build_object('ts', %(ts)s::text))
-LIMIT 1;
+-- name: count
+SELECT count(*) AS here, count(*) FILTER (WHERE user_id = %(user)s) AS own FROM kept
+WHERE team_id = %(team)s AND channel_id = %(channel)s;
 
--- name: channels
--- The conversations of a workspace for which something is kept.
-SELECT channel_id FROM channels_with_kept(%(team)s);
+-- name: add
+INSERT INTO kept (team_id, user_id, channel_id, ts, thread_ts, text, decision)
+VALUES (%(team)s, %(user)s, %(channel)s, %(ts)s, %(thread_ts)s, %(text)s, %(decision)s)
+ON CONFLICT (team_id, channel_id, ts) DO NOTHING
+RETURNING id;
 
--- name: keys_of_person
--- What a person keeps for conversations.
-SELECT key FROM store
-WHERE team_id = %(team)s AND user_id = %(user)s AND kept_in IS NOT NULL;
+-- name: end
+-- End one line of the person, or all that are older than some days. The time is now, not the
+-- transaction's, which may have waited while a line was kept.
+DELETE FROM kept
+WHERE team_id = %(team)s AND user_id = %(user)s AND (%(id)s::uuid IS NULL OR id = %(id)s)
+    AND kept_at <= clock_timestamp() - make_interval(days => %(days)s)
+RETURNING id, channel_id, thread_ts, line_ts,
+    extract(epoch FROM posting_since)::float8 AS posting_since;
+
+-- name: change_channel
+UPDATE kept SET channel_id = %(new)s
+WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(old)s;

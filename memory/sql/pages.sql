@@ -2,8 +2,8 @@
 
 -- name: page
 -- A page of memories: open promises by the day they are due, then wishes about answers, then the
--- other kinds, newest first, then the promises that have ended, and last what is kept for channels. A
--- memory stays in its place when it is changed. With needles, those that have all of them.
+-- other kinds, newest first, then the promises that have ended. A memory stays in its place when it is
+-- changed. With needles, those that have all of them.
 WITH found AS MATERIALIZED (
     SELECT key, created_at, kind, open_until, count(*) OVER () AS total,
         max(created_at) OVER (PARTITION BY kind) AS newest
@@ -20,7 +20,7 @@ WITH found AS MATERIALIZED (
     SELECT GREATEST(LEAST(%(page)s, (count(*) - 1) / %(size)s + 1), 1) AS number FROM found
 ), shown AS (
     SELECT key, total, number, row_number() OVER (
-        ORDER BY open_until, kind <> 'UserInstruction', kind = 'KeptLine', kind = 'Promise',
+        ORDER BY open_until, kind <> 'UserInstruction', kind = 'Promise',
             newest DESC, kind, created_at DESC, key) AS place
     FROM found CROSS JOIN page
     ORDER BY place

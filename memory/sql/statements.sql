@@ -122,11 +122,10 @@ LIMIT %(limit)s;
 -- name: change_channel
 -- Replace a conversation's id by the one that Slack has given it since.
 UPDATE statements SET
-    audience = CASE audience WHEN %(old)s THEN %(new)s WHEN 'kept:' || %(old)s THEN 'kept:' || %(new)s
-        ELSE audience END,
+    audience = CASE WHEN audience = %(old)s THEN %(new)s ELSE audience END,
     channel = CASE WHEN channel = %(old)s THEN %(new)s ELSE channel END
 WHERE team_id = %(team)s AND user_id = %(user)s
-    AND (audience IN (%(old)s, 'kept:' || %(old)s) OR channel = %(old)s)
+    AND (audience = %(old)s OR channel = %(old)s)
 RETURNING key;
 
 -- name: change_channel_of_proposals

@@ -14,13 +14,21 @@ from memory.store.forgetting import (
     undoable_forgetting as undoable_forgetting,
 )
 from memory.store.kept import (
-    KeptMemory as KeptMemory,
-    channels_with_kept as channels_with_kept,
+    KEPT_BY_PERSON as KEPT_BY_PERSON,
+    KEPT_IN_CONVERSATION as KEPT_IN_CONVERSATION,
+    KEPT_TOKENS as KEPT_TOKENS,
+    EndedLine as EndedLine,
+    KeptLine as KeptLine,
+    NewLine as NewLine,
+    change_channel_of_kept as change_channel_of_kept,
+    count_kept as count_kept,
+    end_kept as end_kept,
+    find_kept as find_kept,
     keep as keep,
-    kept_author as kept_author,
-    keys_of_kept as keys_of_kept,
-    nearest_kept as nearest_kept,
+    kept_query as kept_query,
+    kept_settings as kept_settings,
     read_kept as read_kept,
+    shown_lines as shown_lines,
 )
 from memory.store.memories import (
     MAX_MEMORIES as MAX_MEMORIES,

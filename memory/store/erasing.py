@@ -58,8 +58,8 @@ async def erase(
     `delete_app_rows` has deleted them. Idempotent.
     """
     async with person_transaction(pool, person, locked=True) as transaction:
-        app_rows = await delete_app_rows(transaction)
         memory_rows = await _count_rows(transaction)
+        app_rows = await delete_app_rows(transaction)
         counts = {**app_rows, **memory_rows}
         forgotten = await forget_within(transaction, Selection(everything=True))
         async with seeing_forgotten(transaction):

@@ -185,8 +185,6 @@ async def forget_within(
     messages = {*messages_of(hidden), *selection.messages}
     needles = await _needles(transaction, _subjects(hidden))
     gone = Gone(messages=messages, needles=needles)
-    if hidden and not selection.everything:
-        hidden += await _hide_kept_sentences(transaction, identity, gone, hidden)
     others = await stop_forming(transaction, selection, gone)
     messages = messages.union(others)
     new_messages = messages - await forgotten_among(transaction, messages)
@@ -222,25 +220,6 @@ async def _record(
         "keys": sorted(keys),
     }
     await transaction.execute(_SQL["record"], values)
-
-
-async def _hide_kept_sentences(
-    transaction: PersonTransaction,
-    identity: UUID,
-    gone: Gone,
-    hidden: Iterable[DictRow],
-) -> list[DictRow]:
-    """Hide what is kept of the same messages, if it says or names what is forgotten."""
-    sentences = await _needles(transaction, _sentences(hidden))
-    values = {
-        **message_parameters(gone.messages),
-        "quotes": [*gone.needles, *sentences],
-        "id": identity,
-    }
-    async with seeing_forgotten(transaction):
-        shown = await transaction.fetch(_SQL["hide_kept_sentences"], values)
-    await refresh_keys(transaction, keys_of(shown))
-    return shown
 
 
 async def selected(pool: Pool, person: Person, selection: Selection) -> list[Memory]:

@@ -1,197 +1,171 @@
-"""What people keep for a conversation: lines of their own words that others there may read.
+"""What people keep for a conversation: messages of theirs, with which anybody there is answered.
 
-A line is a memory of its author, of the kind `memory.model.schemas.KeptLine` and with its own key,
-so whatever forgets, deletes or exports memories covers it, too. Others read its row of the audience
-``kept:CHANNEL``: a row-level security policy compares it with the conversations that the
-transaction names.
+A line is no memory about a person. It is read in its own conversation only: a row-level security
+policy compares its conversation with the one that the transaction names.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from uuid import uuid4
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
 
-from psycopg import DataError
-
-from memory.embeddings.embedder import Embedder, literal
-from memory.model.errors import (
-    ChangedSince,
-    EmbeddingsUnavailable,
-    logged,
-)
-from memory.model.namespace import Person, kept_audience, kept_channel
-from memory.model.person_message import PersonMessage
-from memory.model.schemas import KEPT_KIND
-from memory.postgres.database import (
-    Pool,
-    Query,
-    execute_statement,
-    person_statement,
-)
+from memory.model.namespace import Person
+from memory.model.statement import MessageKey
+from memory.model.text import estimated_tokens
+from memory.postgres.database import PersonTransaction, Pool, Query, execute_statement
 from memory.postgres.statements import load_statements
-from memory.store.changes import Change, add_changes
-from memory.store.edits import statement_of
-from memory.store.memories import Memory, memory_of
-from memory.store.projection import check_capacity
-from memory.store.statements import (
-    InCommit,
-    do_nothing,
-    statements_of_message,
-    writing,
-)
 
-_log = logging.getLogger(__name__)
+KEPT_TOKENS = 200
+"""The most tokens of a line, by `memory.model.estimated_tokens`."""
+KEPT_IN_CONVERSATION = 500
+KEPT_BY_PERSON = 50
+"""The most lines of one person in one conversation."""
+_MOST_SHOWN = 40
+_MOST_OF_AUTHOR = 10
+_SHOWN_TOKENS = 2_000
 
 _SQL = load_statements("memory", "kept")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptMemory:
-    """A line that somebody keeps for a conversation, as others there read it."""
+class KeptLine:
+    """A message that its author, `user_id`, keeps for a conversation: its `text` as it was typed.
 
-    memory: Memory
+    `decision`: the author keeps it as a decision.
+    """
 
-    @property
-    def channel(self) -> str:
-        """The conversation that it is kept for."""
-        return kept_channel(self.memory.namespace.audience) or ""
+    id: UUID
+    team_id: str
+    channel_id: str
+    ts: str
+    thread_ts: str
+    user_id: str
+    text: str
+    decision: bool
+    kept_at: datetime
 
     @property
     def author(self) -> Person:
-        """Who said it, and keeps it."""
-        return self.memory.namespace.person
+        """Who wrote the message, and keeps it."""
+        return Person(self.team_id, self.user_id)
 
     @property
-    def text(self) -> str:
-        """The words, as they were typed."""
-        return str(self.memory.content["text"])
+    def message(self) -> MessageKey:
+        """The message."""
+        return self.channel_id, self.ts
 
     @property
-    def is_decision(self) -> bool:
-        """Whether it is kept as a decision."""
-        return bool(self.memory.content["decision"])
+    def said_at(self) -> datetime:
+        """When the message was written."""
+        return datetime.fromtimestamp(float(self.ts), UTC)
 
 
-def _settings(reader: Person, channels: Iterable[str]) -> dict[str, str]:
-    """Return the settings of a transaction that reads what is kept for these conversations.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewLine:
+    """A message of a person that is to be kept for its conversation, as `KeptLine` has it."""
 
-    Raises `InvalidNamespace` if one is not a conversation's id.
+    channel: str
+    ts: str
+    thread_ts: str
+    text: str
+    decision: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedLine:
+    """A line that has just ended, with where its post is, or may be since a time of the epoch."""
+
+    id: UUID
+    channel_id: str
+    thread_ts: str
+    line_ts: str | None
+    posting_since: float | None
+
+
+def kept_settings(team_id: str, channel: str) -> dict[str, str]:
+    """Return the settings of a transaction that reads what is kept for a conversation.
+
+    The caller knows from Slack that whoever reads it is there.
     """
-    checked = [reader.namespace(channel).audience for channel in channels]
-    return {**reader.settings, "kioku.kept": ",".join(checked)}
+    return {"kioku.team": team_id, "kioku.channel": channel}
 
 
-async def read_kept(
-    pool: Pool,
-    reader: Person,
-    channels: Collection[str],
-    *,
-    most: int,
-    public: bool = False,
-) -> list[KeptMemory]:
-    """Return the newest lines that are kept for these conversations, newest first.
-
-    The caller has verified that `reader` is in each of them. `public`: only what was said in a
-    public channel.
-    """
-    if not channels:
-        return []
-    values = {
-        "team": reader.team_id,
-        "channels": list(channels),
-        "public": public,
-        "most": most,
-    }
-    scope = _settings(reader, channels)
-    rows = await execute_statement(pool, _SQL["newest"], values, scope=scope)
-    return [KeptMemory(memory=memory_of(row)) for row in rows]
+def kept_query(team_id: str, channel: str) -> Query:
+    """Return the query for the columns of each `KeptLine` of a conversation, newest first."""
+    values = {"team": team_id, "channel": channel}
+    return Query(_SQL["of_conversation"], values, prepare=True)
 
 
-async def nearest_kept(
-    pool: Pool,
-    embedder: Embedder,
-    reader: Person,
-    channels: Collection[str],
-    text: str,
-    *,
-    most: int,
-    public: bool,
-) -> list[KeptMemory]:
-    """Return the lines nearest to a text, by exact distance; otherwise like `read_kept`.
-
-    Returns nothing if the embedding model does not answer.
-    """
-    try:
-        [vector] = await embedder.embed([text])
-    except EmbeddingsUnavailable as error:
-        _log.warning("what is kept was read without a search: %s", logged(error))
-        return []
-    values = {
-        **asdict(embedder.space),
-        "team": reader.team_id,
-        "channels": list(channels),
-        "vector": literal(vector),
-        "public": public,
-        "most": most,
-    }
-    scope = _settings(reader, channels)
-    try:
-        rows = await execute_statement(pool, _SQL["nearest"], values, scope=scope)
-    except DataError:  # the vectors were just replaced by those of another model
-        return []
-    return [KeptMemory(memory=memory_of(row)) for row in rows]
+async def read_kept(pool: Pool, team_id: str, channel: str) -> list[KeptLine]:
+    """Return what is kept for a conversation, newest first."""
+    query = kept_query(team_id, channel)
+    scope = kept_settings(team_id, channel)
+    rows = await execute_statement(pool, query.statement, query.values, scope=scope)
+    return [KeptLine(**row) for row in rows]
 
 
-async def kept_author(pool: Pool, team_id: str, channel: str, ts: str) -> str:
-    """Return the id of the person who keeps what a message says; ``""`` if nobody does."""
+async def find_kept(pool: Pool, team_id: str, channel: str, ts: str) -> KeptLine | None:
+    """Return the line of a message, if it is kept."""
     values = {"team": team_id, "channel": channel, "ts": ts}
-    scope = {"kioku.team": team_id, "kioku.kept": channel}
-    rows = await execute_statement(pool, _SQL["author"], values, scope=scope)
-    return str(rows[0]["user_id"]) if rows else ""
+    scope = kept_settings(team_id, channel)
+    rows = await execute_statement(pool, _SQL["of_message"], values, scope=scope)
+    return KeptLine(**rows[0]) if rows else None
 
 
-def channels_with_kept(team_id: str) -> Query:
-    """Return the query for the `channel_id` of conversations for which something is kept."""
-    return Query(_SQL["channels"], {"team": team_id}, prepare=True)
+def shown_lines(newest_first: Iterable[KeptLine]) -> list[KeptLine]:
+    """Return the lines that stand in a prompt, in the order in which they were kept.
 
-
-async def keys_of_kept(pool: Pool, person: Person) -> list[str]:
-    """Return the keys of what a person keeps for conversations."""
-    rows = await person_statement(pool, person, _SQL["keys_of_person"])
-    return [row["key"] for row in rows]
-
-
-async def keep(
-    pool: Pool,
-    embedder: Embedder,
-    person: Person,
-    channel: str,
-    words: PersonMessage,
-    *,
-    decision: bool,
-    public: bool,
-    in_commit: InCommit[Sequence[Change]] = do_nothing,
-) -> Change:
-    """Keep words of a person for a conversation.
-
-    The caller has judged them. `in_commit` is awaited in the transaction; an exception from it
-    rolls it back. Raises `ChangedSince` (the same words are already kept from this message) and
-    `MemoryFull`.
+    They are the newest forty, at most ten of one author. What does not fit into 2,000 tokens beside
+    the newer ones is passed over, so that no line keeps an older one out that would fit.
     """
-    audience = person.namespace(kept_audience(channel)).audience
-    content = {"text": words.text, "decision": decision, "public": public}
-    kept = statement_of(
-        str(uuid4()), KEPT_KIND, audience, content, words, batch=uuid4()
-    )
-    async with writing(pool, embedder, person) as transaction:
-        said = await statements_of_message(transaction, (channel, words.ts))
-        counted = [one for one in said if one.withdrawn_at is None]
-        known = [(one.audience, one.sentence) for one in counted]
-        if (audience, kept.sentence) in known:
-            raise ChangedSince("The message keeps these words already.")
-        await check_capacity(transaction, 1)
-        [change] = await add_changes(transaction, [kept])
-        await in_commit(transaction, [change])
-    return change
+    shown: list[KeptLine] = []
+    of_author: Counter[str] = Counter()
+    left = _SHOWN_TOKENS
+    for line in newest_first:
+        tokens = estimated_tokens(line.text)
+        if tokens > left or of_author[line.user_id] == _MOST_OF_AUTHOR:
+            continue
+        if len(shown) == _MOST_SHOWN:
+            break
+        shown.append(line)
+        of_author[line.user_id] += 1
+        left -= tokens
+    return shown[::-1]
+
+
+async def count_kept(transaction: PersonTransaction, channel: str) -> dict[str, int]:
+    """Return how many lines a conversation has, `here`, and how many of them are the `own` ones.
+
+    The transaction has the `kept_settings` of the conversation, too.
+    """
+    [row] = await transaction.fetch(_SQL["count"], {"channel": channel})
+    return row
+
+
+async def keep(transaction: PersonTransaction, line: NewLine) -> UUID | None:
+    """Keep a message of the person; return its line's id, or None if it is kept already.
+
+    The caller has judged the words.
+    """
+    added = await transaction.fetch(_SQL["add"], asdict(line))
+    return added[0]["id"] if added else None
+
+
+async def end_kept(
+    transaction: PersonTransaction, line: UUID | None = None, *, days: int = 0
+) -> list[EndedLine]:
+    """Delete a line of the person, or all that are older than `days`; return those that were."""
+    values: dict[str, Any] = {"id": line, "days": days}
+    ended = await transaction.fetch(_SQL["end"], values)
+    return [EndedLine(**row) for row in ended]
+
+
+async def change_channel_of_kept(
+    transaction: PersonTransaction, old: str, new: str
+) -> None:
+    """Replace the id of a conversation in the person's lines."""
+    await transaction.execute(_SQL["change_channel"], {"old": old, "new": new})

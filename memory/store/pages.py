@@ -21,9 +21,8 @@ class MemoryPage:
     """One page of memories.
 
     Open promises come first, by the day they are due, then wishes about answers, then the other
-    kinds, each with its newest first, then promises that have ended, and last what is kept for
-    channels. A changed memory keeps its place. `total` is the number of memories on all pages;
-    `page` starts at 1.
+    kinds, each with its newest first, then promises that have ended. A changed memory keeps its
+    place. `total` is the number of memories on all pages; `page` starts at 1.
     """
 
     memories: Sequence[Memory]

@@ -28,8 +28,8 @@ from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import EmbeddingsUnavailable, logged
-from memory.model.namespace import DM, Person, kept_channel
-from memory.model.schemas import KEPT_KIND, Subject, fields_with_value, kind_and_subject
+from memory.model.namespace import DM, Person
+from memory.model.schemas import Subject, fields_with_value, kind_and_subject
 from memory.model.statement import (
     MessageKey,
     Statement,
@@ -116,7 +116,7 @@ async def add_statements(
     `known` is what this transaction has read about the statements' memories and subjects.
     """
     if known is None:
-        subjects = {one.about for one in statements if _names_a_thing(one)}
+        subjects = {one.about for one in statements if one.act == "say"}
         known = await read_known(transaction, subjects, [one.key for one in statements])
     stored = _about_their_things(statements, known)
     values = {
@@ -127,10 +127,6 @@ async def add_statements(
     by_key = await read_statements(transaction, keys_stored)
     await write_rows(transaction, by_key)
     return by_key
-
-
-def _names_a_thing(statement: Statement) -> bool:
-    return statement.act == "say" and kept_channel(statement.audience) is None
 
 
 def _about_their_things(
@@ -165,7 +161,7 @@ def _key_of_other(
 
     A new subject is added to `keys`, the memories by their subjects.
     """
-    if not _names_a_thing(statement):
+    if statement.act != "say":
         return None
     about_it = keys.setdefault(statement.about, [statement.key])
     if statement.key in about_it:
@@ -299,8 +295,7 @@ async def join_same_things(
     to the other. Those that do not count keep their key, in case they count again. Returns, for
     each key that was joined, the key of the memory that it joined.
     """
-    # The same words may be kept for two conversations.
-    own = [view for view in views if view.audience == DM and view.kind != KEPT_KIND]
+    own = [view for view in views if view.audience == DM]
     subjects = {kind_and_subject(view.kind, view.content) for view in own}
     keys_of_things = await keys_by_subject(transaction, subjects, remembered=True)
     joined: dict[str, str] = {}

@@ -623,7 +623,7 @@ async def acts_of(ann: SlackPerson) -> list[ButtonAct]:
         Answer(question=change.id, answer="yes"),
         Remember(text="I love curry", channel=message.channel_id, ts=message.ts),
         Keep(channel=message.channel_id, ts=message.ts),
-        TakeBack(key=memory.key),
+        TakeBack(id=change.id),
     ]
 
 

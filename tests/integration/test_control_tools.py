@@ -233,7 +233,7 @@ def offered(app: App) -> dict[str, list[str]]:
 
 
 async def test_tools_depend_on_the_conversation_and_on_memory(app: App) -> None:
-    """In a channel something can be kept for it; while memory is off it can be switched on."""
+    """They are the same in a channel; while memory is off it can only be switched on."""
     place = app.slack.place()
     await app.ask(place, "hello")
     in_dm = offered(app)
@@ -241,7 +241,7 @@ async def test_tools_depend_on_the_conversation_and_on_memory(app: App) -> None:
     in_channel = offered(app)
     memory = {"memory_search", "memory_change"}
     assert set(in_dm) == {"search_web", "memory_settings", *memory}
-    assert set(in_channel) == {*in_dm, "keep_for_channel"}
+    assert set(in_channel) == set(in_dm)
     await app.off(place)
     await app.ask(place, "hello")
     assert set(offered(app)) == {"search_web", "memory_settings"}

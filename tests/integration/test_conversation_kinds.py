@@ -18,7 +18,7 @@ from bot.conversation.audiences import (
 )
 from bot.people import People
 from bot.pipeline.context import read_thread
-from bot.slack.members import Members, is_member, kind_of
+from bot.slack.members import is_member, kind_of
 from bot.slack.names import Names, person_mark
 from bot.slack.posting import notice_metadata
 from memory import DM, PUBLIC, Person, Pool
@@ -241,10 +241,6 @@ async def test_one_failed_call_does_not_make_a_kind_the_narrowest(
     place = slack.place(channel="public")
     slack.fault("conversations.info", **fault)
     assert (await seen_at(core, slack.message(place))).own.audience == PUBLIC
-    slack.fault("users.conversations", **fault)
-    person = Person(slack.team_id, place.user)
-    members = Members(core.slack, Names(core.slack))
-    assert await members.conversations(person) == {place.channel: True}
 
 
 async def language(people: People, person: Person, text: str = "") -> str:

@@ -66,7 +66,7 @@ async def test_expiry_goes_on_for_the_others(
     )
     remember(database, BOB, ends=True)
     await expire_due(pool)
-    await end_what_is_old(pool, 30)
+    await end_what_is_old(pool, Queue(pool), 30)
     assert [row["key"] for row in owner_rows(database, "SELECT key FROM store")] == [
         "nobody"
     ]

@@ -23,7 +23,6 @@ from memory.model.errors import FormationUnavailable
 from memory.model.namespace import DM, MemoryView, Namespace, Person, memory_view
 from memory.model.person_message import PersonMessage
 from memory.postgres.database import PersonTransaction, Pool
-from memory.store import keep
 from tests.databases import owner_rows
 from tests.integration.scripted_model import (
     Call,
@@ -224,20 +223,11 @@ async def test_a_patch_that_cannot_be_applied_is_refused_with_its_sentence(
     ]
 
 
-@pytest.mark.parametrize(
-    ("stored", "kept", "shown"), [(12, 0, 12), (80, 0, 80), (80, 5, 80), (260, 0, 60)]
-)
+@pytest.mark.parametrize(("stored", "shown"), [(12, 12), (80, 80), (260, 60)])
 async def test_the_memory_model_sees_all_of_a_small_set_and_the_nearest_of_a_large_one(
-    former: Former, model: ScriptedModel, stored: int, kept: int, shown: int
+    former: Former, model: ScriptedModel, stored: int, shown: int
 ) -> None:
-    """A small set is shown whole, a larger one by nearness, the replaced memory among them.
-
-    What the person keeps for a channel, which is not shown, takes no place.
-    """
-    for line in words(*["決定" * 500] * kept):
-        await keep(
-            former.pool, former.embedder, ALICE, "C1", line, decision=True, public=True
-        )
+    """A small set is shown whole, a larger one by nearness, the replaced memory among them."""
     for start in range(0, stored, 40):
         calls = [
             food(

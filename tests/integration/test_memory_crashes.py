@@ -30,7 +30,6 @@ from memory import (
     undo_forgetting,
 )
 from memory.formation import delete_unsaid
-from memory.store import keep
 from tests.databases import login_of, printed
 from tests.memories import add_memory
 
@@ -105,9 +104,6 @@ ACTS: dict[str, Act] = {
         pool, embedder, ANN, made.forgotten
     ),
     "erase": lambda pool, _, __, ___: erase(pool, ANN),
-    "keep": lambda pool, embedder, _, __: keep(
-        pool, embedder, ANN, "C1", ORIGIN, decision=True, public=True
-    ),
 }
 
 

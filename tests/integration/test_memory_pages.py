@@ -78,21 +78,18 @@ async def test_pages_are_the_list(pool: Pool, database: str, person: Person) -> 
     assert page.total == len(expected) == 6
 
 
-async def test_what_is_over_and_what_others_read_comes_last(
+async def test_what_is_over_comes_last(
     pool: Pool, database: str, person: Person
 ) -> None:
     """A person's first page says who they are, however many reminders they had since."""
     wish = {"kind": "UserInstruction", "content": {"instruction": "Be brief"}}
-    kept_line = {"kind": "KeptLine", "content": {"text": "The database is orion"}}
     store(database, person, fact("one"), food("ramen"), wish)
     for what, state in (("done", "done"), ("later", "open"), ("gone", "dropped")):
         content = {"promise": what, "state": state}
         store(database, person, {"kind": "Promise", "content": content})
-    store(database, person, kept_line)
     page = await memory_page(pool, person, size=9)
     subjects = [subject(one.kind, one.content) for one in page.memories]
-    expected = ["later", "Be brief", "ramen", "one", "gone", "done"]
-    assert subjects == [*expected, "The database is orion"]
+    assert subjects == ["later", "Be brief", "ramen", "one", "gone", "done"]
 
 
 async def test_memories_of_the_same_second_stay_on_their_page(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.queue.queue import Queue
 from bot.runtime.maintenance import end_what_is_old
 from memory import (
     DM,
@@ -144,7 +145,7 @@ async def test_what_is_old_goes(
         "INSERT INTO person_settings (team_id, user_id, retention_days) VALUES ('T1', 'U1', %s)",
         own,
     )
-    await end_what_is_old(pool, installation)
+    await end_what_is_old(pool, Queue(pool), installation)
     left = [m.content["food_name"] for m in await list_memories(pool, ANN)]
     assert left == kept
     turns = owner_rows(database, "SELECT user_id FROM messages ORDER BY 1")
@@ -168,5 +169,5 @@ async def test_retention_covers_people_of_whom_only_changes_are_left(
             database,
             f"UPDATE statements SET said_at = {moment}, withdrawn_at = {moment}",
         )
-        await end_what_is_old(pool, 30)
+        await end_what_is_old(pool, Queue(pool), 30)
         assert len(owner_rows(database, "SELECT id FROM statements")) == left

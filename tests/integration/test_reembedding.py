@@ -115,10 +115,7 @@ async def test_every_memory_gets_a_vector_of_the_other_model(
     assert not recalled.newest_only
     assert {memory.namespace.person for memory in recalled.memories} == {ANN}
     assert await reembed(database, small, progress=silent) == 0
-    assert sorted(row["policyname"] for row in before) == [
-        "kept_for_conversation",
-        "own_vectors",
-    ]
+    assert [row["policyname"] for row in before] == ["own_vectors"]
     assert before[0]["reloptions"] == ["toast_tuple_target=8160"]
     assert owner_rows(database, TABLE) == before
 

@@ -47,7 +47,7 @@ TABLES = [
     "requests_under_way",
     "reminders",
     "snoozes",
-    "kept_lines",
+    "kept",
 ]
 _OF_NAMESPACES = ("store", "store_vectors")
 

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from uuid import uuid4
+
 import pytest
 
 from bot.memories.kept_in_answers import lines_in_answer
-from memory.store import KeptMemory
-from tests.unit.memories import memory
+from memory.store import KeptLine
 
 HELP = "You're welcome! Is there anything else that I can help you with today?"
 RAMEN = "Likes ramen"
 
 
-def kept(text: str) -> KeptMemory:
+def kept(text: str) -> KeptLine:
     """Return a line with this text that somebody keeps."""
-    return KeptMemory(memory=memory(kind="KeptLine", text=text, decision=False))
+    return KeptLine(
+        id=uuid4(),
+        team_id="T1",
+        channel_id="C1",
+        ts="1.0",
+        thread_ts="1.0",
+        user_id="U1",
+        text=text,
+        decision=False,
+        kept_at=datetime.now(UTC),
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import json
 import re
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -22,13 +23,12 @@ from memory import Memory, Person
 from memory.model import (
     EPISODE_KIND,
     INSTRUCTION_KIND,
-    KEPT_KIND,
     Json,
     estimated_tokens,
     framed,
 )
 from memory.recall import MEMORY_TOKENS, Recalled, memories_within
-from memory.store import KeptMemory
+from memory.store import KeptLine
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 JSON = st.recursive(
@@ -57,6 +57,21 @@ def memory(
         },
         created_at=NOW,
         updated_at=NOW,
+    )
+
+
+def kept_line(text: str) -> KeptLine:
+    """Return a line that somebody keeps for a channel."""
+    return KeptLine(
+        id=uuid4(),
+        team_id="T1",
+        channel_id="C1",
+        ts="1800000000.000100",
+        thread_ts="1800000000.000100",
+        user_id="U2",
+        text=text,
+        decision=False,
+        kept_at=NOW,
     )
 
 
@@ -176,12 +191,6 @@ def read_frames(text: str) -> dict[str, list[str]]:
 def test_every_frame_reads_back_whole_whatever_is_in_it(text: str) -> None:
     """No text, name or file ends or begins a frame or a line, or is a citation."""
     spoken = {"from": text, "text": text}
-    kept_line = memory(
-        text,
-        kind=KEPT_KIND,
-        audience="kept:C1",
-        content={"text": text, "decision": False},
-    )
     earlier = exchange(2_000_000_000, text, text, user="U2")
     made = prompt_of(
         names={"U1": text, "U2": text},
@@ -194,7 +203,7 @@ def test_every_frame_reads_back_whole_whatever_is_in_it(text: str) -> None:
         thread=[spoken],
         forwarded=[{**spoken, "channel": text}],
         files=[AttachedFile(name=text, kind="text/plain", text=text)],
-        kept=[KeptMemory(memory=kept_line)],
+        kept=[kept_line(text)],
         exchanges=[earlier],
         now=NOW,
     )

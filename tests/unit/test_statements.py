@@ -209,15 +209,6 @@ def test_no_view_shows_what_it_has_not_heard_or_what_is_not_true_any_more() -> N
             ],
             {DM: 5},
         ),
-        # No move changes for which conversation something is kept.
-        (
-            [said(1, "kept:C1", preference=90), said(3, PUBLIC, act="move")],
-            {DM: 90, "kept:C1": 90},
-        ),
-        (
-            [said(1, "kept:C1", preference=90), said(3, DM, act="move")],
-            {DM: 90, "kept:C1": 90},
-        ),
     ],
 )
 def test_each_audience_knows_a_memory_only_while_it_is_true(

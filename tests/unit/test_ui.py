@@ -817,7 +817,6 @@ def test_a_row_says_no_default() -> None:
         (["C1"], "Used in <#C1> and in your direct messages with me"),
         (["C1", "C2"], "Used in <#C1>, <#C2> and in your direct messages with me"),
         (["C1", "public"], "Used everywhere in this workspace"),
-        (["kept:C1"], "Used in <#C1>, by everybody there"),
     ],
 )
 def test_a_row_says_all_places_where_a_memory_is_used(
