@@ -189,7 +189,7 @@ async def enqueue(app: App, message: Message, event_ts: str) -> None:
         raise
     if is_new:
         _show_wait(app, message, after=WAIT_SECONDS)
-    elif message.brings:
+    elif message.brought:
         await add_brought(app, message, event_ts)
     if message.is_shared:
         return
@@ -227,7 +227,7 @@ async def follow_edit(app: App, event: Event) -> None:
     text = str(edited.get("text") or "")
     # Slack also sends this event when it adds a preview of what a link leads to.
     now = _message_on_its_way(event, edited)
-    if now is not None and now.brings:
+    if now is not None and now.brought:
         await add_brought(app, now, event.ts)
     if before.get("text") == text:
         return

@@ -235,10 +235,10 @@ async def _text_of(
     messages: list[dict[str, Any]] = []
     for message in document["messages"]:
         if message["text"]:
-            said = await read_said(
+            text, _ = await read_said(
                 app.names, person, message["text"], message["channel"]
             )
-            message = {**message, "text": said.question}
+            message = {**message, "text": text}
         messages.append(message)
     shown = {"memories": document["memories"], "messages": messages}
     text = await asyncio.to_thread(export_markdown, localizer, shown)

@@ -1,15 +1,11 @@
-"""What a message brings besides typed words: forwarded messages, tables and files.
-
-It is shown to the model for one turn, kept nowhere, and never forms a memory.
-"""
+"""The files of a message: shown to the model for one turn, kept nowhere, and never a memory."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import logging
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +13,8 @@ from typing import Any
 from bot.app import App
 from bot.locale import Localizer
 from bot.pipeline.links import filter_links
-from bot.slack.content import FORWARDED_CHARACTERS, THUMBNAILS
 from bot.slack.files import FileTrouble, FileUnreadable, read_file
-from bot.slack.messages import Message
-from bot.slack.reading import excerpt, plain
+from bot.slack.messages import storable
 from memory.model import Json
 
 log = logging.getLogger(__name__)
@@ -30,7 +24,6 @@ FILE_BYTES = 8_000_000
 # The limit of one message, whose files are held as base64 until its answer is complete.
 ALL_BYTES = 12_000_000
 _THUMBNAIL_BYTES = 2_000_000
-_TEXT_BYTES = 100_000  # of a text file that are decoded
 _NAME_CHARACTERS = 60
 _NOT_IN_CODE = str.maketrans(dict.fromkeys("`<"))
 # The first bytes of an image tell its type.
@@ -42,6 +35,15 @@ _BEGINNINGS: Mapping[bytes, str] = {
     b"RIFF": "image/webp",
 }
 _IMAGES = frozenset(_BEGINNINGS.values())
+# Slack's own pictures of an image, the largest first.
+_THUMBNAILS = (
+    "thumb_1024",
+    "thumb_960",
+    "thumb_800",
+    "thumb_720",
+    "thumb_480",
+    "thumb_360",
+)
 _NO_ACCESS = ("access_denied", "check_file_info", "file_not_found")
 _NOT_HERE = ("external", "hidden_by_limit", "tombstone")
 _PDF = "application/pdf"
@@ -79,43 +81,26 @@ class AttachedFile:
         return line
 
 
-@dataclass(frozen=True, slots=True)
-class Brought:
-    """What came with a message: files, and ``{from, channel, text}`` of what was forwarded.
-
-    The latter has marks for names (`bot.slack.names`).
-    """
-
-    files: Sequence[AttachedFile] = ()
-    forwarded: Sequence[Mapping[str, str]] = ()
-
-    @property
-    def is_shown(self) -> bool:
-        """Whether the model is shown any of it."""
-        return bool(self.forwarded) or any(file.is_shown for file in self.files)
-
-
 @asynccontextmanager
-async def read_brought(app: App, message: Message) -> AsyncIterator[Brought]:
-    """Yield what a message brought, from its event; files are downloaded now, in order.
+async def reading_files(
+    app: App, team_id: str, files: Sequence[Json]
+) -> AsyncIterator[list[AttachedFile]]:
+    """Yield files of a message, Slack's file objects, which are downloaded now, in order.
 
     Their bytes are taken from `app.file_bytes` until the end; a file for which too few are free is
     reported as not readable just now.
     """
-    bot_user_id = app.slack.bot_user_id(message.team_id)
-    lines = await asyncio.to_thread(
-        excerpts, message.forwarded, bot_user_id, FORWARDED_CHARACTERS
-    )
-    team_id = message.team_id
     held: list[int] = []
     try:
-        read = message.files[:MOST_FILES]
-        files = [await _read_attached(app, team_id, file, held) for file in read]
-        files += [_not_shown(file, "files_many") for file in message.files[MOST_FILES:]]
-        if files:
-            seen = sum(file.is_shown for file in files)
-            log.info("a message brought %d file(s), %d of them shown", len(files), seen)
-        yield Brought(files, lines)
+        read = [
+            await _read_attached(app, team_id, file, held)
+            for file in files[:MOST_FILES]
+        ]
+        read += [_not_shown(file, "files_many") for file in files[MOST_FILES:]]
+        if read:
+            seen = sum(file.is_shown for file in read)
+            log.info("a message brought %d file(s), %d of them shown", len(read), seen)
+        yield read
     finally:
         app.file_bytes.give_back(sum(held))
 
@@ -141,22 +126,6 @@ def _not_shown(file: Json, trouble: FileTrouble) -> AttachedFile:
     return AttachedFile(name=file_name(file), trouble=trouble)
 
 
-def excerpts(
-    forwarded: Sequence[Mapping[str, str]], bot_user_id: str, most: int
-) -> list[dict[str, str]]:
-    """Return forwarded texts without credentials, at most `most` characters together.
-
-    They have marks for names.
-    """
-    lines: list[dict[str, str]] = []
-    for one in forwarded:
-        line = {name: plain(value) for name, value in one.items() if name != "text"}
-        line["text"] = excerpt(one["text"], bot_user_id, most)
-        lines.append(line)
-        most -= len(line["text"])
-    return lines
-
-
 def _check_access(file: Json) -> None:
     """Raise `FileUnreadable` if Slack does not give the file to the app."""
     # Slack sends only the id of a file from another organization.
@@ -173,11 +142,12 @@ def _download(file: Json, left: int) -> tuple[str, str, int]:
     API takes. Raises `FileUnreadable` if it is of no kind that a model reads, or larger than
     `FILE_BYTES` or the bytes that are `left`.
     """
-    size = int(file.get("size") or 0)
+    size = file.get("size")
+    size = size if isinstance(size, int) else 0
     most = min(FILE_BYTES, left)
     url = str(file.get("url_private_download") or file.get("url_private") or "")
     mimetype = str(file.get("mimetype") or "")
-    thumbnails = [str(file[one]) for one in THUMBNAILS if file.get(one)]
+    thumbnails = [str(file[one]) for one in _THUMBNAILS if file.get(one)]
     is_shown = mimetype in _IMAGES and size <= most
     if mimetype.startswith("image/") and thumbnails and not is_shown:
         url = thumbnails[0]
@@ -253,14 +223,11 @@ def _data_url(kind: str, content: bytes) -> str:
 
 
 def _decoded(content: bytes) -> str:
-    """Return the beginning of a text file in UTF-8 or UTF-16; raises `FileUnreadable`."""
+    """Return the text of a file in UTF-8 or UTF-16; raises `FileUnreadable`."""
     encoding = "utf-8-sig"
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
-    text = content[:_TEXT_BYTES].decode(encoding, "replace")
-    if len(content) > _TEXT_BYTES:
-        # The cut may be within a character.
-        text = text.rstrip("\ufffd")
+    text = content.decode(encoding, "replace")
     if not text.strip():
         raise FileUnreadable("files_empty")
     if "\x00" in text or "\ufffd" in text:
@@ -273,11 +240,12 @@ def file_name(file: Json) -> str:
 
     It has no backticks or ``<``, because an answer shows it as code.
     """
-    name = str(file.get("name") or file.get("title") or "").translate(_NOT_IN_CODE)
+    name = storable(str(file.get("name") or file.get("title") or ""))
+    name = name.translate(_NOT_IN_CODE)
     return " ".join(name.split())[:_NAME_CHARACTERS].strip()
 
 
-def trouble_lines(localizer: Localizer, files: Sequence[AttachedFile]) -> list[str]:
+def trouble_lines(localizer: Localizer, files: Iterable[AttachedFile]) -> list[str]:
     """Return one sentence for each reason why files were not shown, with what to do about it.
 
     Addresses in the names of files follow the rules for links in answers.

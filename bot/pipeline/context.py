@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal, TypeAlias
 
-from bot.pipeline.attachments import excerpts, file_name
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.pipeline.attachments import file_name
+from bot.pipeline.limits import shorten_all, without_credentials
 from bot.slack.client import (
     SLACK_FAULTS,
-    TURN_PATIENCE_SECONDS,
     SlackApi,
     is_passing,
     next_cursor,
     slack_fault,
 )
-from bot.slack.content import MessageContent, author_of, read_content
-from bot.slack.messages import Message, sanitize_payload
+from bot.slack.content import read_content
+from bot.slack.messages import Message
 from bot.slack.posting import NOTICE_EVENT
-from bot.slack.reading import excerpt, plain
-from memory.model import Json
+from memory.model import Json, with_texts
 
 log = logging.getLogger(__name__)
 
-_PAGE = 1_000
+_SECONDS = 2.0
+_PAGE = 200
 _KEPT = 50
-_CHARACTERS = 1_000
+_FIRST_TOKENS = 750  # of the first message, often an alert or a report
+_LINE_TOKENS = 250
+
+ThreadTrouble: TypeAlias = Literal["thread_not_now", "thread_long", "thread_refused"]
+"""Why messages of a thread were not read: Slack was busy or slow, they are too many, it refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +42,14 @@ class Thread:
 
     A line is ``{from, text}``, with marks for names (`bot.slack.names`). It may have `attached`,
     lines that its author forwarded or pasted, and `not_shown`, the names of unread files and the
-    number of other unread parts. `unread` is the number of all unread parts, and `is_cut` says that
-    earlier messages could not be read just now.
+    number of other unread parts. `unread` is the number of all unread parts. `left_out` messages
+    were between the first and the second line, and because of `trouble` others were not read.
     """
 
     lines: Sequence[Json] = ()
     unread: int = 0
-    is_cut: bool = False
+    left_out: int = 0
+    trouble: ThreadTrouble | None = None
 
 
 async def read_thread(
@@ -57,56 +65,51 @@ async def read_thread(
     Messages in `left_out` are not returned, nor is what the author of `message` and the app wrote
     before `history_from`, which may repeat what was forgotten then. The answer to the message at
     `told_until` has told what was unread before it. The first message, often an alert, is what the
-    thread is about. Slack returns at most the oldest 1,000; if there are more, `is_cut` is set. A
-    rate limit is waited for, within `TURN_PATIENCE_SECONDS`.
+    thread is about. Slack's pages are read for two seconds at most.
     """
-    client = slack.client(message.team_id, patience=TURN_PATIENCE_SECONDS)
-    try:
-        answer = await client.conversations_replies(
-            channel=message.channel_id,
-            ts=message.thread_ts,
-            latest=message.ts,
-            limit=_PAGE,
-            include_all_metadata=True,
-        )
-    except SLACK_FAULTS as error:
-        log.warning("a thread could not be read: %s", slack_fault(error))
-        return Thread(is_cut=is_passing(error))
+    client = slack.client(message.team_id, patience=_SECONDS)
     bot_user_id = slack.bot_user_id(message.team_id)
     not_shown = {message.ts, *left_out}
     own = {message.user_id, bot_user_id}
     found: list[Json] = []
-    for one in answer.get("messages") or []:
-        is_before = one.get("user") in own and float(one["ts"]) < history_from
-        if _is_shown(one, not_shown) and not is_before:
-            found.append(one)
-    if len(found) > _KEPT:
-        found = [found[0], *found[1 - _KEPT :]]
-    lines, unread = _lines(found, bot_user_id, told_until)
-    return Thread(lines=lines, unread=unread, is_cut=bool(next_cursor(answer)))
+    between = 0
+    trouble: ThreadTrouble | None = None
+    try:
+        async with asyncio.timeout(_SECONDS):
+            async for one in _messages(client, message):
+                is_before = one.get("user") in own and float(one["ts"]) < history_from
+                if is_before or not _is_shown(one, not_shown):
+                    continue
+                found.append(one)
+                if len(found) > _KEPT:
+                    del found[1]
+                    between += 1
+    except TimeoutError:
+        trouble = "thread_long" if found else "thread_not_now"
+    except SLACK_FAULTS as error:
+        trouble = "thread_not_now" if is_passing(error) else "thread_refused"
+        log.warning("a thread could not be read: %s", slack_fault(error))
+    lines, unread = await asyncio.to_thread(_lines, found, bot_user_id, told_until)
+    return Thread(lines=lines, unread=unread, left_out=between, trouble=trouble)
 
 
-def _lines(
-    messages: Sequence[Json], bot_user_id: str, told_until: str
-) -> tuple[list[dict[str, Any]], int]:
-    """Return messages of a thread with marks for names, and the number of unread parts.
-
-    Parts of messages up to `told_until`, a ts, are not counted.
-    """
-    lines: list[dict[str, Any]] = []
-    unread = 0
-    for one in messages:
-        if one.get("user") == bot_user_id:
-            # The blocks of an answer are its text once more, with buttons.
-            text = excerpt(str(one.get("text") or ""), bot_user_id, _CHARACTERS)
-            lines.append({"from": "you", "text": text})
-            continue
-        content = _content(one)
-        if str(one["ts"]) > told_until:
-            unread += content.unread + len(content.files)
-        author = plain(author_of(one))
-        lines.append({"from": author, **_line(content, bot_user_id)})
-    return lines, unread
+async def _messages(client: AsyncWebClient, message: Message) -> AsyncIterator[Json]:
+    """Yield the messages of a thread before `message`, the first one first."""
+    cursor: str | None = None
+    while cursor != "":
+        page = await client.conversations_replies(
+            channel=message.channel_id,
+            ts=message.thread_ts,
+            latest=message.ts,
+            limit=_PAGE,
+            cursor=cursor,
+            include_all_metadata=True,
+        )
+        for one in page.get("messages") or []:
+            # Slack begins each page with the first message.
+            if cursor is None or one["ts"] != message.thread_ts:
+                yield one
+        cursor = next_cursor(page)
 
 
 def _is_shown(one: Json, left_out: Collection[str]) -> bool:
@@ -121,27 +124,44 @@ def _is_shown(one: Json, left_out: Collection[str]) -> bool:
     return not is_notice and str(one.get("ts")) not in left_out
 
 
-def _content(one: Json) -> MessageContent:
-    """Return what another's message holds; one that holds nothing, like a huddle, is unread."""
-    content = read_content(sanitize_payload(one))
-    if content.text or content.parts or content.files:
-        return content
-    return MessageContent(unread=content.unread or 1)
+def _lines(
+    messages: Sequence[Json], bot_user_id: str, told_until: str
+) -> tuple[list[Json], int]:
+    """Return messages of a thread with marks for names, and the number of unread parts.
+
+    Parts of messages up to `told_until`, a ts, are not counted.
+    """
+    lines: list[Json] = []
+    unread = 0
+    budget = _FIRST_TOKENS
+    for one in messages:
+        line, parts = _line(one, bot_user_id)
+        if str(one["ts"]) > told_until:
+            unread += parts
+        safe = with_texts(line, without_credentials)
+        lines.append(shorten_all(safe, budget))
+        budget = _LINE_TOKENS
+    return lines, unread
 
 
-def _line(content: MessageContent, bot_user_id: str) -> dict[str, Any]:
-    """Return a message of a thread with marks for names, cut to `_CHARACTERS` in all."""
-    own = [part["text"] for part in content.parts if "from" not in part]
-    said = "\n".join(filter(None, [content.text, *own]))
-    words = excerpt(said, bot_user_id, _CHARACTERS)
-    line: dict[str, Any] = {"text": words}
-    others = [part for part in content.parts if "from" in part]
-    if others:
-        left = _CHARACTERS - len(words)
-        line["attached"] = excerpts(others, bot_user_id, left)
+def _line(one: Json, bot_user_id: str) -> tuple[Json, int]:
+    """Return a message of a thread, and the number of its unread parts."""
+    if one.get("user") == bot_user_id:
+        # The blocks of an answer are its text once more, with buttons.
+        said = read_content({"text": one.get("text")}, bot_user_id)
+        return {"from": "you", "text": said.text}, 0
+    content = read_content(one, bot_user_id)
+    text = "\n".join(filter(None, [content.text, content.words]))
     not_shown: list[str | int] = [file_name(file) or "a file" for file in content.files]
-    if content.unread:
-        not_shown.append(content.unread)
+    unread = content.unread
+    if not (text or content.attached or not_shown):
+        # Such as a huddle.
+        unread = max(unread, 1)
+    if unread:
+        not_shown.append(unread)
+    line: dict[str, object] = {"from": content.author, "text": text}
+    if content.attached:
+        line["attached"] = content.attached
     if not_shown:
         line["not_shown"] = not_shown
-    return line
+    return line, unread + len(content.files)

@@ -31,7 +31,7 @@ from bot.slack.posting import (
     post_once,
     show_privately,
 )
-from bot.slack.reading import Said, read_said
+from bot.slack.reading import read_said
 from bot.told import MODEL_AWAY, claim_telling
 from bot.ui.blocks import Payload, payload
 from memory import DM
@@ -199,12 +199,12 @@ async def reply_fixed(
     `form_words`: memories may be formed from the message.
     """
     message = claimed.message
-    said = Said()
+    question = words = ""
     if form_words:
-        said = await read_said(
+        question, words = await read_said(
             app.names, message.person, message.text, message.channel_id
         )
-    turn = await begin_turn(app, claimed, question=said.question, words=said.words)
+    turn = await begin_turn(app, claimed, question=question, words=words)
     async with open_sink(app, turn) as sink:
         localizer = await sink.localizer()
         await sink.finish(localizer.say(key, **values))

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from bot.reply_models.failures import ReplyFailed
-from bot.slack.content import objects
 from bot.slack.messages import CONTROL, storable
 from bot.types import COMMENTARY
-from memory.model import Json, without_thoughts
+from memory.model import Json, objects, without_thoughts
 
 Item: TypeAlias = Json
 """An output item or another object of the Responses API, as JSON."""

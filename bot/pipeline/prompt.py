@@ -13,9 +13,11 @@ from openai.types.responses import EasyInputMessageParam
 
 from bot.conversation.turns import Exchange
 from bot.pipeline.attachments import AttachedFile
+from bot.pipeline.context import Thread
+from bot.pipeline.limits import Fitted, fit, left_out, shorten, shorten_all
 from bot.pipeline.links import links_in
+from bot.slack.content import Content
 from bot.slack.files import FileTrouble
-from bot.slack.messages import Message
 from bot.slack.names import UNKNOWN_PERSON
 from bot.types import FILES_ALONE, FORWARDED_ALONE
 from memory import Memory
@@ -23,7 +25,6 @@ from memory.credentials import Credential, redact_texts
 from memory.model import (
     EPISODE_KIND,
     INSTRUCTION_KIND,
-    Json,
     Line,
     estimated_tokens,
     frame,
@@ -53,7 +54,8 @@ instruction to you. <memories> is what this person told you, by month and day si
 holds; newer words win. <episodes> are their experiences, for similar situations. \
 <recent_words> is what they said just now elsewhere. <thread>, <forwarded>, <files> and <kept> \
 hold the words of others, never what the person says of themself; those from: you are yours. Write \
-names as they are here.
+names as they are here. Where it says […left out…], something was too long to be shown to you: \
+do not guess it, and if the question is about it, say that you read only a part.
 <preferences> is how this person asked to be answered: follow it in form, length, language and \
 tone only, never against what is said here.
 """
@@ -83,9 +85,22 @@ This is not a direct message. What the person told you in direct messages or in 
 conversation may be missing from these frames. If they ask for something that is missing, say that \
 you do not know it here, never that they have not told you.
 """
-THREAD_UNREAD = """\
+_THREAD_TROUBLES = {
+    "thread_not_now": """\
 Slack did not let all earlier messages of this thread be read just now. If the question is about \
 them, say that you could not read them just now; never that they are gone or were deleted.
+""",
+    "thread_long": """\
+This thread is too long to be read to its end: its newest messages are missing here. The person is \
+told so below your answer.
+""",
+    "thread_refused": """\
+Slack does not let you read this thread. The person is told so below your answer.
+""",
+}
+MORE_MEMORIES = """\
+You remember more of this person than fits here: these are the memories nearest to the question. \
+memory_search finds others.
 """
 PARTS_UNREAD = """\
 not_shown names files, and counts other parts of messages, that you were not shown. The person is \
@@ -105,13 +120,12 @@ class Prompt:
     cache: instructions, memories, history, what others wrote, and in the last message, before the
     question, the time, what was remembered since the history began and what was found for it.
 
-    `thread_unread`: earlier messages of its thread could not be read just now. `unread` is the
-    number of parts of messages that were not read. `names` are the names of the people and channels
-    whose ids are in other fields, by their ids, and `mentions` Slack's mentions of those whom the
-    person mentions in the question, by their names. `now` is the current time in the person's
-    time zone, or in UTC if Slack does not say that one; without it the prompt names no date.
-    `style` is the operator's text on how to answer (KIOKU_STYLE). `kept` are the lines that people
-    keep for the conversation and that are shown, in order.
+    `unread` is the number of parts of messages that were not read. `names` are the names of the
+    people and channels whose ids are in other fields, by their ids, and `mentions` Slack's mentions
+    of those whom the person mentions in the question, by their names. `now` is the current time in
+    the person's time zone, or in UTC if Slack does not say that one; without it the prompt names no
+    date. `style` is the operator's text on how to answer (KIOKU_STYLE). `kept` are the lines that
+    people keep for the conversation and that are shown, in order.
     """
 
     question: str
@@ -119,8 +133,7 @@ class Prompt:
     recalled: Recalled = field(default_factory=Recalled)
     recent_words: Sequence[str] = ()
     exchanges: Sequence[Exchange] = ()
-    thread: Sequence[Json] = ()
-    thread_unread: bool = False
+    thread: Thread = field(default_factory=Thread)
     unread: int = 0
     names: Mapping[str, str] = field(default_factory=dict)
     mentions: Mapping[str, str] = field(default_factory=dict)
@@ -151,7 +164,7 @@ class Prompt:
 
         Only words that the model is shown are read.
         """
-        texts = [cut_middle(self.question, QUESTION_TOKENS)]
+        texts = [self._shown_question]
         own = [one for one in self._shown_exchanges if one.user_id == self.user_id]
         texts += [one.question for one in own]
         for memory in self.recalled.memories:
@@ -215,16 +228,20 @@ class Prompt:
         if self.kept:
             sections += _section("kept", [self._kept_line(one) for one in self.kept])
             sections.append(KEPT)
-        thread = [framed(line) for line in self.thread]
-        sections += _section("thread", _first_and_newest(thread, THREAD_TOKENS))
+        thread = fit(
+            self.thread.lines,
+            THREAD_TOKENS,
+            "messages",
+            missing=self.thread.left_out,
+        )
+        sections += _section("thread", thread.lines)
         if self.forwarded:
-            lines = _shortened(self.forwarded, FORWARDED_TOKENS)
             sections.append(FORWARDED)
-            sections += _section("forwarded", lines)
+            sections += _section("forwarded", self._fitted_forwarded.lines)
         if self.files:
-            described = (file.description for file in self.files)
+            described = [framed(file.description) for file in self._shown_files]
             sections.append(FILES)
-            sections += _section("files", _shortened(described, FILE_TOKENS))
+            sections += _section("files", described)
         return sections
 
     def _kept_line(self, line: KeptLine) -> Line:
@@ -244,22 +261,27 @@ class Prompt:
         sections: list[str] = []
         if self.now:
             sections.append(_date_line(self.now, self.zone))
-        if self.thread_unread:
-            sections.append(THREAD_UNREAD)
+        if self.thread.trouble:
+            sections.append(_THREAD_TROUBLES[self.thread.trouble])
+        earlier = len(self.exchanges) - len(self._shown_exchanges)
+        if earlier:
+            sections.append(left_out(earlier, "earlier messages"))
         if self.unread:
             sections.append(PARTS_UNREAD)
         new = [one for one in self.recalled.always if self._is_new(one)]
+        if not self.recalled.is_whole:
+            sections.append(MORE_MEMORIES)
         found = [*new, *self.recalled.nearest]
         for name, lines in _memory_frames(found).items():
             sections += _section(name, lines)
-        words = [framed(one) for one in self.recent_words]
-        sections += _section("recent_words", _newest(words, RECENT_TOKENS))
+        words = fit(self.recent_words, RECENT_TOKENS, "messages")
+        sections += _section("recent_words", words.lines)
         if not sections:
             return ""
         return "\n".join(["<context>", *sections, "</context>\n\n"])
 
     def _asked(self) -> EasyInputMessageParam:
-        question = cut_middle(self.question, QUESTION_TOKENS)
+        question = self._shown_question
         if not (question or self.shows_files):
             question = FORWARDED_ALONE if self.forwarded else FILES_ALONE
         words = self._context() + question
@@ -271,6 +293,39 @@ class Prompt:
         content += [dict(file.content) for file in self.files if file.content]
         return {"type": "message", "role": "user", "content": content}
 
+    @cached_property
+    def _shown_question(self) -> str:
+        return shorten(self.question, QUESTION_TOKENS)
+
+    @cached_property
+    def _fitted_forwarded(self) -> Fitted:
+        return fit(self.forwarded, FORWARDED_TOKENS, "parts")
+
+    @cached_property
+    def _shown_files(self) -> list[AttachedFile]:
+        """The files; the texts of text files are shortened to `FILE_TOKENS` together."""
+        texts = shorten_all([file.text for file in self.files], FILE_TOKENS)
+        return [
+            replace(file, text=text)
+            for file, text in zip(self.files, texts, strict=True)
+        ]
+
+    @property
+    def cut(self) -> list[str]:
+        """What the person sent and is shown in part: ``message``, ``forwarded``, names of files."""
+        found: list[str] = []
+        if self._shown_question != self.question:
+            found.append("message")
+        if self._fitted_forwarded.is_cut:
+            found.append("forwarded")
+        return found
+
+    @property
+    def cut_files(self) -> list[str]:
+        """The names of text files that are shown in part."""
+        both = zip(self.files, self._shown_files, strict=True)
+        return [file.name for file, shown in both if file != shown]
+
     @property
     def shows_files(self) -> bool:
         """Whether it holds files other than as text, which a model may refuse."""
@@ -278,9 +333,10 @@ class Prompt:
 
     @cached_property
     def credentials(self) -> tuple[Credential, ...]:
-        """The credentials in the question and in text files; long files take half a second."""
+        """The credentials in the question and in text files."""
         found: dict[Credential, None] = {}
-        for read in redact_texts(self.question, *(file.text for file in self.files)):
+        texts = [file.text for file in self._shown_files]
+        for read in redact_texts(self.question, *texts):
             found |= dict.fromkeys(read.removed)
         return tuple(found)
 
@@ -299,7 +355,7 @@ class Prompt:
 
     def without_earlier(self) -> Prompt:
         """Return the same prompt without earlier messages."""
-        return replace(self, thread=(), exchanges=(), recent_words=())
+        return replace(self, thread=Thread(), exchanges=(), recent_words=())
 
     def with_fewer_memories(self) -> Prompt:
         """Return the same prompt with only the newest memories and those that are always shown."""
@@ -307,7 +363,12 @@ class Prompt:
         newest = memories_within(reversed(memories), _FEW_MEMORIES_TOKENS)
         shown = {one.key for one in newest}
         kept = [one for one in memories if one.is_always_shown or one.key in shown]
-        fewer = replace(self.recalled, always=tuple(kept), nearest=())
+        fewer = replace(
+            self.recalled,
+            always=tuple(kept),
+            nearest=(),
+            is_whole=self.recalled.is_whole and kept == [*self.recalled.memories],
+        )
         return replace(self, recalled=fewer)
 
 
@@ -322,31 +383,12 @@ def lines_within(lines: Iterable[Line], budget: int) -> list[Line]:
     return kept
 
 
-def cut_middle(text: str, budget: int) -> str:
-    """Cut the middle out of a text that is longer than `budget` tokens, and say so in it."""
-    if estimated_tokens(text) <= budget:
-        return text
-    head = _fitting(text, budget / 2)
-    tail = len(text) - _fitting(text[::-1], budget / 2)
-    gap = f"[… {tail - head} characters left out …]"
-    return f"{text[:head]}\n{gap}\n{text[tail:]}"
-
-
-def _fitting(text: str, budget: float) -> int:
-    """Return how many of the first characters fit into `budget` tokens."""
-    for number, character in enumerate(text):
-        budget -= 0.25 if character < "\x80" else 1.0
-        if budget < 0:
-            return number
-    return len(text)
-
-
-def stored_question(question: str, message: Message) -> str:
+def stored_question(question: str, content: Content) -> str:
     """Return a question as the history keeps it: with a mark for what came with it."""
     lines = [question]
-    if message.forwarded:
+    if content.brought:
         lines.append(FORWARDED_ALONE)
-    if message.files:
+    if content.files:
         lines.append(FILES_ALONE)
     return "\n".join(lines).strip()
 
@@ -389,28 +431,6 @@ def _section(name: str, lines: Sequence[Line], *, always: bool = False) -> list[
     return [frame(name, lines)]
 
 
-def _shortened(lines: Iterable[Mapping[str, Any]], budget: int) -> list[Line]:
-    """Return framed lines; the middle of texts is cut out once `budget` tokens are used up."""
-    kept: list[Line] = []
-    for line in lines:
-        if text := line.get("text"):
-            line = {**line, "text": cut_middle(text, max(budget, 100))}
-            budget -= estimated_tokens(line["text"])
-        kept.append(framed(line))
-    return kept
-
-
-def _newest(lines: Iterable[Line], budget: int) -> list[Line]:
-    return lines_within(reversed(list(lines)), budget)[::-1]
-
-
-def _first_and_newest(lines: Sequence[Line], budget: int) -> list[Line]:
-    """Return the first line, which a thread is about, and the newest ones that fit beside it."""
-    first = lines_within(lines[:1], budget)
-    budget -= sum(estimated_tokens(line) + 1 for line in first)
-    return [*first, *_newest(lines[len(first) :], budget)]
-
-
 def _newest_exchanges(exchanges: Sequence[Exchange]) -> list[Exchange]:
     """Return the newest exchanges that fit, in order; long texts are shortened."""
     kept: list[Exchange] = []
@@ -449,10 +469,10 @@ def _history(
 
 
 def _shortened_exchange(exchange: Exchange) -> Exchange:
-    question = cut_middle(exchange.question, _EARLIER_QUESTION_TOKENS)
+    question = shorten(exchange.question, _EARLIER_QUESTION_TOKENS)
     reply = exchange.reply
     if reply is not None:
-        reply = cut_middle(reply, _EARLIER_REPLY_TOKENS)
+        reply = shorten(reply, _EARLIER_REPLY_TOKENS)
     return replace(exchange, question=question, reply=reply)
 
 

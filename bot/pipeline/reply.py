@@ -49,12 +49,11 @@ from bot.reply_models.failures import (
     log_failure,
 )
 from bot.reply_models.requests import Event, ModelRequests, tokens_of
-from bot.slack.content import objects
 from bot.types import COMMENTARY, Citation, CutReason, Reply
 from memory import Person
 from memory.credentials import redact_texts
 from memory.metrics import count_tokens, step, step_ended
-from memory.model import Json, ThoughtFilter
+from memory.model import Json, ThoughtFilter, objects
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from bot.conversation.turns import Turn, end_turn, read_start, store_begin
 from bot.locale import Localizer
 from bot.memories.kept_in_answers import lines_in_answer
 from bot.memories.kept_lines_acts import KeepRequest, keep_request
-from bot.pipeline.attachments import Brought, read_brought, trouble_lines
+from bot.pipeline.attachments import AttachedFile, reading_files, trouble_lines
 from bot.pipeline.context import Thread, read_thread
 from bot.pipeline.links import filter_links
 from bot.pipeline.mentions import without_mentions
@@ -29,16 +29,17 @@ from bot.pipeline.reply import ask_model
 from bot.pipeline.sink import ReplySink, open_sink
 from bot.pipeline.tools import Toolbox
 from bot.reply_models.failures import ReplyFailed
+from bot.slack.content import Content, read_content
 from bot.slack.messages import API_TEAM, Message, mentions, person_reference
 from bot.slack.names import UNKNOWN_PERSON, person_mark
-from bot.slack.reading import plain, read_said
+from bot.slack.reading import read_said
 from bot.types import FILES_ALONE, KEPT_ANSWER, Reply
 from bot.ui.answers import reply_text, with_notes
 from bot.ui.blocks import one_line
 from bot.ui.done import Done
 from bot.ui.kept_lines import quote
 from memory import DM, Memory, Person, recall_memories
-from memory.credentials import Credential
+from memory.credentials import Credential, redact
 from memory.metrics import step_ended
 from memory.model import texts, with_texts
 from memory.recall import Recalled
@@ -81,26 +82,28 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
     began = time.perf_counter()
     message = claimed.message
     start = await read_start(app, claimed, limited=True)
-    said = await read_said(app.names, message.person, message.text, message.channel_id)
-    question = said.question
+    content = await asyncio.to_thread(_read, app, message)
+    question, words = await read_said(
+        app.names, message.person, message.text, message.channel_id
+    )
     request = None
     if message.team_id != API_TEAM:
-        request = keep_request(said.words)
+        request = keep_request(words)
     # A large set takes an embedding call, so recall begins before the turn is stored.
     async with _recalling(app, start, question) as recalling:
         turn = await store_begin(
             app,
             start,
-            question=stored_question(question, message),
+            question=stored_question(question, content),
             # A message that asks for this says nothing about the person.
-            words="" if request else said.words,
+            words="" if request else words,
         )
-        bringing = read_brought(app, turn.message)
-        async with open_sink(app, turn) as sink, bringing as brought:
+        reading = reading_files(app, message.team_id, content.files)
+        async with open_sink(app, turn) as sink, reading as files:
             if request is not None:
                 result = await _propose_to_keep(app, turn, request, sink)
             else:
-                result = await _ask_model(app, turn, question, brought, recalling, sink)
+                result = await _ask_model(app, turn, content, files, recalling, sink)
             answer = await _answer_text(app, result, sink)
             told = _told_instead(turn, result, sink, answer)
             text = await _deliver(turn, result, sink, answer, told)
@@ -126,6 +129,18 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
         credentials=credentials,
     )
     return Answered(result.outcome, sink.text)
+
+
+def _read(app: App, message: Message) -> Content:
+    """Return what a message holds; what it brings is without credentials."""
+    bot_user_id = app.slack.bot_user_id(message.team_id)
+    sent = {"user": message.user_id, "text": message.text, **message.brought}
+    content = read_content(sent, bot_user_id)
+    return replace(
+        content,
+        words=redact(content.words).text,
+        attached=with_texts(content.attached, lambda text: redact(text).text),
+    )
 
 
 @asynccontextmanager
@@ -179,8 +194,8 @@ async def _propose_to_keep(
 async def _ask_model(
     app: App,
     turn: Turn,
-    question: str,
-    brought: Brought,
+    content: Content,
+    files: Sequence[AttachedFile],
     recalling: asyncio.Task[Recalled],
     sink: ReplySink,
 ) -> _Result:
@@ -188,20 +203,21 @@ async def _ask_model(
 
     Raises `ReplyFailed` where the message is to be answered later.
     """
-    message = turn.message
     localizer = await _localizer(turn, sink)
     tools = Toolbox(app, turn, localizer)
     # What was brought can be a question by itself.
-    if not (question or brought.is_shown):
+    is_shown = content.text or content.brought or any(file.is_shown for file in files)
+    if not is_shown:
         nothing = Prompt(
             question="",
-            user_id=message.user_id,
-            files=brought.files,
-            unread=message.unread,
+            user_id=turn.message.user_id,
+            files=files,
+            unread=content.unread,
         )
         return _Result(outcome="answered", text="", prompt=nothing, tools=tools)
     now = datetime.now(localizer.zone)
-    prompt = await _prompt(app, turn, brought, recalling, now)
+    prompt = await _prompt(app, turn, content, recalling, now)
+    prompt = replace(prompt, files=files)
     offered = tools if sink.interactive else None
     request = Reduction(prompt, offered, may_search=app.settings.may_search)
     return await _send(app, turn, request, sink, tools)
@@ -221,7 +237,7 @@ async def _localizer(turn: Turn, sink: ReplySink) -> Localizer:
 async def _prompt(
     app: App,
     turn: Turn,
-    brought: Brought,
+    content: Content,
     recalling: asyncio.Task[Recalled],
     now: datetime,
 ) -> Prompt:
@@ -229,17 +245,17 @@ async def _prompt(
     recalled, thread = await asyncio.gather(recalling, _thread(app, turn))
     kept = shown_lines(turn.kept)
     marks = _marks(turn, kept)
-    bot_user_id = app.slack.bot_user_id(message.team_id)
     marked = {
         # Again, because names that are known by now may tell two people of one name apart.
-        "question": plain(message.text, bot_user_id),
-        "forwarded": [*brought.forwarded],
+        "question": content.text,
+        "forwarded": content.brought,
         "names": marks,
         "recent_words": [*turn.recent_words],
         "thread": [*thread.lines],
     }
     await app.names.look_up(message.person, texts(marked))
     read = with_texts(marked, lambda text: app.names.shown(text, message.channel_id))
+    read["thread"] = replace(thread, lines=read["thread"])
     # The event of a deactivation may have been missed, but Slack has just been asked for names.
     kept = [one for one in kept if not app.names.is_gone(one.author)]
     return Prompt(
@@ -248,11 +264,9 @@ async def _prompt(
         user_id=message.user_id,
         recalled=recalled,
         exchanges=turn.exchanges,
-        thread_unread=thread.is_cut,
-        unread=message.unread + thread.unread,
+        unread=content.unread + thread.unread,
         memory_off=turn.memory_state.off is not None,
         in_dm=message.audience == DM,
-        files=brought.files,
         kept=kept,
         now=now,
         style=app.settings.style,
@@ -380,11 +394,17 @@ def _with_unread(localizer: Localizer, result: _Result) -> str:
 
     Returns "" if there is neither.
     """
-    unread = trouble_lines(localizer, result.prompt.files)
-    if result.prompt.unread:
-        unread.append(localizer.say("parts_unread", count=result.prompt.unread))
-    if result.prompt.thread_unread:
-        unread.append(localizer.say("thread_not_now"))
+    prompt = result.prompt
+    unread = trouble_lines(localizer, prompt.files)
+    if prompt.unread:
+        unread.append(localizer.say("parts_unread", count=prompt.unread))
+    if prompt.thread.trouble:
+        unread.append(localizer.say(prompt.thread.trouble))
+    cut = [localizer.say(f"cut_{one}") for one in prompt.cut]
+    cut += [f"`{name}`" for name in prompt.cut_files]
+    if cut:
+        what = localizer.listed(cut)
+        unread.append(filter_links(localizer.say("read_in_part", what=what)))
     unread += result.left_out
     return "\n\n".join(filter(None, [result.text, *unread]))
 

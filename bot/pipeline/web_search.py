@@ -12,14 +12,13 @@ import openai
 from babel.core import get_global
 
 from bot.logs import fault
+from bot.pipeline.limits import shorten
 from bot.pipeline.links import is_web_address
 from bot.pipeline.output_items import printable, text_of
-from bot.pipeline.prompt import cut_middle
 from bot.reply_models.requests import ModelRequests, tokens_of
-from bot.slack.content import objects
 from bot.types import COMMENTARY, Citation
 from memory.formation import TokenUse
-from memory.model import Json, framed
+from memory.model import Json, framed, objects
 from memory.tools import function_tool, read_arguments
 
 log = logging.getLogger(__name__)
@@ -96,7 +95,7 @@ async def search_web(
         )
     citations = _cited(messages)[:MAX_SOURCES]
     sources = [{"title": one.title, "url": one.url} for one in citations]
-    output = framed({"result": cut_middle(text, _RESULT_TOKENS), "sources": sources})
+    output = framed({"result": shorten(text, _RESULT_TOKENS), "sources": sources})
     return SearchResult(output=output, citations=citations, tokens=tokens)
 
 

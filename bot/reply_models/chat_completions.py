@@ -14,8 +14,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Mapping, Se
 from typing import Final
 
 from bot.reply_models.failures import ReplyFailed
-from bot.slack.content import objects
-from memory.model import Json
+from memory.model import Json, objects
 
 _ENDS: Final[Mapping[str, str]] = {
     "length": "max_output_tokens",

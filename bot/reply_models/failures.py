@@ -16,8 +16,8 @@ import aiohttp
 import openai
 
 from bot.logs import fault
-from bot.slack.content import objects
 from memory.metrics import count
+from memory.model import objects
 
 log = logging.getLogger(__name__)
 

@@ -1,57 +1,36 @@
-"""What a Slack message holds: the one reader of text, blocks, attachments and files.
+"""The one reader of what Slack sends: a message, wherever it is from, as people read it.
 
 An event, a message of a thread and a forwarded message have the same fields, whoever wrote them.
 A person's words are in `text`. An app's may be anywhere: many alerts have an empty `text` and all
-their words in `attachments` or `blocks`. What cannot be read is counted, not silently left out.
-Sources: https://docs.slack.dev/reference/block-kit/blocks,
-https://docs.slack.dev/reference/objects/file-object, and for ``attachments``, which Slack does not
-document, recorded events (docs/reality.md).
+their words in `attachments` or `blocks`. Everything is read, however long it is, and what cannot be
+read is counted: `bot.pipeline.limits` shortens it.
+Sources: https://docs.slack.dev/reference/block-kit/blocks, and for ``attachments``, which Slack
+does not document, recorded events (docs/reality.md).
 """
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass
 from typing import Any
 
-import regex
-
-from memory.model import Json
-
-FORWARDED_CHARACTERS = 16_000
-"""The most characters that are read of one part, and of all parts that the model is shown."""
-THUMBNAILS = (
-    "thumb_1024",
-    "thumb_960",
-    "thumb_800",
-    "thumb_720",
-    "thumb_480",
-    "thumb_360",
+from bot.slack.messages import (
+    MAX_DEPTH,
+    blocks_beside_text,
+    is_forwarded,
+    is_preview,
 )
-"""Slack's own pictures of an image, the largest first."""
-NAME_CHARACTERS = 40
-
-_MOST_PARTS = 10
-_MOST_FILES = 20
-_MOST_BLOCKS = 100
-_MOST_PIECES = 5_000  # texts that are looked at in one block or attachment
-_FORWARDS = ("is_share", "is_msg_unfurl", "is_reply_unfurl")
-_PREVIEWS = ("from_url", "original_url")
-_FILE_TEXTS = (
-    "id",
-    "name",
-    "title",
-    "mimetype",
-    "filetype",
-    "mode",
-    "file_access",
-    "url_private",
-    "url_private_download",
-    *THUMBNAILS,
+from bot.slack.names import (
+    UNKNOWN_GROUP,
+    UNKNOWN_PERSON,
+    channel_mark,
+    clean_name,
+    person_mark,
 )
+from bot.slack.reading import link_text, literal, plain
+from memory.model import Json, depth, objects
+
 # Blocks without content: their words only label what the reader can do.
 _CONTROLS = frozenset({"actions", "context_actions", "divider"})
 _PICTURES = frozenset({"image", "video", "file"})
@@ -75,190 +54,155 @@ _WORDS = (
     "alt_text",
 )
 _MARKUP = frozenset({"mrkdwn", "markdown"})
-# Blocks that are lines by themselves, although their words are in `elements` or a plain `text`.
-_LINES = frozenset(
-    {
-        "context",
-        "markdown",
-        "rich_text_preformatted",
-        "rich_text_quote",
-        "rich_text_section",
-    }
-)
+# What stands between the elements of a block that is one text; it is a line end in all others.
+_BETWEEN = {
+    "context": " ",
+    "rich_text_preformatted": "",
+    "rich_text_quote": "",
+    "rich_text_section": "",
+}
 _TABLES = frozenset({"table", "data_table"})
 # A link to a canvas or a list, which Slack adds to `files` only for those who may see it.
 _DOCUMENT = re.compile(
     r"https://[a-z0-9.-]{1,80}\.slack\.com/(?:docs|canvas|lists)/T[A-Z0-9]+/F"
 )
-# A name is one short line of letters, marks, numbers, and what is usual between them. A full stop,
-# a slash, a colon or an at sign could make it an address, and an angle bracket markup.
-_NOT_IN_NAMES = regex.compile(r"[^\p{L}\p{M}\p{N} '’()&+,_・·-]++")
-# What makes an emoji of a character, and joins letters: nothing of it is seen by itself.
-_JOINERS = re.compile("[\u200c\u200d\u20e3\ufe0e\ufe0f]")
-_SPACES = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MessageContent:
-    """What a message holds.
+class Content:
+    """What people read of a message, with marks for names (`bot.slack.names`).
 
-    `text` is what its author wrote, in Slack's markup. `parts` are what it has besides, in the same
-    markup: a forwarded message as ``{from, channel, text}``, a table as ``{from: "a pasted table",
-    text}``, and words of blocks and attachments as ``{text}``; names that Slack does not give are
-    left out. `files` have the fields that `bot.pipeline.attachments` reads. `unread` counts parts
-    without readable words, apart from `files`.
+    `text` is what its author wrote, and `words` what its blocks and attachments say besides.
+    `attached` are lines of what the author forwarded or pasted: ``{from, channel, text}``, of a
+    table ``{from: "a pasted table", text}``. `files` are Slack's file objects, also those of
+    forwarded messages. `unread` counts parts without readable words, apart from files.
     """
 
+    author: str
     text: str = ""
-    parts: Sequence[Mapping[str, str]] = field(default_factory=list)
-    files: Sequence[Json] = field(default_factory=list)
+    words: str = ""
+    attached: Sequence[Mapping[str, str]] = ()
+    files: Sequence[Json] = ()
     unread: int = 0
 
+    @property
+    def brought(self) -> list[Mapping[str, str]]:
+        """What it says besides its author's text, in lines."""
+        own = [{"text": self.words}] if self.words else []
+        return [*own, *self.attached]
 
-def read_content(message: Json) -> MessageContent:
-    """Return what a message holds; the work is linear in its size, and bounded."""
-    text = _text(message, "text")
-    found = _Found(files=objects(message.get("files")))
-    found.read_blocks(_own_blocks(message, text), said=text)
-    for attachment in objects(message.get("attachments")):
-        found.read_attachment(attachment)
-    documents = len(_DOCUMENT.findall(text))
-    hidden_documents = max(documents - len(found.files), 0)
-    more_parts = max(len(found.parts) - _MOST_PARTS, 0)
-    more_files = max(len(found.files) - _MOST_FILES, 0)
-    return MessageContent(
+
+def read_content(message: Json, bot_user_id: str = "") -> Content:
+    """Return what people read of a message without mentions of the app.
+
+    Reading takes time in proportion to the message, which may be long.
+    """
+    author = _author(message)
+    if depth(message) > MAX_DEPTH:
+        return Content(author=author, unread=1)
+    text = plain(_text(message, "text"), bot_user_id)
+    files = objects(message.get("files"))
+    for one in objects(message.get("attachments")):
+        if is_forwarded(one):
+            files += objects(one.get("files"))
+    documents = len(_DOCUMENT.findall(_text(message, "text")))
+    unread = max(documents - len(files), 0)
+    words: list[str] = []
+    attached: list[dict[str, str]] = []
+    said = _letters(text)
+    for part in _parts(message):
+        letters = _letters(part.get("text", ""))
+        if not part:
+            unread += 1
+        elif "from" in part:
+            attached.append(part)
+        elif letters not in said:
+            # Apps say the same in a text and in blocks.
+            words.append(part["text"])
+            said += letters
+    return Content(
+        author=author,
         text=text,
-        parts=found.parts[:_MOST_PARTS],
-        files=[_file(one) for one in found.files[:_MOST_FILES]],
-        unread=found.unread + hidden_documents + more_parts + more_files,
+        words="\n".join(words),
+        attached=attached,
+        files=files,
+        unread=unread,
     )
 
 
-def author_of(message: Json) -> str:
-    """Return who wrote a message: a person or app user as ``<@ID>``, any other app by its name.
+def _author(message: Json) -> str:
+    """Return who wrote a message: a person or app user by their mark, any other app by its name.
 
     No app gets the name "you", which only Kioku has, or one with an at sign, like a person.
     """
     user = _text(message, "user")
     if user:
-        return f"<@{user}>"
+        return person_mark(user)
     name = _text(message, "username") or _text(message.get("bot_profile"), "name")
     name = clean_name(name)
     return f"{name} (app)" if name else "an app"
 
 
-def clean_name(name: str) -> str:
-    """Return a display name as one short line without markup, addresses or ends of frames."""
-    letters = _JOINERS.sub("", name[: 4 * NAME_CHARACTERS])
-    words = _NOT_IN_NAMES.sub(" ", letters)
-    return _SPACES.sub(" ", words)[:NAME_CHARACTERS].strip()
+def _parts(message: Json) -> Iterator[dict[str, str]]:
+    """Yield what a message has besides its text: a line of words, ``{}`` for what has none.
 
-
-def objects(value: Any) -> list[dict[str, Any]]:
-    """Return the objects in a list of a payload; none if it is not a list."""
-    if not isinstance(value, list):
-        return []
-    return [one for one in value if isinstance(one, dict)]
-
-
-@dataclass(slots=True)
-class _Found:
-    """What was found in a message so far."""
-
-    files: list[dict[str, Any]]
-    parts: list[dict[str, str]] = field(default_factory=list)
-    unread: int = 0
-
-    def read_blocks(self, blocks: Iterable[dict[str, Any]], *, said: str) -> None:
-        """Read blocks beside a text; words that the text already contains are left out."""
-        words: list[str] = []
-        letters_said = _letters(said)
-        for block in blocks:
-            if block.get("type") in _CONTROLS:
-                continue
-            shown = _words(block)
-            if not shown or block.get("type") in _PICTURES:
-                self.unread += 1
-            if shown and block.get("type") == "table":
-                self.parts.append({"from": "a pasted table", "text": shown})
-            elif shown and _letters(shown) not in letters_said:
-                words.append(shown)
-        if words:
-            self.parts.append({"text": "\n".join(words)[:FORWARDED_CHARACTERS]})
-
-    def read_attachment(self, one: dict[str, Any]) -> None:
-        """Read a forwarded message, a table, or the words of an app.
-
-        Link previews are skipped: a site or app made them, and no one sent them.
-        """
-        if one.get("is_app_unfurl"):
-            return
-        if any(one.get(name) is True for name in _FORWARDS):
-            self._read_forwarded(one)
-        elif not any(_text(one, name) for name in _PREVIEWS):
-            self._read_alert(one)
-
-    def _read_forwarded(self, one: dict[str, Any]) -> None:
-        files = objects(one.get("files"))
-        text = _forwarded_text(one)
-        if not (text or files):
-            self.unread += 1
-            return
-        self.files += files
-        part: dict[str, str] = {}
-        if author := _named("@", one, "author"):
-            part["from"] = author
-        if channel := _named("#", one, "channel"):
-            part["channel"] = channel
-        part["text"] = text[:FORWARDED_CHARACTERS]
-        self.parts.append(part)
-
-    def _read_alert(self, one: dict[str, Any]) -> None:
-        blocks = objects(one.get("blocks"))
-        blocks = [block for block in blocks if block.get("type") not in _CONTROLS]
-        words = _attachment_words(one)
-        if not (words or blocks):
-            words = _text(one, "fallback")
-        if words:
-            self.parts.append({"text": words[:FORWARDED_CHARACTERS]})
-        self.read_blocks(blocks, said=words)
-        is_empty = not (words or blocks or one.get("actions"))
-        if is_empty or _text(one, "image_url"):
-            self.unread += 1
-
-
-def _forwarded_text(one: Json) -> str:
-    """Return the text of a forwarded message, from the first of the places where Slack puts it."""
-    if text := _text(one, "text"):
-        return text
-    if words := _words([one.get("message_blocks"), one.get("blocks")]):
-        return words
-    attachments = [_attachment_words(part) for part in objects(one.get("attachments"))]
-    return "\n".join(attachments).strip() or _text(one, "fallback")
-
-
-def _named(sign: str, one: Json, what: str) -> str:
-    """Return a forwarded message's author or channel: its name as models read it, or a reference.
-
-    A reference gets a name later. It is empty if Slack names neither.
+    The line of a forwarded message and of a table says where it is from.
     """
-    name = clean_name(_text(one, f"{what}_name"))
-    if name:
-        return f"{sign}{name}"
-    identity = _text(one, f"{what}_id")
-    return f"<{sign}{identity}>" if identity else ""
+    yield from _of_blocks(blocks_beside_text(message))
+    for one in objects(message.get("attachments")):
+        if is_forwarded(one):
+            yield _forwarded(one)
+        elif not is_preview(one):
+            yield from _of_alert(one)
 
 
-def _own_blocks(message: Json, text: str) -> list[dict[str, Any]]:
-    """Return the blocks of a message that may say more than its text.
+def _of_blocks(blocks: Iterable[Json]) -> Iterator[dict[str, str]]:
+    for block in blocks:
+        kind = str(block.get("type"))
+        if kind in _CONTROLS:
+            continue
+        shown = _words(block).strip()
+        if not shown or kind in _PICTURES:
+            yield {}
+        if shown and kind in _TABLES:
+            yield {"from": "a pasted table", "text": shown}
+        elif shown:
+            yield {"text": shown}
 
-    In a person's message the rich text only repeats the text.
-    """
-    blocks = objects(message.get("blocks"))[:_MOST_BLOCKS]
-    is_of_app = message.get("bot_id") or message.get("bot_profile")
-    if is_of_app or not text:
-        return blocks
-    return [block for block in blocks if block.get("type") != "rich_text"]
+
+def _of_alert(one: Json) -> Iterator[dict[str, str]]:
+    blocks = [*_of_blocks(objects(one.get("blocks")))]
+    words = _attachment_words(one)
+    if not (words or blocks):
+        words = plain(_text(one, "fallback"))
+    if words:
+        yield {"text": words}
+    yield from blocks
+    is_empty = not (words or blocks or one.get("actions"))
+    if is_empty or _text(one, "image_url"):
+        yield {}
+
+
+def _forwarded(one: Json) -> dict[str, str]:
+    """Return the line of a forwarded message; its text is in the first of several places."""
+    text = plain(_text(one, "text"))
+    text = text or _words([one.get("message_blocks"), one.get("blocks")]).strip()
+    if not text:
+        attachments = map(_attachment_words, objects(one.get("attachments")))
+        text = "\n".join(attachments).strip() or plain(_text(one, "fallback"))
+    if not (text or objects(one.get("files"))):
+        return {}
+    author = clean_name(_text(one, "author_name"))
+    identity = _text(one, "author_id")
+    line = {"from": f"@{author}" if author else UNKNOWN_PERSON}
+    if identity and not author:
+        line["from"] = person_mark(identity)
+    channel = clean_name(_text(one, "channel_name"))
+    if channel:
+        line["channel"] = f"#{channel}"
+    elif identity := _text(one, "channel_id"):
+        line["channel"] = channel_mark(identity)
+    return {**line, "text": text}
 
 
 def _attachment_words(one: Json) -> str:
@@ -267,112 +211,61 @@ def _attachment_words(one: Json) -> str:
     for entry in objects(one.get("fields")):
         parts = [_text(entry, "title"), _text(entry, "value")]
         lines.append(": ".join(filter(None, parts)))
-    return "\n".join(filter(None, lines))
+    return plain("\n".join(filter(None, lines)))
 
 
-def _words(part: Any) -> str:
-    """Return the words of blocks in Slack's markup, each block on lines of its own.
-
-    Only the beginning of long blocks is read.
-    """
-    kept: list[str] = []
-    left = FORWARDED_CHARACTERS
-    for piece in islice(_pieces(part), _MOST_PIECES):
-        kept.append(piece[:left])
-        left -= len(piece)
-        if left <= 0:
-            break
-    return "".join(kept).strip()
-
-
-def _pieces(part: Any) -> Iterator[str]:
+def _words(part: Any, between: str = "\n") -> str:
+    """Return the words of a block, or of the parts of one, which stand `between`."""
     if isinstance(part, list):
-        for one in part:
-            yield from _pieces(one)
+        return between.join(filter(None, [_words(one) for one in part]))
     if not isinstance(part, dict):
-        return
-    kind = part.get("type")
-    if reference := _reference(part):
-        yield reference
-    elif kind in _TABLES and isinstance(part.get("rows"), list):
-        for row in part["rows"]:
-            yield from _row(row)
-    elif kind != "button" and "action_id" not in part:
-        yield from _fields(part)
-
-
-def _fields(part: Json) -> Iterator[str]:
-    """Yield the words in the fields of a block, or of part of one, line by line."""
-    kind = part.get("type")
+        return ""
+    if part.get("type") == "button" or "action_id" in part:
+        return ""
+    if shown := _reference(part):
+        return shown
+    if str(part.get("type")) in _TABLES and isinstance(part.get("rows"), list):
+        return "\n".join(map(_row, part["rows"]))
     others = [name for name in part if name not in _WORDS]
-    for name in (*_WORDS, *others):
-        value = part.get(name)
-        if isinstance(value, str) and name in _WORDS:
-            yield value if kind in _MARKUP else html.escape(value, quote=False)
-            if name != "text":
-                yield "\n"
-            continue
-        if isinstance(value, dict):
-            value = [value]
-        if isinstance(value, list):
-            for one in value:
-                yield from _pieces(one)
-                yield _between(kind, name)
-    if kind in _LINES:
-        yield "\n"
+    fields = [_field(part, name) for name in (*_WORDS, *others)]
+    return "\n".join(filter(None, fields))
 
 
-def _between(kind: object, name: str) -> str:
-    """Return what separates parts: a line end, but not between the elements of a text."""
-    if name != "elements":
-        return "\n"
-    return " " if kind == "context" else ""
+def _field(part: Json, name: str) -> str:
+    """Return the words in a field of a block, or of a part of one."""
+    value = part.get(name)
+    kind = str(part.get("type"))
+    if not isinstance(value, str):
+        return _words(value, _BETWEEN.get(kind, "\n"))
+    if name not in _WORDS:
+        return ""
+    return plain(value) if kind in _MARKUP else literal(value)
 
 
-def _row(row: Any) -> Iterator[str]:
-    """Yield a row of a table as one line."""
+def _row(row: Any) -> str:
+    """Return a row of a table as one line."""
     cells = row if isinstance(row, list) else []
-    for number, cell in enumerate(cells):
-        if number:
-            yield " | "
-        words = "".join(_pieces(cell))
-        yield " ".join(words.split())
-    yield "\n"
+    return " | ".join(" ".join(_words(cell).split()) for cell in cells)
 
 
 def _reference(part: Json) -> str:
-    """Return an element that refers to someone or something, in the markup of a text."""
+    """Return what people read of an element that refers to someone or something."""
     match part:
         case {"type": "user", "user_id": str(identity)}:
-            return f"<@{identity}>"
-        case {"type": "usergroup", "usergroup_id": str(identity)}:
-            return f"<!subteam^{identity}>"
+            return person_mark(identity)
+        case {"type": "usergroup"}:
+            return UNKNOWN_GROUP
         case {"type": "channel", "channel_id": str(identity)}:
-            return f"<#{identity}>"
+            return channel_mark(identity)
         case {"type": "broadcast", "range": str(who)}:
-            return f"<!{who}>"
+            return literal(f"@{who}")
         case {"type": "emoji", "name": str(name)}:
-            return f":{name}:"
+            return literal(f":{name}:")
         case {"type": "date", "fallback": str(shown)}:
-            return html.escape(shown, quote=False)
+            return literal(shown)
         case {"type": "link", "url": str(url)}:
-            label = html.escape(_text(part, "text"), quote=False)
-            if label:
-                return f"<{url}|{label}>"
-            return f"<{url}>"
+            return literal(link_text(url, _text(part, "text")))
     return ""
-
-
-def _file(file: Json) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name in _FILE_TEXTS:
-        if text := _text(file, name):
-            found[name] = text
-    if isinstance(file.get("size"), int):
-        found["size"] = file["size"]
-    if file.get("is_external") is True:
-        found["is_external"] = True
-    return found
 
 
 def _letters(text: str) -> str:

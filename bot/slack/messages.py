@@ -1,25 +1,27 @@
 """What Slack sends: a person's message to the bot, as it is stored until its turn begins.
 
-Its texts are as Slack wrote them. `bot.slack.reading` makes of them what people read. A message can
-hold more than its author typed, which `bot.slack.content` reads: forwarded messages, tables, files.
+Its texts are as Slack wrote them. When its turn begins, `bot.slack.content` makes of it what people
+read.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from psycopg import DataError
 
-from bot.slack.content import read_content
 from memory import DM, InvalidNamespace, Person
-from memory.model import Json
+from memory.model import Json, objects
 
 # The team of the people whom callers of POST /ask name: it is no Slack workspace.
 API_TEAM = "API"
 _PERSONAL_SUBTYPES = frozenset({None, "file_share", "thread_broadcast", "me_message"})
+
+_FORWARDS = ("is_share", "is_msg_unfurl", "is_reply_unfurl")
+_PREVIEWS = ("from_url", "original_url")
 
 _CHANNEL_ID = re.compile(r"[A-Z0-9]{1,64}")
 _TS = re.compile(r"[0-9]{10}\.[0-9]{1,6}")
@@ -81,8 +83,8 @@ class Message:
     `user_team_id` is the author's workspace, which may be another one of the organisation. `ts` and
     `thread_ts` are Slack timestamps; `thread_ts` is the root that the reply goes under. `audience`
     is None except for direct messages. `addressed`: it is a direct message or mentions the bot; any
-    other is meant for the bot only if the bot takes part in its thread. `files`, `forwarded` and
-    `unread` are the files, parts and unread parts of `bot.slack.content.MessageContent`.
+    other is meant for the bot only if the bot takes part in its thread. `brought` has those of its
+    fields ``blocks``, ``attachments`` and ``files`` that hold more than the text.
 
     `is_shared`: the event says that people of another organisation can read the conversation. Such
     a message addresses the bot, and has no text.
@@ -97,15 +99,8 @@ class Message:
     text: str
     audience: str | None
     addressed: bool
-    files: Sequence[Json] = field(default_factory=list)
-    forwarded: Sequence[Mapping[str, str]] = field(default_factory=list)
-    unread: int = 0
+    brought: Mapping[str, list[Json]] = field(default_factory=dict)
     is_shared: bool = False
-
-    @property
-    def brings(self) -> bool:
-        """Whether it holds more than the person typed: files, or words of others."""
-        return bool(self.files or self.forwarded)
 
     @property
     def person(self) -> Person:
@@ -144,16 +139,17 @@ def read_found_message(
     is_shared: bool = False,
 ) -> Message | None:
     """Return a message found in a conversation's history, as `read_message` reads an event's."""
-    event = {"type": "message", **sanitize_payload(found), "channel": channel_id}
     body = {
         "team_id": installation.team_id,
         "is_ext_shared_channel": is_shared,
-        "event": event,
+        "event": {"type": "message", **found, "channel": channel_id},
     }
     try:
-        return read_message(body, installation)
+        message = read_message(body, installation)
     except InvalidNamespace:
         return None
+    # Only of a message for the app, because others may be long.
+    return message and Message(**sanitize_payload(asdict(message)))
 
 
 def installation_team(body: Json) -> str:
@@ -215,15 +211,7 @@ def read_message(body: Json, installation: Installation) -> Message | None:
     if is_shared:
         if not message.addressed:
             return None
-        message = replace(
-            message,
-            text="",
-            audience=None,
-            files=[],
-            forwarded=[],
-            unread=0,
-            is_shared=True,
-        )
+        message = replace(message, text="", audience=None, brought={}, is_shared=True)
     among_themselves = mentions(message.text) or _GROUP_FIRST.match(message.text)
     if not message.addressed and (message.opens_thread or among_themselves):
         return None
@@ -264,7 +252,6 @@ def _message_of(event: Json, installation: Installation) -> Message:
     # Slack leaves `channel_type` out of some events.
     is_dm = is_direct(channel_id)
     called = event["type"] == "app_mention"
-    content = read_content(event)
     return Message(
         team_id=installation.team_id,
         user_id=str(event.get("user") or ""),
@@ -275,10 +262,42 @@ def _message_of(event: Json, installation: Installation) -> Message:
         text=text,
         audience=DM if is_dm else None,
         addressed=is_dm or called or installation.bot_user_id in mentions(text),
-        files=content.files,
-        forwarded=content.parts,
-        unread=content.unread,
+        brought=_brought(event),
     )
+
+
+def _brought(event: Json) -> dict[str, list[Json]]:
+    attachments = objects(event.get("attachments"))
+    found = {
+        "blocks": blocks_beside_text(event),
+        "attachments": [one for one in attachments if not is_preview(one)],
+        "files": objects(event.get("files")),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def blocks_beside_text(message: Json) -> list[Json]:
+    """Return the blocks of a message that may say more than its text.
+
+    In a person's message the rich text only repeats the text.
+    """
+    blocks = objects(message.get("blocks"))
+    is_of_app = message.get("bot_id") or message.get("bot_profile")
+    if is_of_app or not message.get("text"):
+        return blocks
+    return [block for block in blocks if block.get("type") != "rich_text"]
+
+
+def is_preview(attachment: Json) -> bool:
+    """Return whether an attachment previews a link: a site or app made it, and no one sent it."""
+    if attachment.get("is_app_unfurl"):
+        return True
+    return not is_forwarded(attachment) and any(map(attachment.get, _PREVIEWS))
+
+
+def is_forwarded(attachment: Json) -> bool:
+    """Return whether an attachment is a message, which was forwarded or is linked to."""
+    return any(attachment.get(name) is True for name in _FORWARDS)
 
 
 def mentions(text: str) -> set[str]:

@@ -5,7 +5,7 @@ use, which are removed from what people type. Then the name takes its place: ``@
 ``#general``. A text with a name stays as it is when somebody is renamed.
 
 Names are Slack's, from ``users.info`` and ``conversations.info``, kept in this process for an hour.
-A name is data that its owner chose, so `bot.slack.content.clean_name` removes markup, addresses and
+A name is data that its owner chose, so `clean_name` removes markup, addresses and
 line ends from it, and where this process knows two people of one name, each has their handle behind
 it: ``@Alex Kim (akim)``. That is Slack's ``name``, which other members of a workspace do not have.
 
@@ -24,6 +24,8 @@ from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import regex
+
 from bot.slack.cache import Cache
 from bot.slack.client import (
     SLACK_FAULTS,
@@ -31,7 +33,6 @@ from bot.slack.client import (
     error_code,
     slack_fault,
 )
-from bot.slack.content import clean_name
 from bot.slack.messages import API_TEAM
 from memory import Person
 from memory.metrics import step
@@ -60,10 +61,17 @@ _USER_PATIENCE_SECONDS = 3.0
 _BEGIN = "\ue001"
 _END = "\ue002"
 _MARK = re.compile(f"{_BEGIN}([@#][A-Z0-9]+){_END}")
-_MARK_BEGUN = re.compile(f"{_BEGIN}[^{_END}]*\\Z")
+_HALF_MARKS = re.compile(rf"\A[@#A-Z0-9]*{_END}|{_BEGIN}[@#A-Z0-9]*\Z")
 _SIGNS = re.compile(f"[{_BEGIN}{_END}]")
 # Slack is not asked about anything that cannot be one of its ids.
 _MADE = re.compile(r"(?:@[UW]|#[CG])[A-Z0-9]{7,20}")
+NAME_CHARACTERS = 40
+# A name is one short line of letters, marks, numbers, and what is usual between them. A full stop,
+# a slash, a colon or an at sign could make it an address, and an angle bracket markup.
+_NOT_IN_NAMES = regex.compile(r"[^\p{L}\p{M}\p{N} '’()&+,_・·-]++")
+# What makes an emoji of a character, and joins letters: nothing of it is seen by itself.
+_JOINERS = re.compile("[\u200c\u200d\u20e3\ufe0e\ufe0f]")
+_SPACES = re.compile(r"\s+")
 # In a frame "you" is the app; the others are Slack's own names for everyone, and those of nobody.
 _RESERVED = frozenset({"you", "here", "channel", "everyone", "someone", "a group"})
 # Slack's answers that there is no name for the app, now or later.
@@ -93,8 +101,15 @@ def without_marks(text: str) -> str:
 
 
 def whole_marks(text: str) -> str:
-    """Return a text that was cut, without a mark whose end was cut off."""
-    return _MARK_BEGUN.sub("", text)
+    """Return a text that was cut, without marks of which one end was cut off."""
+    return _HALF_MARKS.sub("", text)
+
+
+def clean_name(name: str) -> str:
+    """Return a display name as one short line without markup, addresses or ends of frames."""
+    letters = _JOINERS.sub("", name[: 4 * NAME_CHARACTERS])
+    words = _NOT_IN_NAMES.sub(" ", letters)
+    return _SPACES.sub(" ", words)[:NAME_CHARACTERS].strip()
 
 
 @dataclass(frozen=True, slots=True)

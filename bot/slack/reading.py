@@ -8,21 +8,18 @@ which become names.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
-from bot.slack.content import clean_name
 from bot.slack.messages import API_TEAM, CONTROL, MENTION, storable
 from bot.slack.names import (
     UNKNOWN_GROUP,
     Names,
     channel_mark,
+    clean_name,
     has_marks,
     person_mark,
-    whole_marks,
     without_marks,
 )
 from memory import FormationUnavailable, Person
-from memory.credentials import redact
 from memory.formation import OMITTED
 
 # Slack escapes < and > in what a person typed, so no < is inside a mention or link.
@@ -64,27 +61,21 @@ _FIRST_SPAN = 0xF0000
 _SPAN = re.compile("[\U000f0000-\U000ffffd]")
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What people read of a person's text, and the words of it that they typed themselves.
+async def read_said(
+    names: Names, person: Person, text: str, channel: str
+) -> tuple[str, str]:
+    """Return what people read of a person's text, and the words that the person typed themself.
 
-    `words` have a mark for each name that Slack did not say just now.
+    Names are looked up. The words have a mark for each one that Slack does not say just now.
     """
-
-    question: str = ""
-    words: str = ""
-
-
-async def read_said(names: Names, person: Person, text: str, channel: str) -> Said:
-    """Return a text that a person wrote in a channel, with names, which are looked up."""
     bot_user_id = names.slack.bot_user_id(person.team_id)
     question = plain(text, bot_user_id)
     words = typed(text, bot_user_id)
     await names.look_up(person, [question, words])
     shown = names.shown(question, channel)
     if person.team_id == API_TEAM:
-        return Said(shown, names.shown(words))
-    return Said(shown, names.named(words, channel))
+        return shown, names.shown(words)
+    return shown, names.named(words, channel)
 
 
 async def name_words(names: Names, person: Person, words: str, channel: str) -> str:
@@ -110,27 +101,18 @@ def plain(text: str, bot_user_id: str = "") -> str:
     def person(found: re.Match[str]) -> str:
         return "" if found[1] == bot_user_id else person_mark(found[1])
 
-    text = MENTION.sub(person, without_marks(text))
+    text = MENTION.sub(person, literal(text))
     text = _CHANNEL.sub(lambda found: channel_mark(found[1]), text)
     text = _GROUP.sub(_group_name, text)
     text = _DATE.sub(r"\1", text)
-    text = _LINK.sub(_as_typed, text)
+    text = _LINK.sub(lambda found: link_text(found[1], found[2] or ""), text)
     text = _SPECIAL.sub(r"@\1", text)
-    text = _ESCAPED.sub(lambda found: _CHARACTERS[found[1]], text)
-    return CONTROL.sub("", text).strip()
+    return _ESCAPED.sub(lambda found: _CHARACTERS[found[1]], text).strip()
 
 
-def excerpt(text: str, bot_user_id: str, characters: int) -> str:
-    """Return the first characters of a text, as `plain` does, and without credentials.
-
-    The text is cut before it is read, so that a long one costs no more than the part that is kept.
-    If it was cut, the last 64 characters are dropped, because they may be half of a credential.
-    """
-    size = 2 * characters + 200
-    shown = redact(plain(storable(text[:size]), bot_user_id)).text
-    if len(text) > size:
-        shown = shown[:-64]
-    return whole_marks(shown[:characters])
+def literal(text: str) -> str:
+    """Return a text that has no markup, without characters that nobody typed."""
+    return CONTROL.sub("", without_marks(storable(text)))
 
 
 def _group_name(group: re.Match[str]) -> str:
@@ -139,15 +121,13 @@ def _group_name(group: re.Match[str]) -> str:
     return f"@{name}" if name else UNKNOWN_GROUP
 
 
-def _as_typed(link: re.Match[str]) -> str:
+def link_text(url: str, label: str) -> str:
     """Return a link as the person typed it.
 
     Slack turns a typed address into ``<mailto:a@b.c|a@b.c>``, a domain name into
     ``<http://b.c|b.c>`` and a telephone number into ``<tel:5551234|555-1234>``: the label is what
     was typed. Any other label is shown with its target.
     """
-    url = link[1]
-    label = link[2]
     scheme, _, address = url.partition(":")
     if label and _compared(label, scheme) == _compared(address, scheme):
         return label

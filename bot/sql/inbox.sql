@@ -36,8 +36,8 @@ WITH old AS (
     FROM messages
     WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s AND changed_ts < %(event_ts)s
         AND status = 'waiting'
-        AND (message->'files' = '[]' AND %(message)s::jsonb->'files' <> '[]'
-            OR message->'forwarded' = '[]' AND %(message)s::jsonb->'forwarded' <> '[]')
+        AND (%(message)s::jsonb->'brought')
+            - ARRAY(SELECT jsonb_object_keys(message->'brought')) <> '{}'
     FOR UPDATE
 )
 UPDATE messages

@@ -30,6 +30,8 @@ from memory.model.text import (
     framed as framed,
     folded as folded,
     normalized as normalized,
+    depth as depth,
+    objects as objects,
     texts as texts,
     with_texts as with_texts,
 )

@@ -104,6 +104,13 @@ def with_texts(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
+def objects(value: Any) -> list[Json]:
+    """Return the objects in a list of a payload; none if it is not a list."""
+    if not isinstance(value, list):
+        return []
+    return [one for one in value if isinstance(one, dict)]
+
+
 def with_objects(value: Any, change: Callable[[Json], Json]) -> Any:
     """Return a JSON value with every object changed, an object in another one before that one."""
     if isinstance(value, list):

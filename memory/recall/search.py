@@ -39,12 +39,13 @@ class Recalled:
 
     `always` are shown whatever is asked, oldest first: a whole set that fits the budget, or, of a
     larger one, how the person wants to be answered and what may harm. `nearest` are found for the
-    question, nearest first. `newest_only`: embeddings were unavailable, so `nearest` has the newest
-    memories instead.
+    question, nearest first. `is_whole`: these are all that there are. `newest_only`: embeddings
+    were unavailable, so `nearest` has the newest memories instead.
     """
 
     always: tuple[Memory, ...] = ()
     nearest: tuple[Memory, ...] = ()
+    is_whole: bool = True
     newest_only: bool = False
 
     @property
@@ -85,7 +86,10 @@ async def recall_memories(
     others = [memory for memory in found.nearest if memory.key not in known]
     nearest = memories_within(others, left)
     return Recalled(
-        always=tuple(always), nearest=tuple(nearest), newest_only=found.newest_only
+        always=tuple(always),
+        nearest=tuple(nearest),
+        is_whole=False,
+        newest_only=found.newest_only,
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +15,7 @@ import pytest
 from bot.conversation.inbox import store_message, take_message
 from bot.conversation.run import Superseded
 from bot.locale import say
-from bot.pipeline.attachments import FILE_BYTES, read_brought
+from bot.pipeline.attachments import FILE_BYTES, reading_files
 from bot.slack.files import FileBytes
 from bot.slack.messages import Installation, Message, read_found_message
 from tests.databases import naming
@@ -110,7 +112,7 @@ async def told_as(app: App, file: dict[str, Any], content: bytes) -> dict[str, A
         first = await sent(
             app, place, "First.", file_ids=[uploaded(app, place, "a.bin", content)]
         )
-        url = first.files[0]["url_private"]
+        url = first.brought["files"][0]["url_private"]
     file = {name: url if value == "PLACE" else value for name, value in file.items()}
     await sent(app, place, "What is in it?", files=[{"id": "F1", "name": "it", **file}])
     entries = app.stand_in.call("/_model/journal")["entries"]
@@ -446,12 +448,12 @@ async def test_files_beyond_the_memory_for_files_are_not_read(app: App) -> None:
     message = await sent_image(app, app.slack.place())
     core = replace(app.core, file_bytes=FileBytes(len(PNG)))
     for _ in range(2):
-        async with (
-            read_brought(core, message) as first,
-            read_brought(core, message) as second,
-        ):
-            brought = [*first.files, *second.files]
-        assert [file.trouble for file in brought] == [None, "files_not_now"]
+        reading = partial(
+            reading_files, core, message.team_id, message.brought["files"]
+        )
+        async with reading() as first, reading() as second:
+            troubles = [file.trouble for file in [*first, *second]]
+        assert troubles == [None, "files_not_now"]
 
 
 LIMITED = {"error": "ratelimited", "retry_after": 600}
@@ -488,25 +490,68 @@ async def running_thread(app: App, messages: int) -> tuple[PersonThread, Message
     return place, message
 
 
+async def test_a_thread_is_read_to_its_newest_message(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Page by page; the first message and the newest stay, and those between are counted."""
+    monkeypatch.setattr("bot.pipeline.context._PAGE", 25)
+    _, message = await running_thread(app, 60)
+    await app.answering.drain(message.thread)
+    seen = app.request_texts()[-1]
+    assert "Kingfisher" in seen
+    assert "[… 11 messages left out …]" in seen
+    read = [number for number in range(60) if re.search(rf"line {number}\b", seen)]
+    assert read == [*range(11, 60)]
+
+
 @pytest.mark.parametrize(
-    ("fault", "unread"),
+    ("fault", "key", "told"),
     [
-        (LIMITED, True),
-        ({"error": "ratelimited", "retry_after": 1}, False),
-        ({"error": "thread_not_found"}, False),
+        (LIMITED, "thread_not_now", "could not read them just now"),
+        ({"delay_ms": 3_000}, "thread_not_now", "could not read them just now"),
+        ({"delay_ms": 1_300, "times": None}, "thread_long", "too long to be read"),
+        ({"error": "thread_not_found"}, "thread_refused", "does not let you read"),
     ],
     ids=str,
 )
-async def test_a_thread_that_cannot_be_read_just_now_is_said(
-    app: App, fault: dict[str, Any], unread: bool
+async def test_why_a_thread_was_not_read_to_its_end_is_said(
+    app: App,
+    fault: dict[str, Any],
+    key: str,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The person and the model learn that the thread was not read now; a short wait is made."""
-    _, message = await running_thread(app, 2)
+    """The person and the model learn it; of what is too long the beginning is shown."""
+    monkeypatch.setattr("bot.pipeline.context._PAGE", 2)
+    _, message = await running_thread(app, 6)
     app.slack.fault("conversations.replies", **fault)
     await app.answering.drain(message.thread)
-    assert (say("en", "thread_not_now") in reply(app, message)) is unread
-    assert ("could not read them just now" in app.request_texts()[-1]) is unread
-    assert ("Kingfisher" in app.request_texts()[-1]) is (fault.get("retry_after") == 1)
+    assert say("en", key) in reply(app, message)
+    assert told in app.request_texts()[-1]
+    assert ("Kingfisher" in app.request_texts()[-1]) is (key == "thread_long")
+
+
+async def test_a_short_wait_for_slack_does_not_cost_the_thread(app: App) -> None:
+    """Slack is asked again within the two seconds."""
+    _, message = await running_thread(app, 2)
+    app.slack.fault("conversations.replies", error="ratelimited", retry_after=1)
+    await app.answering.drain(message.thread)
+    assert "Kingfisher" in app.request_texts()[-1]
+
+
+async def test_what_is_read_in_part_is_said(app: App) -> None:
+    """The person's own: the message, what was forwarded with it, and a text file."""
+    place = app.slack.place()
+    text = uploaded(app, place, "long.txt", b"a line of text\n" * 10_000)
+    said = app.slack.say(place.user, place.channel, "言葉" * 10_000, file_ids=[text])
+    message = written(app, place, said["ts"])
+    shared = {"is_share": True, "author_name": "Ann", "text": "letters " * 5_000}
+    message = replace(message, brought={**message.brought, "attachments": [shared]})
+    assert await store_message(app.core, message)
+    await app.answering.drain(message.thread)
+    cut = [say("en", "cut_message"), say("en", "cut_forwarded"), "`long.txt`"]
+    assert say("en", "read_in_part", what=", ".join(cut)) in reply(app, message)
+    assert app.request_texts()[-1].count("characters left out") == 3
 
 
 @pytest.mark.parametrize(

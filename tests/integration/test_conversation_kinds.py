@@ -314,4 +314,5 @@ async def test_a_running_thread_is_read_once_called_into(
     ]
     assert found[0]["text"].startswith("root:")
     assert slack.bot_user_id not in found[0]["text"]
-    assert found[1]["text"] == "x" * 1_000
+    assert "characters left out" in found[1]["text"]
+    assert 900 < found[1]["text"].count("x") <= 1_000

@@ -24,7 +24,7 @@ APOLOGIES = (
 # The answer takes the place of it.
 INTERIM = ("held",)
 # These stand below an answer for which Slack did not show the thread, or the model took no tools.
-NOTES = ("thread_not_now", "without_tools")
+NOTES = ("thread_not_now", "thread_long", "thread_refused", "without_tools")
 
 
 @dataclass(slots=True)

@@ -6,13 +6,9 @@ from typing import Any
 
 import pytest
 
-from bot.slack.content import (
-    FORWARDED_CHARACTERS,
-    NAME_CHARACTERS,
-    author_of,
-    clean_name,
-    read_content,
-)
+from bot.slack.content import read_content
+from bot.slack.messages import MAX_DEPTH
+from bot.slack.names import NAME_CHARACTERS, channel_mark, clean_name, person_mark
 
 APP = {"bot_id": "B1", "subtype": "bot_message"}
 
@@ -85,7 +81,7 @@ SHAPES: dict[str, tuple[dict[str, Any], list[dict[str, str]], int]] = {
                 },
             ],
         },
-        [{"text": "5xx &amp; &lt;more&gt;\n*on* <#C1>\nsince 9:40"}],
+        [{"text": f"5xx & <more>\n*on* {channel_mark('C1')}\nsince 9:40"}],
         0,
     ),
     "a short text, the substance in attachments": (
@@ -210,6 +206,50 @@ SHAPES: dict[str, tuple[dict[str, Any], list[dict[str, str]], int]] = {
         [{"from": "@Mia", "text": "5xx since 9:40"}],
         0,
     ),
+    "a forwarded message with all that Slack says of it": (
+        {
+            "user": "U1",
+            "attachments": [
+                {**FORWARD, "text": "hi", "channel_name": "ops", "fallback": "[today]"}
+            ],
+        },
+        [{"from": "@Mia", "channel": "#ops", "text": "hi"}],
+        0,
+    ),
+    "a linked message with ids": (
+        {
+            "user": "U1",
+            "attachments": [
+                {
+                    "is_msg_unfurl": True,
+                    "author_id": "U2",
+                    "channel_id": "C2",
+                    "text": "linked &amp; <@U3>",
+                }
+            ],
+        },
+        [
+            {
+                "from": person_mark("U2"),
+                "channel": channel_mark("C2"),
+                "text": f"linked & {person_mark('U3')}",
+            }
+        ],
+        0,
+    ),
+    "a forwarded message of nobody, with blocks": (
+        {
+            "user": "U1",
+            "attachments": [
+                {
+                    "is_share": True,
+                    "message_blocks": [{"message": {"blocks": [rich(written("5xx"))]}}],
+                }
+            ],
+        },
+        [{"from": "@someone", "text": "5xx"}],
+        0,
+    ),
     "a forwarded alert": (
         {
             "user": "U1",
@@ -304,8 +344,8 @@ SHAPES: dict[str, tuple[dict[str, Any], list[dict[str, str]], int]] = {
         },
         [
             {
-                "text": "a &lt;b&gt;<@U2><!subteam^S1><#C1><!here>:fire:<https://x|here><https://y>"
-                "\nfirst\nsecond\nby me"
+                "text": f"a <b>{person_mark('U2')}@a group{channel_mark('C1')}@here:fire:"
+                "here (https://x)https://y\nfirst\nsecond\nby me"
             }
         ],
         0,
@@ -328,10 +368,7 @@ def test_every_shape_of_message_is_read_or_counted(shape: str) -> None:
     """Words of others and of apps are parts beside the text; what has no words is counted."""
     message, parts, unread = SHAPES[shape]
     content = read_content(message)
-    assert content.text == (
-        message["text"] if isinstance(message.get("text"), str) else ""
-    )
-    assert ([dict(part) for part in content.parts], content.unread) == (parts, unread)
+    assert (content.brought, content.unread) == (parts, unread)
 
 
 def test_files_of_a_message_and_of_what_it_forwards_are_files() -> None:
@@ -339,19 +376,28 @@ def test_files_of_a_message_and_of_what_it_forwards_are_files() -> None:
     forward = {**FORWARD, "files": [PDF]}
     content = read_content({"text": "see", "files": [PDF], "attachments": [forward]})
     assert (content.files, content.unread) == ([PDF, PDF], 0)
-    many = read_content({"text": "see", "files": [PDF] * 25})
-    assert (len(many.files), many.unread) == (20, 5)
 
 
-def test_of_what_is_long_the_beginning_is_read() -> None:
-    """A part has a limit, however its words are cut into blocks and elements."""
-    elements = [written("x" * 50) for _ in range(20_000)]
-    for blocks in ([rich(*elements)], [rich(one) for one in elements]):
-        [part] = read_content({**APP, "blocks": blocks}).parts
-        assert len(part["text"]) <= FORWARDED_CHARACTERS
-    alerts = [{"text": f"alert {number}"} for number in range(30)]
-    content = read_content({**APP, "attachments": alerts})
-    assert len(content.parts) + content.unread == 30
+def test_everything_is_read_however_long_it_is() -> None:
+    """What is too long for a prompt is shortened there, where that is said."""
+    texts = [f"x{number:05}" * 8 for number in range(20_000)]
+    elements = [written(text) for text in texts]
+    each = [rich(*elements[at : at + 400]) for at in range(0, 20_000, 400)]
+    for blocks in ([rich(*elements)], each):
+        words = read_content({**APP, "blocks": blocks}).words
+        assert words.replace("\n", "") == "".join(texts)
+    alerts = [{"text": f"alert {number}"} for number in range(300)]
+    words = read_content({**APP, "attachments": alerts}).words
+    assert words.split("\n") == [f"alert {number}" for number in range(300)]
+
+
+def test_what_is_nested_too_deeply_is_counted() -> None:
+    """Slack's deepest payloads have about fifteen levels."""
+    nested: Any = []
+    for _ in range(MAX_DEPTH * 100):
+        nested = [nested]
+    content = read_content({"user": "U1", "text": "hi", "blocks": [{"x": nested}]})
+    assert (content.author, content.unread) == (person_mark("U1"), 1)
 
 
 @pytest.mark.parametrize(
@@ -395,8 +441,8 @@ def test_a_name_is_one_short_line_without_markup_or_address(
 @pytest.mark.parametrize(
     ("message", "author"),
     [
-        ({"user": "U1"}, "<@U1>"),
-        ({"user": "U1", "bot_id": "B1"}, "<@U1>"),
+        ({"user": "U1"}, person_mark("U1")),
+        ({"user": "U1", "bot_id": "B1"}, person_mark("U1")),
         ({**APP, "username": "Alert<manager>"}, "Alert manager (app)"),
         ({**APP, "bot_profile": {"name": "Jira"}}, "Jira (app)"),
         ({**APP, "username": "you"}, "you (app)"),
@@ -404,5 +450,5 @@ def test_a_name_is_one_short_line_without_markup_or_address(
     ],
 )
 def test_who_wrote_a_message(message: dict[str, Any], author: str) -> None:
-    """A person is a reference, which gets a name; an app is the name that it gives itself."""
-    assert author_of(message) == author
+    """A person is a mark, which gets a name; an app is the name that it gives itself."""
+    assert read_content(message).author == author

@@ -15,15 +15,15 @@ from bot.delivery import splitting
 from bot.delivery.splitting import Limits
 from bot.locale import Localizer
 from bot.pipeline import links
+from bot.pipeline.limits import shorten, without_credentials
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.loops import LoopDetector, without_repetitions
 from bot.pipeline.mentions import AnswerNames
 from bot.pipeline.output_items import printable
-from bot.pipeline.prompt import cut_middle
 from bot.pipeline.web_search import query_in
 from bot.runtime.problems import without_secrets
 from bot.slack import messages, names, reading
-from bot.slack.content import clean_name, read_content
+from bot.slack.content import read_content
 from bot.slack.sessions import title_of
 from bot.ui.acts import read_act
 from bot.ui.blocks import escaped, fitted, plain_text, section, spoken
@@ -245,9 +245,10 @@ FUNCTIONS: dict[str, TextFunction] = {
         {"text": text, "bot_id": "B1", "blocks": [said(text)]}
     ),
     "AnswerNames.feed": lambda text: names_in_pieces(text),
-    "clean_name": lambda text: clean_name(text),
+    "clean_name": lambda text: names.clean_name(text),
     "marks": lambda text: names.whole_marks(NAMES.shown(text)),
-    "cut_middle": lambda text: cut_middle(text, 100),
+    "shorten": lambda text: shorten(text, 100),
+    "without_credentials": lambda text: without_credentials(text),
     "fitted": lambda text: fitted(text, len(text) - 1),
     "described": lambda text: describe(Localizer("en"), "Dog", {"name": text}),
     "memory_line": lambda text: memory_line(Localizer("en"), memory(fact=text)),

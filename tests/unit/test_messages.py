@@ -158,7 +158,7 @@ def test_of_a_shared_conversation_only_the_address_is_read(
     assert message.is_shared
     assert message.addressed
     assert message.audience is None
-    assert (message.text, message.brings, message.unread) == ("", False, 0)
+    assert (message.text, message.brought) == ("", {})
 
 
 def test_talk_in_a_shared_channel_is_not_read() -> None:
@@ -239,76 +239,24 @@ def test_missing_ids_are_refused(
         read_message(body(event, **envelope), replace(HERE, **installed))
 
 
-def test_a_message_without_words_is_read() -> None:
-    """A missing text is empty; of files those fields are kept that are read."""
-    message = read(dm(text=None, files=[{"id": "F1", "name": "a", "shares": {}}, 7]))
+def test_what_a_message_brings_besides_its_text_is_kept_as_slack_sent_it() -> None:
+    """A missing text is empty. Previews of links, and rich text beside a text, are left out."""
+    rich = {"type": "rich_text", "elements": []}
+    table = {"type": "table", "rows": []}
+    shared = {"is_share": True, "from_url": "https://x", "text": "Hi"}
+    preview = {"from_url": "https://x", "title": "A site"}
+    of_app = {"is_app_unfurl": True, "is_share": True, "text": "an app's"}
+    sent = {
+        "files": [{"id": "F1", "name": "a"}, 7],
+        "blocks": [rich, table],
+        "attachments": [shared, preview, of_app],
+    }
+    message = read(dm(text=None, **sent))
     assert message.text == ""
-    assert (message.files, message.brings) == ([{"id": "F1", "name": "a"}], True)
-
-
-CELLS = [{"type": "raw_text", "text": "ramen"}, {"type": "raw_text", "text": "3"}]
-SECTION = {
-    "type": "rich_text_section",
-    "elements": [{"type": "text", "text": "from blocks"}],
-}
-BLOCKS = [{"type": "rich_text", "elements": [SECTION]}]
-
-
-@pytest.mark.parametrize(
-    ("attachment", "found"),
-    [
-        (
-            {
-                **{
-                    "is_share": True,
-                    "is_msg_unfurl": True,
-                    "author_name": "Ann",
-                    "text": "hi",
-                },
-                **{"channel_name": "general", "fallback": "[today] Ann: hi"},
-            },
-            {"from": "@Ann", "channel": "#general", "text": "hi"},
-        ),
-        (
-            {
-                "is_msg_unfurl": True,
-                "author_id": "U2",
-                "channel_id": "C2",
-                "text": "linked",
-            },
-            {"from": "<@U2>", "channel": "<#C2>", "text": "linked"},
-        ),
-        (
-            {
-                "is_share": True,
-                "text": "",
-                "message_blocks": [{"message": {"blocks": BLOCKS}}],
-            },
-            {"text": "from blocks"},
-        ),
-        (
-            {"blocks": [{"type": "table", "rows": [CELLS, CELLS]}]},
-            {"from": "a pasted table", "text": "ramen | 3\nramen | 3"},
-        ),
-        ({"is_app_unfurl": True, "is_share": True, "text": "an app's preview"}, None),
-        (
-            {
-                "from_url": "https://example.com",
-                "title": "A site",
-                "text": "its preview",
-            },
-            None,
-        ),
-        (
-            {"fallback": "of an integration", "ts": 1718000000, "text": "alert"},
-            {"text": "alert"},
-        ),
-    ],
-)
-def test_what_was_forwarded_is_told_by_slacks_fields(
-    attachment: dict[str, Any], found: dict[str, str] | None
-) -> None:
-    """Forwarded messages and pasted tables are others' words; previews of links are not."""
-    message = read(dm(text="", attachments=[attachment]))
-    assert message.forwarded == ([found] if found else [])
-    assert message.text == ""
+    assert message.brought == {
+        "files": [{"id": "F1", "name": "a"}],
+        "blocks": [rich, table],
+        "attachments": [shared],
+    }
+    assert read(dm(text="hi", **sent)).brought["blocks"] == [table]
+    assert read(dm(attachments=[preview], files="F1")).brought == {}

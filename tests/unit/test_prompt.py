@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from bot.conversation.turns import Exchange
 from bot.pipeline import prompt
 from bot.pipeline.attachments import AttachedFile
-from bot.pipeline.prompt import cut_middle, lines_within
+from bot.pipeline.context import Thread
+from bot.pipeline.limits import shorten
+from bot.pipeline.prompt import lines_within
 from bot.types import FORWARDED_ALONE
 from memory import Memory, Person
 from memory.model import (
@@ -200,7 +202,7 @@ def test_every_frame_reads_back_whole_whatever_is_in_it(text: str) -> None:
             memory(text, kind=EPISODE_KIND, content={"observation": text}),
         ),
         recent_words=[text],
-        thread=[spoken],
+        thread=Thread(lines=[spoken]),
         forwarded=[{**spoken, "channel": text}],
         files=[AttachedFile(name=text, kind="text/plain", text=text)],
         kept=[kept_line(text)],
@@ -255,17 +257,81 @@ TEXTS = st.lists(
 @given(TEXTS, st.integers(10, 300))
 def test_shortened_holds_its_budget(text: str, budget: int) -> None:
     """A shortened text costs its budget and the note at most, which says how much is missing."""
-    short = cut_middle(text, budget)
+    short = shorten(text, budget)
     if estimated_tokens(text) <= budget:
         assert short == text
     else:
-        note = estimated_tokens("\n[… 123456 characters left out …]\n")
+        note = estimated_tokens("\n[… 123,456 characters left out …]\n")
         assert estimated_tokens(short) <= budget + note + 1
         head, _, rest = short.partition("\n[… ")
         missing, _, tail = rest.partition(" characters left out …]\n")
         assert text.startswith(head)
         assert text.endswith(tail)
-        assert len(head) + int(missing) + len(tail) == len(text)
+        assert len(head) + int(missing.replace(",", "")) + len(tail) == len(text)
+
+
+LONG = "word " * 20_000
+MANY = [{"from": "@Ken", "text": f"line {number}"} for number in range(1_000)]
+LEFT_OUT: dict[str, tuple[dict[str, Any], str, list[str]]] = {
+    "the question": ({"question": LONG}, "characters", ["message"]),
+    "a forwarded message": (
+        {"forwarded": [{"text": LONG}]},
+        "characters",
+        ["forwarded"],
+    ),
+    "forwarded messages": ({"forwarded": MANY}, "parts", ["forwarded"]),
+    "a text file": (
+        {"files": [AttachedFile(name="a", kind="text/plain", text=LONG)]},
+        "characters",
+        ["a"],
+    ),
+    "a message of the thread": (
+        {"thread": Thread(lines=[{"from": "@Ken", "text": LONG}])},
+        "characters",
+        [],
+    ),
+    "what was forwarded in the thread": (
+        {"thread": Thread(lines=[{"from": "@Ken", "attached": [{"text": LONG}]}])},
+        "characters",
+        [],
+    ),
+    "messages of the thread": ({"thread": Thread(lines=MANY)}, "messages", []),
+    "messages that were not read": (
+        {"thread": Thread(lines=MANY[:2], left_out=7)},
+        "7 messages",
+        [],
+    ),
+    "words of other conversations": (
+        {"recent_words": ["tea " * 50] * 99},
+        "messages",
+        [],
+    ),
+    "an earlier question": ({"exchanges": [exchange(1, LONG)]}, "characters", []),
+    "an earlier answer": ({"exchanges": [exchange(1, "q", LONG)]}, "characters", []),
+    "earlier exchanges": (
+        {"exchanges": [exchange(number, "tea " * 500) for number in range(10)]},
+        "earlier messages",
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LEFT_OUT)
+def test_what_is_left_out_is_said(what: str) -> None:
+    """Each limit, filled: the model reads where and how much, the asker of their own where."""
+    parts, counted, cut = LEFT_OUT[what]
+    made = prompt_of(**parts)
+    said = json.dumps(made.input, ensure_ascii=False)
+    assert re.search(rf"\[… [\d,]* ?{counted} left out …\]", said)
+    assert made.cut + made.cut_files == cut
+
+
+def test_that_memories_are_left_out_is_said() -> None:
+    """The model learns that there are more, and how to find them."""
+    some = Recalled(nearest=(memory("tea"),), is_whole=False)
+    assert prompt.MORE_MEMORIES in context(prompt_of(recalled=some))
+    assert "fits here" not in str(prompt_of(recalled=known(memory("tea"))).input)
+    assert prompt_of(question="a", forwarded=[{"text": "b"}]).cut == []
 
 
 def test_what_changes_comes_last() -> None:
@@ -372,22 +438,28 @@ def test_a_memory_is_a_short_line(
 
 
 def test_the_oldest_of_everything_else_is_dropped() -> None:
-    """Of history, recent words and thread the newest stay, in order, and what a thread is about."""
+    """Of all the newest stay, in order, and of words and thread the first; the rest is counted."""
     made = prompt_of(
         recent_words=[f"word {i} " + "あ" * 100 for i in range(50)],
-        thread=[{"from": "U2", "text": f"said {i} " + "い" * 100} for i in range(50)],
+        thread=Thread(
+            lines=[{"from": "U2", "text": f"said {i} " + "い" * 100} for i in range(50)]
+        ),
         exchanges=[
             exchange(i, f"asked {i} " + "う" * 100, "え" * 100) for i in range(50)
         ],
     )
     recent = [json.loads(line) for line in section(context(made), "recent_words")]
-    thread = [json.loads(line)["text"] for line in section(others(made), "thread")]
+    lines = [json.loads(line) for line in section(others(made), "thread")]
+    thread = [line if isinstance(line, str) else line["text"] for line in lines]
     asked = [str(m["content"]) for m in made.input[1:-2] if m["role"] == "user"]
-    assert thread[0].startswith("said 0 ")
-    assert sum(estimated_tokens(line) for line in thread) <= prompt.THREAD_TOKENS
+    for shown, first in ((recent, "word 0 "), (thread, "said 0 ")):
+        assert shown[0].startswith(first)
+        assert shown[1] == f"[… {51 - len(shown)} messages left out …]"
+    earlier = f"[… {50 - len(asked)} earlier messages left out …]"
+    assert earlier in context(made)
     for kept, most in (
-        (recent, prompt.RECENT_TOKENS),
-        (thread[1:], prompt.THREAD_TOKENS),
+        (recent[2:], prompt.RECENT_TOKENS),
+        (thread[2:], prompt.THREAD_TOKENS),
         (asked, prompt.HISTORY_TOKENS),
     ):
         numbers = [int(line.split()[1]) for line in kept]
@@ -413,7 +485,7 @@ def test_the_whole_prompt_is_bounded(
         ),
         recent_words=[word * 3 for word in words],
         exchanges=[exchange(i, text * 3, text * 3) for i, text in enumerate(asked)],
-        thread=[{"from": "U2", "text": word} for word in words],
+        thread=Thread(lines=[{"from": "U2", "text": word} for word in words]),
     )
     budgets = (
         MEMORY_TOKENS
@@ -541,7 +613,7 @@ def test_links_are_those_in_the_persons_own_words() -> None:
             exchange(2, site("other"), user="U2"),
             exchange(3, "long " * 4_000 + site("middle") + " long" * 4_000),
         ],
-        thread=[{"from": "U2", "text": site("thread")}],
+        thread=Thread(lines=[{"from": "U2", "text": site("thread")}]),
         forwarded=[{"from": "Ann", "text": site("forwarded")}],
     )
     own = ("question", "evidence", "earlier")

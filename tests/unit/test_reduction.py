@@ -8,6 +8,7 @@ import pytest
 
 from bot.conversation.turns import Exchange
 from bot.pipeline.attachments import AttachedFile
+from bot.pipeline.context import Thread
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reduction import Reduction
 from bot.reply_models.failures import Cause, ReplyFailed
@@ -25,7 +26,7 @@ WHOLE = Prompt(
     question="What now?",
     user_id="U1",
     files=(IMAGE, NOTES),
-    thread=({"from": "U2", "text": "Well. " * 100},),
+    thread=Thread(lines=({"from": "U2", "text": "Well. " * 100},)),
     exchanges=(EARLIER,),
 )
 
@@ -36,7 +37,7 @@ def parts(request: Reduction) -> set[str]:
     held = {
         "image": prompt.shows_files,
         "text": any(file.text for file in prompt.files),
-        "thread": bool(prompt.thread),
+        "thread": bool(prompt.thread.lines),
         "history": bool(prompt.exchanges),
         "tools": request.tools is not None,
     }
