@@ -36,6 +36,8 @@ CREATE TABLE messages (
     question text NOT NULL DEFAULT '',
     words text NOT NULL DEFAULT '',
     reply text,
+    -- Whether the model was given lines that people keep for the conversation.
+    with_kept boolean NOT NULL DEFAULT false,
     reply_ts text[] NOT NULL DEFAULT '{}',
     -- Since when a message of the reply may be in Slack that is not in `reply_ts`.
     posting_since timestamptz,
@@ -506,6 +508,7 @@ CREATE FUNCTION forget_author_of_messages() RETURNS bigint
             token = NULL, begun_at = NULL, question = '', words = '', reply = NULL,
             reply_ts = '{}', posting_since = NULL, formed_at = NULL,
             audience = NULL, on_record = true, removal_proposed = false, failures = 0,
+            with_kept = false,
             ended_at = now() - interval '13 days'
         WHERE team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
         RETURNING 1) SELECT count(*) FROM kept
@@ -591,6 +594,22 @@ CREATE FUNCTION people_of_channel(team text, channel text)
         WHERE line.team_id = team AND line.channel_id = people_of_channel.channel
     $$;
 
+-- Whether all of these lines are still kept. Who ends one of them waits for the caller's transaction.
+CREATE FUNCTION are_kept(lines uuid[]) RETURNS boolean
+    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
+    AS $$
+        SELECT count(*) = cardinality(lines)
+        FROM (SELECT FROM kept WHERE kept.id = ANY (lines) FOR KEY SHARE) AS still
+    $$;
+
+-- Blanks answers that may rest on what was kept for a conversation `since` then, whoever asked.
+CREATE FUNCTION blank_answers_with_kept(team text, channel text, since timestamptz) RETURNS void
+    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
+    AS $$
+        UPDATE messages SET reply = NULL
+        WHERE team_id = team AND channel_id = channel AND with_kept AND ended_at >= since
+    $$;
+
 -- How many messages wait, and how old the oldest of them is.
 CREATE FUNCTION operating_state()
     RETURNS TABLE (messages_waiting bigint, oldest_message_seconds float)
@@ -633,13 +652,13 @@ REVOKE ALL ON FUNCTION
     unanswered_threads, end_lost_requests, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
     operating_state, thread_of_message, people_to_remind,
-    people_of_channel,
+    people_of_channel, are_kept, blank_answers_with_kept,
     people_past_retention, people_to_look_up, delete_everybody
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     unanswered_threads, end_lost_requests, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
     operating_state, thread_of_message, people_to_remind,
-    people_of_channel,
+    people_of_channel, are_kept, blank_answers_with_kept,
     people_past_retention, people_to_look_up, delete_everybody
     TO kioku_app;

@@ -14,8 +14,6 @@ COMMENTARY = "commentary"
 FILES_ALONE = "[files]"
 FORWARDED_ALONE = "[forwarded]"
 """Stored below a question, or as one, for what came with it."""
-KEPT_ANSWER = "(answered from what is kept here)"
-"""Stored instead of an answer that repeats what somebody keeps for a conversation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -278,13 +278,16 @@ async def end_turn(
     outcome: Outcome,
     *,
     reply: str | None,
+    kept: Sequence[UUID] = (),
     removal_proposed: bool = False,
     credentials: Iterable[Credential] = (),
 ) -> None:
     """End the turn and its message, and schedule formation if there are words to form.
 
-    `removal_proposed`: a button asks the person whether to forget something, so the words
-    themselves remove nothing. A notice of what tools changed is shown now.
+    `kept` are the lines of the conversation that the model was given: the reply is not stored if
+    one has ended meanwhile, and blanked when one ends later. `removal_proposed`: a button asks the
+    person whether to forget something, so the words themselves remove nothing. A notice of what
+    tools changed is shown now.
 
     This is one transaction. Raises `Superseded` if the message is no longer this run's.
     The reply is stored without credentials, also those that it repeats from the message or from
@@ -316,6 +319,7 @@ async def end_turn(
             "id": turn.id,
             "forgettings": list(turn.forgettings),
             "reply": stored_reply,
+            "kept": list(kept),
             "removal_proposed": removal_proposed,
         }
         ended = await connection.execute(_SQL["end"], values, prepare=True)

@@ -7,6 +7,8 @@ of the message, or because its author left or was erased.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from datetime import datetime
 from uuid import UUID
 
 from bot.app import App
@@ -33,14 +35,8 @@ async def add_post(
     queue: Queue, transaction: PersonTransaction, kept: UUID, line: NewLine
 ) -> None:
     """Add the job that posts, below its message, what this transaction keeps."""
-    ended = EndedLine(
-        id=kept,
-        channel_id=line.channel,
-        thread_ts=line.thread_ts,
-        line_ts=None,
-        posting_since=None,
-    )
-    await _show_later(queue, transaction, [ended])
+    job = {"channel": line.channel, "thread_ts": line.thread_ts, "ts": "", "since": ""}
+    await _show_later(queue, transaction, {kept: job})
 
 
 async def end_lines(
@@ -52,10 +48,25 @@ async def end_lines(
 ) -> list[EndedLine]:
     """End a line of the person, or all that are older than `days`; return those that were.
 
-    Their posts say so afterwards.
+    Their posts say so afterwards. Answers for which a model was given such a line are blanked,
+    whoever asked and in whatever words it tells it.
     """
     ended = await end_kept(transaction, line, days=days)
-    await _show_later(queue, transaction, ended)
+    jobs: dict[UUID, dict[str, str]] = {}
+    since: dict[str, datetime] = {}
+    for one in ended:
+        jobs[one.id] = {
+            "channel": one.channel_id,
+            "thread_ts": one.thread_ts,
+            "ts": one.line_ts or "",
+            "since": str(one.posting_since or ""),
+        }
+        earlier = since.get(one.channel_id, one.kept_at)
+        since[one.channel_id] = min(earlier, one.kept_at)
+    for channel, moment in since.items():
+        values = {"channel": channel, "since": moment}
+        await transaction.execute(_SQL["blank_answers"], values)
+    await _show_later(queue, transaction, jobs)
     return ended
 
 
@@ -68,18 +79,15 @@ async def end_all_lines(app: App, person: Person) -> None:
 
 
 async def _show_later(
-    queue: Queue, transaction: PersonTransaction, lines: list[EndedLine]
+    queue: Queue,
+    transaction: PersonTransaction,
+    posts: Mapping[UUID, Mapping[str, str]],
 ) -> None:
+    """Add the job of each line's post, with the arguments that say where it is."""
     jobs = {}
-    for line in lines:
-        jobs[f"{SHOW_LINE}:{line.id}"] = {
-            **transaction.person.ids,
-            "line": str(line.id),
-            "channel": line.channel_id,
-            "thread_ts": line.thread_ts,
-            "ts": line.line_ts or "",
-            "since": str(line.posting_since or ""),
-        }
+    for line, where in posts.items():
+        ids = {**transaction.person.ids, "line": str(line)}
+        jobs[f"{SHOW_LINE}:{line}"] = {**ids, **where}
     await queue.defer(transaction.connection, SHOW_LINE, jobs, queue=BACKGROUND)
 
 

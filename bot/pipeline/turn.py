@@ -33,7 +33,7 @@ from bot.slack.content import Content, read_content
 from bot.slack.messages import API_TEAM, Message, mentions, person_reference
 from bot.slack.names import UNKNOWN_PERSON, person_mark
 from bot.slack.reading import read_said
-from bot.types import FILES_ALONE, KEPT_ANSWER, Reply
+from bot.types import FILES_ALONE, Reply
 from bot.ui.answers import reply_text, with_notes
 from bot.ui.blocks import one_line
 from bot.ui.done import Done
@@ -111,9 +111,6 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
                 step_ended("reply ready", began - claimed.waited)
             if told is None:
                 await sink.show(result.tools.messages)
-    # Kept lines may be taken back, so no answer that repeats one is stored.
-    if lines_in_answer(result.prompt.kept, result.prompt.question, text):
-        text = KEPT_ANSWER
     credentials: Sequence[Credential] = ()
     if result.prompt.files:
         credentials = await asyncio.to_thread(lambda: result.prompt.credentials)
@@ -125,6 +122,7 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
         turn,
         result.outcome,
         reply=reply,
+        kept=[one.id for one in result.prompt.kept],
         removal_proposed=result.tools.removal_proposed,
         credentials=credentials,
     )

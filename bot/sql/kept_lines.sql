@@ -11,6 +11,10 @@ UPDATE kept SET posting_since = COALESCE(kept.posting_since, now()) FROM earlier
 WHERE kept.team_id = %(team)s AND kept.user_id = %(user)s AND kept.id = earlier.id
 RETURNING text, decision, line_ts, earlier.posting_since;
 
+-- name: blank_answers
+-- Blank the answers that may rest on what was kept for a conversation since then.
+SELECT blank_answers_with_kept(%(team)s, %(channel)s, %(since)s);
+
 -- name: note_posted
 -- Record where a post is in Slack.
 UPDATE kept SET line_ts = %(ts)s

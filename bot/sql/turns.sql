@@ -94,11 +94,14 @@ RETURNING NULL::float8 AS asked, reply_ts, false AS stopped;
 
 -- name: end
 -- Keep the texts of a turn that has ended, but none of a message that was forgotten while it was
--- answered, and no reply if anything was forgotten since the turn began, which it may repeat.
+-- answered, and no reply if anything was forgotten since the turn began, or a line that the model was
+-- given is no longer kept: it may repeat that.
 UPDATE messages
 SET question = CASE WHEN forgotten.message THEN '' ELSE question END,
     words = CASE WHEN forgotten.message THEN '' ELSE words END,
-    reply = CASE WHEN on_record AND NOT forgotten.anything THEN %(reply)s END,
+    reply = CASE WHEN on_record AND NOT forgotten.anything AND are_kept(%(kept)s::uuid[])
+        THEN %(reply)s END,
+    with_kept = cardinality(%(kept)s::uuid[]) > 0,
     removal_proposed = %(removal_proposed)s,
     formed_at = CASE WHEN forgotten.message THEN now() ELSE formed_at END
 FROM (

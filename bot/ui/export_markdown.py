@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from bot.locale import Localizer
-from bot.types import KEPT_ANSWER
 from bot.ui.blocks import one_line
 from bot.ui.lines import asked_text, describe
 from memory.model import Json
@@ -54,10 +53,7 @@ def _exchanges(localizer: Localizer, messages: Sequence[Json]) -> Iterator[str]:
         when = datetime.fromtimestamp(float(message["ts"]), UTC)
         yield f"### {localizer.minute(when)}"
         yield _text(asked_text(localizer, said))
-        reply = str(message.get("reply") or "")
-        if reply == KEPT_ANSWER:
-            reply = localizer.say("export_kept_answer")
-        if reply:
+        if reply := str(message.get("reply") or ""):
             yield _text(reply, "> ")
 
 

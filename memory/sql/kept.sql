@@ -27,7 +27,7 @@ RETURNING id;
 DELETE FROM kept
 WHERE team_id = %(team)s AND user_id = %(user)s AND (%(id)s::uuid IS NULL OR id = %(id)s)
     AND kept_at <= clock_timestamp() - make_interval(days => %(days)s)
-RETURNING id, channel_id, thread_ts, line_ts,
+RETURNING id, channel_id, thread_ts, line_ts, kept_at,
     extract(epoch FROM posting_since)::float8 AS posting_since;
 
 -- name: change_channel

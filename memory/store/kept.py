@@ -82,8 +82,9 @@ class EndedLine:
     id: UUID
     channel_id: str
     thread_ts: str
-    line_ts: str | None
-    posting_since: float | None
+    kept_at: datetime
+    line_ts: str | None = None
+    posting_since: float | None = None
 
 
 def kept_settings(team_id: str, channel: str) -> dict[str, str]:

@@ -147,6 +147,7 @@ NOT_EXPORTED = {
         "begun_at",
         "posting_since",
         "removal_proposed",
+        "with_kept",
     ),
 }
 

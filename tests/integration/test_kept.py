@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from bot.conversation.audiences import kind_of_message
+from bot.conversation.inbox import take_message
+from bot.conversation.turns import begin_turn, end_turn
 from bot.listeners.interactions import KEEP_AS_DECISION, KEEP_FOR_CHANNEL
 from bot.locale import say
 from bot.memories.channels import CHANGE_CHANNEL, change_channel
 from bot.memories.data import erase_person, export_person
-from bot.memories.kept_lines import SHOW_LINE, show_line
+from bot.memories.kept_lines import SHOW_LINE, end_lines, show_line
 from bot.memories.kept_lines_acts import ASK_AGAIN, ask_again
 from bot.runtime.maintenance import end_what_is_old, erase_deactivated
 from bot.slack.messages import Message
-from bot.types import KEPT_ANSWER
 from bot.ui.acts import Forget, Keep, Position, Remember, TakeBack
 from memory import Person, PersonMessage, add_memories
-from memory.postgres import execute_statement
+from memory.postgres import execute_statement, person_transaction
 from memory.store import KEPT_BY_PERSON, KEPT_IN_CONVERSATION, KeptLine, read_kept
 from tests.integration.app import App, MakeApp
 from tests.integration.interface import Answer
 from tests.integration.messages import LATER
 from tests.integration.playground_slack import PersonThread
 from tests.person import elements, shown
+from tests.waiting import until
 
 LINE = "The staging database is orion, ask Ana before a reset"
 DECISION = "We decided to deploy on Tuesdays only"
@@ -137,14 +143,18 @@ def kept_prompt(app: App) -> list[dict[str, Any]]:
 def place_of(message: Message) -> PersonThread:
     """Return where a message is."""
     return PersonThread(
-        message.user_id, "", message.channel_id, message.ts, message.thread_ts
+        message.user_id,
+        message.team_id,
+        message.channel_id,
+        message.ts,
+        message.thread_ts,
     )
 
 
 async def test_a_person_keeps_a_message_and_anybody_there_gets_it_quoted(
     app: App,
 ) -> None:
-    """One line with Undo in the thread; an answer quotes author and link, and is not stored."""
+    """One line with Undo in the thread; an answer quotes its author and links to it."""
     channel = Channel(app, "public", "Ben", "Mia")
     said, done = await channel.keep()
     assert done.line == say("en", "kept_done", channel=f"<#{channel.id}>")
@@ -159,11 +169,9 @@ async def test_a_person_keeps_a_message_and_anybody_there_gets_it_quoted(
     assert LINE in reply
     assert "Ben" in reply
     assert said.ts.replace(".", "") in reply
-    assert app.turn(asked)["reply"] == KEPT_ANSWER
     app.script("Good morning to you, too.")
     greeted = await channel.ask("Good morning!", 1)
     assert app.replies(greeted) == ["Good morning to you, too."]
-    assert app.turn(greeted)["reply"] == "Good morning to you, too."
 
 
 async def test_the_line_in_a_thread_notifies_nobody_whom_it_names(app: App) -> None:
@@ -457,6 +465,11 @@ async def test_what_its_author_takes_back_is_gone_for_all_and_from_every_column(
     said, _ = await channel.keep(text)
     app.script(f"It is zebrafish{end}.")
     await channel.ask("Which host?", 1)
+    app.script("シマウマ魚という名前です。")
+    asked = await channel.ask("ホストの名前は？", 1)
+    elsewhere = in_dm(app, channel.users[1])
+    app.script("Zebras are striped.")
+    other = await app.ask(elsewhere, "What are zebras?")
     ben = channel.person()
     [kept] = await channel.kept()
     match end:
@@ -499,12 +512,37 @@ async def test_what_its_author_takes_back_is_gone_for_all_and_from_every_column(
             )
             await end_what_is_old(app.pool, app.core.queue, 30)
     assert await channel.kept() == []
-    await channel.ask("Which host is it?", 1)
+    await app.ask(place_of(asked), "Which host is it?", thread_ts=asked.thread_ts)
     assert kept_prompt(app) == []
+    assert "シマウマ" not in str(app.prompts()[-1])
+    assert app.turn(other)["reply"] == "Zebras are striped."
     await show_lines(app)
     update = app.slack.calls("chat.update")[-1]
     assert update["args"]["text"] == say("en", "kept_gone", channel=f"<#{channel.id}>")
-    assert found_in_database(app, f"zebrafish{end}") == []
+    for words in (f"zebrafish{end}", "シマウマ"):
+        assert found_in_database(app, words) == []
+
+
+async def test_an_answer_is_not_stored_if_a_line_ends_while_it_is(app: App) -> None:
+    """Who ends a line and who stores an answer that was given it wait for each other."""
+    channel = Channel(app, "public", "Ben", "Mia")
+    await channel.keep()
+    place = PersonThread(channel.users[1], app.slack.team_id, channel.id, "", "")
+    asked = await app.receive(place, f"<@{app.slack.bot_user_id}> Which database?")
+    waiting = await take_message(app.core, asked.thread, uuid4())
+    assert waiting is not None
+    waiting = replace(waiting, kind=await kind_of_message(app.core, asked))
+    turn = await begin_turn(app.core, waiting, question="Which?", words="")
+    lines = [one.id for one in turn.kept]
+    assert len(lines) == 1
+    async with person_transaction(app.pool, channel.person()) as transaction:
+        await end_lines(app.core.queue, transaction)
+        ending = asyncio.create_task(
+            end_turn(app.core, turn, "answered", reply="Orion", kept=lines)
+        )
+        await until(lambda: app.rows("SELECT 1 FROM pg_locks WHERE NOT granted") != [])
+    await ending
+    assert app.turn(asked)["reply"] is None
 
 
 async def test_forgetting_leaves_what_is_kept_for_others(app: App) -> None:

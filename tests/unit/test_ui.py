@@ -25,7 +25,7 @@ from bot.locale import LANGUAGES, Localizer
 from bot.memories.forgetting import MAX_KEYS
 from bot.memories.panel import data_handling
 from bot.people import Eagerness, Off, PersonSettings
-from bot.types import FILES_ALONE, FORWARDED_ALONE, KEPT_ANSWER, PersonErased
+from bot.types import FILES_ALONE, FORWARDED_ALONE, PersonErased
 from bot.ui.acts import (
     ACT,
     QUERY_LIMIT,
@@ -941,13 +941,12 @@ def test_the_text_of_an_export_holds_words_and_no_markup_of_theirs(
 def test_the_text_of_an_export_says_what_is_stored_as_a_mark(
     localizer: Localizer,
 ) -> None:
-    """What came with a question, and an answer that quoted what is kept: in the text's language."""
+    """What came with a question: in the text's language."""
     question = f"Who?\n{FORWARDED_ALONE}\n{FILES_ALONE}"
-    message = {"ts": "1795737600.000100", "question": question, "reply": KEPT_ANSWER}
+    message = {"ts": "1795737600.000100", "question": question, "reply": ""}
     text = export_markdown(localizer, {"memories": [], "messages": [message]})
     marks = [localizer.say("asked_forwarded"), localizer.say("asked_files")]
     assert "  \n".join(["Who?", *marks]) in text
-    assert f"\n\n> {localizer.say('export_kept_answer')}\n" in text
 
 
 # --- a few words about looks --------------------------------------------------------------------
