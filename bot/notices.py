@@ -18,7 +18,7 @@ from uuid import UUID
 
 from bot.app import App
 from bot.people import PersonSettings, read_settings
-from bot.queue.queue import REPLIES
+from bot.queue.queue import BACKGROUND, REPLIES
 from bot.slack.client import unless_refused
 from bot.slack.messages import API_TEAM, split_thread_key
 from bot.slack.posting import show_privately
@@ -44,10 +44,11 @@ from memory.postgres import (
     person_statement,
     person_transaction,
 )
-from memory.store import read_in_order
+from memory.store import next_reminders, read_in_order
 
 SHOW_NOTICE = "show_notice"
 TELL_UNREAD = "tell_unread"
+SHOW_REMINDER = "show_reminder"
 _SQL = load_statements("bot", "notices")
 _REMINDERS = load_statements("bot", "reminders")
 _DAY_SECONDS = 86_400.0
@@ -148,7 +149,8 @@ async def update_notices(
     """Update the notices in direct messages of these batches, and those that named these memories.
 
     One that is just being posted is updated afterwards. One with no text left is deleted. If that
-    is because the person has deleted a message, the notice says so instead.
+    is because the person has deleted a message, the notice says so instead. Reminders of these
+    memories are updated, too.
     """
     values = {
         "turns": list(batches),
@@ -161,6 +163,12 @@ async def update_notices(
     if message_deleted:
         arguments["message_deleted"] = "yes"
     await show_later(app, transaction, turns, **arguments)
+    jobs: dict[str, dict[str, str]] = {}
+    for row in await transaction.fetch(_REMINDERS["posted"], {"keys": list(keys)}):
+        arguments = {**transaction.person.ids, "key": row["key"], "ts": row["ts"]}
+        # Several promises may share a message: its updates run one at a time.
+        jobs[f"{SHOW_REMINDER}:{row['ts']}"] = arguments
+    await app.queue.defer(transaction.connection, SHOW_REMINDER, jobs, queue=BACKGROUND)
 
 
 async def show_later(
@@ -272,15 +280,6 @@ async def open_promises(
         for promise in promises
         if is_open(promise.kind, promise.content)
     ]
-
-
-async def next_reminders(
-    pool: Pool, person: Person, keys: Collection[str]
-) -> dict[str, datetime]:
-    """Return when the person will next be reminded of each of these promises, by key."""
-    values = {"keys": list(keys)}
-    found = await person_statement(pool, person, _REMINDERS["next"], values)
-    return {row["key"]: row["at"] for row in found}
 
 
 async def _delete(app: App, notice: _Notice, ts: str) -> None:

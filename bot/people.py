@@ -29,6 +29,7 @@ from memory.postgres import (
     person_transaction,
     transaction_timeout,
 )
+from memory.store import change_zone
 
 log = logging.getLogger(__name__)
 
@@ -301,7 +302,9 @@ class People:
         if not user:
             at += _FAILED - PROFILE_TRUSTED
         with transaction_timeout(_STORING_SECONDS):
-            async with person_transaction(self._pool, person) as transaction:
+            async with person_transaction(
+                self._pool, person, locked=True
+            ) as transaction:
                 if keep_new:
                     await transaction.execute(_SQL["insert"])
                 await _note_profile(transaction, user, at)
@@ -318,7 +321,7 @@ class People:
         at = None
         if user.get("locale"):
             at = datetime.now(UTC)
-        async with person_transaction(self._pool, person) as transaction:
+        async with person_transaction(self._pool, person, locked=True) as transaction:
             await _note_profile(transaction, user, at)
 
     async def is_active(self, person: Person) -> bool | None:
@@ -341,16 +344,19 @@ async def _note_profile(
 ) -> None:
     """Store the locale, zone and deactivation in Slack's user object, for a person known here.
 
-    What `user` does not have stays as it is. `at` is when Slack said it; if it is None, Slack is
-    asked again next time.
+    Their reminders are planned for that zone. What `user` does not have stays as it is. `at` is
+    when Slack said it; if it is None, Slack is asked again next time.
     """
+    zone = _text(user, "tz")
     values = {
         "locale": _text(user, "locale"),
-        "zone": _text(user, "tz"),
+        "zone": zone,
         "at": at,
         "gone": user.get("deleted"),
     }
     await transaction.execute(_SQL["note_profile"], values)
+    if zone:
+        await change_zone(transaction, PersonSettings(time_zone=zone).zone)
 
 
 def _text(user: Json, name: str) -> str | None:

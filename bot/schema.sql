@@ -138,45 +138,6 @@ CREATE POLICY own_requests_under_way ON requests_under_way USING (
     OR begun_at < now() - interval '1 hour'
 ) WITH CHECK (team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true));
 
--- Each time that a person is reminded of a promise: in the morning of a day (`due_time` is ''), or for
--- the time that the promise names. A row is stored with the job that posts it; those that are due at
--- the same time share a message. `message_id`: of the message's metadata, stored before it is posted.
--- `ts`: of the posted message, '-' where Slack refused it.
-CREATE TABLE reminders (
-    team_id text NOT NULL,
-    user_id text NOT NULL,
-    key text NOT NULL,
-    day date NOT NULL,
-    due_time text NOT NULL,
-    message_id uuid,
-    posting_since timestamptz,
-    ts text,
-    PRIMARY KEY (team_id, user_id, key, day, due_time)
-);
-CREATE INDEX reminders_day ON reminders USING brin (day);
-ALTER TABLE reminders ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_reminders ON reminders USING (
-    team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
-    OR day < current_date - 60
-) WITH CHECK (team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true));
-
--- The day to which a person has put off the reminders of a promise. The newest row of a promise counts,
--- until something is said about the promise later.
-CREATE TABLE snoozes (
-    team_id text NOT NULL,
-    user_id text NOT NULL,
-    key text NOT NULL,
-    day date NOT NULL,
-    asked_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (team_id, user_id, key, day)
-);
-CREATE INDEX snoozes_day ON snoozes USING brin (day);
-ALTER TABLE snoozes ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_snoozes ON snoozes USING (
-    team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
-    OR day < current_date - 60
-) WITH CHECK (team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true));
-
 -- What a person decided about their memory, and what Slack says about them.
 CREATE TABLE person_settings (
     team_id text NOT NULL,
@@ -237,7 +198,7 @@ CREATE TABLE interactions (
 );
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON messages, conversations, notices, told, requests_under_way,
-    reminders, snoozes, person_settings, memory_off, interactions TO kioku_app;
+    person_settings, memory_off, interactions TO kioku_app;
 GRANT SELECT, INSERT, UPDATE ON installation TO kioku_app;
 -- Tables of which a person's transaction sees that person's rows, and nothing else does.
 DO $$
@@ -280,128 +241,6 @@ CREATE FUNCTION on_record(team text, person text, channel text, must_agree boole
                 SELECT FROM person_settings AS settings
                 WHERE settings.team_id = team AND settings.user_id = person
                     AND settings.agreed_at IS NOT NULL))
-    $$;
-
-CREATE INDEX store_open_promises ON store ((value->'content'->>'due'))
-    WHERE value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open';
-CREATE INDEX store_open_promises_of_person ON store (team_id, user_id)
-    WHERE value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open';
-
--- When a person is reminded of a promise, at most three times: at `morning` of its day in their zone;
--- `lead` before the time that it names; and at `morning` of the next day. If its day had passed when it
--- was made (`said_at`), the day on which it was made counts; if it was put off, the day to which it was
--- put off. Nothing is said at `morning` where the other reminder comes no later, or where the
--- promise was made after it. A moment before `said_at` is replaced: by the middle of the time that was
--- left then, or an hour later.
-CREATE FUNCTION reminder_moments(
-        due date, due_time time, morning time, lead interval, said_at timestamptz, snoozed_to date,
-        zone text)
-    RETURNS TABLE (day date, due_time text, at timestamptz)
-    LANGUAGE sql STABLE
-    AS $$
-        WITH promise AS (
-            SELECT COALESCE(snoozed_to, GREATEST(due, (said_at AT TIME ZONE zone)::date)) AS first_day
-            WHERE due IS NOT NULL OR snoozed_to IS NOT NULL
-        ), timed AS (
-            SELECT due AS day, to_char(reminder_moments.due_time, 'HH24:MI') AS due_time,
-                (due + reminder_moments.due_time) AT TIME ZONE zone AS ends_at
-            FROM promise
-            WHERE first_day = due AND snoozed_to IS NULL AND reminder_moments.due_time IS NOT NULL
-        ), first AS (
-            SELECT first_day AS day, (first_day + morning) AT TIME ZONE zone AS at FROM promise
-        ), planned AS (
-            SELECT first.day, '' AS due_time, first.at, NULL::timestamptz AS ends_at FROM first
-            WHERE NOT EXISTS (SELECT FROM timed
-                WHERE timed.ends_at - lead <= first.at OR first.at < said_at)
-            UNION ALL
-            SELECT timed.day, timed.due_time, timed.ends_at - lead, timed.ends_at FROM timed
-            UNION ALL
-            SELECT first_day + 1, '', (first_day + 1 + morning) AT TIME ZONE zone, NULL FROM promise
-        )
-        SELECT planned.day, planned.due_time,
-            CASE WHEN planned.at > said_at THEN planned.at
-                WHEN planned.ends_at > said_at THEN said_at + (planned.ends_at - said_at) / 2
-                ELSE said_at + interval '1 hour' END
-        FROM planned
-    $$;
-
--- When people are reminded of their open promises, and which of these reminders were stored.
-CREATE VIEW promise_reminders WITH (security_invoker = true) AS
-    SELECT store.prefix, store.team_id, store.user_id, store.key, value->'content'->>'due' AS due,
-        moment.day, moment.due_time, moment.at, stored.key IS NOT NULL AS is_stored, stored.ts
-    FROM store
-    LEFT JOIN person_settings AS settings
-        ON settings.team_id = store.team_id AND settings.user_id = store.user_id
-    CROSS JOIN LATERAL (
-        SELECT COALESCE(max(statement.said_at), store.updated_at) AS at FROM statements AS statement
-        WHERE statement.team_id = store.team_id AND statement.user_id = store.user_id
-            AND statement.key = store.key AND statement.act = 'say'
-            AND statement.withdrawn_at IS NULL AND statement.forgotten_id IS NULL
-    ) AS said
-    LEFT JOIN LATERAL (
-        SELECT snooze.day FROM snoozes AS snooze
-        WHERE snooze.team_id = store.team_id AND snooze.user_id = store.user_id
-            AND snooze.key = store.key AND snooze.asked_at > said.at
-        ORDER BY snooze.asked_at DESC LIMIT 1
-    ) AS snoozed ON true
-    -- Text that is no day, no time or no zone counts as none.
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN pg_input_is_valid(value->'content'->>'due', 'date')
-                THEN (value->'content'->>'due')::date END AS due,
-            CASE WHEN pg_input_is_valid(value->'content'->>'due_time', 'time')
-                THEN (value->'content'->>'due_time')::time END AS due_time,
-            time '09:00' AS morning,
-            -- Somebody waits for what was promised to them; nobody waits for the rest.
-            CASE WHEN value->'content'->>'to' <> ''
-                THEN interval '2 hours' ELSE interval '0' END AS lead,
-            CASE WHEN pg_input_is_valid('2000-01-01 00:00 ' || settings.time_zone, 'timestamptz')
-                THEN settings.time_zone ELSE 'UTC' END AS zone
-    ) AS promise
-    CROSS JOIN LATERAL reminder_moments(
-        promise.due, promise.due_time, promise.morning, promise.lead, said.at, snoozed.day,
-        promise.zone) AS moment
-    -- With LIMIT it is looked up by its key, however few promises the planner expects.
-    LEFT JOIN LATERAL (
-        SELECT reminder.key, reminder.ts FROM reminders AS reminder
-        WHERE reminder.team_id = store.team_id AND reminder.user_id = store.user_id
-            AND reminder.key = store.key AND reminder.day = moment.day
-            AND reminder.due_time = moment.due_time
-        LIMIT 1
-    ) AS stored ON true
-    WHERE value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open'
-        AND split_part(store.prefix, '.', 4) = 'dm';
-GRANT SELECT ON promise_reminders TO kioku_app;
-
--- People who are to be reminded now of a promise of the last thirty days, and whose memory is on. Many
--- promises of one person are one row. The earliest clock is fourteen hours ahead of UTC, and a
--- reminder comes less than ten hours before its time. A plan that was made while tables were empty
--- stays: it may read none of them whole.
-CREATE FUNCTION people_to_remind()
-    RETURNS TABLE (team_id text, user_id text)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off
-    AS $$
-        WITH people AS MATERIALIZED (
-            SELECT reminder.team_id, reminder.user_id FROM promise_reminders AS reminder
-            WHERE reminder.due BETWEEN to_char(now() - interval '30 days', 'YYYY-MM-DD')
-                    AND to_char(now() AT TIME ZONE 'UTC' + interval '1 day', 'YYYY-MM-DD')
-                AND NOT reminder.is_stored
-                AND reminder.at BETWEEN now() - interval '30 days' AND now()
-            UNION
-            SELECT reminder.team_id, reminder.user_id FROM snoozes AS snooze
-            JOIN promise_reminders AS reminder
-                ON reminder.prefix = concat_ws('.', 'chat', snooze.team_id, snooze.user_id, 'dm')
-                AND reminder.key = snooze.key
-            WHERE snooze.day BETWEEN current_date - 30 AND current_date + 1
-                AND NOT reminder.is_stored
-                AND reminder.at BETWEEN now() - interval '30 days' AND now()
-        )
-        SELECT people.team_id, people.user_id FROM people
-        WHERE NOT EXISTS (SELECT FROM person_settings AS settings
-                WHERE settings.team_id = people.team_id AND settings.user_id = people.user_id
-                    AND settings.deactivated_at IS NOT NULL)
-            AND NOT EXISTS (SELECT FROM off_now AS off
-                WHERE off.team_id = people.team_id AND off.user_id = people.user_id
-                    AND off.scope = '')
     $$;
 
 -- Threads with a message that has waited for two minutes and for which there is no job: it was lost.
@@ -637,9 +476,9 @@ CREATE FUNCTION delete_everybody()
         IF NOT FOUND THEN
             RETURN 0;
         END IF;
-        FOREACH name IN ARRAY ARRAY['messages', 'told', 'requests_under_way', 'reminders', 'snoozes',
-            'person_settings', 'memory_off', 'conversations',
-            'store', 'statements', 'proposals', 'forgotten_sources', 'kept'] LOOP
+        FOREACH name IN ARRAY ARRAY['messages', 'told', 'requests_under_way',
+            'person_settings', 'memory_off', 'conversations', 'store', 'statements', 'proposals',
+            'reminders', 'forgotten_sources', 'kept'] LOOP
             EXECUTE format('DELETE FROM %I', name);
             GET DIAGNOSTICS deleted = ROW_COUNT;
             total := total + deleted;
@@ -651,14 +490,12 @@ CREATE FUNCTION delete_everybody()
 REVOKE ALL ON FUNCTION
     unanswered_threads, end_lost_requests, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
-    operating_state, thread_of_message, people_to_remind,
-    people_of_channel, are_kept, blank_answers_with_kept,
+    operating_state, thread_of_message, people_of_channel, are_kept, blank_answers_with_kept,
     people_past_retention, people_to_look_up, delete_everybody
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     unanswered_threads, end_lost_requests, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
-    operating_state, thread_of_message, people_to_remind,
-    people_of_channel, are_kept, blank_answers_with_kept,
+    operating_state, thread_of_message, people_of_channel, are_kept, blank_answers_with_kept,
     people_past_retention, people_to_look_up, delete_everybody
     TO kioku_app;

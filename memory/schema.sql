@@ -147,6 +147,28 @@ CREATE POLICY own_proposals ON proposals
     USING (team_id = (SELECT current_setting('kioku.team', true))
         AND user_id = (SELECT current_setting('kioku.user', true)));
 
+-- When a person is reminded of each open promise next: `at`, NULL if they are not, for their time zone.
+-- `dated`: the statement that named its day. `put_off_at`: when they chose *Tomorrow*. `message_id`: of
+-- the metadata of a message that is being posted, `posting_since`. `ts`: of the last one posted.
+CREATE TABLE reminders (
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    key text NOT NULL,
+    dated uuid NOT NULL,
+    zone text NOT NULL,
+    at timestamptz,
+    put_off_at timestamptz,
+    message_id uuid,
+    posting_since timestamptz,
+    ts text,
+    PRIMARY KEY (team_id, user_id, key)
+);
+CREATE INDEX reminders_at ON reminders (at) WHERE at IS NOT NULL;
+ALTER TABLE reminders ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_reminders ON reminders
+    USING (team_id = (SELECT current_setting('kioku.team', true))
+        AND user_id = (SELECT current_setting('kioku.user', true)));
+
 -- The ids of what was forgotten. `what` is a message, which is never read or formed again; a
 -- forgetting, with the keys of its memories: the model is shown no exchange from before it; or the
 -- erasure of the person. `statements` are the forgotten statements of memories that keep others.
@@ -195,7 +217,7 @@ CREATE POLICY kept_in_conversation ON kept FOR SELECT
     USING (team_id = (SELECT current_setting('kioku.team', true))
         AND channel_id = (SELECT current_setting('kioku.channel', true)));
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON store, store_vectors, statements, proposals,
+GRANT SELECT, INSERT, UPDATE, DELETE ON store, store_vectors, statements, proposals, reminders,
     forgotten_sources, kept TO kioku_app;
 
 -- A text in compatibility form (NFKC), in linear time. Normalization sorts the marks after each
@@ -273,5 +295,16 @@ CREATE FUNCTION people_with_due(most int)
         ORDER BY random() LIMIT most
     $$;
 
-REVOKE ALL ON FUNCTION people_with_due FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION people_with_due TO kioku_app;
+-- People with a reminder that is due.
+CREATE FUNCTION people_to_remind(most int)
+    RETURNS TABLE (team_id text, user_id text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+    AS $$
+        SELECT reminder.team_id, reminder.user_id FROM reminders AS reminder
+        WHERE reminder.at <= now()
+        GROUP BY reminder.team_id, reminder.user_id
+        ORDER BY random() LIMIT most
+    $$;
+
+REVOKE ALL ON FUNCTION people_with_due, people_to_remind FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION people_with_due, people_to_remind TO kioku_app;

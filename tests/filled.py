@@ -34,10 +34,8 @@ ROWS: tuple[LiteralString, ...] = (
     " VALUES (%(team)s, %(user)s, 'outage', gen_random_uuid(), now() + interval '1 hour')",
     "INSERT INTO requests_under_way (id, team_id, user_id, channel_id, ts)"
     " VALUES (gen_random_uuid(), %(team)s, %(user)s, '', '')",
-    "INSERT INTO reminders (team_id, user_id, key, day, due_time)"
-    " VALUES (%(team)s, %(user)s, 'k', current_date, '')",
-    "INSERT INTO snoozes (team_id, user_id, key, day)"
-    " VALUES (%(team)s, %(user)s, 'k', current_date + 1)",
+    "INSERT INTO reminders (team_id, user_id, key, dated, zone, at)"
+    " VALUES (%(team)s, %(user)s, 'k', gen_random_uuid(), 'UTC', now())",
     "INSERT INTO kept (team_id, user_id, channel_id, ts, thread_ts, text, decision)"
     " VALUES (%(team)s, %(user)s, %(channel)s, '1.0', '1.0', 'words', false)",
 )

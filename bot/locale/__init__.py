@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cache
 from gettext import GNUTranslations
 from io import BytesIO
@@ -101,6 +101,16 @@ class Localizer:
         local = moment.astimezone(self.zone)
         return self.day(local.date(), local.time())
 
+    def soon(self, moment: datetime) -> str:
+        """Return date and time, with the day as today or tomorrow if it is."""
+        local = moment.astimezone(self.zone)
+        today = self.today()
+        days = {today: "day_today", today + timedelta(days=1): "day_tomorrow"}
+        key = days.get(local.date())
+        if key is None:
+            return self.minute(moment)
+        return self.say(key, time=self._clock(local.time()))
+
     def stored_day(self, day: str) -> str:
         """Return a day as it is stored, ``YYYY-MM-DD``. Raises `ValueError`."""
         return self.day(date.fromisoformat(day))
@@ -113,7 +123,9 @@ class Localizer:
         shown = format_skeleton(skeleton, day, locale=self.language)
         if at is None:
             return shown
+        return f"{shown}{_BETWEEN[self.language]}{self._clock(at)}"
+
+    def _clock(self, at: time) -> str:
         clock = format_time(at, "short", locale=self.language)
         # CLDR's narrow space before AM and PM; elsewhere texts have the usual one.
-        clock = clock.replace("\N{NARROW NO-BREAK SPACE}", " ")
-        return f"{shown}{_BETWEEN[self.language]}{clock}"
+        return clock.replace("\N{NARROW NO-BREAK SPACE}", " ")

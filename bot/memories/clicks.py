@@ -27,7 +27,6 @@ from bot.memories.forgetting import (
     undo_forgotten,
 )
 from bot.memories.kept_lines_acts import answer_to_keep, take_back
-from bot.memories.promises import snooze
 from bot.memories.switches import change_settings, switch
 from bot.notices import update_notices
 from bot.people import read_settings
@@ -66,7 +65,7 @@ from bot.ui.lines import (
     summary_line,
 )
 from bot.ui.promise_payloads import promise_answers
-from bot.ui.promises import is_due_after, is_open
+from bot.ui.promises import is_due_after
 from memory import (
     Change,
     ChangedSince,
@@ -83,7 +82,7 @@ from memory import (
 from memory.metrics import count
 from memory.model import Json, folded
 from memory.postgres import person_transaction, transaction_timeout
-from memory.store import find_memory
+from memory.store import find_memory, put_off
 
 _ERASING_SECONDS = 30.0
 
@@ -238,14 +237,14 @@ async def _change_promise(app: App, click: Click, act: ChangePromise) -> Done:
 async def _snooze(app: App, click: Click, act: Snooze) -> Done:
     """Remind the person of a promise tomorrow; what they promised stays as it is."""
     memory = await _memory(app, click, act.key)
-    if not is_open(memory.kind, memory.content):
-        raise ChangedSince("The promise was kept or dropped.")
     tomorrow = click.localizer.today() + timedelta(days=1)
     # The button is below an earlier reminder: to put the promise off would lose the later one.
     if is_due_after(memory.content, tomorrow):
         raise ChangedSince("The promise is due on a later day now.")
-    await snooze(app.pool, click.person, act.key, tomorrow)
-    await _update_notices_of(app, click, {act.key})
+    async with person_transaction(app.pool, click.person, locked=True) as transaction:
+        if not await put_off(transaction, act.key, click.localizer.zone):
+            raise ChangedSince("The promise was kept or dropped.")
+        await update_notices(app, transaction, keys=[act.key])
     line = click.localizer.say("snoozed", what=memory_line(click.localizer, memory))
     return Done(line=line)
 

@@ -60,7 +60,7 @@ _FORBIDDEN = frozenset(
     }
 )
 
-_PARTS = ("messages", "settings", "memory_off", "snoozes", "kept")
+_PARTS = ("messages", "settings", "memory_off", "kept")
 EXPORTED = ("memories", "statements", "proposals", "forgotten", *_PARTS)
 """The parts of an export that are about the person; all are empty for an unknown person."""
 

@@ -21,6 +21,7 @@ from memory.model import MessageKey, provider_and_name
 from memory.postgres import PersonTransaction, load_statements, person_transaction
 from memory.store import (
     memory_page,
+    next_reminders,
     read_kept,
     read_not_remembered,
     shown_lines,
@@ -114,10 +115,12 @@ async def _with_memories(
         size=PAGE_SIZE,
         page=position.page,
     )
+    keys = [memory.key for memory in page.memories]
     return replace(
         content,
         position=position.on_page(page.page),
         memories=page.memories,
+        reminders=await next_reminders(app.pool, person, keys),
         found=page.total,
     )
 

@@ -26,7 +26,6 @@ from bot.queue.retries import RunLater
 from bot.quota import QuotaExceeded
 from bot.slack.client import PATIENCE_SECONDS, TeamClient, unless_refused
 from bot.slack.posting import (
-    find_posted,
     notice_metadata,
     post_once,
     show_privately,
@@ -138,22 +137,16 @@ async def _post_refusal(
     """Post a refusal in the message's thread, unless an earlier attempt did."""
     message = claimed.message
     metadata = notice_metadata(refused=str(claimed.id))
+    since = None
     if claimed.attempts or claimed.failures:
-        found = await find_posted(
-            client,
-            message.channel_id,
-            metadata,
-            since=time.time(),
-            thread_ts=message.thread_ts,
-        )
-        if found is not None:
-            return
+        since = time.time()
     await post_once(
         client,
         message.channel_id,
         shown,
         metadata,
         thread_ts=message.thread_ts,
+        since=since,
         confirm=claimed.run.confirm,
     )
 

@@ -21,8 +21,14 @@ from bot.memories.channels import CHANGE_CHANNEL, change_channel
 from bot.memories.home import PUBLISH, publish_home
 from bot.memories.kept_lines import SHOW_LINE, show_line
 from bot.memories.kept_lines_acts import ASK_AGAIN, ask_again
-from bot.memories.promises import REMIND, remind
-from bot.notices import SHOW_NOTICE, TELL_UNREAD, show_notice, tell_unread
+from bot.memories.promises import REMIND, remind, show_reminder
+from bot.notices import (
+    SHOW_NOTICE,
+    SHOW_REMINDER,
+    TELL_UNREAD,
+    show_notice,
+    tell_unread,
+)
 from bot.pipeline import backfill
 from bot.pipeline.attempts import answer_thread
 from bot.pipeline.edits import UPDATE_FROM_MESSAGE, delete_answer, update_from_message
@@ -51,6 +57,7 @@ _WORK: Mapping[str, Mapping[str, Callable[..., Awaitable[None]]]] = {
     },
     BACKGROUND: {
         REMIND: remind,
+        SHOW_REMINDER: show_reminder,
         backfill.CATCH_UP: backfill.catch_up,
         backfill.READ_MISSED: backfill.read_missed_messages,
         UPDATE_FROM_MESSAGE: update_from_message,

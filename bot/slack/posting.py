@@ -51,19 +51,21 @@ async def post_once(
     metadata: Json,
     *,
     thread_ts: str | None = None,
+    since: float | None = None,
     confirm: Callable[[], Awaitable[object]] | None = None,
 ) -> str:
     """Post a message exactly once, and return its ts.
 
     `content` are the other arguments of ``chat.postMessage``, such as text and blocks. `metadata`
     must be unique to this message. A post of unknown fate is looked for, and repeated if it is not
-    found, for `retries.TROUBLE_SECONDS`; that of an earlier attempt is looked for by `find_posted`
-    before. `confirm` is awaited before each post; if it raises, Slack is not called.
+    found, for `retries.TROUBLE_SECONDS`. `since` is when an earlier attempt asked for it, in
+    seconds since 1970, if one may have. `confirm` is awaited before each post; if it raises, Slack
+    is not called.
 
     Raises what the Slack client raises; if that has an `error_code`, the message is certainly not
     in Slack.
     """
-    asked_at: float | None = None
+    asked_at = since
     end = time.monotonic() + retries.TROUBLE_SECONDS
     while True:
         if asked_at is not None:

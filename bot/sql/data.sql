@@ -32,12 +32,6 @@ SELECT to_jsonb(switch) AS row FROM (
 ) AS switch
 ORDER BY scope;
 
--- name: snoozes
-SELECT to_jsonb(snooze) AS row FROM (
-    SELECT key, day, asked_at FROM snoozes WHERE team_id = %(team)s AND user_id = %(user)s
-) AS snooze
-ORDER BY asked_at, key;
-
 -- name: kept
 -- The messages that the person keeps for conversations.
 SELECT to_jsonb(line) AS row FROM (
@@ -68,8 +62,6 @@ SELECT
     (SELECT count(*) FROM told WHERE team_id = %(team)s AND user_id = %(user)s) AS told,
     (SELECT count(*) FROM requests_under_way WHERE team_id = %(team)s AND user_id = %(user)s)
         AS requests_under_way,
-    (SELECT count(*) FROM reminders WHERE team_id = %(team)s AND user_id = %(user)s) AS reminders,
-    (SELECT count(*) FROM snoozes WHERE team_id = %(team)s AND user_id = %(user)s) AS snoozes,
     (SELECT count(*) FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s)
         AS person_settings,
     (SELECT count(*) FROM memory_off WHERE team_id = %(team)s AND user_id = %(user)s) AS memory_off;

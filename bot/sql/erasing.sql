@@ -17,12 +17,6 @@ DELETE FROM told WHERE team_id = %(team)s AND user_id = %(user)s;
 -- name: requests_under_way
 DELETE FROM requests_under_way WHERE team_id = %(team)s AND user_id = %(user)s;
 
--- name: reminders
-DELETE FROM reminders WHERE team_id = %(team)s AND user_id = %(user)s;
-
--- name: snoozes
-DELETE FROM snoozes WHERE team_id = %(team)s AND user_id = %(user)s;
-
 -- name: person_settings
 DELETE FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s;
 

@@ -12,12 +12,6 @@ DELETE FROM told WHERE until < now();
 -- Requests whose process died.
 DELETE FROM requests_under_way WHERE begun_at < now() - interval '1 hour';
 
--- name: reminders
-DELETE FROM reminders WHERE day < current_date - 60;
-
--- name: snoozes
-DELETE FROM snoozes WHERE day < current_date - 60;
-
 -- name: messages
 -- Messages without a turn, some at a time.
 SELECT clear_away(%(most)s);

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import get_args
 from uuid import UUID
 
@@ -65,8 +66,8 @@ from bot.ui.lines import (
     used_where,
     with_sentence,
 )
-from bot.ui.promise_payloads import ROW_BUTTONS, promise_answers
-from bot.ui.promises import is_due_after, is_open
+from bot.ui.promise_payloads import ROW_BUTTONS
+from bot.ui.promises import is_open
 from memory import (
     DM,
     Change,
@@ -102,10 +103,11 @@ class PanelContent:
 
     `found` is the number of memories there, on all pages, or of changes on the pages so far, plus
     one if there are older ones. `links` lead to the message that a memory, by its key, or a change,
-    by its id, came from. `unformed` messages are not read yet. The changes include the sentences of
-    the last day that were `not_remembered`. In Home, `handling` says where data goes. `kept` are
-    the lines kept for a conversation, shown to `viewer`, who is in it; None if they are not shown.
-    `kept_shown` are the ids of those that stand in prompts.
+    by its id, came from; `reminders` say when the person is reminded next of a promise, by its key.
+    `unformed` messages are not read yet. The changes include the sentences of the last day that
+    were `not_remembered`. In Home, `handling` says where data goes. `kept` are the lines kept for a
+    conversation, shown to `viewer`, who is in it; None if they are not shown. `kept_shown` are the
+    ids of those that stand in prompts.
     """
 
     position: Position = field(default_factory=Position)
@@ -119,6 +121,7 @@ class PanelContent:
     questions: Sequence[Question] = ()
     not_remembered: Sequence[NotRemembered] = ()
     links: Mapping[str, str] = field(default_factory=dict)
+    reminders: Mapping[str, datetime] = field(default_factory=dict)
     unformed: int = 0
     handling: Sequence[str] = ()
     kept: Sequence[KeptLine] | None = None
@@ -421,11 +424,9 @@ def _memory_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
     groups: dict[str, list[Block]] = {}
     for memory in content.memories:
         rows = groups.setdefault(_heading(memory), [])
-        row = memory_row(localizer, memory, content.links.get(memory.key))
-        rows.append(row)
-        if _is_due(localizer, memory):
-            answers = promise_answers(localizer, memory)
-            rows.append(actions(*answers, block_id=f"{row['block_id']}{ROW_BUTTONS}"))
+        link = content.links.get(memory.key)
+        reminder = content.reminders.get(memory.key)
+        rows.append(memory_row(localizer, memory, link, reminder))
     blocks: list[Block] = []
     for heading in _HEADINGS:
         if heading not in groups:
@@ -434,13 +435,6 @@ def _memory_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
             blocks.append(section(f"*{localizer.say(heading)}*", block_id=heading))
         blocks += groups[heading]
     return blocks
-
-
-def _is_due(localizer: Localizer, memory: Memory) -> bool:
-    """Return whether a memory is an open promise whose day has come, or which has none."""
-    if not is_open(memory.kind, memory.content):
-        return False
-    return not is_due_after(memory.content, localizer.today())
 
 
 def _heading(memory: Memory) -> str:
@@ -452,8 +446,13 @@ def _heading(memory: Memory) -> str:
     return "about_title"
 
 
-def memory_row(localizer: Localizer, memory: Memory, link: str | None) -> Block:
-    """Return a memory with its day, its source and its menu.
+def memory_row(
+    localizer: Localizer,
+    memory: Memory,
+    link: str | None,
+    reminder: datetime | None = None,
+) -> Block:
+    """Return a memory with its day, its source, its next reminder and its menu.
 
     The line of a promise already has its due day. The sentence of a memory is shown only if it says
     more than the line, and where the memory is used only if that is not direct messages.
@@ -462,6 +461,8 @@ def memory_row(localizer: Localizer, memory: Memory, link: str | None) -> Block:
     details = [line]
     if memory.kind != PROMISE_KIND:
         details.append(localizer.stored_day(memory.said_on))
+    if reminder is not None:
+        details.append(localizer.say("row_remind", when=localizer.soon(reminder)))
     if link:
         details.append(source_link(localizer, link))
     if audience_of(memory) != DM:

@@ -87,7 +87,7 @@ def reminder_payload(localizer: Localizer, promises: Sequence[Memory]) -> Payloa
     for promise in shown:
         line = memory_line(localizer, promise)
         lines.append(line)
-        row = f"{_ROW}{promise.key}"
+        row = promise_row(promise.key)
         blocks.append(section(line, block_id=row))
         answers = promise_answers(localizer, promise)
         blocks.append(actions(*answers, block_id=f"{row}{ROW_BUTTONS}"))
@@ -108,6 +108,11 @@ def promise_answers(localizer: Localizer, memory: Memory) -> list[Block]:
         "promise_drop": ChangePromise(key=memory.key, to="dropped"),
     }
     return [explained_button(localizer, key, act, what) for key, act in answers.items()]
+
+
+def promise_row(key: str) -> str:
+    """Return the id of the block of a promise in a reminder."""
+    return f"{_ROW}{key}"
 
 
 def is_row(block_id: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, time
 
 from bot.locale import Localizer
-from memory.model import PROMISE_KIND, Content
+from memory.model import PROMISE_KIND, Content, due_of
 
 
 def is_open(kind: str, content: Content) -> bool:
@@ -15,13 +15,13 @@ def is_open(kind: str, content: Content) -> bool:
 
 def due_line(localizer: Localizer, content: Content) -> str:
     """Return the day and time of a promise as the person reads them; empty if it has no day."""
-    due = _due(content)
+    due = due_of(content)
     return localizer.day(*due) if due else ""
 
 
 def is_past(localizer: Localizer, content: Content) -> bool:
     """Return whether a promise's day, or time on it, is past for the person."""
-    due = _due(content)
+    due = due_of(content)
     if due is None:
         return False
     day, at = due
@@ -31,28 +31,15 @@ def is_past(localizer: Localizer, content: Content) -> bool:
 
 def is_due_after(content: Content, day: date) -> bool:
     """Return whether a promise is due on a later day."""
-    due = _due(content)
+    due = due_of(content)
     return due is not None and due[0] > day
 
 
 def is_on_its_day(localizer: Localizer, content: Content, moment: datetime) -> bool:
     """Return whether a moment is on the day of a promise, and not after its time if it has one."""
-    due = _due(content)
+    due = due_of(content)
     if due is None:
         return False
     day, at = due
     there = moment.astimezone(localizer.zone)
     return day == there.date() and (at is None or there.time() <= at)
-
-
-def _due(content: Content) -> tuple[date, time | None] | None:
-    """Return the day of a promise, and its time if it has one.
-
-    Return None without a day, and for texts that are none, as another tool may have written.
-    """
-    try:
-        day = date.fromisoformat(str(content.get("due")))
-        at = content.get("due_time")
-        return day, time.fromisoformat(str(at)) if at else None
-    except ValueError:
-        return None

@@ -10,6 +10,7 @@ from memory.model.dates import (
     until as until,
 )
 from memory.model.providers import provider_and_name as provider_and_name
+from memory.model.reminders import due_of as due_of
 from memory.model.schemas import (
     Content as Content,
     DUE_FIELDS as DUE_FIELDS,

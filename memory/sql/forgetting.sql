@@ -163,6 +163,7 @@ SELECT
     (SELECT count(*) FROM statements WHERE team_id = %(team)s AND user_id = %(user)s)
         AS statements,
     (SELECT count(*) FROM proposals WHERE team_id = %(team)s AND user_id = %(user)s) AS proposals,
+    (SELECT count(*) FROM reminders WHERE team_id = %(team)s AND user_id = %(user)s) AS reminders,
     (SELECT count(*) FROM kept WHERE team_id = %(team)s AND user_id = %(user)s) AS kept;
 
 -- name: erase
@@ -175,6 +176,8 @@ WITH vectors AS (
     DELETE FROM kept WHERE team_id = %(team)s AND user_id = %(user)s
 ), asked AS (
     DELETE FROM proposals WHERE team_id = %(team)s AND user_id = %(user)s
+), planned AS (
+    DELETE FROM reminders WHERE team_id = %(team)s AND user_id = %(user)s
 ), forgettings AS (
     DELETE FROM forgotten_sources
     WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'forgetting'

@@ -39,6 +39,13 @@ from memory.store.proposals import (
     NotRemembered as NotRemembered,
     read_not_remembered as read_not_remembered,
 )
+from memory.store.reminders import (
+    change_zone as change_zone,
+    due_promises as due_promises,
+    next_reminders as next_reminders,
+    pass_reminders as pass_reminders,
+    put_off as put_off,
+)
 from memory.store.statements import (
     change_channel as change_channel,
     delete_old as delete_old,

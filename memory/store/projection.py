@@ -1,6 +1,7 @@
-"""The rows of LangGraph's `store`: each memory as each audience knows it.
+"""What statements amount to: the rows of LangGraph's `store`, and of `reminders`.
 
-Nothing else writes them.
+A row of `store` is a memory as one audience knows it, one of `reminders` an open promise with its
+next reminder.
 """
 
 from __future__ import annotations
@@ -8,27 +9,38 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
+from memory.model.dates import EARLIEST
 from memory.model.errors import MemoryFull
 from memory.model.namespace import Person
+from memory.model.reminders import first_from, open_promise
 from memory.model.sameness import plain_column
+from memory.model.schemas import PROMISE_KIND
 from memory.model.statement import Statement, View, views
 from memory.postgres.database import PersonTransaction
-from memory.postgres.statements import load_statements, rows_parameter
+from memory.postgres.statements import (
+    column_parameters,
+    load_statements,
+    rows_parameter,
+)
 from memory.store.memories import MAX_MEMORIES, Memory, read_own
 
 _SQL = load_statements("memory", "store")
+_REMINDERS = load_statements("memory", "reminders")
 
 
 async def write_rows(
     transaction: PersonTransaction,
     statements: Mapping[str, Sequence[Statement]],
+    added: Collection[UUID] = (),
 ) -> list[View]:
     """Update the rows of memories to what their statements add up to now; return their views.
 
     `statements` has all statements of each memory, by key; the caller has read them under the
-    person's lock. If a row's content changes, its vector is deleted; `embed_missing` makes it
-    again, or it is copied from a row with the same content.
+    person's lock, and its transaction has `added` some. If a row's content changes, its vector is
+    deleted; `embed_missing` makes it again, or it is copied from a row with the same content.
     """
     now = datetime.now(UTC)
     written: list[View] = []
@@ -44,7 +56,47 @@ async def write_rows(
     # Only rows of the same memory have the same content.
     if shared_keys:
         await transaction.execute(_SQL["copy_vectors"], {**values, "keys": shared_keys})
+    await _plan_reminders(transaction, statements, added, now)
     return written
+
+
+async def _plan_reminders(
+    transaction: PersonTransaction,
+    statements: Mapping[str, Sequence[Statement]],
+    added: Collection[UUID],
+    now: datetime,
+) -> None:
+    """Plan the next reminder of each of these memories that is an open promise with a new day.
+
+    The others keep theirs; what is no open promise loses it. If the day is said by a statement that
+    was `added`, the first reminder may have become due before it was stored; otherwise those that
+    have passed do not come.
+    """
+    # Of a memory without statements it is not known what it was.
+    keys = [
+        key
+        for key, said in statements.items()
+        if not said or said[-1].kind == PROMISE_KIND
+    ]
+    if not keys:
+        return
+    found = await transaction.fetch(_REMINDERS["read"], {"keys": keys})
+    dated = {row["key"]: row["dated"] for row in found}
+    open_keys: list[str] = []
+    planned: list[tuple[str, UUID, str, datetime | None]] = []
+    for key in keys:
+        promise = open_promise(statements[key], now)
+        if promise is None:
+            continue
+        open_keys.append(key)
+        said = promise.dated
+        if dated.get(key) != said.id:
+            since = EARLIEST if said.id in added else now
+            at = first_from(promise.times(ZoneInfo(said.zone)), since)
+            planned.append((key, said.id, said.zone, at))
+    names = ("planned", "dated", "zones", "moments")
+    values = {"keys": keys, "open": open_keys, **column_parameters(names, planned)}
+    await transaction.execute(_REMINDERS["write"], values)
 
 
 async def remaining_capacity(transaction: PersonTransaction) -> int:

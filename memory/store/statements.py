@@ -125,7 +125,7 @@ async def add_statements(
     await transaction.execute(_SQL["insert"], values)
     keys_stored = dict.fromkeys(one.key for one in stored)
     by_key = await read_statements(transaction, keys_stored)
-    await write_rows(transaction, by_key)
+    await write_rows(transaction, by_key, added={one.id for one in stored})
     return by_key
 
 

@@ -1,9 +1,10 @@
-"""``python -m bot``, killed when it has taken its n-th step for a message.
+"""``python -m bot``, killed when it has taken its n-th step for a message or a reminder.
 
 A step is a statement that PostgreSQL has carried out, or a call that Slack has answered. They are
-counted from the statement that stores a message while the file `END_FILE` holds n; that statement
-is 1. What is sent by the clock is not counted, nor is what goes to PostgreSQL together with the
-statement after it. The file is deleted before the end; without it nothing is counted.
+counted while the file `END_FILE` holds n, from the statement that stores a message, or the first
+one for a reminder; that statement is 1. What is sent by the clock is not counted, nor is what goes
+to PostgreSQL together with the statement after it. The file is deleted before the end; without it
+nothing is counted.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ import aiohttp
 
 from bench.recording import Statement, traced
 
+# The first statement for a message, and for a reminder.
+_FIRST = ("INSERT INTO messages", "SELECT key, zone, at, message_id FROM reminders")
+
 
 def main() -> None:
     """Run the app until it is ended."""
@@ -30,7 +34,7 @@ def main() -> None:
         if given != last:
             steps = 0
             last = given
-        if steps or (statement and "INSERT INTO messages" in statement.text):
+        if steps or (statement and any(one in statement.text for one in _FIRST)):
             steps += 1
         if last and steps == last:
             file.unlink()

@@ -35,7 +35,7 @@ NOBODYS = {
     *("kioku_embedding_space", "kioku_migrations", "installation"),
     *("store_migrations", "vector_migrations"),
 }
-OF_MEMORY = {"store", "store_vectors", "statements", "proposals", "kept"}
+OF_MEMORY = {"store", "store_vectors", "statements", "proposals", "reminders", "kept"}
 
 
 @pytest.fixture

@@ -34,7 +34,14 @@ from tests.databases import login_of, printed
 from tests.memories import add_memory
 
 ANN = Person("T1", "U1")
-TABLES = ("store", "store_vectors", "statements", "proposals", "forgotten_sources")
+TABLES = (
+    "store",
+    "store_vectors",
+    "statements",
+    "proposals",
+    "reminders",
+    "forgotten_sources",
+)
 ORIGIN = PersonMessage(
     actor="command", text="I love it", channel="D1", ts="1700000000.000100"
 )

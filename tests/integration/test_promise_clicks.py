@@ -81,6 +81,11 @@ async def becomes(
     await until(same)
 
 
+def tomorrow() -> str:
+    """Return the day of a promise that is due tomorrow."""
+    return (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
+
+
 def two_days_ago() -> str:
     """Return the day of a promise that was due two days ago."""
     return (datetime.now(UTC) - timedelta(days=2)).date().isoformat()
@@ -127,8 +132,7 @@ async def ephemeral(ann: SlackPerson, count: int) -> list[Place] | None:
 async def reminded(ann: SlackPerson) -> Place:
     """Let the reminders of a minute come; return the newest message."""
     ann.app.rows(
-        "UPDATE statements SET said_at = '2020-01-01' WHERE kind = 'Promise' AND user_id = %s"
-        " RETURNING key",
+        "UPDATE reminders SET at = now() WHERE user_id = %s RETURNING key",
         ann.person.user_id,
     )
     await minute(ann.app)
@@ -149,7 +153,7 @@ async def update_notice(ann: SlackPerson, notice: Place) -> Place:
 async def test_a_promise_without_a_day_asks_for_one(ann: SlackPerson) -> None:
     """*Tomorrow* sets a reminder, and its notice asks no more; the promise stays without a day.
 
-    Home lists the open promise first, and its menu puts it off or ends it.
+    Home lists the open promise first, with its next reminder, and its menu ends it.
     """
     notice = await told(ann)
     assert ann.sentence("promise_pick") in shown(notice)
@@ -164,8 +168,8 @@ async def test_a_promise_without_a_day_asks_for_one(ann: SlackPerson) -> None:
     title = f"*{ann.sentence('promises_title')}*"
     assert home.index(title) < home.index("Q3 figures") < home.index("ramen")
     key = (await ann.memory("Q3")).key
-    put_off = await ann.click(await ann.home(), "snooze", key=key)
-    assert ann.sentence("snoozed", what="") in shown(put_off)
+    when = ann.sentence("day_tomorrow", time=f"{MORNING}:00")
+    assert ann.sentence("row_remind", when=when) in home
     for state in get_args(PromiseTo):
         done = await ann.click(await ann.home(), "promise", key=key, to=state)
         await becomes(ann, (None, None, state))
@@ -181,7 +185,7 @@ async def test_an_answer_to_a_reminder_changes_the_promise(
 
     *Undo* shows the row again.
     """
-    before = two_days_ago()
+    before = tomorrow()
     await told(ann, due=before)
     content = {"promise": "the minutes", "due": before}
     source = PersonMessage(actor="command", text="I promised the minutes")
@@ -211,7 +215,7 @@ async def test_tomorrow_says_when_the_reminder_comes(
     ann: SlackPerson,
 ) -> None:
     """What was promised stays as it was said; the notice says when the person is reminded next."""
-    before = two_days_ago()
+    before = tomorrow()
     notice = await told(ann, due=before)
     reminder = await reminded(ann)
     await ann.press(reminder, "snooze")

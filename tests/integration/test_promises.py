@@ -9,14 +9,12 @@ from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 import pytest
-from psycopg.types.json import Jsonb
 
 from bot.locale import Localizer, say
-from bot.memories.promises import REMIND, remind, remind_of_due, snooze
+from bot.memories.promises import REMIND, remind, remind_of_due
 from bot.memories.switches import turn_off
-from bot.notices import next_reminders
 from bot.queue.pulse import SILENCE_SECONDS
-from bot.ui.acts import ButtonAct, ChangePromise, Snooze, clicked_act
+from bot.ui.acts import ButtonAct, ChangePromise, Move, Snooze, clicked_act
 from bot.ui.promises import due_line
 from memory import (
     DM,
@@ -25,9 +23,11 @@ from memory import (
     Selection,
     add_memories,
     forget,
+    undo_changes,
     undo_forgetting,
 )
 from memory.model import PROMISE_KIND
+from memory.store import next_reminders
 from tests.integration.app import App
 from tests.integration.clock import EARLY, Clock
 from tests.integration.playground_slack import PersonThread
@@ -35,21 +35,19 @@ from tests.person import elements, shown
 from tests.waiting import until
 
 SENTENCE = "I promised Mia the Q3 figures"
-WHAT = "the Q3 figures"
+WHAT = "the Q3 figures for Mia"
 MORNING = 9
 """The hour of the morning's reminders on people's clocks."""
-LEAD = 2
-"""The hours by which another reminder comes before the time that a promise names."""
 
 
-def due_soon(clock: Clock) -> dict[str, str]:
-    """Return the day and time of a promise that is reminded of now."""
-    return clock.in_hours(LEAD - 0.1)
+def due_soon(clock: Clock) -> dict[str, Any]:
+    """Return the day and time of what nobody waits for and is reminded of now."""
+    return {**clock.in_hours(-0.1), "to": None}
 
 
-def due_later(clock: Clock) -> dict[str, str]:
-    """Return the day and time of a promise that is reminded of in half an hour."""
-    return clock.in_hours(LEAD + 0.5)
+def due_later(clock: Clock) -> dict[str, Any]:
+    """Return the day and time of what nobody waits for and is reminded of in half an hour."""
+    return {**clock.in_hours(0.5), "to": None}
 
 
 def due_today(clock: Clock) -> dict[str, str]:
@@ -88,7 +86,11 @@ async def promised(
     said_at = datetime.now(UTC) - timedelta(hours=100)
     ts = f"{said_at.timestamp():.6f}"
     origin = PersonMessage(
-        actor="formation", text=SENTENCE, channel=place.channel, ts=ts
+        actor="formation",
+        text=SENTENCE,
+        channel=place.channel,
+        ts=ts,
+        zone=ZoneInfo(app.clock.zone()),
     )
     given = [({"promise": what, "to": "Mia", **content}, origin)]
     await add_memories(
@@ -191,14 +193,15 @@ async def zone(app: App, place: PersonThread, name: str) -> None:
     [
         (due_soon, nothing, 1),
         (due_later, nothing, 0),
-        (due_yesterday, nothing, 1),
+        (due_yesterday, nothing, 0),
+        (due_yesterday, moved(MORNING), 1),
         (due_today, nothing, 0),
         (due_today, moved(MORNING), 1),
         (due_tomorrow, moved(MORNING), 0),
         (without_day, nothing, 0),
         *((due_soon, clicked(one), 0) for one in ("done", "dropped", "tomorrow")),
         (due_soon, forgotten, 0),
-        (due_soon, forgotten_and_back, 1),
+        (due_soon, forgotten_and_back, 0),
         (due_soon, off, 0),
         (due_soon, deactivated, 0),
         (due_soon, moved(EARLY - 1), 0),
@@ -236,13 +239,29 @@ async def test_an_unanswered_reminder_comes_once_more_the_next_morning(
 ) -> None:
     """Not before the morning of the day after, and never a third time."""
     place = app.slack.place()
-    await promised(app, place, **due_yesterday(app.clock))
+    memory = await promised(app, place, **due_soon(app.clock))
+    await minute(app)
+    tomorrow = app.clock.now().date() + timedelta(days=1)
+    assert await next_morning(app, place, memory) == tomorrow
+    place = app.slack.place()
+    memory = await promised(app, place, **due_yesterday(app.clock))
     seen = []
-    for hour in (EARLY, EARLY, MORNING, MORNING):
+    for hour in (EARLY, MORNING, MORNING):
         await zone(app, place, app.clock.zone(hour))
         await minute(app)
         seen.append(len(reminders(app, place)))
-    assert seen == [1, 1, 2, 2]
+    assert seen == [0, 1, 1]
+    assert await next_morning(app, place, memory) is None
+
+
+async def next_morning(app: App, place: PersonThread, memory: Memory) -> date | None:
+    """Return the day on whose morning a person is reminded of a promise next."""
+    found = await next_reminders(app.pool, app.person(place), [memory.key])
+    if not found:
+        return None
+    moment = found[memory.key].astimezone(ZoneInfo(app.clock.zone()))
+    assert (moment.hour, moment.minute) == (MORNING, 0)
+    return moment.date()
 
 
 async def test_the_promises_of_a_day_come_in_one_message(app: App) -> None:
@@ -270,14 +289,13 @@ async def test_the_promises_of_a_day_come_in_one_message(app: App) -> None:
 async def test_many_promises_of_one_person_hide_nobodys(app: App) -> None:
     """However many are due, they are one message; whoever else has a promise is told as before."""
     heavy, place = app.slack.place(), app.slack.place()
-    memory = await promised(app, heavy, **due_yesterday(app.clock))
-    await promised(app, place, **due_yesterday(app.clock))
-    app.rows(
-        "INSERT INTO store (prefix, key, value, updated_at)"
-        " SELECT prefix, gen_random_uuid(), value, now() - interval '100 hours'"
-        " FROM store, generate_series(1, 400) WHERE key = %s RETURNING key",
-        memory.key,
-    )
+    memory = await promised(app, heavy, **due_soon(app.clock))
+    await promised(app, place, **due_soon(app.clock))
+    source = PersonMessage(actor="command", zone=ZoneInfo(app.clock.zone()))
+    content = {**memory.content, "to": "Mia"}
+    pages = [({**content, "promise": f"page {n}"}, source) for n in range(400)]
+    await add_memories(app.pool, app.embedder, memory.namespace, PROMISE_KIND, pages)
+    app.rows("UPDATE reminders SET at = now() RETURNING key")
     await remind_of_due(app.pool, app.core.queue)
     jobs = app.take_jobs(REMIND)
     assert sorted(job["user"] for job in jobs) == sorted([heavy.user, place.user])
@@ -288,28 +306,6 @@ async def test_many_promises_of_one_person_hide_nobodys(app: App) -> None:
     assert say("en", "forget_more", count=386) in shown(many)
     await minute(app)
     assert len(reminders(app, heavy)) == 1
-
-
-async def test_rows_that_cannot_be_read_hide_nobodys_reminder(app: App) -> None:
-    """Another tool may have written a day that does not exist, or a person who cannot be one."""
-    place = app.slack.place()
-    memory = await promised(app, place, **due_yesterday(app.clock))
-    prefix = memory.namespace.prefix
-    yesterday = due_yesterday(app.clock)
-    strange = [
-        (prefix, {**memory.content, "due": f"{yesterday['due']}x"}),
-        (prefix, {**memory.content, **yesterday, "due_time": "noon"}),
-        ("chat.T 1.nobody.dm", memory.content),
-    ]
-    for number, (where, content) in enumerate(strange):
-        app.rows(
-            "INSERT INTO store (prefix, key, value) VALUES (%s, %s, %s) RETURNING key",
-            where,
-            f"strange-{number}",
-            Jsonb({"kind": PROMISE_KIND, "content": content}),
-        )
-    await minute(app)
-    assert len(reminders(app, place)) == 1
 
 
 async def test_a_job_that_runs_twice_reminds_once(app: App) -> None:
@@ -325,17 +321,24 @@ async def test_a_job_that_runs_twice_reminds_once(app: App) -> None:
 
 
 async def asked_for(
-    app: App, place: PersonThread
+    app: App, place: PersonThread, *, is_posted: bool = False
 ) -> tuple[dict[str, str], asyncio.Task[None]]:
-    """Let a reminder be posted by a call that Slack loses a second later; return its job."""
+    """Let a reminder be posted by a call that Slack loses a second later; return its job.
+
+    One that `is_posted` is lost after it was carried out.
+    """
     await app.ask(place, "Hello")
     await promised(app, place, **due_soon(app.clock))
     await remind_of_due(app.pool, app.core.queue)
     [job] = app.take_jobs(REMIND)
     app.slack.forget_calls()
-    app.slack.fault("chat.postMessage", delay_ms=1_000, drop="before")
+    drop = "after" if is_posted else "before"
+    app.slack.fault("chat.postMessage", delay_ms=1_000, drop=drop)
     posting = asyncio.create_task(remind(app.core, **job))
-    await until(lambda: app.slack.calls("chat.postMessage"))
+    if is_posted:
+        await until(lambda: reminders(app, place))
+    else:
+        await until(lambda: app.slack.calls("chat.postMessage"))
     return job, posting
 
 
@@ -345,19 +348,14 @@ async def test_a_crash_around_the_post_leads_to_one_message(
 ) -> None:
     """Whether Slack has carried out the post or not, the next attempt leaves one reminder."""
     place = app.slack.place()
-    job, posting = await asked_for(app, place)
-    if is_posted:
-        await posting
-        app.rows("UPDATE reminders SET ts = NULL RETURNING key")
-    else:
-        posting.cancel()
-        await asyncio.wait({posting})
+    job, posting = await asked_for(app, place, is_posted=is_posted)
+    posting.cancel()
+    await asyncio.wait({posting})
     await minute(app)
     await remind(app.core, **job)
     [reminder] = reminders(app, place)
-    assert app.rows("SELECT ts FROM reminders WHERE ts <> ''") == [
-        {"ts": reminder["ts"]}
-    ]
+    stored = "SELECT ts, message_id FROM reminders WHERE ts IS NOT NULL"
+    assert app.rows(stored) == [{"ts": reminder["ts"], "message_id": None}]
 
 
 @pytest.mark.parametrize(("is_taken_over", "expected"), [(False, 1), (True, 0)])
@@ -374,158 +372,46 @@ async def test_a_process_that_was_out_of_touch_posts_what_is_still_its_own(
     assert len(reminders(app, place)) == expected
 
 
-async def test_tomorrow_puts_the_reminder_off_and_leaves_the_promise(app: App) -> None:
-    """The next reminder is tomorrow morning; what is said later ends that."""
+async def test_the_next_reminder_follows_what_becomes_of_a_promise(app: App) -> None:
+    """*Tomorrow* leaves the promise; what is said later ends that, and Undo does not bring it back.
+
+    What is not open has no reminder.
+    """
     place = app.slack.place()
-    memory = await promised(app, place, **app.clock.in_days(3))
+    memory = await promised(app, place, **due_today(app.clock))
     person = app.person(place)
-
-    async def next_day() -> date:
-        found = await next_reminders(app.pool, person, [memory.key])
-        moment = found[memory.key].astimezone(ZoneInfo(app.clock.zone()))
-        assert (moment.hour, moment.minute) == (MORNING, 0)
-        return moment.date()
-
     today = app.clock.now().date()
-    assert await next_day() == today + timedelta(days=3)
-    day = today + timedelta(days=1)
-    await snooze(app.pool, person, memory.key, day)
-    assert await next_day() == day
-    origin = PersonMessage(actor="command")
+    tomorrow = today + timedelta(days=1)
+    act = ChangePromise(key=memory.key, to="done")
+
+    async def next_day() -> date | None:
+        return await next_morning(app, place, memory)
+
+    assert await next_day() == today
+    await clicked("tomorrow")(app, place, memory)
+    assert await next_day() == tomorrow
+    [kept] = await app.memories(person)
+    assert kept.content["due"] == due_today(app.clock)["due"]
+    await app.click(person, Move(key=memory.key, to="public"))
+    assert await next_day() == tomorrow
+    done = await app.click(person, act)
+    assert await next_day() is None
+    await app.click(person, done.undo)
+    assert await next_day() == today
+    gone = await forget(app.pool, person, Selection(keys=[memory.key]))
+    assert await next_day() is None
+    assert gone.id is not None
+    await undo_forgetting(app.pool, app.embedder, person, gone.id)
+    assert await next_day() == today
+    await clicked("tomorrow")(app, place, memory)
+    origin = PersonMessage(actor="command", zone=ZoneInfo(app.clock.zone()))
     given = [({**memory.content, **app.clock.in_days(2)}, origin)]
-    await add_memories(
+    [said] = await add_memories(
         app.pool, app.embedder, person.namespace(DM), PROMISE_KIND, given
     )
     assert await next_day() == today + timedelta(days=2)
-    [kept] = await app.memories(person)
-    assert kept.content["due"] == app.clock.in_days(2)["due"]
-
-
-BERLIN = "Europe/Berlin"
-TWO_HOURS, NO_LEAD = "2 hours", "0"
-MARCH = "2026-03-01 12:00+00"
-
-
-@pytest.mark.parametrize(
-    ("due", "due_time", "lead", "said_at", "snoozed_to", "expected"),
-    [
-        # Over the change of summer time, too.
-        ("2026-03-28", None, TWO_HOURS, MARCH, None, ["28 09:00", "29 09:00"]),
-        # A time in the afternoon: in the morning as well.
-        (
-            "2026-03-27",
-            "15:00",
-            TWO_HOURS,
-            MARCH,
-            None,
-            ["27 09:00", "27 13:00", "28 09:00"],
-        ),
-        # Two hours before it is no later than the morning.
-        ("2026-03-27", "11:00", TWO_HOURS, MARCH, None, ["27 09:00", "28 09:00"]),
-        ("2026-03-27", "01:30", TWO_HOURS, MARCH, None, ["26 23:30", "28 09:00"]),
-        # A time that the clock leaves out.
-        ("2026-03-29", "02:30", TWO_HOURS, MARCH, None, ["29 00:30", "30 09:00"]),
-        # Nobody waits for it: at its time, and in the morning if that is earlier.
-        (
-            "2026-03-27",
-            "15:00",
-            NO_LEAD,
-            MARCH,
-            None,
-            ["27 09:00", "27 15:00", "28 09:00"],
-        ),
-        ("2026-03-27", "09:00", NO_LEAD, MARCH, None, ["27 09:00", "28 09:00"]),
-        ("2026-03-27", "07:15", NO_LEAD, MARCH, None, ["27 07:15", "28 09:00"]),
-        (
-            "2026-03-27",
-            "16:00",
-            NO_LEAD,
-            "2026-03-27 14:00+00",
-            None,
-            ["27 16:00", "28 09:00"],
-        ),
-        # Made on its day, in the afternoon: in an hour, or between now and its time.
-        (
-            "2026-03-27",
-            None,
-            TWO_HOURS,
-            "2026-03-27 14:00+00",
-            None,
-            ["27 16:00", "28 09:00"],
-        ),
-        (
-            "2026-03-27",
-            "19:00",
-            TWO_HOURS,
-            "2026-03-27 14:00+00",
-            None,
-            ["27 17:00", "28 09:00"],
-        ),
-        (
-            "2026-03-27",
-            "16:00",
-            TWO_HOURS,
-            "2026-03-27 14:00+00",
-            None,
-            ["27 15:30", "28 09:00"],
-        ),
-        # Made when its time, or its day, was over.
-        (
-            "2026-03-27",
-            "12:00",
-            TWO_HOURS,
-            "2026-03-27 14:00+00",
-            None,
-            ["27 16:00", "28 09:00"],
-        ),
-        (
-            "2026-03-20",
-            "12:00",
-            TWO_HOURS,
-            "2026-03-27 07:00+00",
-            None,
-            ["27 09:00", "28 09:00"],
-        ),
-        # Put off: its day and its time do not count.
-        (
-            "2026-03-27",
-            "15:00",
-            TWO_HOURS,
-            MARCH,
-            "2026-03-28",
-            ["28 09:00", "29 09:00"],
-        ),
-        (None, None, TWO_HOURS, MARCH, "2026-03-28", ["28 09:00", "29 09:00"]),
-        (None, None, TWO_HOURS, MARCH, None, []),
-        (None, "15:00", TWO_HOURS, MARCH, None, []),
-    ],
-)
-def test_when_a_promise_is_reminded_of(
-    app: App,
-    due: str | None,
-    due_time: str | None,
-    lead: str,
-    said_at: str,
-    snoozed_to: str | None,
-    expected: list[str],
-) -> None:
-    """In the morning in the person's zone, `lead` before a named time, and in the next morning.
-
-    Morning and lead are arguments: those of the app are chosen in the view `promise_reminders`.
-    Expected are the day and the time of the person's clock.
-    """
-    found = app.rows(
-        "SELECT at FROM reminder_moments("
-        "%s::date, %s::time, '09:00', %s, %s::timestamptz, %s::date, %s) ORDER BY at",
-        due,
-        due_time,
-        lead,
-        said_at,
-        snoozed_to,
-        BERLIN,
-    )
-    moments = [row["at"].astimezone(ZoneInfo(BERLIN)) for row in found]
-    assert [f"{moment:%d %H:%M}" for moment in moments] == expected
+    await undo_changes(app.pool, app.embedder, person, ids=[said.id])
+    assert await next_day() == today
 
 
 async def test_the_model_reads_what_was_promised_and_what_became_of_it(
@@ -533,7 +419,7 @@ async def test_the_model_reads_what_was_promised_and_what_became_of_it(
 ) -> None:
     """“What did I promise?” is answered from the prompt: what, to whom, by when, and its state."""
     place = app.slack.place()
-    due = due_later(app.clock)
+    due = app.clock.in_hours(2)
     await promised(app, place, **due)
     await promised(app, place, "the minutes", state="done", **due_yesterday(app.clock))
     await app.ask(place, "What did I promise?")

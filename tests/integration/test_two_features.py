@@ -3,26 +3,47 @@
 from __future__ import annotations
 
 import json
+from datetime import date, timedelta
+from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from slack_sdk.errors import SlackApiError
 
 from bot.conversation.inbox import take_message
 from bot.conversation.turns import end_turn, read_start, store_begin
-from bot.locale import say
+from bot.locale import Localizer, say
 from bot.memories.data import export_person
 from bot.memories.forgetting import forget_selection
-from bot.memories.promises import REMIND, remind, remind_of_due
+from bot.memories.promises import REMIND, remind, remind_of_due, show_reminder
 from bot.memories.switches import turn_on
+from bot.notices import SHOW_REMINDER, update_notices
 from bot.pipeline import backfill
 from bot.pipeline.backfill import CATCH_UP, READ_MISSED
 from bot.ui.acts import ChangePromise, Edit, Remember, Snooze, Switch
-from memory import DM, PUBLIC, PersonMessage, Selection, add_memories, move_memory
+from bot.ui.promises import due_line
+from memory import (
+    DM,
+    PUBLIC,
+    PersonMessage,
+    Selection,
+    add_memories,
+    edit_memory,
+    move_memory,
+)
+from memory.postgres import person_transaction
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread
+from tests.integration.test_promises import (
+    due_soon,
+    minute,
+    next_morning,
+    promised,
+    reminders,
+)
 from tests.integration.test_promises import idle as idle
-from tests.integration.test_promises import minute, promised, reminders
+from tests.person import shown
 from tests.waiting import until
 
 
@@ -126,12 +147,15 @@ async def test_an_export_before_the_end_of_undo_has_nothing_of_what_is_forgotten
 
 
 @pytest.mark.parametrize("meanwhile", ["off", "done"])
-async def test_a_reminder_that_could_not_be_posted_comes_when_it_may(
+async def test_a_reminder_that_could_not_be_posted_does_not_come_late(
     app: App, meanwhile: str
 ) -> None:
-    """Between the minute's job and the post memory is turned off, or the promise is kept."""
+    """Between the minute's job and the post memory is turned off, or the promise is kept.
+
+    When memory is on or the promise open again, the next reminder is that of tomorrow.
+    """
     place = app.slack.place()
-    memory = await promised(app, place, **app.clock.in_days(-1))
+    memory = await promised(app, place, **due_soon(app.clock))
     person = app.person(place)
     await remind_of_due(app.pool, app.core.queue)
     clicked = None
@@ -141,14 +165,15 @@ async def test_a_reminder_that_could_not_be_posted_comes_when_it_may(
         clicked = await app.click(person, ChangePromise(key=memory.key, to="done"))
     for job in app.take_jobs(REMIND):
         await remind(app.core, **job)
-    assert reminders(app, place) == []
     if clicked is None:
         await turn_on(app.core, person)
     else:
         await app.click(person, clicked.undo)
     await minute(app)
-    posted = "SELECT 1 FROM reminders WHERE user_id = %s AND ts <> ''"
-    assert len(app.rows(posted, place.user)) == 1
+    posted = "SELECT 1 FROM reminders WHERE user_id = %s AND ts IS NOT NULL"
+    assert app.rows(posted, place.user) == []
+    tomorrow = app.clock.now().date() + timedelta(days=1)
+    assert await next_morning(app, place, memory) == tomorrow
 
 
 async def test_a_reminder_that_slack_puts_off_comes_later(
@@ -157,7 +182,7 @@ async def test_a_reminder_that_slack_puts_off_comes_later(
     """A rate limit lasts longer than the patience, and there is no direct message to look in."""
     monkeypatch.setattr("bot.memories.promises.PATIENCE_SECONDS", 0.0)
     place = app.slack.place(channel="public")
-    await promised(app, place, **app.clock.in_days(-1))
+    await promised(app, place, **due_soon(app.clock))
     await remind_of_due(app.pool, app.core.queue)
     [job] = app.take_jobs(REMIND)
     app.slack.fault("chat.postMessage", error="ratelimited", retry_after=1, times=1)
@@ -177,15 +202,28 @@ async def test_a_reminder_that_slack_puts_off_comes_later(
 
 
 async def test_tomorrow_below_an_old_reminder_loses_no_later_one(app: App) -> None:
-    """The promise was moved to a later day after the reminder came."""
+    """When the promise is moved to a later day the buttons go; a late click does nothing."""
     place = app.slack.place()
-    memory = await promised(app, place, **app.clock.in_days(10))
-    answer = await app.click(app.person(place), Snooze(key=memory.key))
+    await app.ask(place, "Hello")
+    memory = await promised(app, place, **due_soon(app.clock))
+    await minute(app)
+    assert len(reminders(app, place)) == 1
+    later: dict[str, Any] = {**app.clock.in_days(10), "due_time": None}
+    source = PersonMessage(actor="command", zone=ZoneInfo(app.clock.zone()))
+    person = app.person(place)
+    content = {**memory.content, **later}
+    await edit_memory(app.pool, app.embedder, person, memory.key, content, source)
+    async with person_transaction(app.pool, person) as transaction:
+        await update_notices(app.core, transaction, keys=[memory.key])
+    answer = await app.click(person, Snooze(key=memory.key))
     assert answer.line == say("en", "changed_meanwhile")
-    days = app.rows(
-        "SELECT day::text FROM promise_reminders WHERE key = %s", memory.key
-    )
-    assert app.clock.in_days(10)["due"] in [row["day"] for row in days]
+    for job in app.take_jobs(SHOW_REMINDER):
+        await show_reminder(app.core, **job)
+    assert reminders(app, place) == []
+    localizer = Localizer("en", ZoneInfo(app.clock.zone()))
+    [left] = [one for one in app.slack.seen(place.user) if "Q3" in shown(one)]
+    assert due_line(localizer, later) in shown(left)
+    assert await next_morning(app, place, memory) == date.fromisoformat(later["due"])
 
 
 async def test_memory_on_in_words_ends_what_turns_it_off_here(app: App) -> None:

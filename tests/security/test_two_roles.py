@@ -46,7 +46,6 @@ TABLES = [
     "told",
     "requests_under_way",
     "reminders",
-    "snoozes",
     "kept",
 ]
 _OF_NAMESPACES = ("store", "store_vectors")

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from types import SimpleNamespace
 from typing import Any, get_args
 from uuid import UUID
@@ -848,25 +848,27 @@ def test_the_panel_has_a_heading_for_each_group() -> None:
     assert headings(wish) == ["instructions_title"]
 
 
-@pytest.mark.parametrize(
-    ("due", "options"),
-    [
-        ("", "done edit forget show dropped done snooze dropped"),
-        ("2020-11-27", "done edit forget show dropped done snooze dropped"),
-        ("2099-11-27", "done edit forget show dropped"),
-    ],
-    ids=["no day", "due", "later"],
-)
-def test_a_promise_can_be_put_off_once_it_is_due(due: str, options: str) -> None:
-    """Before its day *Tomorrow* would remind too early; then its buttons are below its row."""
-    known = memory(kind=PROMISE_KIND, **promise(due=due))
-    view = home_view(Localizer("en"), PanelContent(memories=[known], found=1))
-    shown: list[Any] = []
-    for block in view["blocks"]:
-        if str(block.get("block_id")).startswith("memory-"):
-            shown += block.get("elements") or block["accessory"]["options"]
-    acts = [clicked_act(one) for one in shown]
-    assert [getattr(act, "to", act.act) for act in acts if act] == options.split()
+def test_an_open_promise_says_when_it_is_reminded_of_next() -> None:
+    """It has its menu and no buttons; a day that is near has a name."""
+    known = memory(kind=PROMISE_KIND, **promise(due="2099-11-27"))
+    now = datetime.now(UTC)
+    later = datetime(2099, 11, 27, 9, tzinfo=UTC)
+    days = {
+        later: "Fri, Nov 27, 2099 at 9:00 AM",
+        datetime.combine(now, time(9), UTC) + timedelta(days=1): "tomorrow, 9:00 AM",
+    }
+    for moment, said in days.items():
+        content = PanelContent(memories=[known], found=1, reminders={known.key: moment})
+        view = home_view(Localizer("en"), content)
+        [row] = [
+            block
+            for block in view["blocks"]
+            if str(block.get("block_id")).startswith("memory-")
+        ]
+        assert f"· Next reminder: {said}" in row["text"]["text"]
+        acts = [clicked_act(one) for one in row["accessory"]["options"]]
+        options = [getattr(act, "to", act.act) for act in acts if act]
+        assert options == ["done", "edit", "forget", "show", "dropped"]
 
 
 # fmt: off
