@@ -30,10 +30,12 @@ class Reply:
 
     `cut` is set if the answer was cut off: at a limit of length or time (``cut_short``), at the
     provider's content filter (``cut_filtered``), or because it only repeated itself (``cut_loop``).
+    `links` are the addresses that may be links in it, as `bot.pipeline.links` knows them.
     """
 
     text: str
     citations: tuple[Citation, ...] = ()
+    links: frozenset[str] = frozenset()
     cut: CutReason | None = None
 
 

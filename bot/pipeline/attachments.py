@@ -12,7 +12,6 @@ from typing import Any
 
 from bot.app import App
 from bot.locale import Localizer
-from bot.pipeline.links import filter_links
 from bot.slack.files import FileTrouble, FileUnreadable, read_file
 from bot.slack.messages import storable
 from memory.model import Json
@@ -246,10 +245,7 @@ def file_name(file: Json) -> str:
 
 
 def trouble_lines(localizer: Localizer, files: Iterable[AttachedFile]) -> list[str]:
-    """Return one sentence for each reason why files were not shown, with what to do about it.
-
-    Addresses in the names of files follow the rules for links in answers.
-    """
+    """Return one sentence for each reason why files were not shown, with what to do about it."""
     lines: list[str] = []
     names: dict[FileTrouble, list[str]] = {}
     for file in files:
@@ -260,5 +256,5 @@ def trouble_lines(localizer: Localizer, files: Iterable[AttachedFile]) -> list[s
     limits = {"megabytes": FILE_BYTES // 1_000_000, "most": MOST_FILES}
     for trouble, quoted in names.items():
         named = localizer.listed(quoted) or localizer.say("files_nameless")
-        lines.append(filter_links(localizer.say(trouble, names=named, **limits)))
+        lines.append(localizer.say(trouble, names=named, **limits))
     return lines

@@ -1,248 +1,170 @@
-"""Which links an answer may contain: the person's own and real citations; any other becomes text.
+"""Which addresses an answer may link to: known ones. Of any other no client can make a link.
 
-A model can be made to write a link that contains what it knows, and streamed text cannot be taken
-back. Text is therefore held until the word, the link or the code in it has ended.
+A model can be talked into writing an address that carries what it knows. What it writes is shown
+while it streams, and no two clients agree on what is code, a label or the end of an address. So the
+filter reads no grammar. Whatever a client makes a link of has certain characters beside each other,
+such as ``](``, ``//`` or the dot before a top-level domain: a space is put between these. Nothing
+is ever removed, what was filtered is not changed again, and code is filtered like any other text.
 
-Nothing is located inside a word. A word that is a known address is written ``<address>``, so that
-every client ends it at the same character; ``[label](address)`` and ``<address>`` stay if the
-address is known. Any other word that a client could make a link of is taken apart as a whole, as
-``docs[.]python[.]org/3/``. docs/decisions/0018-links.md has the reasons and limits.
+A known address stays if what is beside it cannot become a part of it. One with a scheme is written
+``<address>`` elsewhere, because that has one end in every client. docs/decisions/0018-links.md has
+the reasons and limits.
 
 Sources: https://spec.commonmark.org/0.31.2/#inlines, https://publicsuffix.org
 """
 
 from __future__ import annotations
 
-import html
-import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import chain, pairwise, zip_longest
 
 import regex
 from publicsuffixlist import PublicSuffixList
 
-# Characters of a word that are held; the rest of it is shown as another word.
-MAX_WORD = 4_096
 MAX_ADDRESS = 2_000  # characters; a longer text is no address
-MAX_NAME = 253  # characters of a host name (RFC 1035)
-_MAX_HELD = 300  # characters of text that are held for the end of a link or of code
 
-_ENDS = r"\s、。，！？；：「」『』（）【】〈〉《》〔〕…"  # a word ends here
-_PIECE = regex.compile(rf"([^{_ENDS}]*+)([{_ENDS}]?)")
+_ENDS = r"\s、。，！？；：「」『』（）【】〈〉《》〔〕…"
+_LAST_END = regex.compile(rf".*[{_ENDS}]", regex.DOTALL)
 _WORD = regex.compile(rf"[^{_ENDS}<>\"`|\[\]{{}}]++")
-_MARKDOWN = regex.compile(
-    r"(?<!\\)\[(?P<label>(?:[^\[\]`|]|`[^`|]*+`|\[[^\[\]`|]*+\])*+)\]"
-    r"\((?P<target>[^\s()`<>|]*+(?:\([^\s()`<>|]*+\)[^\s()`<>|]*+)*+)\)"
-    r"|<(?P<angle>[^\s<>|`]++)>"
-    r"|`(?P<code>[^`]++)`"
-    r"|(?P<mark><(?!=?\d*+\s)|\](?=[(:]))"
-    rf"|(?P<word>{_WORD.pattern})"
+_LABELLED = r"\]\((?P<target>[^\s()`<>|]*+(?:\([^\s()`<>|]*+\)[^\s()`<>|]*+)*+)\)"
+_CANDIDATE = regex.compile(
+    rf"{_LABELLED}|(?<!\\)<(?P<angle>{_WORD.pattern})>|(?P<word>{_WORD.pattern})"
 )
-_FENCE = regex.compile(r"( *+)```[ \t]*+([A-Za-z0-9+#_-]*+)[^`\n]*+(\n?)")
-_CODE_SPANS = regex.compile(r"(?:[^`]|`[^`|]++`(?!`))*+")
-# In code, what Slack could read as a link or a ping.
-_ANGLE_IN_CODE = regex.compile(r"<(?=[@#!][A-Za-z]|[^<>\s|]*+(?:\||\Z))")
-_WEB_IN_CODE = regex.compile(r"(?:https?|ftp)://[^\s\"'<>`]*+", regex.I)
+_PUNCTUATION = "(*_~'.,;:!?"
+# Without Japanese before and after it.
+_GLUED = regex.compile(r"[!-~](?:.*[!-~])?")
+# Where every client begins and ends an address that is neither labelled nor in angle brackets.
+_BEGINS = regex.compile(rf"(?<=(?:\A|[{_ENDS}(\[*])[\"'`]?)")
+_STOPS = regex.compile(r"(?:[)\]\"']{0,3}[.,;!?]?(?=[ \t\r\n]|\Z)|\](?=\())")
+_NAME_STOPS = regex.compile(rf"(?:[`'\"]|\*{{1,3}}){_STOPS.pattern}")
+_LABELLED_STOPS = regex.compile(rf"[^\w{_ENDS}]{{0,6}}(?=[{_ENDS}]|\Z)")
 
-_DOTS = "．｡․"  # IDNA treats them as a full stop
-_TO_FULL_STOPS = str.maketrans(dict.fromkeys(_DOTS, "."))
-_TO_BROKEN_DOTS = str.maketrans(dict.fromkeys(f".{_DOTS}", "[.]"))
-_NO_MARKUP = str.maketrans(dict.fromkeys("\\`<>[]|;"))
-_ESCAPE = regex.compile(r"\\++(?=[!-/:-@\[-`{-~])")
-_INVISIBLE = regex.compile(r"[\p{DI}\p{Cf}]++")
+# IDNA treats the others as a full stop.
+_DOTS = r".．｡․﹒"
+_INVISIBLE = r"[\p{DI}\p{Cf}]"
+_LETTER = rf"(?:(?!{_INVISIBLE})[\p{{L}}\p{{N}}])"
+_NO_LABEL = rf"{_ENDS}.,;:!?'\"()\[\]{{}}<>/&#@%\\*_"
+# Each matches the character after which a space is put. That character comes first, so that what is
+# before it is looked at once.
+_BREAKS = regex.compile(
+    "|".join(
+        (
+            r"\](?=[(:])",  # a label and its address, or a definition of one
+            # <address>, <address|label>, <@U1>, and HTML, but not <name> and x < 5
+            rf"<(?!=?\d*+(?:\s|\Z)|/?(?:{_LETTER}|[_\-])++/?>)",
+            rf"/(?=\\*/\S)(?<!{_LETTER}/)",
+            r"\.(?=\S)(?<=www\\*\.)",
+            r":(?=\S)(?<=(?:mailto|tel|sms|callto|facetime|skype|xmpp)\\*:)",
+            r"@(?=[\w\-]++\\*\.)(?<=[\w.+\-][\\*~]*@)",
+            # An IPv4 address with a path; not a network, such as 10.0.0.0/8.
+            r"\.(?=[0-9]{1,3}(?::[0-9]*+)?(?:[?#]|/(?![0-9]{1,2}(?!\w))))"
+            r"(?<=[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.)",
+            rf"[{_DOTS}](?=(?P<suffix>[a-z][a-z0-9]*+)|(?![\x00-\x7f])[\p{{L}}\p{{N}}])"
+            rf"(?<=[^{_NO_LABEL}][\\*_]*[{_DOTS}])",
+            # Character references, but for those of the characters that Markdown itself needs.
+            r"&(?=#|(?!(?:amp|lt|gt|quot|nbsp);)[a-z][a-z0-9]*+;)",
+            r";(?=#|[a-z][a-z0-9]*+;)(?<=&amp;)",
+            # Between two characters it may not be shown.
+            rf"{_INVISIBLE}(?=[!-~{_DOTS}])(?<=[!-~{_DOTS}]{_INVISIBLE}+)",
+        )
+    ),
+    regex.IGNORECASE,
+)
+# Clients take these for top-level domains, too: one has none but names like x.co.za.
+_MORE_SUFFIXES = ("an", "xn", "za")
+_MAX_LABEL = 63  # characters (RFC 1035)
+
 _ADDRESS = regex.compile(
-    r"(?:([a-z][a-z0-9+.\-]*+)://|mailto:(?=[^/?#@]*+@))?([^/?#\\\s]++)([/?#][^\\\s]*+)?",
-    regex.I,
+    r"(?:(https?)://(?![^/?#]*@)|mailto:(?=[^/?#]*@))?([^/?#\\\s]++)([/?#][^\\\s]*+)?",
+    regex.IGNORECASE,
 )
 # OpenAI adds it to each page that a search cites, and models leave it out again.
 _TRACKING = regex.compile(r"[?&]utm_source=openai\Z")
+_NO_NAME = regex.compile(r"[/?#:]")
 _WEB_HOST = regex.compile(r"https?://[^/?#@]++(?!@)", regex.I)
-_PUNCTUATION = "(*_~'.,;:!?"
-# Without Japanese before and after it.
-_GLUED = regex.compile(rf"[!-~{_DOTS}](?:.*[!-~{_DOTS}])?")
-_WEB = regex.compile(r"(?:https?|ftp)://[/\\]*+", regex.I)
-_SLASH = regex.compile(r"/(?=/)")
-# A text without any of these carries nothing.
-_MAY_CARRY = regex.compile(rf"[.:/{_DOTS}]")
-_SCHEME = regex.compile(
-    r"://|//.|www\.|(?<![a-z0-9])(?:mailto|tel|sms|callto|facetime|skype|xmpp):\S"
-    # An IPv4 address with a path; not a network, such as 10.0.0.0/8.
-    r"|(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?::[0-9]*+)?(?:[?#]|/(?![0-9]{1,2}(?!\w)))"
-)
-_LABEL = r"(?:[^\s!-/:-@\[-^`{-~]|-)++"
-_NAME = regex.compile(rf"\.?{_LABEL}(?:\.{_LABEL})++")
-# A client can end a name where another script, or its punctuation, begins.
-_NAME_ENDS = regex.compile(r"(?<=\.[a-z0-9\-]+)(?=\.?[^!-~]|_)|(?=[^\P{P}!-~])")
-_PATH = regex.compile(r"\.?(?::[0-9]*+)?[/?#\\]")
-# Names that cannot be registered (RFC 2606).
-_RESERVED = regex.compile(
-    r"http://(?:[^/?#@:]*\.)?(?:example(?:\.com|\.net|\.org)?|test|invalid|localhost)(?:[:/?#].*)?"
-)
 
 
 class LinkFilter:
-    """Turns links that are not known into text, in an answer that arrives in pieces.
+    """Makes links of addresses that are not known impossible, in an answer that comes in pieces.
 
-    `known` are addresses in normal form. However the text is cut into pieces, the output as a whole
-    is the same.
-
-    Names in code stay as they are, because clients make no links there. Code means code spans
-    within a line, and fenced blocks whose fence is alone on its line; at most three spaces are
-    shown before the fence, so that it can be read in no other way. In doubt text is not code: after
-    a doubtful fence the rest of the answer, after a doubtful backtick all until a blank line.
+    `known` are addresses in normal form, and mentions such as ``<@U1>``. However the text is cut
+    into pieces, the output as a whole is the same.
     """
 
     def __init__(self, known: Iterable[str] = ()) -> None:
         self.known = set(known)
-        self._held = ""
-        self._begins_line = True
-        self._fence: int | None = None  # the indentation of the open fence, in spaces
-        self._fences_are_plain = True
-        self._ticks_are_plain = True
+        self._held: list[str] = []
 
     def feed(self, text: str) -> str:
-        """Take a piece of the answer; return the text that can be shown now."""
-        shown = []
-        for word, end in _PIECE.findall(text):
-            self._held += word + end
-            while len(self._held) > MAX_WORD:
-                # The space keeps this piece and the next one from forming an address.
-                shown.append(self._read(self._held[:MAX_WORD]) + " ")
-                self._held = self._held[MAX_WORD:]
-            if end and not self._is_open(self._held):
-                shown.append(self.flush())
-        return "".join(shown)
+        """Take a piece of the answer; return the text that can be shown now: whole words."""
+        ended = _LAST_END.match(text)
+        if ended is None:
+            self._held.append(text)
+            return ""
+        words = "".join([*self._held, ended[0]])
+        self._held = [text[ended.end() :]]
+        return self._spaced(words)
 
     def flush(self) -> str:
         """Return the held text; the current word has ended."""
-        rest = self._held
-        self._held = ""
-        if not rest:
-            return ""
-        return self._read(rest)
+        rest = "".join(self._held)
+        self._held = []
+        return self._spaced(rest)
 
-    def _is_open(self, held: str) -> bool:
-        """Return whether a link, code or the indentation of a line continues after the word."""
-        if not held or held.endswith("\n"):
-            return False
-        if self._fence is not None:
-            return True
-        if len(held) > _MAX_HELD:
-            return False
-        begins_line = self._begins_line and held.lstrip(" ")[:3] in ("", "```")
-        in_code = self._ticks_are_plain and held.count("`") % 2 == 1
-        return begins_line or in_code or held.rfind("[") > held.rfind(")")
+    def _spaced(self, text: str) -> str:
+        """Return a text with a space at each place where a link could be, known ones excepted."""
+        inserted = dict.fromkeys(_breaks(text), " ")
+        match = _CANDIDATE.search(text)
+        while match:
+            is_kept = self._keep(match, inserted)
+            after = match.end() if is_kept or match["word"] else match.start() + 1
+            match = _CANDIDATE.search(text, after)
+        places = [0, *sorted(inserted), len(text)]
+        pieces = [text[start:end] for start, end in pairwise(places)]
+        marks = [inserted[place] for place in places[1:-1]]
+        return "".join(chain.from_iterable(zip_longest(pieces, marks, fillvalue="")))
 
-    def _read(self, text: str) -> str:
-        """Return a line, or a piece of one, as it may be shown."""
-        begins_line = self._begins_line
-        self._begins_line = text.endswith("\n")
-        if begins_line and text.isspace():
-            self._ticks_are_plain |= self._begins_line
-            return text
-        if begins_line:
-            fence = self._read_fence(text)
-            if fence:
-                return fence
-        if "```" in text or "~~~" in text:
-            self._fences_are_plain = False
-            self._fence = None
-        if self._fence is not None:
-            if begins_line:
-                text = _indented(text, self._fence)
-            return self._code(text)
-        if "\\`" in text or not _CODE_SPANS.fullmatch(text):
-            self._ticks_are_plain = False
-        return self._markdown(text)
+    def _keep(self, match: regex.Match[str], inserted: dict[int, str]) -> bool:
+        """Bound a known address, and take back what was to be inserted into it.
 
-    def _read_fence(self, line: str) -> str:
-        """Return a line that opens or closes a code block as it is shown, "" for any other."""
-        match = _FENCE.fullmatch(line)
-        if match is None or not self._fences_are_plain:
-            return ""
-        indent, language, end = match.groups()
-        opens = self._fence is None and end
-        closes = self._fence == len(indent) and line.strip() == "```"
-        if not (opens or closes):
-            return ""
-        self._fence = len(indent) if opens else None
-        return f"{indent[:3]}```{language}{end}"
-
-    def _code(self, text: str) -> str:
-        """Return code in which only addresses that clients link even in code become text."""
-        text = _ANGLE_IN_CODE.sub("< ", text)
-        return str(_WEB_IN_CODE.sub(self._address_in_code, text))
-
-    def _address_in_code(self, match: regex.Match[str]) -> str:
-        address = match[0]
-        if self._is_known(_without_punctuation(address)):
-            return address
-        return _broken(address)
-
-    def _markdown(self, text: str) -> str:
-        """Return Markdown in which only known addresses are links."""
-        return str(_MARKDOWN.sub(self._part, text))
-
-    def _part(self, match: regex.Match[str]) -> str:
-        part = match[0]
+        Returns False if the address is not known.
+        """
+        text = match.string
+        start, end = match.span()
         if match["word"]:
-            return self._word(part)
-        if match["mark"]:
-            return f"{part} "
-        if match["code"]:
-            if self._ticks_are_plain and self._fences_are_plain:
-                return f"`{self._code(match['code'])}`"
-            return f"`{self._markdown(match['code'])}`"
-        if match["angle"]:
-            address = self._known_in(match["angle"])
-            if address:
-                return _link(address)
-            return f"< {self._markdown(part[1:])}"
-        return self._labelled(match["label"], match["target"])
+            address = self._known_in(match["word"])
+            start = text.find(address, start) if address else end
+            end = start + len(address)
+            is_name = not _NO_NAME.search(address)
+            stops = _STOPS.match(text, end) or (
+                is_name and _NAME_STOPS.match(text, end)
+            )
+            is_bounded = _BEGINS.match(text, start) and stops
+            if not (address and (is_bounded or "://" in address)):
+                return False
+            if not is_bounded:
+                inserted[start] = inserted.get(start, "") + "<"
+                inserted[end] = ">" + inserted.get(end, "")
+        elif match["angle"]:
+            address = match["angle"]
+            is_link = "://" in address or "@" in address
+            if not (match[0] in self.known or (is_link and self._is_known(address))):
+                return False
+        elif not self._is_known(match["target"]):
+            return False
+        elif not _LABELLED_STOPS.match(text, end):
+            inserted[end] = " "
+        for place in range(start + 1, end):
+            inserted.pop(place, None)
+        return True
 
-    def _labelled(self, label: str, target: str) -> str:
-        """Return ``[label](target)`` as a link or as text."""
-        if not self._is_known(target):
-            target = _meant(target)
-        if not self._is_known(target):
-            return f"[{self._markdown(label)}] ({self._markdown(target)})"
-        if normal(label) == normal(target):
-            return _link(target)
-        # A link in the label would end this one.
-        return f"[{filter_links(label)}]({target})"
-
-    def _word(self, word: str) -> str:
-        """Return a word: as it is, as a link, or taken apart."""
-        meant = _meant(word)
-        if not (carries(word) or carries(meant)):
-            return word
-        for text in (word, meant):
-            address = self._known_in(text)
-            if address:
-                before, _, after = text.partition(address)
-                return before + _link(address) + after
-        return _broken(meant)
-
-    def _known_in(self, word: str) -> str | None:
-        """Return the known address in a word, without the characters around it."""
-        for address in _readings(word):
-            if self._is_known(address):
-                return address
-        return None
+    def _known_in(self, word: str) -> str:
+        """Return the known address in a word, without the characters around it, or ""."""
+        return next(filter(self._is_known, _readings(word)), "")
 
     def _is_known(self, address: str) -> bool:
-        form = normal(address)
-        if not form:
-            return False
-        return form in self.known or _RESERVED.fullmatch(form) is not None
-
-
-def _indented(line: str, fence: int) -> str:
-    """Return a line of a code block, indented at least like its fence: less would end a list."""
-    bare = line.lstrip(" ")
-    beyond_fence = len(line) - len(bare) - fence
-    spaces = max(beyond_fence, 0) + min(fence, 3)
-    return " " * spaces + bare
+        return normal(address) in self.known
 
 
 def filter_links(text: str, known: Iterable[str] = ()) -> str:
@@ -252,79 +174,26 @@ def filter_links(text: str, known: Iterable[str] = ()) -> str:
 
 
 def links_in(texts: Iterable[str]) -> set[str]:
-    """Return the addresses that are words of these texts, in normal form."""
-    found: set[str] = set()
-    for text in filter(_MAY_CARRY.search, texts):
-        for word in _WORD.findall(text):
-            if len(word) <= MAX_ADDRESS and carries(word):
-                found.update(map(normal, _readings(word)))
-    return found - {""}
+    """Return what clients could make links of in these texts, in normal form."""
+    words = [word for text in texts for word in _WORD.findall(text)]
+    addresses = chain.from_iterable(map(_readings, words))
+    return {normal(one) for one in addresses if any(_breaks(one))} - {""}
 
 
 def is_web_address(url: str) -> bool:
     """Return whether a text is one address of the web and nothing else."""
-    is_address = _WORD.fullmatch(url) and normal(url)
-    match = _WEB_HOST.match(url)
-    return bool(is_address and match)
+    return bool(_WORD.fullmatch(url) and normal(url) and _WEB_HOST.match(url))
 
 
 def normal(address: str) -> str:
     """Return an address in normal form, the same for every spelling; "" if it cannot be one."""
-    if len(address) > MAX_ADDRESS:
-        return ""
     match = _ADDRESS.fullmatch(address)
-    if match is None or len(match[2]) > MAX_NAME:
+    if match is None or len(address) > MAX_ADDRESS:
         return ""
-    path = _TRACKING.sub("", match[3] or "")
-    host = _folded(match[2]).removesuffix(":443").removesuffix(":80")
-    if "@" in host and not (match[1] or path):
-        return f"mailto:{host}"
-    scheme = (match[1] or "http").lower().replace("https", "http")
-    if path == "/":
+    scheme, host, path = match.groups("")
+    if scheme and path == "/":
         path = ""
-    return f"{scheme}://{host}{path}"
-
-
-def carries(word: str) -> bool:
-    """Return whether a client could turn a word into a link that carries text to its host.
-
-    Such words are an address with a scheme, a mail or telephone address, a domain or IPv4 address
-    with a path, query or fragment, and a domain with a subdomain. A registrable domain alone, such
-    as ``example.com``, ``README.md`` or ``self.id``, carries nothing but its name.
-    """
-    if not _MAY_CARRY.search(word):
-        return False
-    word = word.translate(_TO_FULL_STOPS).lower()
-    if _SCHEME.search(word):
-        return True
-    if "." not in word:
-        return False
-    return any(map(_name_carries, _NAME.finditer(word)))
-
-
-def _name_carries(match: regex.Match[str]) -> bool:
-    """Return whether a run of labels and dots may be the host of an address."""
-    name = match[0].rstrip("-_")
-    if len(name) > MAX_NAME:
-        return True
-    ends = [cut.start() for cut in _NAME_ENDS.finditer(name)]
-    names = {_folded(name[:end]) for end in [*ends, len(name)]}
-    is_mail = match.string.endswith("@", 0, match.start())
-    if is_mail or _PATH.match(match.string, match.end()):
-        return any(map(_domain, names))
-    return any(_domain(name) not in (None, name) for name in names)
-
-
-def _domain(name: str) -> str | None:
-    """Return the registrable domain that a name ends in."""
-    return _suffixes().privatesuffix(name.rpartition("..")[2].removeprefix("."))
-
-
-def _folded(name: str) -> str:
-    """Return a host name as IDNA compares it."""
-    # This takes quadratic time, but of at most `MAX_NAME` characters.
-    folded = unicodedata.normalize("NFKC", name.translate(_TO_FULL_STOPS))  # noqa: TID251
-    return folded.lower()
+    return host.lower() + _TRACKING.sub("", path)
 
 
 def _readings(word: str) -> Iterator[str]:
@@ -342,26 +211,19 @@ def _without_punctuation(word: str) -> str:
     return address
 
 
-def _link(address: str) -> str:
-    """Return an address as a link that every client ends at the same character."""
-    has_scheme = "://" in address or "@" in address
-    if not has_scheme:
-        address = f"https://{address}"
-    return f"<{address}>"
+def _breaks(text: str) -> Iterator[int]:
+    """Yield the places in a text where a space makes a link impossible."""
+    for match in _BREAKS.finditer(text):
+        suffix = match["suffix"]
+        if suffix is None or _is_suffix(suffix.casefold()):
+            yield match.end()
 
 
-def _broken(word: str) -> str:
-    """Return a word in a form that no client turns into a link."""
-    word = _WEB.sub("", word.translate(_NO_MARKUP)).replace("://", ":")
-    word = _SLASH.sub("/ ", word).replace(":", ": ").rstrip(" ")
-    address = word.rstrip(_PUNCTUATION)
-    shown = address.translate(_TO_BROKEN_DOTS) + word[len(address) :]
-    return shown.replace("](", "] (").replace("]:", "] :")
-
-
-def _meant(word: str) -> str:
-    """Return a word without invisible characters, escapes and entities, as a client shows it."""
-    return html.unescape(_ESCAPE.sub("", _INVISIBLE.sub("", word)))
+def _is_suffix(label: str) -> bool:
+    """Return whether a label is a top-level domain."""
+    if len(label) > _MAX_LABEL:
+        return False
+    return label in _MORE_SUFFIXES or bool(_suffixes().publicsuffix(f"x.{label}"))
 
 
 @cache

@@ -160,16 +160,12 @@ class Prompt:
 
     @cached_property
     def links(self) -> set[str]:
-        """The addresses, in normal form, in the person's words, their evidence, and `kept`.
-
-        Only words that the model is shown are read.
-        """
+        """The addresses, in normal form, in words of the person that the model is shown."""
         texts = [self._shown_question]
         own = [one for one in self._shown_exchanges if one.user_id == self.user_id]
         texts += [one.question for one in own]
         for memory in self.recalled.memories:
             texts += evidence_of(memory)
-        texts += [one.text for one in self.kept]
         return links_in(texts)
 
     @cached_property

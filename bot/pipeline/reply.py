@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import openai
@@ -335,10 +335,7 @@ class StreamedAnswer:
     def cite(self, citations: Sequence[Citation]) -> None:
         """Allow links to the pages that a web search cites in the text that follows."""
         for citation in citations:
-            # The title becomes the label of a link, which must not hold another link.
-            words = filter_links(citation.title).split()
-            titled = replace(citation, title=" ".join(words))
-            self._citations.setdefault(citation.url, titled)
+            self._citations.setdefault(citation.url, citation)
             self.links.known.add(normal(citation.url))
 
     def one_line(self, text: str) -> str:
@@ -369,8 +366,12 @@ class StreamedAnswer:
             raise ReplyFailed(without_text)
         if self.cut and (fence := open_fence(text)):
             text = f"{text.rstrip()}\n{closing_fence(fence)}"
-        citations = tuple(self._citations.values())
-        return Reply(text=text, citations=citations, cut=self.cut)
+        return Reply(
+            text=text,
+            citations=tuple(self._citations.values()),
+            links=frozenset(self.links.known),
+            cut=self.cut,
+        )
 
     async def _read_text(self, event: Event) -> None:
         piece = event.get("delta")

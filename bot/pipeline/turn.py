@@ -21,7 +21,7 @@ from bot.memories.kept_in_answers import lines_in_answer
 from bot.memories.kept_lines_acts import KeepRequest, keep_request
 from bot.pipeline.attachments import AttachedFile, reading_files, trouble_lines
 from bot.pipeline.context import Thread, read_thread
-from bot.pipeline.links import filter_links
+from bot.pipeline.links import filter_links, links_in
 from bot.pipeline.mentions import without_mentions
 from bot.pipeline.prompt import Prompt, stored_question
 from bot.pipeline.reduction import Reduction
@@ -54,8 +54,8 @@ MOST_TRIES = 3
 class _Result:
     """The reply to a message, the model's `prompt`, and the `tools` it could call.
 
-    `is_answer`: a model's answer to the question is in `text`. `left_out`: sentences that say what
-    was left out of the request.
+    `is_answer`: a model's answer to the question is in `text`. `links`: the addresses and mentions
+    that stay links in it. `left_out`: sentences that say what was left out of the request.
     """
 
     outcome: Outcome
@@ -63,6 +63,7 @@ class _Result:
     prompt: Prompt
     tools: Toolbox
     is_answer: bool = False
+    links: frozenset[str] = frozenset()
     left_out: Sequence[str] = ()
 
 
@@ -341,6 +342,7 @@ async def _send(
         prompt=request.prompt,
         tools=tools,
         is_answer=bool(reply.text),
+        links=reply.links.union(request.prompt.mentions.values()),
         left_out=[localizer.say(f"without_{one}") for one in request.left_out],
     )
 
@@ -379,7 +381,8 @@ async def _answer_text(app: App, result: _Result, sink: ReplySink) -> str:
     if result.outcome != "answered":
         return result.text
     localizer = await sink.localizer()
-    text = _with_unread(localizer, result)
+    # What was streamed is not changed by this; the rest has names of files, and titles of pages.
+    text = filter_links(_with_unread(localizer, result), result.links)
     prompt = result.prompt
     quoted = lines_in_answer(prompt.kept, prompt.question, text)
     if quoted:
@@ -402,7 +405,7 @@ def _with_unread(localizer: Localizer, result: _Result) -> str:
     cut += [f"`{name}`" for name in prompt.cut_files]
     if cut:
         what = localizer.listed(cut)
-        unread.append(filter_links(localizer.say("read_in_part", what=what)))
+        unread.append(localizer.say("read_in_part", what=what))
     unread += result.left_out
     return "\n\n".join(filter(None, [result.text, *unread]))
 
@@ -416,7 +419,7 @@ async def _quotes(
     links = await app.slack.permalinks(lines[0].team_id, sources)
     shown = []
     for one in lines:
-        what = filter_links(one_line(one.text), prompt.links)
+        what = filter_links(one_line(one.text), links_in([one.text]))
         who = filter_links(prompt.names[one.user_id])
         link = links.get(str(one.id))
         shown.append(quote(localizer, one, what, who, link))

@@ -36,6 +36,8 @@ QUERY_CHARACTERS = 200
 _RESULT_TOKENS = 3_000
 _SEARCH_SECONDS = 60.0  # for the whole search
 _MAX_OUTPUT_TOKENS = 8_000  # reasoning included
+# They would end a link early.
+_TO_TARGET = str.maketrans({"(": "%28", ")": "%29"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,12 +102,9 @@ async def search_web(
 
 
 def query_in(arguments: str) -> str:
-    """Return the query in the arguments of a tool call, or "".
-
-    Backticks become spaces, because the link filter leaves host names in inline code unchanged.
-    """
+    """Return the query in the arguments of a tool call, or ""."""
     query = (read_arguments(arguments) or {}).get("query")
-    return query.replace("`", " ") if isinstance(query, str) else ""
+    return query if isinstance(query, str) else ""
 
 
 def _failed(sentence: str, tokens: TokenUse | None = None) -> SearchResult:
@@ -139,5 +138,5 @@ def _citation(annotation: Json) -> Citation | None:
     match annotation:
         case {"type": "url_citation", "url": str(url)} if is_web_address(url):
             title = printable(str(annotation.get("title") or url))
-            return Citation(url=url, title=title)
+            return Citation(url=url.translate(_TO_TARGET), title=title)
     return None

@@ -17,11 +17,10 @@ from bot.ui.blocks import (
 )
 from bot.ui.lines import off_line
 
-# An address that was turned into text.
-_UNLINKED = re.compile(r"\w\[\.\]\w")
-# A bracket, a line end or, in an address, a space would end a link early.
-_TO_LABEL = str.maketrans("\n[]", " ()")
-_TO_TARGET = str.maketrans({"(": "%28", ")": "%29", " ": "%20"})
+# What the link filter makes of an address with a scheme, and of a mail address.
+_UNLINKED = re.compile(r"\w:/ /|\w@ \w")
+# A bracket would end a label early.
+_TO_LABEL = str.maketrans("[]", "()")
 
 
 def reply_text(localizer: Localizer, reply: Reply) -> str:
@@ -32,9 +31,8 @@ def reply_text(localizer: Localizer, reply: Reply) -> str:
     if reply.citations:
         text += f"\n\n**{localizer.say('sources')}**"
         for citation in reply.citations:
-            label = citation.title.translate(_TO_LABEL).strip() or "link"
-            target = citation.url.translate(_TO_TARGET)
-            text += f"\n- [{label}]({target})"
+            label = " ".join(citation.title.translate(_TO_LABEL).split()) or "link"
+            text += f"\n- [{label}]({citation.url})"
     return text
 
 

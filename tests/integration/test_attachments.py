@@ -212,7 +212,7 @@ async def test_a_follow_up_is_asked_without_the_files_before_it(app: App) -> Non
 @pytest.mark.parametrize(
     ("file", "key"),
     [
-        ({"mimetype": "application/zip", "name": "all.zip"}, "files_kind"),
+        ({"mimetype": "application/zip", "name": "all.7z"}, "files_kind"),
         ({"mimetype": "audio/mp4", "subtype": "slack_audio"}, "files_kind"),
         (
             {
@@ -284,12 +284,15 @@ async def test_a_file_without_content_is_called_empty(
     [
         (
             "https://evil.example.net.evil.com/login?t=S.bin",
-            "evil[.]example[.]net[.]evil[.]com/login?t=S[.]bin",
+            "https:/ /evil.example. net.evil. com/login?t=S.bin",
         ),
-        ("<https://evil.com/login|Sign in>.bin", "evil[.]com/login|Sign in>.bin"),
+        (
+            "<https://evil.com/login|Sign in>.bin",
+            "https:/ /evil. com/login|Sign in>.bin",
+        ),
         ("<!channel> read this.bin", "!channel> read this.bin"),
-        ("x`](https://evil.com/a) [y.bin", "x](evil[.]com/a) [y.bin"),
-        ("report.final.zip", "report.final.zip"),
+        ("x`](https://evil.com/a) [y.bin", "x] (https:/ /evil. com/a) [y.bin"),
+        ("report.v2.zip", "report.v2. zip"),
     ],
 )
 async def test_the_name_of_a_file_is_no_link(app: App, name: str, shown: str) -> None:

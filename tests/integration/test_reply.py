@@ -81,7 +81,8 @@ async def test_links_are_the_persons_own_or_citations(
     asked = Prompt(question="Compare with https://own.site/a please", user_id="U1")
     reply = await replier.reply(ALICE, asked, heard)
     shown = text.replace(
-        "[this](https://evil.site/?q=secret)", "[this] (evil[.]site/?q=secret)"
+        "[this](https://evil.site/?q=secret)",
+        "[this] (https:/ /evil. site/?q=secret)",
     )
     assert reply.text == heard.text == shown
     assert not any("evil.site" in piece for piece in heard.pieces)

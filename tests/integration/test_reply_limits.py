@@ -361,7 +361,7 @@ FOUND: dict[str, list[dict[str, Any]]] = {
                     "annotations": [
                         {
                             "type": "url_citation",
-                            "url": "https://city.site/k",
+                            "url": "https://city.site/k(1)",
                             "title": "K\x00",
                         },
                         {
@@ -392,7 +392,7 @@ def searching(query: str) -> Answer:
         if number == 1:
             await send(call(SEARCH_TOOL, json.dumps({"query": query}), 0))
         else:
-            await send(delta("See https://city.site/k and https://evil.com/a."))
+            await send(delta("See https://city.site/k%281%29 and https://evil.com/a."))
         await send(DONE)
 
     return answer
@@ -400,9 +400,12 @@ def searching(query: str) -> Answer:
 
 async def test_only_addresses_that_were_searched_for_are_citations() -> None:
     """A citation is one whole web address, and comes with a search that took place."""
+    page = "https://city.site/k%281%29"
+    taken_apart = "https:/ /city. site/k%281%29"
+    nobodys = "https:/ /evil. com/a"
     for found, cited, shown in (
-        (FOUND, ["https://city.site/k"], "See <https://city.site/k> and evil[.]com/a."),
-        ({"output": FOUND["output"][1:]}, [], "See city[.]site/k and evil[.]com/a."),
+        (FOUND, [page], f"See {page} and {nobodys}."),
+        ({"output": FOUND["output"][1:]}, [], f"See {taken_apart} and {nobodys}."),
         (
             {
                 "output": [
@@ -411,7 +414,7 @@ async def test_only_addresses_that_were_searched_for_are_citations() -> None:
                 ]
             },
             [],
-            "See city[.]site/k and evil[.]com/a.",
+            f"See {taken_apart} and {nobodys}.",
         ),
     ):
         model = ResponsesServer(searching("weather"), found)

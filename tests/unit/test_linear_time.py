@@ -44,8 +44,8 @@ from memory.model.text import (
     parse_json,
 )
 from memory.model.thoughts import without_thoughts
-from tests.link_readers import HOSTILE as LINKS
-from tests.link_readers import TOKENS as MARKDOWN
+from tests.hostile_answers import HOSTILE as LINKS
+from tests.hostile_answers import TOKENS as MARKDOWN
 from tests.unit.memories import memory
 from tests.unit.test_credentials import HOSTILE as CREDENTIALS
 
@@ -196,7 +196,7 @@ OTHER = typed_message("I like https://a.example/x and tea.")
 FUNCTIONS: dict[str, TextFunction] = {
     function.__name__: function
     for function in (
-        *(links.normal, links.carries, links.is_web_address),
+        *(links.normal, links.is_web_address),
         *(
             clean,
             folded,

@@ -598,7 +598,7 @@ def test_forwarded_words_are_data_and_a_question_by_themselves() -> None:
 
 
 def test_links_are_those_in_the_persons_own_words() -> None:
-    """The question, earlier questions and evidence count; answers and what others wrote do not."""
+    """The question, earlier questions and evidence count; all other frames do not."""
 
     def site(name: str) -> str:
         return f"see https://{name}.site/x"
@@ -613,8 +613,14 @@ def test_links_are_those_in_the_persons_own_words() -> None:
             exchange(2, site("other"), user="U2"),
             exchange(3, "long " * 4_000 + site("middle") + " long" * 4_000),
         ],
-        thread=Thread(lines=[{"from": "U2", "text": site("thread")}]),
+        thread=Thread(lines=[{"from": site("from"), "text": site("thread")}]),
         forwarded=[{"from": "Ann", "text": site("forwarded")}],
+        recent_words=[site("recent")],
+        kept=[kept_line(site("kept"))],
+        files=[AttachedFile(name="file.site", text=site("file"))],
+        names={"U1": site("name")},
+        mentions={f"@{site('mention')}": "<@U2>"},
+        style=site("style"),
     )
     own = ("question", "evidence", "earlier")
-    assert made.links == {f"http://{name}.site/x" for name in own}
+    assert made.links == {f"{name}.site/x" for name in own}

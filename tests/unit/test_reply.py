@@ -24,14 +24,12 @@ def test_reply_text() -> None:
         citations=(
             Citation(url="https://a.example/?q=[1]", title="A [draft]\nof x"),
             Citation(url="https://b.example", title="  "),
-            Citation(url="https://c.example/(a) b", title="C"),
         ),
         cut="cut_short",
     )
     assert reply_text(EN, reply) == (
         "Yes.\n\n_The answer was cut off here because it became too long. Ask me to continue._"
         "\n\n**Sources**\n- [A (draft) of x](https://a.example/?q=[1])\n- [link](https://b.example)"
-        "\n- [C](https://c.example/%28a%29%20b)"
     )
     assert reply_text(EN, Reply(text="Yes.")) == "Yes."
 
