@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel
 
 from bot.config import Settings
+from bot.models.model import Model
+from bot.models.pending import PendingReplies
 from bot.people import People
 from bot.presence import Presence
 from bot.queue.queue import Queue
-from bot.reply_models.pending import PendingReplies
-from bot.reply_models.requests import ModelRequests
 from bot.requests_under_way import UnderWay
 from bot.slack.client import SlackApi
 from bot.slack.files import FileBytes
@@ -36,7 +36,7 @@ class App:
     slack: SlackApi
     presence: Presence
     sessions: Sessions
-    model: ModelRequests
+    model: Model
     embedder: Embedder
     former: Former
     schemas: Sequence[type[BaseModel]]

@@ -22,6 +22,8 @@ from pydantic import (
     ValidationInfo,
 )
 
+from memory.model import speaks_openai
+
 OPENAI_ADDRESS = "https://api.openai.com/v1"
 STAND_IN_MODEL = "kioku-stand-in"
 STAND_IN_EMBEDDING_MODEL = "kioku-stand-in-embedding"
@@ -96,7 +98,6 @@ def _matching(pattern: str, wanted: str) -> AfterValidator:
 
 
 ConsentMode: TypeAlias = Literal["notice", "ask"]
-ReplyApi: TypeAlias = Literal["responses", "chat"]
 _Address: TypeAlias = Annotated[
     str,
     _matching(
@@ -171,7 +172,6 @@ class Settings(BaseModel):
     metrics_port: _Port = 0
     reply_model: str = "gpt-6-luna"
     reasoning_effort: _Effort | None = None
-    reply_api: ReplyApi = "responses"
     # For one response, with its reasoning.
     # Source: https://platform.openai.com/docs/guides/reasoning
     max_output_tokens: Annotated[int, Field(ge=16, le=1_000_000)] = 25_000
@@ -181,7 +181,7 @@ class Settings(BaseModel):
     memory_model: str = "gpt-6-luna"
     memory_base_url: _Address | None = None
     memory_api_key: _Token | None = None
-    memory_reasoning_effort: _Effort | None = None
+    memory_reasoning_effort: _Effort = "low"
     embedding_model: str = "text-embedding-3-small"
     embedding_base_url: _Address | None = None
     embedding_api_key: _Token | None = None
@@ -220,22 +220,12 @@ class Settings(BaseModel):
         return self.reply_model == STAND_IN_MODEL
 
     @property
-    def may_search(self) -> bool:
-        """Whether models may search the web, which only the Responses API has."""
-        return self.web_search and self.reply_api == "responses"
-
-    @property
     def answer_seconds(self) -> float:
         """How long a model may write one response, from its first event, in seconds.
 
         Hardware that is slow to begin an answer is slow to write it, too.
         """
         return max(300.0, self.model_timeout)
-
-    @property
-    def memory_model_name(self) -> str:
-        """The memory model's name for LangChain; ``chat:`` before it chooses the API."""
-        return self.memory_model.removeprefix("chat:")
 
     @property
     def reply_server(self) -> ModelServer:
@@ -290,6 +280,18 @@ def read_dotenv(path: Path) -> dict[str, str]:
         return _not_empty(dotenv_values(path, encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError):
         raise SettingsError(f"Make {path} readable for this user, in UTF-8.") from None
+
+
+def use_provider_keys(settings: Settings, dotenv: Path = Path(".env")) -> None:
+    """Put what `dotenv` sets for packages of other providers, such as a key, into the environment.
+
+    Those read nothing else. A variable of the environment takes precedence.
+    """
+    if speaks_openai(settings.reply_model) and speaks_openai(settings.memory_model):
+        return
+    for name, value in read_dotenv(dotenv).items():
+        if name not in FIELDS:
+            os.environ.setdefault(name, value)
 
 
 def _not_empty(values: Mapping[str, str | None]) -> dict[str, str]:

@@ -280,13 +280,15 @@ async def end_turn(
     reply: str | None,
     kept: Sequence[UUID] = (),
     removal_proposed: bool = False,
+    refused: bool = False,
     credentials: Iterable[Credential] = (),
 ) -> None:
     """End the turn and its message, and schedule formation if there are words to form.
 
     `kept` are the lines of the conversation that the model was given: the reply is not stored if
     one has ended meanwhile, and blanked when one ends later. `removal_proposed`: a button asks the
-    person whether to forget something, so the words themselves remove nothing. A notice of what
+    person whether to forget something, so the words themselves remove nothing. `refused`: the
+    model's provider refused the message alone, so no model is shown it again. A notice of what
     tools changed is shown now.
 
     This is one transaction. Raises `Superseded` if the message is no longer this run's.
@@ -321,6 +323,7 @@ async def end_turn(
             "reply": stored_reply,
             "kept": list(kept),
             "removal_proposed": removal_proposed,
+            "refused": refused,
         }
         ended = await connection.execute(_SQL["end"], values, prepare=True)
         [row] = await ended.fetchall()

@@ -17,7 +17,7 @@ from bot.ui.done import Done
 from bot.ui.lines import change_line, kept_for, memory_line
 from bot.ui.panel import PAGE_SIZE, PanelContent
 from memory import Person, list_changes, open_questions
-from memory.model import MessageKey, provider_and_name
+from memory.model import MessageKey, provider_and_name, speaks_openai
 from memory.postgres import PersonTransaction, load_statements, person_transaction
 from memory.store import (
     memory_page,
@@ -208,7 +208,7 @@ def data_handling(
         localizer.say("settings_kept", memories=memories_kept, texts=texts_kept)
     )
     # The stand-in does not search.
-    if app.settings.web_search and not app.settings.stand_in:
+    if app.settings.web_search and app.model.searches and not app.settings.stand_in:
         lines.append(localizer.say("home_policy_web"))
     return lines
 
@@ -222,16 +222,16 @@ def data_flows(settings: Settings) -> dict[str, str]:
     if not settings.has_model:
         stand_in = f"{STAND_IN_MODEL} (127.0.0.1)"
         return dict.fromkeys(("replies", "memories", "search"), stand_in)
-    flows = {"replies": _receiver(settings.reply_model, settings.reply_server)}
-    provider, model = provider_and_name(settings.memory_model_name)
-    flows["memories"] = f"{model} ({provider})"
-    if provider == "openai":
-        flows["memories"] = _receiver(model, settings.memory_server)
-    search = settings.embedding_model
-    flows["search"] = _receiver(search, settings.embedding_server)
-    return flows
+    return {
+        "replies": _receiver(settings.reply_model, settings.reply_server),
+        "memories": _receiver(settings.memory_model, settings.memory_server),
+        "search": _receiver(settings.embedding_model, settings.embedding_server),
+    }
 
 
 def _receiver(model: str, server: ModelServer) -> str:
+    provider, name = provider_and_name(model)
     host = urlsplit(server.base_url).hostname or ""
-    return f"{model} ({host})"
+    if not speaks_openai(model):
+        host = provider
+    return f"{name} ({host})"

@@ -27,6 +27,7 @@ from bot.conversation.inbox import (
 from bot.conversation.run import Interrupted
 from bot.delivery.reply_in_slack import DeliveryFailed
 from bot.logs import fault, log_fields
+from bot.models.failures import ReplyFailed
 from bot.pipeline.fixed_replies import (
     end_unanswered,
     postpone,
@@ -37,7 +38,6 @@ from bot.pipeline.fixed_replies import (
 from bot.pipeline.turn import answer_message
 from bot.queue.retries import RunLater
 from bot.quota import QuotaExceeded
-from bot.reply_models.failures import ReplyFailed
 from bot.slack.client import SLACK_FAULTS, is_passing, slack_fault
 from memory.metrics import count, step
 from memory.postgres import is_unavailable

@@ -158,12 +158,14 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
             )
         except _Overtaken:
             return True
-        except MemoryModelRefused:
+        except MemoryModelRefused as refused:
             _count("model_refused")
+            app.slack.warnings.report("memory model", str(refused))
             raise
         except FormationUnavailable:
             _count("unavailable")
             raise
+        app.slack.warnings.clear("memory model")
         _report(formed, len(unformed.words))
     # What was said since has a job of its own.
     return unformed.has_more

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from bot.reply_models.failures import ReplyFailed
+from bot.models.failures import ReplyFailed
+from bot.models.model import LANGCHAIN_MESSAGE
 from bot.slack.messages import CONTROL, storable
 from bot.types import COMMENTARY
 from memory.model import Json, objects, without_thoughts
@@ -84,6 +85,8 @@ def output_of(call: Item, output: str) -> Item:
 def sent_back(output: Sequence[Item]) -> list[Item]:
     """Return the reasoning, messages and calls of a response as input for the next one, in order.
 
+    A message of LangChain holds all of them, and goes back as it is.
+
     Messages have their ``type``, without which llama.cpp refuses those of the assistant, and keep
     their ``phase``. A reasoning item is sent back with its encrypted content, or with its content
     as it came if the server does not encrypt it, or else not at all: the server has stored nothing
@@ -95,7 +98,7 @@ def sent_back(output: Sequence[Item]) -> list[Item]:
     items: list[Item] = []
     for item in output:
         kind = item["type"]
-        if kind == "function_call":
+        if kind in ("function_call", LANGCHAIN_MESSAGE):
             items.append(item)
         elif kind == "reasoning" and (reasoning := _reasoning(item)):
             items.append(reasoning)

@@ -349,6 +349,14 @@ class Prompt:
             files.append(file)
         return replace(self, files=files)
 
+    def without_others(self) -> Prompt:
+        """Return the same prompt without kept lines, and without the thread that others wrote."""
+        return replace(self, kept=(), thread=Thread())
+
+    def without_memories(self) -> Prompt:
+        """Return the same prompt without a memory."""
+        return replace(self, recalled=Recalled())
+
     def without_earlier(self) -> Prompt:
         """Return the same prompt without earlier messages."""
         return replace(self, thread=Thread(), exchanges=(), recent_words=())

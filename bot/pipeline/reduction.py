@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
 
+from bot.models.failures import Cause, ReplyFailed
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.tools import Toolbox
-from bot.reply_models.failures import Cause, ReplyFailed
 
-Step: TypeAlias = Literal["repeat", "files", "earlier", "memories", "tools"]
+Step: TypeAlias = Literal[
+    "repeat", "files", "others", "earlier", "memories", "all_memories", "tools"
+]
 
 _STEPS: Final[Mapping[Cause, tuple[Step, ...]]] = {
     "model_too_long": ("files", "earlier", "memories"),
-    "model_images": ("files",),
-    "model_failed": ("files", "tools"),
+    "model_policy": ("others", "earlier", "all_memories"),
+    "model_failed": ("files", "tools", "earlier", "memories"),
     "model_this_message": ("files", "repeat", "tools"),
 }
 
@@ -26,8 +28,10 @@ class Reduction:
 
         whole ─┬─ too long ───────────────▶ without files ─▶ without thread and history
                │                              ─▶ with few memories ─▶ given up
-               ├─ an image is refused ────▶ without files ─▶ given up
-               ├─ refused ────────────────▶ without files ─▶ tools ─▶ given up
+               ├─ the content is refused ─▶ without kept lines and thread ─▶ without history
+               │                              ─▶ without memories ─▶ given up
+               ├─ refused ────────────────▶ without files ─▶ tools ─▶ thread and history
+               │                              ─▶ with few memories ─▶ given up
                ├─ failed as the only one
                │  of several ─────────────▶ without files ─▶ the same once more
                │                              ─▶ without tools ─▶ given up
@@ -74,12 +78,21 @@ class Reduction:
             self.tools = None
             self.may_search = False
             return had_tools
-        if step == "files":
-            reduced = self.prompt.without_files(too_long=cause == "model_too_long")
-        elif step == "earlier":
-            reduced = self.prompt.without_earlier()
-        else:
-            reduced = self.prompt.with_fewer_memories()
+        reduced = _reduced(self.prompt, step, cause)
         took_something = reduced.input != self.prompt.input
         self.prompt = reduced
         return took_something
+
+
+def _reduced(prompt: Prompt, step: Step, cause: Cause) -> Prompt:
+    match step:
+        case "files":
+            return prompt.without_files(too_long=cause == "model_too_long")
+        case "others":
+            return prompt.without_others()
+        case "earlier":
+            return prompt.without_earlier()
+        case "memories":
+            return prompt.with_fewer_memories()
+        case _:
+            return prompt.without_memories()

@@ -16,9 +16,9 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-import openai
-
 from bot.delivery.splitting import closing_fence, open_fence
+from bot.models.failures import Cause, ReplyFailed, failed_by, log_failure
+from bot.models.model import Event, Model, tokens_of
 from bot.pipeline.links import LinkFilter, filter_links, links_in, normal
 from bot.pipeline.loops import LoopDetector, without_repetitions
 from bot.pipeline.mentions import AnswerNames
@@ -41,19 +41,11 @@ from bot.pipeline.web_search import (
     query_in,
     search_web,
 )
-from bot.reply_models.failures import (
-    Cause,
-    ReplyFailed,
-    failure_of,
-    failure_of_event,
-    log_failure,
-)
-from bot.reply_models.requests import Event, ModelRequests, tokens_of
 from bot.types import COMMENTARY, Citation, CutReason, Reply
 from memory import Person
 from memory.credentials import redact_texts
 from memory.metrics import count_tokens, step, step_ended
-from memory.model import Json, ThoughtFilter, objects
+from memory.model import Json, ThoughtFilter, model_error_in, objects
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +57,7 @@ MAX_ITEMS = 64  # output items of one response
 
 @step("model")
 async def ask_model(
-    model: ModelRequests,
+    model: Model,
     person: Person,
     prompt: Prompt,
     sink: ReplySink,
@@ -104,29 +96,23 @@ async def ask_model(
     )
     try:
         reply = await attempt.answer()
-    except (openai.OpenAIError, ReplyFailed) as error:
-        failed = _record_failure(model, error)
-    else:
+    except ReplyFailed as failed:
+        await _record_failure(model, failed)
+        raise
+    model.breaker.answered()
+    return reply
+
+
+async def _record_failure(model: Model, failed: ReplyFailed) -> None:
+    """Log a failure, record whether it can be the model's fault, and ask the breaker's probe."""
+    log_failure(model.name, failed)
+    if not failed.passes:
         model.breaker.answered()
-        return reply
-    # The breaker's probe tells whose fault it is.
+        return
+    model.breaker.failed(failed.cause, silent=failed.silent)
     if failed.cause == "model_down" and await model.breaker.is_answering():
         log.warning("a request fails while the model answers others")
         failed.cause = "model_slow" if failed.silent else "model_this_message"
-    raise failed
-
-
-def _record_failure(
-    model: ModelRequests, error: openai.OpenAIError | ReplyFailed
-) -> ReplyFailed:
-    """Return what an error means; log it, and record whether it can be the model's fault."""
-    failed = error if isinstance(error, ReplyFailed) else failure_of(error)
-    log_failure(model.model, failed, error)
-    if failed.passes:
-        model.breaker.failed(failed.cause, silent=failed.silent)
-    else:
-        model.breaker.answered()
-    return failed
 
 
 @dataclass(slots=True, kw_only=True)
@@ -136,7 +122,7 @@ class _Attempt:
     `calls` counts the tool calls of the model.
     """
 
-    model: ModelRequests
+    model: Model
     person: Person
     prompt: Prompt
     tools: Sequence[dict[str, Any]]
@@ -145,7 +131,7 @@ class _Attempt:
     calls: int = 0
 
     async def answer(self) -> Reply:
-        """Return the answer. Raises `openai.OpenAIError` and `ReplyFailed`."""
+        """Return the answer. Raises `ReplyFailed`."""
         written = self.written
         conversation: list[Any] = list(self.prompt.input)
         try:
@@ -199,7 +185,7 @@ class _Attempt:
                         break
             await written.end_response(self.model.output_limit)
         finally:
-            tokens = tokens_of(written.response or {}, self.model.model)
+            tokens = tokens_of(written.response or {}, self.model.name)
             count_tokens(self.person.team_id, tokens)
 
     async def _call_tool(self, call: Json) -> str:
@@ -250,7 +236,7 @@ class StreamedAnswer:
     Messages, and the text parts within one, become paragraphs of the answer. A message that begins
     with the ``phase`` ``commentary`` is no part of it. Some servers send no events of items: these
     are then read from the response that the last event contains. Text that comes in no pieces is
-    read from its item.
+    read from its item; where pieces and items of a response differ, the items are the answer.
 
     Source: https://platform.openai.com/docs/api-reference/responses-streaming, and the schema
     ``MessagePhase`` of https://github.com/openai/openai-openapi
@@ -278,7 +264,9 @@ class StreamedAnswer:
         self.response: Item | None = None
         self._part: object = None
         self._is_comment = False
-        self._has_pieces = False
+        self._began = len(self._text)
+        self._pieces: list[str] = []
+        self._said: list[str] = []  # the texts of the items
 
     @property
     def is_over(self) -> bool:
@@ -309,23 +297,28 @@ class StreamedAnswer:
             case {"type": "response.completed" | "response.incomplete"}:
                 await self._read_response(event)
             case {"type": "error", **error}:
-                raise failure_of_event(error)
+                raise failed_by(model_error_in(error))
             case {"type": "response.failed", "response": {"error": {**error}}}:
-                raise failure_of_event(error)
+                raise failed_by(model_error_in(error))
             case {"type": "response.failed"}:
                 raise ReplyFailed("model_failed")
 
     async def end_response(self, output_limit: int | None) -> None:
-        """End a response that was read; raises `ReplyFailed` if it broke off.
+        """End a response that was read; raises `ReplyFailed` if it brought nothing.
 
-        Some servers call a response complete although the limit of its tokens has cut it off.
+        Without a last event it is whole if it brought whole items, and else was cut off. Some
+        servers call a response complete although the limit of its tokens has cut it off.
         """
+        await self.flush()
         if self.is_over:
-            await self.flush()
             self.cut = "cut_loop" if self._is_loop else "cut_short"
             return
+        await self._prefer_items()
         if self.response is None:
-            raise ReplyFailed("model_down")
+            if not (self.output or self._pieces):
+                raise ReplyFailed("model_down")
+            self.cut = None if self.output else "cut_short"
+            return
         if output_limit is None or self.cut is not None:
             return
         match self.response:
@@ -377,7 +370,8 @@ class StreamedAnswer:
         piece = event.get("delta")
         if not isinstance(piece, str):
             raise ReplyFailed("model_malformed")
-        self._has_pieces = True
+        if not self._is_comment:
+            self._pieces.append(piece)
         part = (event.get("output_index"), event.get("content_index"))
         if part != self._part:
             await self._new_paragraph()
@@ -397,7 +391,6 @@ class StreamedAnswer:
         if not self.output:
             for item in objects(response.get("output")):
                 await self._read_item(item)
-        await self.flush()
         is_cut = event["type"] == "response.incomplete"
         if is_cut or response.get("status") == "incomplete":
             reason = str(response.get("incomplete_details"))
@@ -412,12 +405,34 @@ class StreamedAnswer:
         self.output.append(done)
         if done["type"] != "message":
             return
-        is_whole = not self._has_pieces
         is_comment = self._is_comment or done.get("phase") == COMMENTARY
-        if is_whole and not is_comment:
-            await self._new_paragraph()
-            await self._write(raw_text_of(done))
         self._is_comment = False
+        if is_comment:
+            return
+        text = raw_text_of(done)
+        self._said.append(text)
+        if not self._pieces:
+            await self._new_paragraph()
+            await self._write(text)
+
+    async def _prefer_items(self) -> None:
+        """Show the items of a response in place of its pieces, where they differ.
+
+        Some servers send thoughts as pieces of the answer, or a piece twice.
+        """
+        pieces = "".join(self._pieces)
+        said = _letters("".join(self._said))
+        if not (pieces and said) or said == _letters(pieces):
+            return
+        self.characters -= len(pieces)
+        self._newest = self._began
+        self._loops = LoopDetector()
+        self._thoughts = ThoughtFilter()
+        await self._restart()
+        for text in self._said:
+            await self._new_paragraph()
+            await self._write(text)
+        await self.flush()
 
     async def _new_paragraph(self) -> None:
         """Separate the text that follows by a blank line: it is another message, or part of one."""
@@ -472,3 +487,8 @@ class StreamedAnswer:
         if text:
             self._text += text
             await self.sink.write(text)
+
+
+def _letters(text: str) -> str:
+    """Return a model's text without white space, for comparison."""
+    return "".join(printable(text).split())

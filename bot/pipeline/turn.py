@@ -19,6 +19,7 @@ from bot.conversation.turns import Turn, end_turn, read_start, store_begin
 from bot.locale import Localizer
 from bot.memories.kept_in_answers import lines_in_answer
 from bot.memories.kept_lines_acts import KeepRequest, keep_request
+from bot.models.failures import ReplyFailed
 from bot.pipeline.attachments import AttachedFile, reading_files, trouble_lines
 from bot.pipeline.context import Thread, read_thread
 from bot.pipeline.links import filter_links, links_in
@@ -28,7 +29,6 @@ from bot.pipeline.reduction import Reduction
 from bot.pipeline.reply import ask_model
 from bot.pipeline.sink import ReplySink, open_sink
 from bot.pipeline.tools import Toolbox
-from bot.reply_models.failures import ReplyFailed
 from bot.slack.content import Content, read_content
 from bot.slack.messages import API_TEAM, Message, mentions, person_reference
 from bot.slack.names import UNKNOWN_PERSON, person_mark
@@ -64,6 +64,7 @@ class _Result:
     tools: Toolbox
     is_answer: bool = False
     links: frozenset[str] = frozenset()
+    refused: bool = False
     left_out: Sequence[str] = ()
 
 
@@ -125,6 +126,7 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
         reply=reply,
         kept=[one.id for one in result.prompt.kept],
         removal_proposed=result.tools.removal_proposed,
+        refused=result.refused,
         credentials=credentials,
     )
     return Answered(result.outcome, sink.text)
@@ -218,7 +220,8 @@ async def _ask_model(
     prompt = await _prompt(app, turn, content, recalling, now)
     prompt = replace(prompt, files=files)
     offered = tools if sink.interactive else None
-    request = Reduction(prompt, offered, may_search=app.settings.may_search)
+    may_search = app.settings.web_search and app.model.searches
+    request = Reduction(prompt, offered, may_search=may_search)
     return await _send(app, turn, request, sink, tools)
 
 
@@ -332,7 +335,13 @@ async def _send(
             raise
         sink.start_over()
         text = (await sink.localizer()).say(failed.sentence)
-        return _Result(outcome="failed", text=text, prompt=request.prompt, tools=tools)
+        return _Result(
+            outcome="failed",
+            text=text,
+            prompt=request.prompt,
+            tools=tools,
+            refused=failed.cause == "model_policy",
+        )
     except Stopped:
         return _Result(outcome="stopped", text="", prompt=request.prompt, tools=tools)
     localizer = await sink.localizer()

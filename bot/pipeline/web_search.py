@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import openai
 from babel.core import get_global
 
 from bot.logs import fault
+from bot.models.failures import ReplyFailed
+from bot.models.model import Model, tokens_of
 from bot.pipeline.limits import shorten
 from bot.pipeline.links import is_web_address
 from bot.pipeline.output_items import printable, text_of
-from bot.reply_models.requests import ModelRequests, tokens_of
 from bot.types import COMMENTARY, Citation
 from memory.formation import TokenUse
 from memory.model import Json, framed, objects
@@ -58,7 +58,7 @@ def location(zone: str) -> dict[str, str]:
 
 
 async def search_web(
-    model: ModelRequests, query: str, *, identifier: str, zone: str
+    model: Model, query: str, *, identifier: str, zone: str
 ) -> SearchResult:
     """Search the web; if the search fails, the output tells the model so.
 
@@ -70,7 +70,7 @@ async def search_web(
     if not query:
         return _failed("`query` is empty: write what to search for.")
     body = {
-        "model": model.model,
+        "model": model.name,
         "input": [{"type": "message", "role": "user", "content": query}],
         "tools": [{"type": "web_search", "user_location": location(zone)}],
         "max_output_tokens": _MAX_OUTPUT_TOKENS,
@@ -80,12 +80,12 @@ async def search_web(
     try:
         async with asyncio.timeout(_SEARCH_SECONDS):
             response = await model.whole(body)
-    except (openai.OpenAIError, TimeoutError, ValueError, RecursionError) as error:
+    except (ReplyFailed, TimeoutError) as error:
         log.warning("a web search failed: %s", fault(error))
         return _failed("The web search failed. Answer without it, and say so.")
     if not isinstance(response, dict):
         response = {}
-    tokens = tokens_of(response, model.model)
+    tokens = tokens_of(response, model.name)
     items = objects(response.get("output"))
     messages = list(filter(_is_result, items))
     texts = filter(None, map(text_of, messages))

@@ -17,7 +17,6 @@ from bot import VERSION
 from bot.config import Settings
 from bot.logs import fault
 from bot.network import in_url
-from bot.reply_models.failures import failure_of, failure_of_code
 from bot.runtime.database_addresses import NoDatabase, database
 from bot.runtime.http import WARNING
 from bot.runtime.manifest import manifest_scopes
@@ -46,7 +45,7 @@ from memory import (
     embedding_space,
 )
 from memory.formation import calls_memory_tools
-from memory.model import WordsUnreadable, provider_and_name
+from memory.model import WordsUnreadable, model_error, speaks_openai
 from memory.postgres import check_access
 
 Check: TypeAlias = Callable[[Settings], Coroutine[None, None, str]]
@@ -191,7 +190,7 @@ async def check_embeddings(settings: Settings) -> str:
                 raise Problem(_NO_EMBEDDINGS.format(what)) from None
             name = "KIOKU_EMBEDDING_MODEL"
             raise model_refused(
-                what, failure_of(error), name, key=server.key_setting
+                what, model_error(error), name, key=server.key_setting
             ) from None
         raise Problem(
             f"No vectors from {address}: check {way_to(address)}, and {server.address_setting}."
@@ -209,16 +208,21 @@ async def check_remembering(settings: Settings) -> str:
     try:
         async with open_model_clients(settings) as clients:
             chat_model = create_chat_model(settings, clients.memories)
-            way = await calls_memory_tools(chat_model)
+            writes = await calls_memory_tools(chat_model)
     except MemoryModelRefused as refused:
-        failed = failure_of_code(refused.code, status=refused.status)
-        raise model_refused(model, failed, setting, key=server.key_setting) from None
-    except WordsUnreadable:
+        if refused.error is None:
+            raise Problem(
+                f"{model} calls no tools, so the words of people wait: set {setting} to another."
+            ) from None
+        raise model_refused(
+            model, refused.error, setting, key=server.key_setting
+        ) from None
+    except WordsUnreadable as unreadable:
         raise Problem(
-            f"{model} cannot read an example: set {setting} to another."
+            f"{model} cannot read an example ({unreadable}): set {setting} to another."
         ) from None
     except FormationUnavailable as away:
-        if provider_and_name(settings.memory_model_name)[0] != "openai":
+        if not speaks_openai(model):
             told = str(away).rstrip(".")
             raise Problem(f"{model}: {told}; try again later.") from None
         address = without_secrets(server.base_url)
@@ -226,12 +230,10 @@ async def check_remembering(settings: Settings) -> str:
             f"{model} at {address} forms no memory: check {way_to(address)}, and"
             f" {server.address_setting}, or try again later. {away}"
         ) from None
-    if way is None:
+    if not writes:
         raise Problem(
             f"{model} writes no memory of an example: set {setting} to another."
         )
-    if way == "schema":
-        return f"{model} calls no tools, and is asked for JSON."
     return f"{model} calls tools."
 
 

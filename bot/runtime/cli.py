@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 
 from bot import VERSION
-from bot.config import load_settings
+from bot.config import load_settings, use_provider_keys
 from bot.logs import set_up_logging
 from bot.network import use_network_settings
 from bot.runtime.problems import explained
@@ -102,6 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load_settings()
         use_network_settings()
+        use_provider_keys(settings)
         set_up_logging(settings.log_level if command in _LOGGED else "CRITICAL")
         # Imported only now, so that help and a wrong setting do not wait for it.
         module, name = chosen.pop("function").split(":")

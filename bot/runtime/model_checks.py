@@ -8,29 +8,31 @@ from typing import Final
 
 import openai
 
-from bot.config import Settings
+from bot.config import ModelServer, Settings
 from bot.delivery.collected_reply import CollectedReply
+from bot.models.failures import ReplyFailed, lacks_endpoint
+from bot.models.model import Items, Model
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.mentions import AnswerNames
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import StreamedAnswer
 from bot.pipeline.tools import tool_definitions
-from bot.reply_models.failures import Cause, ReplyFailed, failure_of, lacks_endpoint
-from bot.reply_models.requests import Items, ModelRequests
 from bot.runtime.problems import Problem, way_to, without_secrets
 from bot.runtime.wiring import create_reply_model
 from memory import load_schemas
-from memory.formation import has_not_arrived
+from memory.model import ErrorCause, ModelError, provider_and_name, speaks_openai
 
 ANSWER_TOKENS = 500
 """Tokens of an answer, including a thought before it."""
+_WORDS = 300  # characters of what a server says
 _PROMPT: Final = Prompt(question="Say OK.", user_id="U0")
-_TODO_OF_CAUSE: Final[Mapping[Cause, str]] = {
+_TODO_OF_CAUSE: Final[Mapping[ErrorCause, str]] = {
     "model_quota": "add credit to the provider's account",
     "model_busy": "wait a minute, or raise the limit at the provider",
     "model_down": "look at the provider's status, or into the server's log",
-    "model_loading": (
-        "run `kioku doctor` again when the server's log says that the model is loaded"
+    "model_policy": (
+        "the provider's filter refuses Kioku's own instructions: allow them there, or set {name} to"
+        " another model"
     ),
 }
 _TODO_OF_STATUS: Final = {
@@ -39,31 +41,38 @@ _TODO_OF_STATUS: Final = {
     404: "set {name} to a model that the server has",
 }
 _ANOTHER_MODEL: Final = "set {name} to another model, or look into the server's log"
-_PATHS: Final = {"responses": "Responses API", "chat": "/chat/completions"}
-_OTHER_API: Final = {"responses": "chat", "chat": "responses"}
 
 
 async def check_replies(settings: Settings, client: openai.AsyncOpenAI) -> str:
     """Ask the reply model for an answer. Raises `Problem`."""
-    server = without_secrets(settings.reply_server.base_url)
     limit = min(settings.max_output_tokens, ANSWER_TOKENS)
     limited = settings.model_copy(update={"max_output_tokens": limit})
     model = create_reply_model(limited, client)
+    server = place_of(settings.reply_model, settings.reply_server)
     tools = tool_definitions(load_schemas(settings.schemas), False)
     try:
         await _ask(model, tools)
     except ReplyFailed as failed:
-        raise _problem(server, model, failed, failed) from None
-    except openai.OpenAIError as error:
-        raise _problem(server, model, failure_of(error), error) from None
-    found = f"{model.model} at {server} answers."
-    if learned := model.learned:
-        found += f" Its server asks for {', '.join(learned)}."
+        raise _problem(settings, server, model, failed) from failed
+    found = f"{model.name} at {server} answers."
+    if model.left_out:
+        found += f" Its server does not take {', '.join(sorted(model.left_out))}."
+    if "store" in model.left_out:
+        found += " So it may keep the requests."
+    if not model.searches:
+        found += " It cannot search the web."
     return found
 
 
-async def _ask(model: ModelRequests, tools: Items) -> None:
-    """Read the answer to a message. Raises `ReplyFailed` and `openai.OpenAIError`."""
+def place_of(model: str, server: ModelServer) -> str:
+    """Return where a model is: the address of its server, or its provider."""
+    if speaks_openai(model):
+        return without_secrets(server.base_url)
+    return provider_and_name(model)[0]
+
+
+async def _ask(model: Model, tools: Items) -> None:
+    """Read the answer to a message. Raises `ReplyFailed`."""
     written = StreamedAnswer(LinkFilter(), AnswerNames({}), CollectedReply(""))
     events = model.events(_PROMPT.input, tools, identifier="kioku-doctor")
     try:
@@ -78,34 +87,43 @@ async def _ask(model: ModelRequests, tools: Items) -> None:
 
 
 def _problem(
-    server: str, model: ModelRequests, failed: ReplyFailed, error: Exception
+    settings: Settings, server: str, model: Model, failed: ReplyFailed
 ) -> Problem:
-    """Return the problem of a model that does not answer; `failed` is what `error` means."""
-    if lacks_endpoint(error):
+    """Return the problem of a model that does not answer."""
+    what = f"{server}: {model.name}"
+    if lacks_endpoint(failed):
         return Problem(
-            f"{server} has no {_PATHS[model.api]} (HTTP {failed.status}): OPENAI_BASE_URL ends in"
-            " /v1 on most servers, such as http://localhost:8000/v1; else set"
-            f" KIOKU_REPLY_API={_OTHER_API[model.api]}."
+            f"{server} has no such path (HTTP {failed.status}): OPENAI_BASE_URL ends in /v1 on most"
+            " servers, such as http://localhost:8000/v1; for one that has only /chat/completions"
+            f" set KIOKU_REPLY_MODEL=openai-chat:{model.name}."
         )
-    if failed.silent and not has_not_arrived(error):
+    if failed.silent:
         return Problem(
-            f"{server}: {model.model} began no answer in time: set KIOKU_MODEL_TIMEOUT"
-            " to more seconds, or use a smaller model."
+            f"{what} began no answer in time: set KIOKU_MODEL_TIMEOUT to more seconds, or use a"
+            " smaller model."
+        )
+    if failed.error is None or failed.error.is_unreadable:
+        return Problem(
+            f"{what} answers in a form that is not the Responses API's: set"
+            f" KIOKU_REPLY_MODEL=openai-chat:{model.name}, or look into the server's log."
         )
     if failed.status is None and failed.cause == "model_down":
-        return Problem(
-            f"No answer from {server}: check {way_to(server)}, and OPENAI_BASE_URL."
-        )
-    return model_refused(f"{server}: {model.model}", failed, "KIOKU_REPLY_MODEL")
+        way = ""
+        if speaks_openai(settings.reply_model):
+            way = f"{way_to(server)}, and OPENAI_BASE_URL"
+        return Problem(f"No answer from {server}: check {way or 'the network'}.")
+    return model_refused(what, failed.error, "KIOKU_REPLY_MODEL")
 
 
 def model_refused(
-    what: str, failed: ReplyFailed, name: str, *, key: str = "OPENAI_API_KEY"
+    what: str, error: ModelError, name: str, *, key: str = "OPENAI_API_KEY"
 ) -> Problem:
-    """Return the problem of a model whose server refuses requests.
+    """Return the problem of a model whose server refuses requests, in the server's own words.
 
-    `name` and `key` are the settings of the model's name and key.
+    The request was the app's own, so they quote nobody. `name` and `key` are the settings of the
+    model's name and key.
     """
-    by_status = _TODO_OF_STATUS.get(failed.status or 0, _ANOTHER_MODEL)
-    todo = _TODO_OF_CAUSE.get(failed.cause, by_status).format(name=name, key=key)
-    return Problem(f"{what} is refused ({failed.told}): {todo}.")
+    by_status = _TODO_OF_STATUS.get(error.status or 0, _ANOTHER_MODEL)
+    todo = _TODO_OF_CAUSE.get(error.cause, by_status).format(name=name, key=key)
+    said = " ".join(error.message.split())[:_WORDS]
+    return Problem(f"{what} is refused ({error.told}: “{said}”): {todo}.")

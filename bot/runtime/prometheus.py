@@ -24,9 +24,9 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from psycopg import OperationalError
 
 from bot.conversation.inbox import Outcome
+from bot.models.failures import Cause
 from bot.pipeline.formation import FormationOutcome
 from bot.queue.queue import read_queue_state
-from bot.reply_models.failures import Cause
 from bot.runtime.http import serving
 from memory import Pool
 from memory.metrics import recorded

@@ -8,31 +8,31 @@ from urllib.parse import urlsplit
 from bot.config import FIELDS, Settings
 from bot.runtime.problems import TOKENS, Problem, token
 from memory import load_schemas
-from memory.model import provider_and_name
+from memory.model import provider_and_name, speaks_openai
 
 
-def _check_other_provider(model: str) -> None:
+def _check_other_provider(model: str, setting: str) -> None:
     """Raise `Problem` if the model of another provider than OpenAI cannot be created."""
-    provider = provider_and_name(model)[0]
-    if provider == "openai":
+    if speaks_openai(model):
         return
+    provider = provider_and_name(model)[0]
     from memory import memory_model  # takes a second, which few installations need
 
     try:
         memory_model(model=model)
     except ImportError as missing:
         named = re.search(r"langchain[\w-]*", str(missing))
-        package = f"of {provider}"
+        package = f"langchain-{provider.replace('_', '-')}"
         if named is not None:
             package = named[0]
         raise Problem(
-            f"{model} needs the package {package}: install it where Kioku is installed, or set"
-            " KIOKU_MEMORY_MODEL to another model."
+            f"{model} needs the package {package}: run `pip install {package}` where Kioku is"
+            f" installed, or set {setting} to another model."
         ) from None
     except Exception:  # noqa: BLE001 - each provider's package has errors of its own
         raise Problem(
-            f"{model} cannot be used: name a provider that LangChain has, and set its key, or AWS's"
-            " region, in the provider's own variable, or set KIOKU_MEMORY_MODEL to another model."
+            f"{model} cannot be used: set the provider's key, or AWS's region, in the provider's"
+            f" own variable, or set {setting} to another model."
         ) from None
 
 
@@ -40,8 +40,9 @@ async def check_settings(settings: Settings) -> str:
     """Check what needs no connection: forms of tokens, settings that need each other, packages."""
     _check_tokens(settings)
     _check_openai_key(settings)
+    _check_other_provider(settings.reply_model, "KIOKU_REPLY_MODEL")
     if settings.formation != "off":
-        _check_other_provider(settings.memory_model_name)
+        _check_other_provider(settings.memory_model, "KIOKU_MEMORY_MODEL")
     load_schemas(settings.schemas)
     return "No value is missing or of a wrong form."
 

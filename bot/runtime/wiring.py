@@ -19,11 +19,12 @@ from bot.app import App
 from bot.config import ModelServer, Settings
 from bot.conversation.inbox import read_progress
 from bot.logs import fault
+from bot.models.model import Model
+from bot.models.responses import ResponsesModel
 from bot.network import proxy_for
 from bot.people import People
 from bot.presence import Presence
 from bot.queue.queue import Queue, migrations
-from bot.reply_models.requests import ModelRequests
 from bot.runtime.database_addresses import database
 from bot.runtime.installing import find_installation
 from bot.runtime.problems import UNBOUND_LOGIN, explained
@@ -44,7 +45,8 @@ from memory import (
     load_schemas,
     memory_model,
 )
-from memory.model import provider_and_name
+from memory.formation import MODEL_TIMEOUT
+from memory.model import OPENAI, provider_and_name, speaks_openai
 from memory.postgres import (
     check_access,
     check_database,
@@ -97,14 +99,30 @@ def create_app(
     )
 
 
-def create_reply_model(settings: Settings, client: openai.AsyncOpenAI) -> ModelRequests:
-    """Return the `ModelRequests` of the reply model."""
-    return ModelRequests(
+def create_reply_model(settings: Settings, client: openai.AsyncOpenAI) -> Model:
+    """Return the model that replies. Raises what `memory.memory_model` raises."""
+    provider, name = provider_and_name(settings.reply_model)
+    if provider == OPENAI:
+        return ResponsesModel(
+            client,
+            model=name,
+            effort=settings.reasoning_effort,
+            max_output_tokens=settings.max_output_tokens,
+            first_event_seconds=settings.model_timeout,
+            answer_seconds=settings.answer_seconds,
+        )
+    from bot.models.langchain import LangChainModel  # few installations need it
+
+    chat = _chat_model(
+        settings.reply_model,
+        settings.reply_server,
         client,
-        model=settings.reply_model,
         effort=settings.reasoning_effort,
-        api=settings.reply_api,
-        max_output_tokens=settings.max_output_tokens,
+        timeout=settings.model_timeout,
+    )
+    return LangChainModel(
+        chat,
+        model=name,
         first_event_seconds=settings.model_timeout,
         answer_seconds=settings.answer_seconds,
     )
@@ -118,18 +136,32 @@ def create_chat_model(
     Raises what `memory.memory_model` raises. A model that speaks OpenAI's API shares the
     connections of `client`.
     """
-    name = settings.memory_model_name
-    if provider_and_name(name)[0] != "openai":
-        return memory_model(model=name)
-    server = settings.memory_server
-    says_chat = settings.memory_model.startswith("chat:")
+    return _chat_model(
+        settings.memory_model,
+        settings.memory_server,
+        client,
+        effort=settings.memory_reasoning_effort,
+    )
+
+
+def _chat_model(
+    model: str,
+    server: ModelServer,
+    client: openai.AsyncOpenAI | None,
+    *,
+    effort: str | None,
+    timeout: float = MODEL_TIMEOUT,
+) -> BaseChatModel:
+    """Return a model of LangChain: at its provider, or at a server of OpenAI's API."""
+    if not speaks_openai(model):
+        return memory_model(model=model, timeout=timeout)
     return memory_model(
-        model=name,
+        model=model,
         api_key=server.key,
         base_url=server.base_url,
         client=client,
-        api="chat" if says_chat else "responses",
-        reasoning_effort=settings.memory_reasoning_effort,
+        reasoning_effort=effort,
+        timeout=timeout,
     )
 
 

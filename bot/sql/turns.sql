@@ -46,7 +46,7 @@ ORDER BY ts DESC LIMIT %(most_exchanges)s;
 SELECT ts, words FROM messages
 WHERE team_id = %(team)s AND user_id = %(user)s
     AND (%(audiences)s::text[] IS NULL OR audience = ANY (%(audiences)s))
-    AND formed_at IS NULL AND words <> '' AND ts < %(ts)s
+    AND formed_at IS NULL AND words <> '' AND question <> '' AND ts < %(ts)s
     AND begun_at > to_timestamp(%(history_from)s)
 ORDER BY ts DESC LIMIT %(most_words)s;
 
@@ -94,10 +94,10 @@ RETURNING NULL::float8 AS asked, reply_ts, false AS stopped;
 
 -- name: end
 -- Keep the texts of a turn that has ended, but none of a message that was forgotten while it was
--- answered, and no reply if anything was forgotten since the turn began, or a line that the model was
--- given is no longer kept: it may repeat that.
+-- answered, no question that the model's provider refused, and no reply if anything was forgotten since
+-- the turn began, or a line that the model was given is no longer kept: it may repeat that.
 UPDATE messages
-SET question = CASE WHEN forgotten.message THEN '' ELSE question END,
+SET question = CASE WHEN forgotten.message OR %(refused)s THEN '' ELSE question END,
     words = CASE WHEN forgotten.message THEN '' ELSE words END,
     reply = CASE WHEN on_record AND NOT forgotten.anything AND are_kept(%(kept)s::uuid[])
         THEN %(reply)s END,

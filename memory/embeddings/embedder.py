@@ -9,7 +9,8 @@ import openai
 
 from memory.metrics import step
 from memory.model.embedding_space import EmbeddingSpace
-from memory.model.errors import EmbeddingsUnavailable, name_in
+from memory.model.errors import EmbeddingsUnavailable
+from memory.model.model_errors import name_in
 
 # The models take 8,192 tokens, and a token is at least one byte. Two are left for servers whose
 # tokenizer adds one at either end.

@@ -1,14 +1,15 @@
 """Formation of memories from what a person typed: extraction, evidence, verdict, commit."""
 
-from memory.formation.chat_model import TokenUse as TokenUse, token_use as token_use
+from memory.formation.chat_model import (
+    MODEL_TIMEOUT as MODEL_TIMEOUT,
+    TokenUse as TokenUse,
+    token_use as token_use,
+)
 from memory.formation.evidence import OMITTED as OMITTED, TypedMessage as TypedMessage
 from memory.formation.extract import (
     calls_memory_tools as calls_memory_tools,
     extract_writes as extract_writes,
 )
-from memory.formation.formation_model import (
-    FormationModel as FormationModel,
-    has_not_arrived as has_not_arrived,
-)
+from memory.formation.formation_model import FormationModel as FormationModel
 from memory.formation.proposal import VerdictReason as VerdictReason
 from memory.formation.unsaid import delete_unsaid as delete_unsaid

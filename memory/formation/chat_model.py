@@ -1,24 +1,22 @@
-"""The chat models for formation, by provider."""
+"""LangChain's chat models, by provider."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages.ai import UsageMetadata
 from openai import AsyncOpenAI
 from pydantic import SecretStr
 
-from memory.model.providers import provider_and_name
+from memory.model.providers import OPENAI, provider_and_name, speaks_openai
 
-# Seconds. An answer is not streamed, and the person's next words wait for it.
+# Seconds. A memory model's answer is not streamed, and the person's next words wait for it.
 MODEL_TIMEOUT = 100.0
 # Calls are rare, and a connection kept alive would outlive its event loop.
 _ONE_CALL = {"Connection": "close"}
 
-Api: TypeAlias = Literal["responses", "chat"]
-"""The OpenAI API through which a memory model is called: /responses or /chat/completions."""
 TokenUse: TypeAlias = Counter[tuple[str, str]]
 """Tokens by model and kind: input, cache_write (input written to the model's cache), cached (input
 read from it) or output."""
@@ -30,28 +28,29 @@ def memory_model(
     api_key: SecretStr | str | None = None,
     base_url: str | None = None,
     client: AsyncOpenAI | None = None,
-    api: Api = "responses",
     reasoning_effort: str | None = None,
+    timeout: float = MODEL_TIMEOUT,
 ) -> BaseChatModel:
-    """Return the chat model for formation; a failed call is not retried.
+    """Return a chat model; a failed call is not retried, and waits `timeout` seconds for a byte.
 
     `model` is an OpenAI model, or ``provider:model`` as LangChain's `init_chat_model` takes it
     (requires that provider's package and key; raises ImportError or ValueError without them).
     `api_key` and `base_url` are OpenAI's, by default those of the environment; other providers'
     packages read their own variables, and giving either raises ValueError. The connections of
-    `client` are shared, and it stays their owner. OpenAI models are called through `api`, also
-    behind `base_url`, with `reasoning_effort` if it is given. Parameters that only some model
-    families accept, such as a temperature, are not sent.
+    `client` are shared, and it stays their owner. OpenAI's models, also behind `base_url`, are
+    asked by the Responses API, those of ``openai-chat:`` over /chat/completions, with
+    `reasoning_effort` if it is given. Parameters that only some model families accept, such as a
+    temperature, are not sent.
     """
     provider, name = provider_and_name(model)
-    if provider != "openai":
+    if not speaks_openai(model):
         if api_key is not None or base_url is not None:
             raise ValueError(
                 f"{provider} takes its key and address from its own variables."
             )
         from langchain.chat_models import init_chat_model  # few installations need it
 
-        return init_chat_model(model, max_retries=0, timeout=MODEL_TIMEOUT)
+        return init_chat_model(model, max_retries=0, timeout=timeout)
     # Importing LangChain's package takes 65 ms, which start-up need not wait for.
     from langchain_openai import ChatOpenAI
 
@@ -63,19 +62,21 @@ def memory_model(
             api_key=api_key.get_secret_value() if api_key else None,
             base_url=base_url,
             max_retries=0,
-            timeout=MODEL_TIMEOUT,
+            timeout=timeout,
         )
         through = {"root_async_client": own, "async_client": own.chat.completions}
+    has_responses = provider == OPENAI
+    if has_responses:
+        through["store"] = False
     return ChatOpenAI(
         model=name,
         api_key=api_key,
         base_url=base_url,
-        use_responses_api=api == "responses",
+        use_responses_api=has_responses,
         reasoning_effort=reasoning_effort,
         temperature=None,  # ChatOpenAI would send 1 to models called o1…
         max_retries=0,
-        timeout=MODEL_TIMEOUT,
-        store=False,
+        timeout=timeout,
         **through,
     )
 

@@ -10,7 +10,7 @@ from langsmith import tracing_context
 from pydantic import BaseModel
 
 from memory.formation.evidence import TypedMessage
-from memory.formation.formation_model import FormationModel, Way
+from memory.formation.formation_model import FormationModel
 from memory.formation.proposal import Write
 from memory.metrics import step
 from memory.model.errors import WordsUnreadable
@@ -77,7 +77,7 @@ async def extract_writes(
     ) as fault:
         # trustcall raises these on some answers; their messages may quote the person.
         if run.failure is None:
-            raise WordsUnreadable(type(fault).__name__, refused=False) from None
+            raise WordsUnreadable(type(fault).__name__) from None
     if run.failure is not None:
         raise run.failure
     return run.proposed
@@ -92,12 +92,10 @@ def _shown(message: TypedMessage) -> list[dict[str, str]]:
     return shown
 
 
-async def calls_memory_tools(model: BaseChatModel) -> Way | None:
-    """Return how the model calls tools, by an example; None if it writes no memory of it.
+async def calls_memory_tools(model: BaseChatModel) -> bool:
+    """Return whether the model writes a memory of an example.
 
     Nothing is stored. Raises `FormationUnavailable` or `MemoryModelRefused` if it does not answer.
     """
     said = TypedMessage(PersonMessage(text="I love ramen."))
-    asked = FormationModel(model)
-    written = await extract_writes(asked, SCHEMAS, [], [said])
-    return asked.way if written else None
+    return bool(await extract_writes(FormationModel(model), SCHEMAS, [], [said]))

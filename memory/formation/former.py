@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import (
     AsyncIterator,
+    Awaitable,
     Callable,
     Mapping,
     Sequence,
@@ -13,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import KW_ONLY, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
+from typing import TypeVar
 from uuid import UUID, uuid4
 
 # At each request OpenAI's client looks for httpx among the loaded modules, and fails if a thread is
@@ -26,7 +29,6 @@ from memory.formation.commit import FormationResult, commit
 from memory.formation.evidence import Evidence, TypedMessage, whole_message
 from memory.formation.extract import extract_writes
 from memory.formation.formation_model import TEAM, FormationModel
-from memory.formation.halves import read_in_halves
 from memory.formation.known import known_memories
 from memory.formation.proposal import (
     Proposal,
@@ -43,6 +45,7 @@ from memory.model.errors import (
     FormationUnavailable,
     WordsUnreadable,
 )
+from memory.model.model_errors import ErrorCause
 from memory.model.namespace import MemoryView, Person
 from memory.model.person_message import PersonMessage
 from memory.model.schemas import (
@@ -56,7 +59,17 @@ from memory.store.memories import Memory
 from memory.store.statements import InCommit, do_nothing
 from memory.store.subjects import read_known
 
-_FEW = 8  # memories that are shown if the model's context takes no more
+_log = logging.getLogger(__name__)
+
+_Part = TypeVar("_Part")
+_Found = TypeVar("_Found")
+
+# How many memories are shown after a refusal that they may be the cause of.
+_FEWER: Mapping[ErrorCause | None, int] = {
+    "model_too_long": 8,
+    "model_failed": 8,
+    "model_policy": 0,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +111,7 @@ class Former:
 
         The first 8,000 characters of each message are read. The model proposes, the evidence rule
         and the verdicts decide, and one transaction writes. Messages that the model cannot read,
-        although it answers others, are read in halves; what remains is refused as ``unreadable``.
+        although it answers others, are read alone; what remains is refused as ``unreadable``.
 
         `in_commit` is awaited with the result inside the writing transaction, even if nothing was
         formed; an exception from it rolls everything back. No connection is held during model and
@@ -172,8 +185,7 @@ class Former:
         known = await known_memories(
             self.pool, self.embedder, view, typed, self.kinds.keys()
         )
-        extract_part = partial(self._extract, [*known.values()], eager)
-        writes, unread = await read_in_halves(extract_part, typed)
+        writes, unread = await self._extract([*known.values()], typed, eager=eager)
         # Unread words are not shown as context of others, either.
         readable = [message for message in typed if message not in unread]
         judged, refused = await self._judge(view, readable, writes, known)
@@ -184,22 +196,21 @@ class Former:
         return judged, refused
 
     async def _extract(
-        self, rows: Sequence[Memory], eager: bool, part: Sequence[TypedMessage]
-    ) -> list[Write]:
-        """Return what the model writes for `part`; a small context may be full of memories."""
-        extract_with = partial(
-            extract_writes,
-            self._memory_model,
-            self.schemas,
-            messages=part,
-            eager=eager,
-        )
-        try:
-            return await extract_with(rows)
-        except WordsUnreadable as unreadable:
-            if not unreadable.refused or len(rows) <= _FEW or len(part) > 1:
-                raise
-            return await extract_with(rows[-_FEW:])
+        self, rows: Sequence[Memory], typed: Sequence[TypedMessage], *, eager: bool
+    ) -> tuple[list[Write], list[TypedMessage]]:
+        """Return what the model writes, and the messages that it cannot read."""
+        extract = partial(extract_writes, self._memory_model, self.schemas, eager=eager)
+
+        async def read(part: Sequence[TypedMessage]) -> list[Write]:
+            try:
+                return await extract(rows, part)
+            except WordsUnreadable as unreadable:
+                few = _FEWER.get(unreadable.cause, len(rows))
+                if len(rows) <= few:
+                    raise
+            return await extract(rows[len(rows) - few :], part)
+
+        return await read_alone(read, typed)
 
     async def _judge(
         self,
@@ -214,7 +225,7 @@ class Former:
             return [], refused
         proposals = await match_stored(self.pool, view, proposals)
         judge_part = partial(judge, self._memory_model, messages=typed)
-        judged, unread = await read_in_halves(judge_part, proposals)
+        judged, unread = await read_alone(judge_part, proposals)
         refused += [proposal.refused("unreadable") for proposal in unread]
         return judged, refused
 
@@ -300,6 +311,28 @@ async def _model_calls(person: Person, deadline: float | None) -> AsyncIterator[
         raise FormationUnavailable(
             "The embedding model did not answer; the messages remain queued."
         ) from fault
+
+
+async def read_alone(
+    read: Callable[[Sequence[_Part]], Awaitable[list[_Found]]], parts: Sequence[_Part]
+) -> tuple[list[_Found], list[_Part]]:
+    """Return what `read` finds in `parts`, and the parts that cannot be read.
+
+    If it raises `WordsUnreadable` for all of them together, each is read once more, alone.
+    """
+    try:
+        return await read(parts), []
+    except WordsUnreadable as unreadable:
+        _log.warning("%s", unreadable)
+    if len(parts) == 1:
+        return [], list(parts)
+    found: list[_Found] = []
+    unread: list[_Part] = []
+    for part in parts:
+        found_in_part, unread_part = await read_alone(read, [part])
+        found += found_in_part
+        unread += unread_part
+    return found, unread
 
 
 async def match_stored(

@@ -30,7 +30,7 @@ from memory.model.schemas import (
     PROMISE_KIND,
     fields_with_value,
 )
-from memory.model.text import Json, frame, framed, json_in
+from memory.model.text import Json, frame, framed
 
 _log = logging.getLogger(__name__)
 
@@ -195,16 +195,11 @@ def end_of(day: date, zone: tzinfo) -> Until | None:
 def _verdicts_in(answer: AIMessage) -> dict[int, Verdict]:
     """Return the valid verdicts of an answer, by the proposal's index; none if it is malformed.
 
-    They come as arguments of the tool, or as JSON text from models that do not call it. Some models
-    write the list as a text, or a single verdict without one.
+    Some models write the list as a text, or a single verdict without one.
     """
-    given: list[Any] = [
-        call["args"] for call in answer.tool_calls if call["name"] == _TOOL
-    ]
+    given = [call["args"] for call in answer.tool_calls if call["name"] == _TOOL]
     entries: list[object] = []
     try:
-        if not given:
-            given = [json.loads(json_in(str(answer.text)))]
         for one in given:
             verdicts = one.get("verdicts", one)
             if isinstance(verdicts, str):

@@ -9,7 +9,18 @@ from memory.model.dates import (
     Until as Until,
     until as until,
 )
-from memory.model.providers import provider_and_name as provider_and_name
+from memory.model.model_errors import (
+    ErrorCause as ErrorCause,
+    ModelError as ModelError,
+    has_not_arrived as has_not_arrived,
+    model_error as model_error,
+    model_error_in as model_error_in,
+)
+from memory.model.providers import (
+    OPENAI as OPENAI,
+    provider_and_name as provider_and_name,
+    speaks_openai as speaks_openai,
+)
 from memory.model.reminders import due_of as due_of
 from memory.model.schemas import (
     Content as Content,

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from memory.model.embedding_space import EmbeddingSpace
-
-_NAME = re.compile(r"[\w.\[\]-]{1,60}")
+from memory.model.model_errors import ErrorCause, ModelError
 
 
 class KiokuMemoryError(Exception):
@@ -17,13 +15,6 @@ class KiokuMemoryError(Exception):
 def logged(error: BaseException) -> str:
     """Return what a log says of an error: the message of this package's own, or else the type."""
     return str(error) if isinstance(error, KiokuMemoryError) else type(error).__name__
-
-
-def name_in(value: object) -> str:
-    """Return an error code or parameter of an API; "" if it may be a text."""
-    if isinstance(value, str) and _NAME.fullmatch(value):
-        return value
-    return ""
 
 
 class InvalidNamespace(KiokuMemoryError):
@@ -57,15 +48,11 @@ class FormationUnavailable(KiokuMemoryError):
 class MemoryModelRefused(FormationUnavailable):
     """The memory model refuses every request (wrong configuration); the messages remain queued.
 
-    `status` is the HTTP status; `code` and `param` are those of the API's error, or "".
+    `error` is what its server said; None if it answers, but calls no tools.
     """
 
-    def __init__(
-        self, model: str, *, status: int, code: str = "", param: str = ""
-    ) -> None:
-        self.status = status
-        self.code = code
-        why = ", ".join(filter(None, (f"HTTP {status}", code, param)))
+    def __init__(self, model: str, why: str, error: ModelError | None = None) -> None:
+        self.error = error
         super().__init__(
             f"The memory model {model} refuses requests ({why}): the words stay waiting until the"
             " setup is corrected; `kioku doctor` says how."
@@ -75,11 +62,11 @@ class MemoryModelRefused(FormationUnavailable):
 class WordsUnreadable(FormationUnavailable):
     """The memory model answers other requests, but not these words: a retry would fail, too.
 
-    `refused`: it refused the request itself, for example because it exceeds the model's context.
+    `cause` is what its server's error means, if it refused them, else None.
     """
 
-    def __init__(self, why: str, *, refused: bool) -> None:
-        self.refused = refused
+    def __init__(self, why: str, cause: ErrorCause | None = None) -> None:
+        self.cause = cause
         super().__init__(f"The memory model cannot read these words: {why}.")
 
 

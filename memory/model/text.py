@@ -11,8 +11,6 @@ from typing import Any, NewType, TypeAlias
 
 import regex
 
-from memory.model.thoughts import without_thoughts
-
 Json: TypeAlias = dict[str, Any]
 """A JSON object."""
 Line = NewType("Line", str)
@@ -131,12 +129,6 @@ def _number(text: str) -> float:
     if not isfinite(number):
         raise ValueError("JSON has no such number.")
     return number
-
-
-def json_in(answer: str) -> str:
-    """Return the JSON object in a model's answer: from its first to its last brace; "" if none."""
-    text = without_thoughts(answer)
-    return text[text.find("{") : text.rfind("}") + 1]
 
 
 def framed(value: object) -> Line:

@@ -16,10 +16,10 @@ from aiohttp import web
 import memory
 from bot.config import STAND_IN_MODEL
 from bot.delivery.collected_reply import CollectedReply
+from bot.models.responses import ResponsesModel
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import ask_model
 from bot.pipeline.tools import Toolbox
-from bot.reply_models.requests import ModelRequests
 from bot.types import Reply
 from memory import Memory, Person
 from memory.formation import TokenUse
@@ -158,7 +158,7 @@ class Shown(CollectedReply):
 class Replier:
     """A model that is asked for answers as the app asks it."""
 
-    model: ModelRequests
+    model: ResponsesModel
     may_search: bool
 
     async def is_away(self) -> bool:
@@ -183,7 +183,7 @@ class Replier:
         )
 
 
-# What `ModelRequests` is given if a test gives nothing else.
+# What `ResponsesModel` is given if a test gives nothing else.
 LIMITS: dict[str, Any] = {
     "max_output_tokens": 25_000,
     "first_event_seconds": 300.0,
@@ -198,8 +198,8 @@ def create_replier(
     web_search: bool = False,
     **how: Any,
 ) -> Replier:
-    """Return a replier that may search the web, or may not; `how` is of `ModelRequests`."""
-    requests = ModelRequests(client, model=model, **(LIMITS | how))
+    """Return a replier that may search the web, or may not; `how` is of `ResponsesModel`."""
+    requests = ResponsesModel(client, model=model, **(LIMITS | how))
     return Replier(requests, may_search=web_search)
 
 

@@ -23,7 +23,8 @@ Call: TypeAlias = tuple[
 ]  # a name, and arguments as an object or as the model writes them
 # Tool calls, a status to fail with, or a function of the shown memories that gives the calls.
 Step: TypeAlias = list[Call] | int | Callable[["Shown"], list[Call]]
-# What the model says of each proposal by its index, over an approval; a status; or a text.
+# What the model says of each proposal by its index, over an approval; a status; `REFUSAL`; or the
+# arguments of the call, as JSON.
 VerdictStep: TypeAlias = dict[int, dict[str, Any]] | int | str
 Poison: TypeAlias = int | dict[str, Any] | Literal["loop", "half a call"]
 
@@ -129,14 +130,12 @@ class ScriptedModel:
             return web.json_response(_cut_off(body))
         if isinstance(step, dict):
             return web.json_response(step)
-        if step == "half a call" and "response_format" not in body:
+        if step == "half a call":
             step = [("UserFact", '{"fact": ')]
         if isinstance(step, int):
             error = {"message": self.error_message, "code": self.error_code}
             return web.json_response({"error": error}, status=step)
         if not request.path.endswith("/responses"):
-            if "response_format" in body and not isinstance(step, str):
-                step = json_of_calls(step)
             return web.json_response(_completion(step, self.usage, self.call_id))
         answer = _response(step, self.usage, self.call_id)
         if self.failed_response:
@@ -194,6 +193,8 @@ class ScriptedModel:
         if held is not None:
             await held.wait()
         step = self.verdicts.pop(0) if self.verdicts else {}
+        if isinstance(step, str) and step != REFUSAL:
+            return [("MemoryVerdicts", step)]
         if not isinstance(step, dict):
             return step
         given = [
@@ -229,22 +230,6 @@ def asked_text(body: dict[str, Any]) -> str:
         if isinstance(content, str)
         else "".join(part["text"] for part in content)
     )
-
-
-def json_of_calls(calls: list[Call]) -> str:
-    """Return tool calls as a model writes them that answers by a schema."""
-    made = []
-    for name, arguments in calls:
-        given = {
-            key: value for key, value in arguments.items() if key != "planned_edits"
-        }
-        if "patches" in given:
-            given["changes"] = [
-                {"field": one["path"].removeprefix("/"), "value": one["value"]}
-                for one in given.pop("patches")
-            ]
-        made.append({"tool": name, **given})
-    return json.dumps({"calls": made}, ensure_ascii=False)
 
 
 # The text with which a model declines.

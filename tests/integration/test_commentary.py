@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.reply_models.failures import ReplyFailed
+from bot.models.failures import ReplyFailed
 from tests.conftest import Server
 from tests.integration.responses_server import (
     ALICE,

@@ -16,7 +16,6 @@ from psycopg.rows import DictRow, dict_row
 
 from memory import memory_model
 from memory.embeddings.embedder import Embedder
-from memory.formation.chat_model import Api
 from memory.formation.commit import FormationResult
 from memory.formation.former import Former
 from memory.model.errors import FormationUnavailable
@@ -267,14 +266,12 @@ def fix(**fields: Any) -> Call:
     )
 
 
-@pytest.mark.parametrize("api", ["responses", "chat"])
+@pytest.mark.parametrize("name", ["scripted", "openai-chat:scripted"])
 async def test_bad_arguments_are_repaired(
-    pool: Pool, model_embedder: Embedder, model: ScriptedModel, api: Api
+    pool: Pool, model_embedder: Embedder, model: ScriptedModel, name: str
 ) -> None:
     """A bad tool call costs one more request, over either of OpenAI's interfaces."""
-    chat = memory_model(
-        model="scripted", api_key="none", base_url=model.base_url, api=api
-    )
+    chat = memory_model(model=name, api_key="none", base_url=model.base_url)
     former = Former(pool, model_embedder, chat)
     model.answer(
         [("UserFoodPreference", {"cuisine": "和食"})],
@@ -284,12 +281,15 @@ async def test_bad_arguments_are_repaired(
     assert [change.action for change in formed.changes] == ["remembered"]
     assert len(model.requests) == 2
     assert "tool_choice" not in model.requests[-1]
-    assert model.requests[-1].get("store") is False
     assert not any(
         i.get("type") == "reasoning" for i in model.requests[-1].get("input", [])
     )
-    path = "/v1/responses" if api == "responses" else "/v1/chat/completions"
+    has_responses = name == "scripted"
+    path = "/v1/responses" if has_responses else "/v1/chat/completions"
     assert set(model.paths) == {path}
+    # Chat completions are not stored unless it is asked for.
+    stores = [one.get("store") for one in model.requests]
+    assert stores == [False if has_responses else None] * 2
 
 
 async def test_a_model_that_never_gives_a_usable_answer_is_asked_three_times(

@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
-from typing import Any
+from typing import Any, Literal
 
-import jsonschema
 import pytest
+from langchain.chat_models.base import _BUILTIN_PROVIDERS
 
 from bot.config import STAND_IN_MODEL, load_settings
 from bot.runtime.wiring import create_chat_model
 from memory import (
+    Embedder,
     FormationUnavailable,
     Former,
     MemoryModelRefused,
+    Pool,
     memory_model,
 )
 from memory.formation import calls_memory_tools
-from memory.formation.chat_model import Api
-from memory.formation.evidence import TypedMessage
-from memory.formation.extract import extract_writes
 from memory.formation.formation_model import FormationModel
-from memory.formation.langmem_model import PatchDoc
-from memory.formation.schema_calls import read_calls, response_format
-from memory.formation.tool_definitions import ToolDefinition, tool_definition
+from memory.formation.tool_definitions import tool_definition
 from memory.formation.verdict import MemoryVerdicts
 from memory.model import provider_and_name
-from memory.model.person_message import PersonMessage
-from memory.model.schemas import SCHEMAS, with_evidence
+from memory.model.providers import PROVIDERS
 from tests.conftest import Server
 from tests.integration.model_servers import VLLM, model_server
-from tests.integration.scripted_model import ScriptedModel, food, patch, remove
+from tests.integration.scripted_model import ScriptedModel, food
 from tests.integration.test_formation import ALICE_DM, words
 
-TEA: ToolDefinition = {
-    "type": "function",
-    "function": {"name": "Tea", "parameters": {}},
-}
-CUT_OFF = json.dumps({"calls": [{"tool": "Tea"}] * 12})
 RAMEN = food("ラーメン", 90, "ラーメンが好きです")
 FINE_TUNED = "ft:gpt-4.1-mini-2025-04-14:acme:notes:abc123"
 
@@ -51,13 +40,16 @@ FINE_TUNED = "ft:gpt-4.1-mini-2025-04-14:acme:notes:abc123"
         (FINE_TUNED, ("openai", FINE_TUNED)),
         ("openai:qwen3:8b", ("openai", "qwen3:8b")),
         ("bedrock:vendor.model-v1:0", ("bedrock", "vendor.model-v1:0")),
+        ("openai-chat:qwen3:8b", ("openai-chat", "qwen3:8b")),
+        ("qwen3:8b", ("openai", "qwen3:8b")),
     ],
 )
 def test_the_provider_is_what_precedes_the_first_colon(
     model: str, expected: tuple[str, str]
 ) -> None:
-    """A name's own colons stay in it, and a fine-tuned model is OpenAI's."""
+    """A name's own colons stay in it, and what LangChain does not know is no provider."""
     assert provider_and_name(model) == expected
+    assert PROVIDERS - {"openai-chat"} == _BUILTIN_PROVIDERS.keys()
 
 
 @pytest.mark.parametrize(
@@ -69,18 +61,18 @@ def test_a_key_of_one_provider_is_not_given_for_another(given: dict[str, Any]) -
         memory_model(model="azure_openai:mine", **given)
 
 
-@pytest.mark.parametrize("api", ["responses", "chat"])
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [("m", "/v1/responses"), ("openai-chat:m", "/v1/chat/completions")],
+)
 async def test_the_setting_reaches_the_memory_model(
-    model: ScriptedModel, api: Api
+    model: ScriptedModel, name: str, path: str
 ) -> None:
-    """`chat:` before the memory model's name chooses the API."""
-    name = {"responses": "m", "chat": "chat:m"}[api]
+    """`openai-chat:` before the memory model's name chooses the API."""
     given = {"OPENAI_BASE_URL": model.base_url, "KIOKU_MEMORY_MODEL": name}
     settings = load_settings(given, dotenv=None)
     await create_chat_model(settings, None).ainvoke("I like ramen")
-    assert model.paths == [
-        {"responses": "/v1/responses", "chat": "/v1/chat/completions"}[api]
-    ]
+    assert model.paths == [path]
 
 
 async def test_a_server_that_refuses_to_be_told_which_tool_to_call(
@@ -119,7 +111,9 @@ async def test_a_refused_request_is_no_outage(
     model.probe = status
     with caplog.at_level(logging.WARNING), pytest.raises(MemoryModelRefused) as refused:
         await former.form(ALICE_DM, words("ラーメンが好きです"))
-    assert (refused.value.status, refused.value.code) == (status, code or "")
+    error = refused.value.error
+    assert error is not None
+    assert (error.status, error.code) == (status, code or "")
     assert len(model.requests) == 1
     [line] = [one for one in caplog.records if one.name.startswith("memory")]
     why = f"HTTP {status}" + (f", {code}" if code else "")
@@ -184,64 +178,49 @@ async def test_an_error_in_the_body_of_an_answer_is_judged_by_its_code(
     assert len(model.requests) == 1
 
 
-SCHEMA_ONLY = "/v1/chat/completions"
-
-
-def answers_by_schema(model: ScriptedModel, *, drops: bool) -> None:
-    """Let the server take tools for nothing, or refuse them; a schema it follows."""
-    model.tools = "dropped" if drops else "refused"
-
-
-@pytest.mark.parametrize("drops", [True, False], ids=["dropped", "refused"])
-async def test_a_server_without_tools_is_asked_by_a_schema(
-    former: Former, model: ScriptedModel, drops: bool
+@pytest.mark.parametrize("tools", ["dropped", "refused"])
+async def test_a_model_without_tools_leaves_the_words_waiting(
+    former: Former, model: ScriptedModel, tools: Literal["dropped", "refused"]
 ) -> None:
-    """A memory is formed, changed and removed, and the way is found out once."""
-    answers_by_schema(model, drops=drops)
+    """Whether its server refuses the tools or leaves them out; it is asked again each time."""
+    model.tools = tools
+    for _ in range(2):
+        with pytest.raises(MemoryModelRefused):
+            await former.form(ALICE_DM, words("ラーメンが好きです"))
+    assert len(model.probes) == 2
+    model.tools = "called"
     model.answer([RAMEN])
     formed = await former.form(ALICE_DM, words("ラーメンが好きです"))
     assert [change.action for change in formed.changes] == ["remembered"]
-    assert len(model.probes) == 2
-    asked = len(model.paths)
-    model.answer(
-        lambda shown: [
-            patch(
-                shown.id_of("ラーメン"),
-                description="味噌",
-                evidence="味噌ラーメンが好き",
-            )
-        ],
-        lambda shown: [remove(shown.id_of("ラーメン"))],
-    )
-    for said, action in (
-        ("味噌ラーメンが好き", "updated"),
-        ("ラーメンは忘れて", "removed"),
-    ):
-        formed = await former.form(ALICE_DM, words(said))
-        assert [change.action for change in formed.changes] == [action]
-    assert len(model.probes) == 2
-    assert {*model.paths[asked:]} == {SCHEMA_ONLY}
-    assert all(
-        "tools" not in one and len(one["messages"]) == 1 for one in model.requests[-2:]
-    )
 
 
-async def test_words_are_read_whose_tools_were_dropped_while_the_way_was_found(
-    former: Former, model: ScriptedModel
+@pytest.mark.parametrize(
+    ("told", "left"),
+    [
+        ("Unsupported parameter: 'reasoning.effort'", {"store": False}),
+        ("Unsupported parameter: store", {"reasoning": {"effort": "low"}}),
+    ],
+)
+async def test_a_parameter_that_is_refused_is_left_out_alone(
+    pool: Pool,
+    model_embedder: Embedder,
+    model: ScriptedModel,
+    told: str,
+    left: dict[str, Any],
 ) -> None:
-    """An answer without a call says nothing where another run has found that there are no tools."""
-    model.tools = "dropped"
-    barrier = asyncio.Barrier(2)
-    model.late = {"ラーメン": barrier}
-    reading = asyncio.create_task(former.form(ALICE_DM, words("ラーメンが好きです")))
-    await barrier.wait()
+    """``store: false`` stays unless the refusal names it; the next words cost one request."""
+    chat = memory_model(
+        model="m", api_key="k", base_url=model.base_url, reasoning_effort="low"
+    )
+    former = Former(pool, model_embedder, chat)
+    model.error_message = told
+    model.answer(400, [RAMEN])
+    await former.form(ALICE_DM, words("ラーメンが好きです"))
     await former.form(ALICE_DM, words("こんにちは"))
-    assert len(model.probes) == 2
-    model.answer([RAMEN])
-    await barrier.wait()
-    formed = await reading
-    assert [change.action for change in formed.changes] == ["remembered"]
-    assert len(model.probes) == 2
+    assert len(model.requests) == 3
+    for sent in model.requests[1:]:
+        kept = {name: sent[name] for name in ("store", "reasoning") if name in sent}
+        assert kept == left
 
 
 async def test_a_model_with_nothing_to_remember_is_asked_once_whether_it_calls_tools(
@@ -252,71 +231,3 @@ async def test_a_model_with_nothing_to_remember_is_asked_once_whether_it_calls_t
         await former.form(ALICE_DM, words(said))
     assert len(model.probes) == 1
     assert {*model.paths} == {"/v1/responses"}
-
-
-async def test_the_stand_in_answers_by_a_schema(stand_in: Server) -> None:
-    """The double reads the schema of a request over /chat/completions."""
-    chat = memory_model(
-        model=STAND_IN_MODEL, api_key="k", base_url=stand_in.openai_base_url
-    )
-    asked = FormationModel(chat)
-    asked.way = "schema"
-    said = TypedMessage(PersonMessage(text="I love ramen."))
-    [write] = await extract_writes(asked, SCHEMAS, [], [said])
-    assert write.value is not None
-    assert write.value["content"]["food_name"] == "ramen"
-    assert write.value["content"]["evidence"] in said.text
-
-
-@pytest.mark.parametrize(
-    ("text", "calls"),
-    [
-        ('{"calls": []}', []),
-        ('<think>{"calls": 1}</think>```json\n{"calls": [{"tool": "Tea"}]}\n```', [{}]),
-        (
-            '{"calls": [{"tool": "Tea", "leaf": "green"}, {"tool": "Other"}]}',
-            [{"leaf": "green"}],
-        ),
-        (
-            '{"calls": [7, {"tool": "Tea", "changes": []}]}',
-            [{"planned_edits": "", "patches": []}],
-        ),
-    ],
-)
-def test_calls_are_read_from_json(text: str, calls: list[dict[str, Any]]) -> None:
-    """What is no call of a tool that was given is left out."""
-    assert [one["args"] for one in read_calls(text, [TEA])] == calls
-
-
-@pytest.mark.parametrize(
-    "text", ["", "no JSON", "[]", '{"calls": 1}', '{"calls": [', CUT_OFF]
-)
-def test_an_answer_that_is_not_of_the_schema_is_refused(text: str) -> None:
-    """A text without calls, and one with as many calls as there may be, which may go on."""
-    with pytest.raises(ValueError, match=r".*"):
-        read_calls(text, [TEA])
-
-
-def test_every_text_and_list_of_a_schema_has_an_end() -> None:
-    """So that an answer ends, whatever the model repeats."""
-    tools = [tool_definition(with_evidence(schema)) for schema in SCHEMAS]
-    tools.append(tool_definition(MemoryVerdicts))
-    schemas = [response_format(tools)["json_schema"]["schema"]]
-    while schemas:
-        schema = schemas.pop()
-        schemas += [one for one in schema.values() if isinstance(one, dict)]
-        schemas += [one for one in schema.get("anyOf", []) if isinstance(one, dict)]
-        if schema.get("type") == "string":
-            assert {"maxLength", "enum", "pattern", "format"} & schema.keys()
-        if schema.get("type") == "array":
-            assert schema["maxItems"] <= 20
-    assert "$ref" not in str(response_format(tools))
-
-
-@pytest.mark.parametrize("value", ["Osaka", 90, 3.5, True])
-def test_a_field_is_changed_to_any_single_value(value: object) -> None:
-    """A server that follows the schema can write no other."""
-    form = response_format([tool_definition(PatchDoc)])["json_schema"]["schema"]
-    changes = [{"field": "f", "value": value}]
-    call = {"tool": "PatchDoc", "json_doc_id": "0", "changes": changes}
-    jsonschema.validate({"calls": [call]}, form)

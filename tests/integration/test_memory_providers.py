@@ -87,6 +87,7 @@ async def test_a_refusal_is_no_outage(
     server.failing = status
     with pytest.raises(MemoryModelRefused) as refused:
         await former.form(ALICE_DM, words("ラーメンが好きです"))
-    assert refused.value.status == status
+    assert refused.value.error is not None
+    assert refused.value.error.status == status
     assert len(server.requests) == (1 if status == 401 else 2)
     assert "ラーメン" not in caplog.text

@@ -16,10 +16,10 @@ import pytest
 
 import memory
 from bot.config import STAND_IN_MODEL
+from bot.models.failures import ReplyFailed
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import MAX_CALLS
 from bot.pipeline.web_search import SEARCH_DEFINITION, SEARCH_TOOL
-from bot.reply_models.failures import ReplyFailed
 from tests.conftest import Server
 from tests.integration.responses_server import (
     ALICE,
@@ -178,7 +178,9 @@ async def test_a_model_that_asks_for_too_many_searches_is_told_to_answer(
     script(stand_in, text="There is no news.")
     reply = await replier.reply(ALICE, PROMPT, Shown())
     assert reply.text == "There is no news."
-    *found, refused = requests(stand_in)[-1]["input"][-MAX_CALLS - 1 :]
+    asked = requests(stand_in)[-1]["input"]
+    outputs = [one for one in asked if one.get("type") == "function_call_output"]
+    *found, refused = outputs
     assert len(found) == MAX_CALLS
     assert all("Nothing new." in one["output"] for one in found)
     assert "Too many tool calls" in refused["output"]
@@ -229,10 +231,18 @@ async def test_a_request_that_fails_is_made_once_more_where_that_can_help(
     assert len(asked) == times
 
 
-async def test_a_stream_that_just_ends_is_no_whole_answer() -> None:
-    """A stream that ends without saying that the answer is complete is a failure."""
+async def test_a_stream_that_just_ends_may_not_be_whole() -> None:
+    """The answer says so, unless whole items have come; one without any text is a failure."""
+    said = {
+        "type": "message",
+        "content": [{"type": "output_text", "text": "Half of it."}],
+    }
+    item = {"type": "response.output_item.done", "item": said}
+    for events, cut in (([delta("Half of")], "cut_short"), ([item], None)):
+        reply = await ResponsesServer(events).reply()
+        assert (reply.text[:7], reply.cut) == ("Half of", cut)
     with pytest.raises(ReplyFailed) as raised:
-        await ResponsesServer([delta("Half of")]).reply()
+        await ResponsesServer([]).reply()
     assert raised.value.cause == "model_down"
 
 
@@ -273,5 +283,6 @@ async def test_a_host_that_does_not_find_the_item_answers(
     events = replier.model.events(conversation, [], identifier="x")
     assert [event["type"] async for event in events][-1] == "response.completed"
     refused, taken = requests(stand_in)
+    assert taken["store"] is False
     assert any(one.get("type") == "reasoning" for one in refused["input"])
     assert not any(one.get("type") == "reasoning" for one in taken["input"])

@@ -8,8 +8,8 @@ from typing import Any, get_args
 import pytest
 
 from bot.locale import say
+from bot.models.failures import Cause, ReplyFailed
 from bot.pipeline.prompt import Prompt
-from bot.reply_models.failures import Cause, ReplyFailed
 from openai_double.conformance import published
 from openai_double.errors import RESPONSE_ERROR_CODES
 from tests.conftest import Server
@@ -38,7 +38,7 @@ FINAL = {
     "insufficient_quota": "model_quota",
     "billing_hard_limit_reached": "model_quota",
     "context_length_exceeded": "model_too_long",
-    **{code: "model_images" for code in RESPONSE_ERROR_CODES if "image" in code},
+    **{code: "model_failed" for code in RESPONSE_ERROR_CODES if "image" in code},
 }
 CAUSES = {**PASSING, **FINAL}
 SHAPES: dict[str, dict[str, Any]] = {
@@ -76,7 +76,8 @@ async def test_only_three_codes_can_pass(
         replier.model.breaker.answered()
         failed = await failure(replier)
         stand_in.call("/_model/faults", method="DELETE")
-        assert (failed.cause, failed.code) == (cause, code)
+        assert failed.error is not None
+        assert (failed.cause, failed.error.code) == (cause, code)
         assert failed.passes is (code in PASSING)
 
 

@@ -14,10 +14,10 @@ import pytest
 from langchain_core.messages.ai import UsageMetadata
 
 from bot.locale import Localizer
+from bot.models.failures import ReplyFailed
 from bot.pipeline.loops import LOOP_CHARACTERS
 from bot.pipeline.reply import MAX_ANSWER, MAX_ITEMS
 from bot.pipeline.web_search import SEARCH_TOOL, search_web
-from bot.reply_models.failures import ReplyFailed
 from bot.ui.answers import reply_text
 from memory.formation.chat_model import tokens_used
 from tests.integration.responses_server import (
@@ -112,6 +112,8 @@ async def test_a_thought_that_ends_late_takes_back_its_own_message_only() -> Non
     async def answer(send: Send, number: int) -> None:
         if number == 1:
             await send(delta("One moment."))
+            first = message({"type": "output_text", "text": "One moment."})
+            await send(whole(first))
             await send({**delta("Let me see. "), **second})
             await send({**delta("</think>I look."), **second})
             said = [{"type": "output_text", "text": "Let me see. </think>I look."}]
@@ -127,7 +129,7 @@ async def test_a_thought_that_ends_late_takes_back_its_own_message_only() -> Non
     reply = await model.reply(shown=shown, tools=LookTool())
     assert reply.text == shown.text == "One moment.\n\nI look.\n\nDone."
     said = model.requests[1]["input"][-3]
-    assert (said["role"], said["content"]) == ("assistant", "I look.")
+    assert (said["role"], said["content"]) == ("assistant", "One moment.\n\nI look.")
 
 
 async def test_an_answer_that_is_all_thought_is_empty() -> None:
@@ -156,7 +158,7 @@ async def test_waiting_for_the_first_event_has_a_limit_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A server that answers nobody within it is away: the message waits."""
-    monkeypatch.setattr("bot.reply_models.requests.PROBE_ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr("bot.models.model.PROBE_ANSWER_SECONDS", 0.05)
 
     async def late(send: Send, number: int) -> None:
         await asyncio.Event().wait()

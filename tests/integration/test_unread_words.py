@@ -14,7 +14,7 @@ from bot.notices import TELL_UNREAD, tell_unread
 from bot.runtime.wiring import create_openai_client
 from bot.ui.acts import Position
 from memory import FormationUnavailable
-from memory.formation import has_not_arrived
+from memory.model import has_not_arrived
 from tests.integration.app import App
 from tests.waiting import SECONDS
 
@@ -27,9 +27,8 @@ def poison(app: App, **how: Any) -> None:
 
 
 def fail(app: App, kind: str, **how: Any) -> None:
-    """Let each request of a kind fail, with tools and by a schema."""
-    for endpoint in ("responses", "chat"):
-        app.fault(endpoint=endpoint, kind=kind, times=-1, **how)
+    """Let each request of a kind fail."""
+    app.fault(kind=kind, times=-1, **how)
 
 
 async def test_the_next_message_is_remembered_and_the_person_told_once_a_day(

@@ -20,7 +20,6 @@ from memory import (
 )
 from memory.embeddings.embedder import Embedder
 from memory.formation import delete_unsaid
-from memory.formation.chat_model import Api
 from memory.formation.commit import FormationResult
 from memory.model.errors import FormationUnavailable
 from memory.model.namespace import DM, PUBLIC, Person, memory_view
@@ -71,15 +70,13 @@ def verifying(
     pool: Pool,
     embedder: Embedder,
     model: ScriptedModel,
-    api: Api = "responses",
+    name: str = "scripted",
     **options: Any,
 ) -> Former:
     """Return a former with the verifier that a test wants."""
 
     def chat() -> BaseChatModel:
-        return memory_model(
-            model="scripted", api_key="none", base_url=model.base_url, api=api
-        )
+        return memory_model(model=name, api_key="none", base_url=model.base_url)
 
     return Former(pool, embedder, chat, **options)
 
@@ -527,7 +524,8 @@ async def test_malformed_is_asked_once_more(trial: Trial) -> None:
     async def note(_: object, formed: FormationResult) -> None:
         ran.append(formed)
 
-    for nonsense in ("", "{", '{"verdicts": 3}', "[" * 5000):
+    for given in ({}, {"verdicts": 3}, {"verdicts": "{"}, {"verdicts": "[" * 5000}):
+        nonsense = json.dumps(given)
         trial.model.answer([fact("I play go", "I play go")])
         trial.model.verdicts += [nonsense, nonsense]
         formed = await trial.form(typed("I play go"), in_commit=note)
@@ -555,19 +553,23 @@ async def test_a_verdict_is_read_however_its_list_is_written(
 
 
 @pytest.mark.parametrize(
-    ("api", "answer"),
-    [("responses", "refusal"), ("chat", "refusal"), ("responses", 400)],
+    ("name", "answer"),
+    [
+        ("scripted", "refusal"),
+        ("openai-chat:scripted", "refusal"),
+        ("scripted", 400),
+    ],
 )
 async def test_a_refusal_drops_the_proposals(
     pool: Pool,
     model_embedder: Embedder,
     model: ScriptedModel,
     database: str,
-    api: Api,
+    name: str,
     answer: str | int,
 ) -> None:
     """A model that declines twice, over either interface, or the provider's filter."""
-    former = verifying(pool, model_embedder, model, api)
+    former = verifying(pool, model_embedder, model, name)
     model.answer([fact("I play chess", "I play chess")])
     model.verdicts += [answer, answer]
     model.error_code = "content_filter"

@@ -26,12 +26,12 @@ from aiohttp import web
 
 from bot.conversation.turns import Exchange
 from bot.delivery.collected_reply import CollectedReply
+from bot.models.failures import ReplyFailed
+from bot.models.responses import ResponsesModel
 from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import ask_model
 from bot.pipeline.tools import Toolbox, tool_definitions
-from bot.reply_models.failures import ReplyFailed
-from bot.reply_models.requests import ModelRequests
 from memory import Memory, Person, load_schemas
 from tests.loopback import serving
 from tests.real_servers.servers import LLAMA_MODEL, llama_server
@@ -252,7 +252,7 @@ async def examine(name: str, text: str) -> Row:
         ):
             tools = IdleTools()
             await _see_what_is_shown(row, renderer, tools)
-            model = ModelRequests(
+            model = ResponsesModel(
                 client,
                 model=LLAMA_MODEL,
                 max_output_tokens=25_000,
@@ -263,7 +263,7 @@ async def examine(name: str, text: str) -> Row:
                 if TURNS[number] == "two tool calls":
                     renderer.calls = [tool["name"] for tool in tools.definitions[:2]]
                 row.answered.append(await _answers(model, prompt, tools))
-            row.learned = model.learned
+            row.learned = sorted(model.left_out)
             row.refusal = renderer.refusals[-1] if renderer.refusals else ""
     return row
 
@@ -282,7 +282,7 @@ async def _see_what_is_shown(row: Row, renderer: Renderer, tools: IdleTools) -> 
     row.shows_tools = with_tools is not None and with_tools > tokens
 
 
-async def _answers(model: ModelRequests, prompt: Prompt, tools: IdleTools) -> bool:
+async def _answers(model: ResponsesModel, prompt: Prompt, tools: IdleTools) -> bool:
     try:
         await ask_model(
             model, ALICE, prompt, CollectedReply(""), tools, may_search=False

@@ -243,7 +243,7 @@ async def test_a_memory_is_formed_through_litellm(tmp_path: Path) -> None:
     async with behind.serving() as url:
         with litellm_proxy(tmp_path, {"bridge": "lm_studio/smollm2"}, url) as proxy:
             model = memory_model(model="bridge", api_key=LITELLM_KEY, base_url=proxy)
-            assert await calls_memory_tools(model) == "tools"
+            assert await calls_memory_tools(model)
     assert behind.statuses == [200]
 
 

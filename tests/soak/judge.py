@@ -19,7 +19,7 @@ APOLOGIES = (
         "model_slow",
         "model_policy",
     ),
-    *("model_images", "model_too_long", "model_quota", "model_failed", "held_too_long"),
+    *("model_too_long", "model_quota", "model_failed", "held_too_long"),
 )
 # The answer takes the place of it.
 INTERIM = ("held",)

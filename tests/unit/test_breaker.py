@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bot.reply_models.breaker import PROBE_SECONDS, CircuitBreaker, Probed
+from bot.models.breaker import PROBE_SECONDS, CircuitBreaker, Probed
 from memory.metrics import recorded
 
 
@@ -50,7 +50,7 @@ async def test_a_request_that_always_fails_keeps_nobody_else_waiting() -> None:
 async def test_a_model_that_is_away_is_probed_once_an_interval() -> None:
     """Whoever asks is refused at once, and told why; the first answer ends it. Probes count."""
     model = Model()
-    model.breaker.failed("model_loading")
+    model.breaker.failed("model_busy")
     let_through = []
     counted: list[tuple[str, float, dict[str, str]]] = []
 
@@ -61,9 +61,9 @@ async def test_a_model_that_is_away_is_probed_once_an_interval() -> None:
         for _ in range(3):
             let_through += [await model.breaker.is_answering() for _ in range(5)]
             model.now += PROBE_SECONDS
-    assert counted == [("errors", 1, {"kind": "model_loading"})] * 3
+    assert counted == [("errors", 1, {"kind": "model_busy"})] * 3
     assert let_through == [False] * 15
-    assert (model.probes, model.breaker.cause) == (3, "model_loading")
+    assert (model.probes, model.breaker.cause) == (3, "model_busy")
     model.result = "answered"
     assert await model.breaker.is_answering()
     assert not model.breaker.is_away

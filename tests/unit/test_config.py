@@ -26,7 +26,6 @@ GOOD: list[tuple[str, str, Any]] = [
     ("PORT", "0", 0),
     ("KIOKU_METRICS_PORT", "9464", 9464),
     ("KIOKU_REPLY_MODEL", "gpt-6.1-sol", "gpt-6.1-sol"),
-    ("KIOKU_REPLY_API", "chat", "chat"),
     ("KIOKU_MAX_OUTPUT_TOKENS", "4000", 4_000),
     ("KIOKU_MEMORY_TOKENS", "2000", 2_000),
     ("KIOKU_MODEL_TIMEOUT", "900", 900.0),
@@ -57,7 +56,6 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KIOKU_HOST", "0.0.0.0", "0.0.0.0"),
 ]
 BAD: list[tuple[str, str, str]] = [
-    ("KIOKU_REPLY_API", "completions", "input should be 'responses' or 'chat'"),
     ("KIOKU_MAX_OUTPUT_TOKENS", "8", "input should be greater than or equal to 16"),
     ("KIOKU_MEMORY_TOKENS", "100", "input should be greater than or equal to 500"),
     ("KIOKU_MODEL_TIMEOUT", "0", "input should be greater than or equal to 1"),

@@ -1,4 +1,4 @@
-"""What a server's error means, as each server writes it."""
+"""What a server's error means, by its code, its type or its HTTP status, and what is logged."""
 
 from __future__ import annotations
 
@@ -6,25 +6,20 @@ import logging
 from typing import Any
 
 import aiohttp
-import httpx
+import httpx2
 import openai
 import pytest
 
-from bot.reply_models.failures import (
-    failure_of,
-    failure_of_event,
-    is_lost_connection,
-    lacks_endpoint,
-    log_failure,
-)
+from bot.models.failures import failure_of, lacks_endpoint, log_failure
+from memory.model import ErrorCause, model_error, model_error_in
+
+REQUEST = httpx2.Request("POST", "http://m/v1")
 
 
 def error_of(status: int, body: Any) -> openai.APIStatusError:
     """Return what the SDK raises for such an answer."""
     client = openai.AsyncOpenAI(api_key="k")
-    response: Any = httpx.Response(
-        status, json=body, request=httpx.Request("POST", "http://m/v1")
-    )
+    response: Any = httpx2.Response(status, json=body, request=REQUEST)
     error: openai.APIStatusError = client._make_status_error_from_response(response)
     return error
 
@@ -36,215 +31,37 @@ def named(
     return {"error": {"message": message, "type": kind, "code": code, **more}}
 
 
-TOO_LONG = [
-    # OpenAI, Azure and Groq
-    (
-        400,
-        named(
-            "Your input exceeds the context window of this model.",
-            "invalid_request_error",
-        ),
-    ),
-    (413, named("Request too large for model in organization.", "tokens")),
-    (
-        400,
-        named(
-            "Please reduce the length of the messages.", None, "context_length_exceeded"
-        ),
-    ),
-    # vLLM and SGLang
-    (
-        400,
-        named(
-            "This model's maximum context length is 4096 tokens.",
-            "BadRequestError",
-            400,
-        ),
-    ),
-    (
-        400,
-        named(
-            "The decoder prompt (length 5000) is longer than the maximum model length of 4096."
-        ),
-    ),
-    (
-        400,
-        named(
-            "The input (5000 tokens) is longer than the model's context length (4096 tokens)."
-        ),
-    ),
-    # llama.cpp, llama-cpp-python and what is built on them
-    (
-        400,
-        named(
-            "request (9031 tokens) exceeds the available context size (8192 tokens), try"
-            " increasing it",
-            "exceed_context_size_error",
-            400,
-        ),
-    ),
-    (500, named("the request exceeds the available context size", "server_error", 500)),
-    (400, named("Requested tokens (5000) exceed context window of 4096")),
-    # LM Studio, Ollama, Tabby, TGI
-    (
-        400,
-        {
-            "error": "Trying to keep the first 5000 tokens when context the overflows. However,"
-            " the model is loaded with context length of only 4096 tokens"
-        },
-    ),
-    (
-        400,
-        named(
-            "prompt too long; exceeded max context length by 904 tokens", "api_error"
-        ),
-    ),
-    (422, {"detail": "Prompt length 5000 is greater than max_seq_len 4096"}),
-    (
-        422,
-        {
-            "error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096"
-        },
-    ),
-    # Anthropic, Gemini, Bedrock and Mistral behind a gateway
-    (
-        400,
-        named(
-            "litellm.BadRequestError: prompt is too long: 210000 tokens > 200000 maximum"
-        ),
-    ),
-    (
-        400,
-        named(
-            "The input token count (5000) exceeds the maximum number of tokens allowed"
-        ),
-    ),
-    (
-        400,
-        [
-            named(
-                "The input token count (5000) exceeds the maximum number of tokens allowed",
-                code=400,
-            )
-        ],
-    ),
-    (400, named("Input is too long for requested model.")),
-    (
-        400,
-        named("Prompt contains 40000 tokens and 0 draft tokens, too large for model"),
-    ),
-    (
-        400,
-        named(
-            "litellm.ContextWindowExceededError: …", None, "ContextWindowExceededError"
-        ),
-    ),
+MEANINGS: list[tuple[int, Any, ErrorCause]] = [
+    (400, named("no", None, "context_length_exceeded"), "model_too_long"),
+    (413, named("no", "tokens"), "model_too_long"),
+    (400, named("no", "exceed_context_size_error", 400), "model_too_long"),
+    (400, named("no", None, "ContextWindowExceededError"), "model_too_long"),
+    (400, named("no", None, "invalid_prompt"), "model_policy"),
+    (400, named("no", None, "content_filter", param="prompt"), "model_policy"),
+    (400, named("no", None, "content_policy_violation"), "model_policy"),
+    (401, named("no"), "model_refused"),
+    (404, named("The model `x` does not exist.", "NotFoundError"), "model_refused"),
+    (400, named("no", "invalid_request_error", None, param="model"), "model_refused"),
+    (402, named("no", None, 402), "model_quota"),
+    (429, named("no", "insufficient_quota", "insufficient_quota"), "model_quota"),
+    (400, named("no", None, "billing_hard_limit_reached"), "model_quota"),
+    (429, named("no", "requests", "rate_limit_exceeded"), "model_busy"),
+    (529, named("no", "overloaded_error"), "model_busy"),
+    (500, named("no", "server_error", 500), "model_down"),
+    (503, {"detail": "The model is still loading"}, "model_down"),
+    (400, named("no", "invalid_request_error", 400), "model_failed"),
+    (400, {"error": "context length is only 4096"}, "model_failed"),
+    (400, [named("no", code=400)], "model_failed"),
+    (422, {"detail": [{"loc": ["body", "x"], "msg": "no"}]}, "model_failed"),
 ]
-NO_IMAGES = [
-    (
-        500,
-        named(
-            "image input is not supported - hint: if this is unexpected, you may need to provide"
-            " the mmproj",
-            "server_error",
-            500,
-        ),
-    ),
-    (400, named("smollm2 is not a multimodal model", "BadRequestError", 400)),
-    (
-        400,
-        named(
-            "At most 0 image(s) may be provided in one prompt.", "BadRequestError", 400
-        ),
-    ),
-    (400, {"error": "Model does not support images. Please use a model that does."}),
-    (422, {"detail": "unknown variant `image_url`, expected `text`"}),
-]
-LOADING = [
-    (
-        503,
-        {
-            "error": {
-                "message": "Loading model",
-                "type": "unavailable_error",
-                "code": 503,
-            }
-        },
-    ),
-    (503, {"detail": "The model is still loading"}),
-]
-NO_MODEL = [
-    (404, named("The model `x` does not exist.", "NotFoundError", 404)),
-    (404, named("model 'x' not found", "not_found_error")),
-    (
-        400,
-        named(
-            "Invalid model name passed in model=x. Call `/v1/models` to view available."
-        ),
-    ),
-    (400, [named("API key not valid. Please pass a valid API key.", code=400)]),
-]
-DOWN = [
-    (500, named("Something broke.", "server_error", 500)),
-    (
-        500,
-        named(
-            "The model produced output that does not match the expected peg-native format"
-        ),
-    ),
-    (502, {"detail": "Bad gateway"}),
-    (503, named("The server is overloaded", "server_error")),
-]
-NO_CREDIT = [
-    (402, named("Insufficient credits. Add more credits.", None, 402)),
-    (
-        400,
-        named(
-            "litellm.BadRequestError: Your credit balance is too low to access the Anthropic API.",
-            "invalid_request_error",
-        ),
-    ),
-]
-FLAGGED = [
-    (
-        403,
-        named("m requires moderation. Your input was flagged for x.", None, 403),
-    ),
-]
-FAILED = [
-    (400, named("Cannot determine type of 'item'", "invalid_request_error", 400)),
-    (400, named("registry.ollama.ai/library/gemma2 does not support tools")),
-    (
-        422,
-        {"detail": [{"loc": ["body", "x"], "msg": "Extra inputs are not permitted"}]},
-    ),
-]
-MEANINGS = {
-    "model_too_long": TOO_LONG,
-    "model_images": NO_IMAGES,
-    "model_loading": LOADING,
-    "model_refused": NO_MODEL,
-    "model_policy": FLAGGED,
-    "model_down": DOWN,
-    "model_quota": NO_CREDIT,
-    "model_failed": FAILED,
-}
 
 
-@pytest.mark.parametrize(
-    ("status", "body", "cause"),
-    [
-        (status, body, cause)
-        for cause, found in MEANINGS.items()
-        for status, body in found
-    ],
-    ids=str,
-)
-def test_an_error_means_what_its_server_says(
-    status: int, body: Any, cause: str
+@pytest.mark.parametrize(("status", "body", "cause"), MEANINGS, ids=str)
+def test_an_error_means_what_its_code_or_its_status_says(
+    status: int, body: Any, cause: ErrorCause
 ) -> None:
-    """By its code, its type, its words or its status, in this order."""
-    assert failure_of(error_of(status, body)).cause == cause
+    """Whatever its words are."""
+    assert model_error(error_of(status, body)).cause == cause
 
 
 @pytest.mark.parametrize(
@@ -253,9 +70,7 @@ def test_an_error_means_what_its_server_says(
         (429, "model_busy"),
         ("429", "model_busy"),
         (502, "model_down"),
-        (413, "model_too_long"),
         (401, "model_refused"),
-        (402, "model_quota"),
         ("server_is_overloaded", "model_busy"),
         ("slow_down", "model_busy"),
         (400, "model_failed"),
@@ -263,60 +78,24 @@ def test_an_error_means_what_its_server_says(
     ],
 )
 def test_an_error_in_a_stream_can_have_its_status_in_its_code(
-    code: object, cause: str
+    code: object, cause: ErrorCause
 ) -> None:
     """OpenRouter, vLLM and LiteLLM write it so once they have answered with 200."""
-    request: Any = httpx.Request("POST", "http://m/v1")
-    error = openai.APIError("no", request, body={"message": "no", "code": code})
-    assert failure_of(error).cause == cause
+    body = {"message": "no", "code": code}
+    assert model_error(openai.APIError("no", REQUEST, body=body)).cause == cause
+    assert model_error_in(body).cause == cause
 
 
-@pytest.mark.parametrize(
-    ("status", "body", "cause"),
-    [
-        (status, body, cause)
-        for cause, found in MEANINGS.items()
-        for status, body in found
-        if "error" in body
-    ],
-    ids=str,
-)
-def test_an_event_means_what_the_same_error_over_http_does(
-    status: int, body: Any, cause: str
+def test_a_missing_path_is_told_from_a_missing_model(
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A server that begins its answer before it reads the request says it in the stream."""
-    given = body["error"]
-    if not isinstance(given, dict):
-        given = {"message": given}
-    error = {"code": status} | {
-        name: value for name, value in given.items() if value is not None
-    }
-    assert failure_of_event(error).cause == cause
-
-
-@pytest.mark.parametrize(
-    ("status", "body"),
-    [
-        (404, named("File Not Found", "not_found_error", 404)),
-        (404, {"detail": "Not Found"}),
-        (405, {"detail": "Method Not Allowed"}),
-    ],
-    ids=str,
-)
-def test_a_server_without_the_path_is_named_as_one(
-    status: int, body: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The operator is told which setting to change, not that the model is missing."""
-    error = error_of(status, body)
-    assert lacks_endpoint(error)
-    log_failure("m", failure_of(error), error)
-    assert (
-        "ALERT: the server of the model m has no such path: set KIOKU_REPLY_API"
-        in caplog.text
-    )
-    assert not any(
-        lacks_endpoint(error_of(*one)) for one in [*NO_MODEL, *DOWN, *TOO_LONG]
-    )
+    """The operator is told which setting to change."""
+    failed = failure_of(error_of(404, named("File Not Found", "not_found_error", 404)))
+    assert lacks_endpoint(failed)
+    log_failure("m", failed)
+    assert "ALERT: the server of the model m has no such path" in caplog.text
+    for body in (named("model 'x' not found"), named("no", None, "DeploymentNotFound")):
+        assert not lacks_endpoint(failure_of(error_of(404, body)))
 
 
 def test_the_log_names_code_and_type_once_and_no_text(
@@ -325,32 +104,52 @@ def test_the_log_names_code_and_type_once_and_no_text(
     """The server's own words may quote a person; a code that repeats the status says nothing."""
     caplog.set_level(logging.WARNING)
     body = named("«I like ramen» is too much", "exceed_context_size_error", 400)
-    error = error_of(400, body)
-    log_failure("m", failure_of(error), error)
+    log_failure("m", failure_of(error_of(400, body)))
     [line] = caplog.messages
     assert line.startswith(
-        "the model m did not answer (HTTP 400, exceed_context_size_error, model_too_long): Bad"
+        "the model m did not answer (HTTP 400, exceed_context_size_error, model_too_long): "
     )
     assert "ramen" not in caplog.text
 
 
 @pytest.mark.parametrize(
-    ("origin", "is_lost"),
+    ("origin", "is_silent"),
     [
-        (aiohttp.ClientOSError("Can not write request body"), True),
-        (aiohttp.ServerDisconnectedError(), True),
+        (aiohttp.ClientOSError("Can not write request body"), False),
+        (aiohttp.ServerDisconnectedError(), False),
         (aiohttp.ConnectionTimeoutError(), False),
-        (aiohttp.SocketTimeoutError(), False),
+        (aiohttp.SocketTimeoutError(), True),
     ],
     ids=str,
 )
 def test_a_lost_connection_is_told_from_a_timeout(
-    origin: Exception, is_lost: bool
+    origin: Exception, is_silent: bool
 ) -> None:
     """The SDK calls both a timeout; only a server that was asked in vain was silent."""
-    request: Any = httpx.Request("POST", "http://m/v1")
-    error = openai.APITimeoutError(request)
-    error.__cause__ = httpx.ConnectTimeout("")
+    error = openai.APITimeoutError(REQUEST)
+    error.__cause__ = httpx2.ReadTimeout("")
     error.__cause__.__cause__ = origin
-    assert is_lost_connection(error) == is_lost
-    assert failure_of(error).silent != is_lost
+    failed = failure_of(error)
+    assert (failed.cause, failed.silent) == ("model_down", is_silent)
+
+
+FIELDS = ("store", "stream", "include", "reasoning")
+
+
+@pytest.mark.parametrize(
+    ("message", "param", "field"),
+    [
+        ("must be verified to stream this model", "stream", "stream"),
+        ("Unsupported parameter: store", None, "store"),
+        ("Unsupported value: 'minimal'", "reasoning.effort", "reasoning"),
+        ('cannot read {"store": false, "stream": true}', None, ""),
+        ('cannot read {"store": false, "stream": true}', "stream", "stream"),
+        ("I restored streams", None, ""),
+    ],
+)
+def test_a_refusal_is_about_the_one_field_that_it_names(
+    message: str, param: str | None, field: str
+) -> None:
+    """One that repeats the whole request names none."""
+    error = model_error(error_of(400, named(message, param=param)))
+    assert error.field_of(FIELDS) == field

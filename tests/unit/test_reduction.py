@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from bot.conversation.turns import Exchange
+from bot.models.failures import Cause, ReplyFailed
 from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.context import Thread
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reduction import Reduction
-from bot.reply_models.failures import Cause, ReplyFailed
+from memory.recall import Recalled
 from tests.integration.responses_server import LookTool
+from tests.unit.memories import memory
 
 IMAGE = AttachedFile(name="a.png", kind="image/png", content={"type": "input_image"})
 NOTES = AttachedFile(name="a.txt", kind="text/plain", text="word " * 400)
@@ -26,6 +28,7 @@ WHOLE = Prompt(
     question="What now?",
     user_id="U1",
     files=(IMAGE, NOTES),
+    recalled=Recalled(always=(memory(),)),
     thread=Thread(lines=({"from": "U2", "text": "Well. " * 100},)),
     exchanges=(EARLIER,),
 )
@@ -39,20 +42,21 @@ def parts(request: Reduction) -> set[str]:
         "text": any(file.text for file in prompt.files),
         "thread": bool(prompt.thread.lines),
         "history": bool(prompt.exchanges),
+        "memories": bool(prompt.recalled.memories),
         "tools": request.tools is not None,
     }
     return {name for name, there in held.items() if there}
 
 
-ALL = {"image", "text", "thread", "history", "tools"}
+ALL = {"image", "text", "thread", "history", "memories", "tools"}
+NAMES = {"others": "thread", "earlier": "history", "all_memories": "memories"}
 STEPS: list[tuple[Cause, list[set[str]]]] = [
     ("model_too_long", [{"image", "text"}, {"thread", "history"}]),
-    ("model_images", [{"image"}]),
-    ("model_failed", [{"image"}, {"tools"}]),
+    ("model_failed", [{"image"}, {"tools"}, {"thread", "history"}]),
     ("model_this_message", [{"image"}, set(), {"tools"}]),
     ("model_down", []),
     ("model_busy", []),
-    ("model_policy", []),
+    ("model_policy", [{"thread"}, {"history"}, {"memories"}]),
     ("model_quota", []),
 ]
 
@@ -68,11 +72,7 @@ def test_each_failure_takes_one_thing_away(cause: Cause, steps: list[set[str]]) 
         assert parts(request) == left
     assert not request.reduce(ReplyFailed(cause), half_done=False)
     assert parts(request) == left
-    taken = ALL - left
-    said = ["earlier"] if taken & {"thread", "history"} else []
-    if "tools" in taken:
-        said.append("tools")
-    assert request.left_out == said
+    assert {NAMES.get(one, one) for one in request.left_out} <= ALL - left
 
 
 def test_what_is_not_there_costs_no_request() -> None:

@@ -18,7 +18,6 @@ from kioku_stand_in.learning import (
 )
 from kioku_stand_in.memories import Memory, framed_values, shown_in, values_in
 from kioku_stand_in.nearest import nearest
-from kioku_stand_in.schema_calls import as_json, with_tools
 from kioku_stand_in.script import SCRIPT, is_japanese
 from kioku_stand_in.sentences import Clause, clauses_in
 from openai_double.answer import Answer, Call, make_answer, make_call
@@ -46,7 +45,7 @@ _IN_JAPANESE: Final = _replies(1)
 
 def kind_of(prompt: Prompt) -> str:
     """Return what Kioku or LangMem asks for; faults and scripts choose requests by it."""
-    names = {tool.name for tool in with_tools(prompt).tools}
+    names = {tool.name for tool in prompt.tools}
     if _PROBE in names:
         return "probe"
     if _VERDICTS in names:
@@ -60,14 +59,6 @@ def kind_of(prompt: Prompt) -> str:
 
 def answer_to(prompt: Prompt) -> Answer:
     """Return the scripted answer to `prompt`."""
-    with_calls = with_tools(prompt)
-    if with_calls is prompt:
-        return _answer(prompt)
-    return as_json(_answer(with_calls))
-
-
-def _answer(prompt: Prompt) -> Answer:
-    """Return the answer to a prompt that has its tools."""
     kind = kind_of(prompt)
     words = _without_context(prompt.last_user_text)
     replies = _IN_JAPANESE if is_japanese(words) else _IN_ENGLISH

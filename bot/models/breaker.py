@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeAlias
 
-from bot.reply_models.failures import Cause
+from bot.models.failures import Cause
 from memory.metrics import count
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,1 @@
+"""The models that write replies: `responses` for OpenAI's API, `langchain` for every other one."""

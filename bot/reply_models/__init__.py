@@ -1,1 +1,0 @@
-"""The models that write replies: requests to them, and whether they answer."""

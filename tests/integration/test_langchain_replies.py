@@ -1,0 +1,179 @@
+"""Replies by models of Anthropic, Google, Amazon Bedrock, and servers of chat completions alone."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.config import load_settings
+from bot.conversation.turns import Exchange
+from bot.models.failures import ReplyFailed
+from bot.models.langchain import LangChainModel
+from bot.pipeline.attachments import AttachedFile
+from bot.pipeline.reply import ask_model
+from bot.runtime.wiring import create_reply_model, open_model_clients
+from bot.types import Reply
+from tests.integration.memory_providers import (
+    CHAT,
+    PROVIDERS,
+    THOUGHT,
+    Provider,
+    ProviderServer,
+    Said,
+    provider_server,
+)
+from tests.integration.responses_server import (
+    ALICE,
+    PROMPT,
+    LookTool,
+    Shown,
+    counted_tokens,
+)
+from tests.waiting import SECONDS
+
+pytestmark = pytest.mark.slow
+
+DATA = "iVBORw0KGgo="
+IMAGE = {
+    "type": "input_image",
+    "image_url": f"data:image/png;base64,{DATA}",
+    "detail": "auto",
+}
+PDF = {
+    "type": "input_file",
+    "filename": "a.pdf",
+    "file_data": f"data:application/pdf;base64,{DATA}",
+}
+ASKED = replace(
+    PROMPT,
+    exchanges=[Exchange(ts="1.0", user_id="U1", question="Hi", reply="Hello!")],
+    files=[
+        AttachedFile(name="a.png", kind="image/png", content=IMAGE),
+        AttachedFile(name="a.pdf", kind="application/pdf", content=PDF),
+    ],
+)
+
+
+@pytest.fixture(params=[*PROVIDERS, CHAT], ids=lambda provider: provider.name)
+async def server(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[ProviderServer]:
+    """Each API in turn."""
+    assert isinstance(request.param, Provider)
+    async with provider_server(request.param) as served:
+        for name, value in request.param.variables(served.url).items():
+            monkeypatch.setenv(name, value)
+        yield served
+    # The bodies that google-genai does not await go here: elsewhere their warning may fail.
+    gc.collect()
+
+
+@pytest.fixture
+async def model(server: ProviderServer) -> AsyncIterator[LangChainModel]:
+    """The provider's model, as the app makes it of its settings."""
+    given = {"KIOKU_REPLY_MODEL": server.provider.model}
+    if server.provider is CHAT:
+        given |= server.provider.variables(server.url)
+    settings = load_settings(given, dotenv=None)
+    async with open_model_clients(settings) as clients:
+        created = create_reply_model(settings, clients.replies)
+        assert isinstance(created, LangChainModel)
+        yield created
+
+
+class Watched(Shown):
+    """A reply that says when it has begun."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = asyncio.Event()
+
+    async def write(self, piece: str) -> None:
+        """Take a piece of the text."""
+        await super().write(piece)
+        self.begun.set()
+
+
+async def replied(
+    model: LangChainModel, shown: Shown, tools: LookTool | None = None, **more: Any
+) -> Reply:
+    """Return the answer of the model."""
+    asked = replace(ASKED, **more)
+    return await ask_model(model, ALICE, asked, shown, tools, may_search=False)
+
+
+async def test_a_message_with_files_is_answered_after_a_tools_result(
+    server: ProviderServer, model: LangChainModel
+) -> None:
+    """Thoughts are not shown; with their signature they go back beside the call they led to."""
+    server.said += [
+        Said(pieces=["One ", "moment."], calls=[("look", {"at": 1})]),
+        Said(pieces=["On Mon", "day."]),
+    ]
+    shown = Shown()
+    look = LookTool()
+    with counted_tokens() as spent:
+        reply = await replied(model, shown, look)
+    assert reply.text == shown.text == "One moment.\n\nOn Monday."
+    assert [json.loads(one) for one in look.calls] == [{"at": 1}]
+    assert len(shown.pieces) >= 4
+    if server.provider is not CHAT:
+        assert {kind for _, kind in spent} == {"input", "output"}
+    first, second = (json.dumps(one) for one in server.requests)
+    assert first.count(DATA) == 2
+    assert "You are Kioku" in first
+    assert "Hello!" in first
+    assert server.provider.thought in second
+    assert "called" in second  # the tool's result
+    assert (THOUGHT in second) is bool(server.provider.thought)
+
+
+async def test_an_answer_that_a_limit_cut_off_is_marked(
+    server: ProviderServer, model: LangChainModel
+) -> None:
+    """Whatever the provider calls the limit; the tool is offered, and none is called."""
+    server.said.append(Said(pieces=["Half of"], is_cut=True))
+    reply = await replied(model, Shown(), LookTool(), files=())
+    assert (reply.text, reply.cut) == ("Half of", "cut_short")
+
+
+async def test_stop_leaves_the_server(
+    server: ProviderServer, model: LangChainModel
+) -> None:
+    """The stream is closed, and what still comes is dropped."""
+    server.said.append(Said(pieces=["It begins "]))
+    server.is_held = True
+    shown = Watched()
+    asking = asyncio.create_task(replied(model, shown))
+    await asyncio.wait_for(shown.begun.wait(), SECONDS)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    server.is_held = False
+    await asyncio.wait_for(server.left.wait(), SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("status", "cause"),
+    [
+        (400, "model_failed"),
+        (401, "model_refused"),
+        (404, "model_refused"),
+        (429, "model_busy"),
+        (503, "model_down"),
+    ],
+)
+async def test_a_refusal_has_the_same_meaning(
+    server: ProviderServer, model: LangChainModel, status: int, cause: str
+) -> None:
+    """By its HTTP status; only what may pass at once is asked a second time."""
+    server.failing = status
+    with pytest.raises(ReplyFailed) as failed:
+        await replied(model, Shown(), files=())
+    assert (failed.value.cause, failed.value.status) == (cause, status)
