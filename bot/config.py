@@ -202,7 +202,17 @@ class Settings(BaseModel):
 
     @property
     def has_model(self) -> bool:
-        """Whether a model was named: a key for OpenAI, or an address that speaks its API."""
+        """Whether a model was named: another provider's, a key for OpenAI, or an address."""
+        return self._has_openai or not speaks_openai(self.reply_model)
+
+    @property
+    def has_embeddings(self) -> bool:
+        """Whether a server can make embeddings."""
+        return self._has_openai or self.embedding_base_url is not None
+
+    @property
+    def _has_openai(self) -> bool:
+        """Whether there is a server of OpenAI's API."""
         return self.openai_api_key is not None or self.openai_base_url is not None
 
     @property

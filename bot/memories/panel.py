@@ -222,11 +222,14 @@ def data_flows(settings: Settings) -> dict[str, str]:
     if not settings.has_model:
         stand_in = f"{STAND_IN_MODEL} (127.0.0.1)"
         return dict.fromkeys(("replies", "memories", "search"), stand_in)
-    return {
+    flows = {
         "replies": _receiver(settings.reply_model, settings.reply_server),
         "memories": _receiver(settings.memory_model, settings.memory_server),
-        "search": _receiver(settings.embedding_model, settings.embedding_server),
     }
+    if settings.has_embeddings:
+        search = settings.embedding_model
+        flows["search"] = _receiver(search, settings.embedding_server)
+    return flows
 
 
 def _receiver(model: str, server: ModelServer) -> str:

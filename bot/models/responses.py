@@ -169,7 +169,7 @@ def _refused(failed: ReplyFailed, sent: Json) -> frozenset[str]:
     """Return the fields without which a refused request may be taken."""
     if failed.status is None or failed.error is None:
         return frozenset()
-    if failed.cause not in ("model_failed", "model_too_long"):
+    if failed.cause != "model_failed":
         return frozenset()
     named = failed.error.field_of(sent.keys() & {_STORE, _STREAM, *_OPTIONAL})
     if named in (_STORE, _STREAM):

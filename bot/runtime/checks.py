@@ -136,7 +136,8 @@ async def _check_stored(settings: Settings) -> str:
     async with database(settings, beside=True) as addresses:
         bound = await check_access(addresses.login)
         space = None
-        if settings.has_model:  # without one `kioku up` makes the stand-in's vectors
+        # Without a model `kioku up` makes the stand-in's vectors.
+        if settings.has_embeddings:
             async with open_model_clients(settings, seconds=_ASK_SECONDS) as clients:
                 space = await embedding_space(
                     clients.embeddings, settings.embedding_model
@@ -175,6 +176,8 @@ async def check_embeddings(settings: Settings) -> str:
     """Let the embedding model embed a text that exceeds the batch size of small servers."""
     if not settings.has_model:
         return "No model makes embeddings: `kioku up` searches with the stand-in."
+    if not settings.has_embeddings:
+        return "No model makes embeddings: of people with many memories, answers use the newest."
     model = settings.embedding_model
     server = settings.embedding_server
     address = without_secrets(server.base_url)

@@ -23,7 +23,7 @@ from bot.config import STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
 from bot.runtime.browser import open_browser
 from bot.runtime.database_addresses import database
 from bot.runtime.manifest import create_app_url, manifest_path
-from bot.runtime.problems import Problem, cannot_open, without_secrets
+from bot.runtime.problems import Problem, cannot_open, place_of
 from bot.runtime.settings_check import check_settings
 from memory import EmbeddingSpaceMismatch
 
@@ -207,8 +207,8 @@ def _welcome(settings: Settings, port: int, playground: str | None) -> None:
             " OPENAI_API_KEY for a language model."
         )
     else:
-        address = without_secrets(settings.reply_server.base_url)
-        print(f"  Answers come from {settings.reply_model} at {address}.")
+        where = place_of(settings.reply_model, settings.reply_server)
+        print(f"  Answers come from {settings.reply_model} at {where}.")
     if settings.api_token is not None:
         print(f"  POST /ask is at http://127.0.0.1:{port}/ask")
     if playground is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from functools import partial
 
 from psycopg import OperationalError
 
@@ -14,7 +13,13 @@ from bot.queue.queue import migrations
 from bot.runtime.database_addresses import Addresses, database
 from bot.runtime.problems import Problem, explained
 from bot.runtime.wiring import open_model_clients, open_pool
-from memory import Embedder, EmbeddingSpaceMismatch, embedding_space, load_schemas
+from memory import (
+    Embedder,
+    EmbeddingSpace,
+    EmbeddingSpaceMismatch,
+    embedding_space,
+    load_schemas,
+)
 from memory import migrate as apply
 from memory.model import DatabaseNotReady
 from memory.store import reembed
@@ -69,21 +74,25 @@ async def bring_up_to_date(
     async with open_model_clients(settings) as clients:
         client = clients.embeddings
         space = await embedding_space(client, settings.embedding_model)
-        step = partial(
-            apply, addresses.owner, space, migrations(), login=addresses.login
-        )
+
+        def step(space: EmbeddingSpace) -> list[str]:
+            owner = addresses.owner
+            return apply(owner, space, migrations(), login=addresses.login)
+
         embedder = Embedder(client, space)
         try:
-            done = await asyncio.to_thread(step)
+            done = await asyncio.to_thread(step, space)
         except EmbeddingSpaceMismatch as mismatch:
+            if client is None:  # what is stored stays
+                return await asyncio.to_thread(step, mismatch.stored)
             # The stand-in's vectors are of no use to a model, and its memories are few.
             stand_in = mismatch.stored.model == STAND_IN_EMBEDDING_MODEL
             if not (mismatch.empty or stand_in or embed_again):
                 raise
             await reembed(addresses.owner, embedder, progress=_print_progress)
-            done = await asyncio.to_thread(step)
-        # What an interrupted run left.
-        await reembed(addresses.owner, embedder, progress=_print_progress)
+            done = await asyncio.to_thread(step, space)
+        if client is not None:  # what an interrupted run left
+            await reembed(addresses.owner, embedder, progress=_print_progress)
         return done
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import openai
 
-from bot.config import ModelServer, Settings
+from bot.config import Settings
 from bot.delivery.collected_reply import CollectedReply
 from bot.models.failures import ReplyFailed, lacks_endpoint
 from bot.models.model import Items, Model
@@ -17,10 +17,10 @@ from bot.pipeline.mentions import AnswerNames
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import StreamedAnswer
 from bot.pipeline.tools import tool_definitions
-from bot.runtime.problems import Problem, way_to, without_secrets
+from bot.runtime.problems import Problem, place_of, way_to
 from bot.runtime.wiring import create_reply_model
 from memory import load_schemas
-from memory.model import ErrorCause, ModelError, provider_and_name, speaks_openai
+from memory.model import ErrorCause, ModelError, speaks_openai
 
 ANSWER_TOKENS = 500
 """Tokens of an answer, including a thought before it."""
@@ -62,13 +62,6 @@ async def check_replies(settings: Settings, client: openai.AsyncOpenAI) -> str:
     if not model.searches:
         found += " It cannot search the web."
     return found
-
-
-def place_of(model: str, server: ModelServer) -> str:
-    """Return where a model is: the address of its server, or its provider."""
-    if speaks_openai(model):
-        return without_secrets(server.base_url)
-    return provider_and_name(model)[0]
 
 
 async def _ask(model: Model, tools: Items) -> None:

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 from psycopg import OperationalError, errors
 
-from bot.config import FIELDS, Settings, SettingsError
+from bot.config import FIELDS, ModelServer, Settings, SettingsError
 from bot.network import certificate_problem, proxy_for
 from memory import KiokuMemoryError
+from memory.model import provider_and_name, speaks_openai
 
 BOT_TOKEN, APP_TOKEN = "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"
 TOKENS = {
@@ -23,7 +24,8 @@ TOKENS = {
 }
 NO_MODEL = (
     "No model is set: write OPENAI_API_KEY, or OPENAI_BASE_URL for a server that speaks the"
-    " Responses API. (`kioku up` runs with a stand-in model.)"
+    " Responses API, or set KIOKU_REPLY_MODEL and KIOKU_MEMORY_MODEL to another provider's."
+    " (`kioku up` runs with a stand-in model.)"
 )
 NO_EVENTS = (
     "Kioku cannot receive events: set SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING_SECRET for"
@@ -130,6 +132,13 @@ def without_secrets(url: str) -> str:
     parts = urlsplit(url)
     _, _, host = parts.netloc.rpartition("@")
     return f"{parts.scheme}://{host}{parts.path}"
+
+
+def place_of(model: str, server: ModelServer) -> str:
+    """Return where a model is: the address of its server, or its provider."""
+    if speaks_openai(model):
+        return without_secrets(server.base_url)
+    return provider_and_name(model)[0]
 
 
 def token(settings: Settings, name: str) -> str:

@@ -167,11 +167,11 @@ def _chat_model(
 
 @dataclass(frozen=True, slots=True)
 class ModelClients:
-    """The clients of the models that speak OpenAI's API."""
+    """The clients of the models that speak OpenAI's API; no server need make embeddings."""
 
     replies: openai.AsyncOpenAI
     memories: openai.AsyncOpenAI
-    embeddings: openai.AsyncOpenAI
+    embeddings: openai.AsyncOpenAI | None
 
 
 @asynccontextmanager
@@ -193,10 +193,13 @@ async def open_model_clients(
                 opened[server.base_url] = await stack.enter_async_context(client)
             return opened[server.base_url].with_options(api_key=server.key)
 
+        embeddings = None
+        if settings.has_embeddings:
+            embeddings = await client_of(settings.embedding_server)
         yield ModelClients(
             replies=await client_of(settings.reply_server),
             memories=await client_of(settings.memory_server),
-            embeddings=await client_of(settings.embedding_server),
+            embeddings=embeddings,
         )
 
 
@@ -265,13 +268,15 @@ async def open_app(
 
 
 async def _find_space(
-    client: openai.AsyncOpenAI, model: str, pool: Pool
+    client: openai.AsyncOpenAI | None, model: str, pool: Pool
 ) -> EmbeddingSpace:
     """Return the space of the embedding model: while its server is away, the stored one.
 
     Raises `EmbeddingsUnavailable` if the stored vectors are of another model.
     """
     stored = await stored_space(pool)
+    if client is None:
+        return stored
     is_known = stored.model == model
     try:
         async with asyncio.timeout(_EMBEDDING_SECONDS if is_known else None):

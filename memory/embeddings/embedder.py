@@ -47,11 +47,14 @@ def beginning(text: str, most: int = MAX_BYTES) -> str:
 class Embedder:
     """Embeds texts through an OpenAI-compatible ``/embeddings`` endpoint.
 
-    Vectors are lists of `space.dimensions` floats. Holds no database connection. Source:
-    https://platform.openai.com/docs/api-reference/embeddings
+    Vectors are lists of `space.dimensions` floats. Without a client, no embedding model is set:
+    nothing is embedded, and recall returns the newest memories. Holds no database connection.
+    Source: https://platform.openai.com/docs/api-reference/embeddings
     """
 
-    def __init__(self, client: openai.AsyncOpenAI, space: EmbeddingSpace) -> None:
+    def __init__(
+        self, client: openai.AsyncOpenAI | None, space: EmbeddingSpace
+    ) -> None:
         self.space = space
         self.client = client
 
@@ -93,6 +96,8 @@ class Embedder:
 
     @step("embed")
     async def _request(self, texts: list[str]) -> list[list[float]]:
+        if self.client is None:
+            raise EmbeddingsUnavailable("No embedding model is set.")
         vectors = await _request_vectors(self.client, self.space.model, texts)
         sizes = {len(vector) for vector in vectors}
         if len(vectors) != len(texts) or sizes != {self.space.dimensions}:
@@ -163,13 +168,20 @@ def _no_answer(model: str, fault: Exception) -> EmbeddingsUnavailable:
     )
 
 
-async def embedding_space(client: openai.AsyncOpenAI, model: str) -> EmbeddingSpace:
+async def embedding_space(
+    client: openai.AsyncOpenAI | None, model: str
+) -> EmbeddingSpace:
     """Return the space of `model`; for an unlisted model, one request determines its dimensions.
 
-    Raises `EmbeddingsUnavailable` if the model does not answer.
+    Raises `EmbeddingsUnavailable` if the model does not answer, or there is no client to ask it.
     """
     if known := _KNOWN_DIMENSIONS.get(model):
         return EmbeddingSpace(model, known)
+    if client is None:
+        raise EmbeddingsUnavailable(
+            f"No server is set that could embed with {model}: write OPENAI_API_KEY, or"
+            " KIOKU_EMBEDDING_BASE_URL, or leave KIOKU_EMBEDDING_MODEL empty."
+        )
     vectors = await _request_vectors(client, model, ["dimensions"])
     return EmbeddingSpace(model, len(vectors[0]))
 

@@ -77,6 +77,7 @@ def memory_model(
         temperature=None,  # ChatOpenAI would send 1 to models called o1…
         max_retries=0,
         timeout=timeout,
+        stream_chunk_timeout=0,  # Python 3.11's `wait_for` can swallow a cancellation
         **through,
     )
 

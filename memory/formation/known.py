@@ -46,11 +46,13 @@ async def known_memories(
     """Return the memories of `kinds`, by key: all, or the nearest to what was typed.
 
     What matters most comes last: the newest, or the nearest. Makes at most one embedding call, with
-    no connection held. Raises `EmbeddingsUnavailable`, also if the stored vectors are now of
-    another model.
+    no connection held; without an embedding model the newest are returned. Raises
+    `EmbeddingsUnavailable`, also if the stored vectors are now of another model.
     """
     shown = await newest(pool, view, MOST_KNOWN + 1)
-    if not _fit(shown, kinds):
+    if embedder.client is None:
+        shown = shown[:NEIGHBOURS]
+    elif not _fit(shown, kinds):
         sentences: dict[str, None] = {}
         for message in messages:
             sentences |= dict.fromkeys(message.sentence_texts)

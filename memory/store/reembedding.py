@@ -40,9 +40,12 @@ async def embed_missing(
     With `while_somebody_waits`, only one batch is embedded, and the next call continues.
 
     Until a memory has a vector, recall finds it only in a set that it returns whole. No connection
-    is held while embedding. Nothing is done if the stored vectors are of another model: `reembed`
-    embeds these memories, too. Raises `EmbeddingsUnavailable`; another call continues.
+    is held while embedding. Nothing is done without an embedding model, nor if the stored vectors
+    are of another one: `reembed` embeds these memories, too. Raises `EmbeddingsUnavailable`;
+    another call continues.
     """
+    if embedder.client is None:
+        return
     run = partial(person_statement, pool, person)
     while True:
         rows, written = await _embed_batch(run, embedder, {})

@@ -358,7 +358,7 @@ class ProviderServer:
             while self.is_held:
                 await response.write(b": \n\n")
                 await asyncio.sleep(0.02)
-        finally:
+        except ConnectionResetError:
             self.left.set()
         return response
 

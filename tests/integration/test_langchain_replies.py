@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
+import openai
 import pytest
 
 from bot.config import load_settings
@@ -17,8 +18,15 @@ from bot.models.failures import ReplyFailed
 from bot.models.langchain import LangChainModel
 from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.reply import ask_model
-from bot.runtime.wiring import create_reply_model, open_model_clients
+from bot.runtime.wiring import (
+    ModelClients,
+    create_reply_model,
+    open_model_clients,
+)
 from bot.types import Reply
+from memory import Pool
+from tests.conftest import Server
+from tests.integration.app import open_app
 from tests.integration.memory_providers import (
     CHAT,
     PROVIDERS,
@@ -28,6 +36,7 @@ from tests.integration.memory_providers import (
     Said,
     provider_server,
 )
+from tests.integration.playground_slack import PlaygroundSlack
 from tests.integration.responses_server import (
     ALICE,
     PROMPT,
@@ -35,6 +44,7 @@ from tests.integration.responses_server import (
     Shown,
     counted_tokens,
 )
+from tests.integration.scripted_model import food
 from tests.waiting import SECONDS
 
 pytestmark = pytest.mark.slow
@@ -132,6 +142,39 @@ async def test_a_message_with_files_is_answered_after_a_tools_result(
     assert server.provider.thought in second
     assert "called" in second  # the tool's result
     assert (THOUGHT in second) is bool(server.provider.thought)
+
+
+async def test_one_providers_key_is_enough(
+    pool: Pool,
+    database: str,
+    slack: PlaygroundSlack,
+    stand_in: Server,
+    model_client: openai.AsyncOpenAI,
+    server: ProviderServer,
+) -> None:
+    """Kioku answers and remembers; without an embedding model it recalls the newest memories."""
+    if server.provider is CHAT:
+        return
+    app = await open_app(
+        pool,
+        database,
+        slack,
+        stand_in,
+        model_client,
+        clients=ModelClients(model_client, model_client, None),
+        reply_model=server.provider.model,
+        memory_model=server.provider.model,
+    )
+    place = slack.place()
+    server.said += [Said(pieces=["Noted."]), Said(pieces=["Ramen!"])]
+    server.steps.append(lambda shown: [food("ramen", 90, "I love ramen")])
+    told = await app.ask(place, "I love ramen")
+    assert app.replies(told) == ["Noted."]
+    [memory] = await app.form(told)
+    assert memory["food_name"] == "ramen"
+    asked = await app.ask(place, "What shall I eat?")
+    assert app.replies(asked) == ["Ramen!"]
+    assert "ramen" in json.dumps(server.requests[-1])
 
 
 async def test_an_answer_that_a_limit_cut_off_is_marked(

@@ -351,7 +351,7 @@ async def test_an_outage_is_no_failure_of_a_message(app: App) -> None:
 
 async def test_an_answer_without_tools_says_so(app: App) -> None:
     """Where only the tools make the model fail, it is asked without them."""
-    app.fault(match="Hello", times=1, status=400)
+    app.fault(match="Hello", times=2, status=400)
     asked = await app.ask(app.slack.place(), "Hello")
     whole, reduced = app.requests()[-2:]
     assert whole["tools"]
