@@ -198,7 +198,6 @@ async def test_stop_leaves_the_server(
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
-    server.is_held = False
     await asyncio.wait_for(server.left.wait(), SECONDS)
 
 
