@@ -7,11 +7,12 @@ import logging
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.app import App
 from bot.locale import Localizer
+from bot.pipeline.limits import shorten_all
 from bot.slack.files import FileTrouble, FileUnreadable, read_file
 from bot.slack.messages import storable
 from memory.model import Json
@@ -19,6 +20,7 @@ from memory.model import Json
 log = logging.getLogger(__name__)
 
 MOST_FILES = 4
+FILE_TOKENS = 8_000  # of the text files of a message, together
 FILE_BYTES = 8_000_000
 # The limit of one message, whose files are held as base64 until its answer is complete.
 ALL_BYTES = 12_000_000
@@ -46,8 +48,7 @@ _THUMBNAILS = (
 _NO_ACCESS = ("access_denied", "check_file_info", "file_not_found")
 _NOT_HERE = ("external", "hidden_by_limit", "tombstone")
 _PDF = "application/pdf"
-_JSON = "application/json"
-_TEXT = "text/plain"
+_TEXTS = ("text/", "application/json")
 _TEXT_ENDING = re.compile(
     r"c|cpp|cs|css|csv|go|h|html|ini|java|js|json|jsx|kt|log|lua|md|php|pl|py|r|rb|rs|scala|sh|sql"
     r"|swift|tex|toml|tsv|tsx?|txt|xml|ya?ml"
@@ -56,12 +57,16 @@ _TEXT_ENDING = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachedFile:
-    """One file: its name, what the Responses API takes or its `text`, or why it is not shown."""
+    """One file: its name, what the Responses API takes or its `text`, or why it is not shown.
+
+    `is_cut`: the text is shortened.
+    """
 
     name: str
     kind: str = ""
     content: Json | None = None
     text: str = ""
+    is_cut: bool = False
     trouble: FileTrouble | None = None
 
     @property
@@ -99,7 +104,11 @@ async def reading_files(
         if read:
             seen = sum(file.is_shown for file in read)
             log.info("a message brought %d file(s), %d of them shown", len(read), seen)
-        yield read
+        texts = shorten_all([file.text for file in read], FILE_TOKENS)
+        yield [
+            replace(file, text=text, is_cut=text != file.text)
+            for file, text in zip(read, texts, strict=True)
+        ]
     finally:
         app.file_bytes.give_back(sum(held))
 
@@ -111,12 +120,12 @@ async def _read_attached(
     name = file_name(file)
     try:
         _check_access(file)
-        url, kind, most = _download(file, ALL_BYTES - sum(held))
+        url, most = _download(file, ALL_BYTES - sum(held))
         if not app.file_bytes.take(most):
             return _not_shown(file, "files_not_now")
         held.append(most)
         content = await read_file(app.slack, team_id, url, most=most)
-        return _as_shown(name, kind, content)
+        return _as_shown(name, content)
     except FileUnreadable as unreadable:
         return _not_shown(file, unreadable.trouble)
 
@@ -134,8 +143,8 @@ def _check_access(file: Json) -> None:
         raise FileUnreadable("files_gone")
 
 
-def _download(file: Json, left: int) -> tuple[str, str, int]:
-    """Return what to download of a file: its address, its media type and the most bytes.
+def _download(file: Json, left: int) -> tuple[str, int]:
+    """Return what to download of a file: its address and the most bytes.
 
     It is the file itself, or a thumbnail of an image that is too large or of another type than the
     API takes. Raises `FileUnreadable` if it is of no kind that a model reads, or larger than
@@ -150,45 +159,32 @@ def _download(file: Json, left: int) -> tuple[str, str, int]:
     is_shown = mimetype in _IMAGES and size <= most
     if mimetype.startswith("image/") and thumbnails and not is_shown:
         url = thumbnails[0]
-        kind = ""
         size = _THUMBNAIL_BYTES
-    else:
-        kind = _kind(file, mimetype)
+    elif not (_is_text(file, mimetype) or mimetype in ("", _PDF, *_IMAGES)):
+        raise FileUnreadable("files_kind")
     if size > most:
         raise FileUnreadable("files_large")
     if not url:
         # Slack can send a message before it has stored the files.
         raise FileUnreadable("files_not_now")
-    return url, kind, size or most
+    return url, size or most
 
 
-def _kind(file: Json, mimetype: str) -> str:
-    """Return the media type of a file, or "" for an image, whose first bytes tell it.
-
-    So may those of a file whose type Slack does not know yet. Raises `FileUnreadable`.
-    """
-    if file.get("mode") == "snippet" or mimetype.startswith("text/"):
-        return _TEXT
-    if mimetype in _IMAGES:
-        return ""
+def _is_text(file: Json, mimetype: str) -> bool:
+    """Return whether a file is said to be a text."""
+    if file.get("mode") == "snippet" or mimetype.startswith(_TEXTS):
+        return True
     ending = file_name(file).rpartition(".")[2].lower()
-    if mimetype == _PDF or "pdf" in (ending, file.get("filetype")):
-        return _PDF
-    if mimetype == _JSON or _TEXT_ENDING.fullmatch(ending):
-        return _TEXT
-    if not mimetype:
-        return ""
-    raise FileUnreadable("files_kind")
+    return _TEXT_ENDING.fullmatch(ending) is not None
 
 
-def _as_shown(name: str, kind: str, content: bytes) -> AttachedFile:
-    """Return a downloaded file as the model is shown it; raises `FileUnreadable`."""
-    if not content:
-        raise FileUnreadable("files_empty")
-    if kind == _TEXT:
-        return AttachedFile(name=name, kind=kind, text=_decoded(content))
-    if kind == _PDF:
-        return AttachedFile(name=name, kind=kind, content=_document(name, content))
+def _as_shown(name: str, content: bytes) -> AttachedFile:
+    """Return a downloaded file as the model is shown it; its first bytes tell what it is.
+
+    Raises `FileUnreadable`.
+    """
+    if content.startswith(b"%PDF-"):
+        return AttachedFile(name=name, kind=_PDF, content=_document(name, content))
     for beginning, image in _BEGINNINGS.items():
         if content.startswith(beginning):
             shown = {
@@ -197,7 +193,7 @@ def _as_shown(name: str, kind: str, content: bytes) -> AttachedFile:
                 "detail": "auto",
             }
             return AttachedFile(name=name, kind=image, content=shown)
-    raise FileUnreadable("files_kind")
+    return AttachedFile(name=name, kind="text/plain", text=_decoded(content))
 
 
 def _document(name: str, content: bytes) -> dict[str, Any]:

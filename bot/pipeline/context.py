@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.pipeline.attachments import file_name
@@ -20,14 +22,16 @@ from bot.slack.client import (
     slack_fault,
 )
 from bot.slack.content import read_content
-from bot.slack.messages import Message
+from bot.slack.messages import Message, blocks_beside_text
 from bot.slack.posting import NOTICE_EVENT
 from memory.model import Json, with_texts
 
 log = logging.getLogger(__name__)
 
 _SECONDS = 2.0
-_PAGE = 200
+_PAGE = 50  # of the first page; the next ones are larger if its messages are short
+_SMALL_PAGE = 5
+_LONG_CHARACTERS = 100_000  # of a page's texts
 _KEPT = 50
 _FIRST_TOKENS = 750  # of the first message, often an alert or a report
 _LINE_TOKENS = 250
@@ -94,21 +98,35 @@ async def read_thread(
 
 
 async def _messages(client: AsyncWebClient, message: Message) -> AsyncIterator[Json]:
-    """Yield the messages of a thread before `message`, the first one first."""
+    """Yield the messages of a thread before `message`, the first one first.
+
+    A page that could not be read is asked for again, smaller: it may be too large.
+    """
     cursor: str | None = None
+    limit = _PAGE
     while cursor != "":
-        page = await client.conversations_replies(
-            channel=message.channel_id,
-            ts=message.thread_ts,
-            latest=message.ts,
-            limit=_PAGE,
-            cursor=cursor,
-            include_all_metadata=True,
-        )
-        for one in page.get("messages") or []:
+        try:
+            page = await client.conversations_replies(
+                channel=message.channel_id,
+                ts=message.thread_ts,
+                latest=message.ts,
+                limit=limit,
+                cursor=cursor,
+                include_all_metadata=True,
+            )
+        except (SlackClientError, aiohttp.ClientError) as error:
+            if isinstance(error, SlackApiError) or limit == _SMALL_PAGE:
+                raise
+            limit = _SMALL_PAGE
+            continue
+        messages = page.get("messages") or []
+        characters = sum(len(one.get("text") or "") for one in messages)
+        limit = 4 * _PAGE if characters < _LONG_CHARACTERS else _SMALL_PAGE
+        for one in messages:
             # Slack begins each page with the first message.
             if cursor is None or one["ts"] != message.thread_ts:
-                yield one
+                # Blocks of people repeat their texts, and take three times the room.
+                yield {**one, "blocks": blocks_beside_text(one)}
         cursor = next_cursor(page)
 
 

@@ -14,7 +14,7 @@ from openai.types.responses import EasyInputMessageParam
 from bot.conversation.turns import Exchange
 from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.context import Thread
-from bot.pipeline.limits import Fitted, fit, left_out, shorten, shorten_all
+from bot.pipeline.limits import Fitted, fit, left_out, shorten
 from bot.pipeline.links import links_in
 from bot.slack.content import Content
 from bot.slack.files import FileTrouble
@@ -41,7 +41,6 @@ RECENT_TOKENS = 1_000
 THREAD_TOKENS = 2_000
 QUESTION_TOKENS = 12_000
 FORWARDED_TOKENS = 8_000
-FILE_TOKENS = 8_000  # of the text files of a message, together
 _FEW_MEMORIES_TOKENS = 500
 
 REPLY_INSTRUCTIONS = """\
@@ -149,7 +148,7 @@ class Prompt:
     def asker(self) -> str:
         """The name of the person; empty if it is not known."""
         name = self.names.get(self.user_id, UNKNOWN_PERSON)
-        return "" if name == UNKNOWN_PERSON else name
+        return "" if name.startswith(UNKNOWN_PERSON) else name
 
     @property
     def zone(self) -> str:
@@ -235,7 +234,7 @@ class Prompt:
             sections.append(FORWARDED)
             sections += _section("forwarded", self._fitted_forwarded.lines)
         if self.files:
-            described = [framed(file.description) for file in self._shown_files]
+            described = [framed(file.description) for file in self.files]
             sections.append(FILES)
             sections += _section("files", described)
         return sections
@@ -297,30 +296,15 @@ class Prompt:
     def _fitted_forwarded(self) -> Fitted:
         return fit(self.forwarded, FORWARDED_TOKENS, "parts")
 
-    @cached_property
-    def _shown_files(self) -> list[AttachedFile]:
-        """The files; the texts of text files are shortened to `FILE_TOKENS` together."""
-        texts = shorten_all([file.text for file in self.files], FILE_TOKENS)
-        return [
-            replace(file, text=text)
-            for file, text in zip(self.files, texts, strict=True)
-        ]
-
     @property
     def cut(self) -> list[str]:
-        """What the person sent and is shown in part: ``message``, ``forwarded``, names of files."""
+        """What the person sent and is shown in part: ``message``, ``forwarded``."""
         found: list[str] = []
         if self._shown_question != self.question:
             found.append("message")
         if self._fitted_forwarded.is_cut:
             found.append("forwarded")
         return found
-
-    @property
-    def cut_files(self) -> list[str]:
-        """The names of text files that are shown in part."""
-        both = zip(self.files, self._shown_files, strict=True)
-        return [file.name for file, shown in both if file != shown]
 
     @property
     def shows_files(self) -> bool:
@@ -331,8 +315,7 @@ class Prompt:
     def credentials(self) -> tuple[Credential, ...]:
         """The credentials in the question and in text files."""
         found: dict[Credential, None] = {}
-        texts = [file.text for file in self._shown_files]
-        for read in redact_texts(self.question, *texts):
+        for read in redact_texts(self.question, *(file.text for file in self.files)):
             found |= dict.fromkeys(read.removed)
         return tuple(found)
 

@@ -251,12 +251,12 @@ async def _prompt(
         # Again, because names that are known by now may tell two people of one name apart.
         "question": content.text,
         "forwarded": content.brought,
-        "names": marks,
         "recent_words": [*turn.recent_words],
         "thread": [*thread.lines],
+        "names": marks,
     }
     await app.names.look_up(message.person, texts(marked))
-    read = with_texts(marked, lambda text: app.names.shown(text, message.channel_id))
+    read = app.names.shown(marked, message.channel_id)
     read["thread"] = replace(thread, lines=read["thread"])
     # The event of a deactivation may have been missed, but Slack has just been asked for names.
     kept = [one for one in kept if not app.names.is_gone(one.author)]
@@ -411,7 +411,7 @@ def _with_unread(localizer: Localizer, result: _Result) -> str:
     if prompt.thread.trouble:
         unread.append(localizer.say(prompt.thread.trouble))
     cut = [localizer.say(f"cut_{one}") for one in prompt.cut]
-    cut += [f"`{name}`" for name in prompt.cut_files]
+    cut += [f"`{file.name}`" for file in prompt.files if file.is_cut]
     if cut:
         what = localizer.listed(cut)
         unread.append(localizer.say("read_in_part", what=what))

@@ -23,6 +23,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import regex
 
@@ -36,9 +37,11 @@ from bot.slack.client import (
 from bot.slack.messages import API_TEAM
 from memory import Person
 from memory.metrics import step
-from memory.model import Json
+from memory.model import Json, with_texts
 
 log = logging.getLogger(__name__)
+
+_Value = TypeVar("_Value", str, Json)
 
 MOST_LOOKUPS = 20
 """The most names that are looked up for one person in a minute."""
@@ -171,12 +174,25 @@ class Names:
         name = self._kept.find(f"@{person.user_id}")
         return name is not None and name.gone
 
-    def shown(self, text: str, channel: str = "") -> str:
-        """Return a text that is read in `channel`, with names in the place of all marks.
+    def shown(self, value: _Value, channel: str = "") -> _Value:
+        """Return texts that are read in `channel`, with names in the place of all marks.
 
-        Whose name is not known just now is ``@someone``.
+        They are one text or those of a JSON value. Whose name is not known just now is
+        ``@someone``, and the next one ``@someone (2)``.
         """
-        return _MARK.sub(lambda found: self._shown(found[1], channel), text)
+        nobody: dict[str, str] = {}
+
+        def name(found: re.Match[str]) -> str:
+            known = self._known(found[1]) or _Name()
+            shown = self._text(found[1], known, channel)
+            if shown == UNKNOWN_PERSON:
+                number = len(nobody) + 1
+                other = f"{shown} ({number})" if nobody else shown
+                shown = nobody.setdefault(found[1], other)
+            return shown
+
+        changed: _Value = with_texts(value, lambda text: _MARK.sub(name, text))
+        return changed
 
     def named(self, text: str, channel: str) -> str:
         """Return a text with the names that are known; the marks of others stay."""
@@ -244,9 +260,6 @@ class Names:
         if not _MADE.fullmatch(marked):
             return _Name()
         return self._kept.find(marked)
-
-    def _shown(self, marked: str, channel: str) -> str:
-        return self._text(marked, self._known(marked) or _Name(), channel)
 
     def _text(self, marked: str, name: _Name, channel: str) -> str:
         """Return the name that is shown in a channel."""

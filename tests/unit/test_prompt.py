@@ -280,11 +280,6 @@ LEFT_OUT: dict[str, tuple[dict[str, Any], str, list[str]]] = {
         ["forwarded"],
     ),
     "forwarded messages": ({"forwarded": MANY}, "parts", ["forwarded"]),
-    "a text file": (
-        {"files": [AttachedFile(name="a", kind="text/plain", text=LONG)]},
-        "characters",
-        ["a"],
-    ),
     "a message of the thread": (
         {"thread": Thread(lines=[{"from": "@Ken", "text": LONG}])},
         "characters",
@@ -323,7 +318,7 @@ def test_what_is_left_out_is_said(what: str) -> None:
     made = prompt_of(**parts)
     said = json.dumps(made.input, ensure_ascii=False)
     assert re.search(rf"\[… [\d,]* ?{counted} left out …\]", said)
-    assert made.cut + made.cut_files == cut
+    assert made.cut == cut
 
 
 def test_that_memories_are_left_out_is_said() -> None:
