@@ -53,7 +53,7 @@ async def store(address: str, embedder: Embedder, person: Person, size: int) -> 
     needed = {one["memory"]: bool(one.get("may_harm")) for one in _DATA["needed"]}
     texts = [*needed, *everyday(size - len(needed))]
     random.Random(size).shuffle(texts)
-    prefix = person.dm_prefix
+    prefix = person.namespace(DM).prefix
     vectors = await embedder.embed(texts)
     async with await psycopg.AsyncConnection.connect(address, autocommit=True) as owner:
         for text, vector in zip(texts, vectors, strict=True):

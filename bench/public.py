@@ -155,7 +155,7 @@ async def recall(
     keys = [f"{name} {number}" for number in range(len(memories))]
     async with await psycopg.AsyncConnection.connect(address, autocommit=True) as owner:
         for key, (user, text), vector in zip(keys, memories, vectors, strict=True):
-            prefix = Person(TEAM, user).dm_prefix
+            prefix = Person(TEAM, user).namespace(DM).prefix
             value = {"kind": "UserFact", "content": {"fact": text}}
             await owner.execute(STORE, (prefix, key, Jsonb(value)))
             await owner.execute(STORE_VECTOR, (prefix, key, vector))

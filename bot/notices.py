@@ -37,7 +37,7 @@ from memory import (
     list_changes,
     open_questions,
 )
-from memory.model import PROMISE_KIND
+from memory.model import PROMISE_KIND, may_read
 from memory.postgres import (
     PersonTransaction,
     load_statements,
@@ -249,13 +249,15 @@ async def _payload(app: App, notice: _Notice) -> Payload | None:
     person = notice.person
     newest_first = await list_changes(app.pool, person, batch=notice.turn)
     told = newest_first[::-1]
-    questions = await open_questions(app.pool, person, batch=notice.turn)
+    told = [change.heard_in(notice.audience) for change in told]
+    asked = await open_questions(app.pool, person, batch=notice.turn)
+    questions = [question.heard_in(notice.audience) for question in asked]
     if not (notice.settings.notices or notice.shown or notice.ts):
         told = []
     notable = notable_changes(told)
     if not (notable or questions):
         return None
-    promises = await open_promises(app.pool, person, notable)
+    promises = await open_promises(app.pool, person, notable, notice.audience)
     localizer = notice.settings.localizer(notice.reply or "")
     return notice_payload(
         localizer, notice.turn, told, questions, promises, channel=notice.channel
@@ -263,11 +265,11 @@ async def _payload(app: App, notice: _Notice) -> Payload | None:
 
 
 async def open_promises(
-    pool: Pool, person: Person, changes: Sequence[Change]
+    pool: Pool, person: Person, changes: Sequence[Change], audience: str = DM
 ) -> list[tuple[Memory, datetime | None]]:
     """Return the open promises among changed memories, each with when it is reminded of next.
 
-    They are in the order of the changes.
+    They are in the order of the changes, and are those that may be read in an audience.
     """
     keys = [change.key for change in changes if change.kind == PROMISE_KIND]
     if not keys:
@@ -279,6 +281,7 @@ async def open_promises(
         (promise, reminders.get(promise.key))
         for promise in promises
         if is_open(promise.kind, promise.content)
+        and may_read(audience, promise.audience)
     ]
 
 

@@ -10,7 +10,7 @@
 
 GRANT SELECT ON kioku_migrations, store_migrations, vector_migrations TO kioku_app;
 
--- Memories, as each audience knows them. The person follows from the prefix, chat.TEAM.USER.AUDIENCE,
+-- Memories, each in the namespace of the one audience that may read it. The person follows from the prefix, chat.TEAM.USER.AUDIENCE,
 -- so that LangGraph's own store can write here, too.
 ALTER TABLE store
     ADD COLUMN team_id text GENERATED ALWAYS AS (
@@ -18,7 +18,10 @@ ALTER TABLE store
     ADD COLUMN user_id text GENERATED ALWAYS AS (
         CASE WHEN split_part(prefix, '.', 1) = 'chat' THEN split_part(prefix, '.', 3) END) STORED,
     -- what a search finds: memory.model.sameness
-    ADD COLUMN plain text NOT NULL DEFAULT '';
+    ADD COLUMN plain text NOT NULL DEFAULT '',
+    -- `sources` and `said_on` of all that was said, for what only the person sees; the value has those
+    -- of what the audience heard
+    ADD COLUMN own jsonb NOT NULL DEFAULT '{}';
 -- A search reads thousands of rows: they stay whole and are not compressed, if they fit into a page.
 ALTER TABLE store SET (toast_tuple_target = 8160);
 ALTER TABLE store ENABLE ROW LEVEL SECURITY;
@@ -82,8 +85,8 @@ CREATE TABLE statements (
     kind text NOT NULL,
     act text NOT NULL CHECK (act IN ('say', 'remove', 'move')),
     actor text NOT NULL CHECK (actor IN ('formation', 'tool', 'command', 'modal', 'question')),
-    -- the fields that it says, always with the one that names the subject
-    content jsonb CHECK ((content IS NOT NULL) = (act = 'say')),
+    -- the fields that it says, always with the one that names the subject; of a move those that it showed
+    content jsonb CHECK ((content IS NOT NULL) = (act <> 'remove')),
     -- the subject, for comparison: there is one memory per subject (memory.model.sameness)
     subject text NOT NULL,
     -- the person's words, as typed

@@ -28,7 +28,7 @@ class Event:
 
     act: str
     audience: str
-    at: int
+    at: float
     number: int
     values: Values = field(default_factory=dict)
     until: int | None = None
@@ -36,7 +36,7 @@ class Event:
     forgetting: int | None = None
 
     @property
-    def order(self) -> tuple[int, int]:
+    def order(self) -> tuple[float, int]:
         """The order in which things were said."""
         return self.at, self.number
 

@@ -12,7 +12,6 @@ from langgraph.store.base import BaseStore, Op, PutOp, Result
 from psycopg.types.json import Jsonb
 
 from memory import (
-    DM,
     Change,
     Embedder,
     FormationResult,
@@ -48,8 +47,7 @@ FROM jsonb_array_elements(%(sources)s) AS source
 _ROWS = """
 WITH made AS (
     INSERT INTO store (prefix, key, value, plain, created_at, updated_at)
-    SELECT prefix, %(key)s, %(value)s, %(plain)s, %(at)s::timestamptz, %(at)s::timestamptz
-    FROM unnest(%(prefixes)s::text[]) AS prefix
+    VALUES (%(prefix)s, %(key)s, %(value)s, %(plain)s, %(at)s::timestamptz, %(at)s::timestamptz)
     ON CONFLICT (prefix, key) DO UPDATE SET value = excluded.value,
         plain = excluded.plain, updated_at = now()
     RETURNING prefix, key, created_at
@@ -70,7 +68,7 @@ def put_memory(
 ) -> str:
     """Store or replace a memory and its vector as the database's owner; return its key.
 
-    It is known in `namespace` and in direct messages, and rests on a statement for each of its
+    It is in `namespace`, and rests on a statement for each of its
     `sources`, or on one without a message. `at` is when it was said, as PostgreSQL reads a moment.
     """
     key = key or str(uuid4())
@@ -91,13 +89,10 @@ def put_memory(
             "at": at,
         },
     )
-    audiences = [] if namespace.audience == DM else [namespace.audience]
-    prefixes = [person.namespace(one).prefix for one in (DM, *audiences)]
-    stored = Jsonb({**value, "audiences": audiences})
     values = {
-        "prefixes": prefixes,
+        "prefix": namespace.prefix,
         "key": key,
-        "value": stored,
+        "value": Jsonb(value),
         "plain": plain_column(value),
         "at": at,
         "vector": vector,

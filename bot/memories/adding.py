@@ -270,7 +270,6 @@ class _Addition:
 
     async def _unknown(self, lines: Sequence[str]) -> list[str]:
         """Return the lines that no memory contains that may be used in this view."""
-        here = {*self.view.audiences}
         unknown: list[str] = []
         for line in lines:
             found = await memory_page(
@@ -280,7 +279,7 @@ class _Addition:
                 size=MAX_MEMORIES,
                 whole_words=True,
             )
-            is_known = any(here & {DM, *one.audiences} for one in found.memories)
+            is_known = any(self.view.allows(one.namespace) for one in found.memories)
             if not is_known:
                 unknown.append(line)
         return unknown

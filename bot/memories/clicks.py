@@ -59,7 +59,6 @@ from bot.ui.acts import (
 from bot.ui.blocks import SlackView
 from bot.ui.done import Click, Done
 from bot.ui.lines import (
-    audience_of,
     ends_promise,
     memory_line,
     summary_line,
@@ -281,6 +280,9 @@ async def _report_changes(app: App, click: Click, done: Sequence[Change]) -> Don
     """Return changes as one line, with *Undo* if one still counts; update their notices."""
     await _update_notices_of(app, click, {one.key for one in done})
     made = await list_changes(app.pool, click.person, ids=[one.id for one in done])
+    place = click.place
+    if place.position is None and place.channel and not is_direct(place.channel):
+        made = [one.heard_in(place.channel) for one in made]
     line = summary_line(click.localizer, made)
     if not line:
         return click.say("no_changes")
@@ -346,7 +348,7 @@ async def _save_memory(app: App, click: Click, act: SaveMemory, view: Json) -> D
     if changed:
         made += await _edit(app, click, act, memory, schema, changed)
     audience = forms.chosen_audience(view)
-    if audience != audience_of(memory):
+    if audience != memory.audience:
         made += await _move(app, click, act, audience, made)
     if not made:
         return click.say("no_changes")

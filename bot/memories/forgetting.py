@@ -15,8 +15,7 @@ from bot.notices import update_notices
 from bot.ui.acts import Forget, Position, Undo
 from bot.ui.blocks import bulleted, button, escaped, truncate
 from bot.ui.done import Click, Done
-from bot.ui.lines import asked_text, memory_line, question_line
-from bot.ui.panel import answer_buttons
+from bot.ui.lines import asked_text, memory_line
 from bot.ui.payloads import forget_button, forget_question, with_others
 from memory import (
     DM,
@@ -26,7 +25,6 @@ from memory import (
     Person,
     Selection,
     forget,
-    open_questions,
     undo_forgetting,
 )
 from memory.model import MessageKey
@@ -257,27 +255,7 @@ async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
             )
     except ChangeGone:
         return click.say("undo_gone", beside=True)
-    return await _restored(app, click, restored)
-
-
-async def _restored(app: App, click: Click, restored: Sequence[Memory]) -> Done:
-    """Return what an Undo has brought back, and the first question about a contradiction.
-
-    In the panel no question is added, because it shows questions itself.
-    """
-    localizer = click.localizer
-    keys = {memory.key for memory in restored}
-    questions = await open_questions(app.pool, click.person)
-    asked = [question for question in questions if question.said.key in keys]
-    if not asked:
-        return Done(line=_restored_line(localizer, restored))
-    # The line of a memory that is contradicted would say what is newer.
-    what = localizer.say("counted_memories", count=len(restored))
-    line = localizer.say("restored", what=what)
-    if click.place.position is not None:
-        return Done(line=line)
-    line += f"\n{question_line(localizer, asked[0])}"
-    return Done(line=line, buttons=answer_buttons(localizer, asked[0]))
+    return Done(line=_restored_line(click.localizer, restored))
 
 
 def _restored_line(localizer: Localizer, restored: Sequence[Memory]) -> str:

@@ -40,7 +40,7 @@ from bot.ui.blocks import (
     select,
     text_input,
 )
-from bot.ui.lines import LEVELS, audience_name, audience_of, kept_for, level_of
+from bot.ui.lines import LEVELS, audience_name, kept_for, level_of
 from bot.ui.promises import is_past
 from memory import DM, PUBLIC, SCHEMAS, InvalidContent, Memory, subject
 from memory.credentials import redact
@@ -158,7 +158,7 @@ def edit_form(
     blocks: list[Block] = []
     for name, rules in fields_of(schema, memory.content).items():
         blocks.append(_field_input(localizer, schema, memory, name, rules))
-    blocks.append(_audience_input(localizer, audience_of(memory)))
+    blocks.append(_audience_input(localizer, memory.audience))
     act = SaveMemory(
         place=place,
         key=memory.key,

@@ -209,15 +209,6 @@ def memory_line(localizer: Localizer, memory: Memory) -> str:
     return text
 
 
-def audience_of(memory: Memory) -> str:
-    """Return the widest audience, besides direct messages, that knows a memory."""
-    if PUBLIC in memory.audiences:
-        return PUBLIC
-    if not memory.audiences:
-        return DM
-    return memory.audiences[0]
-
-
 def audience_name(localizer: Localizer, audience: str) -> str:
     """Return where a memory may be used, as mrkdwn for the end of a sentence.
 
@@ -228,15 +219,6 @@ def audience_name(localizer: Localizer, audience: str) -> str:
     if audience == PUBLIC:
         return localizer.say("audience_public")
     return localizer.say("audience_own", channel=f"<#{audience}>")
-
-
-def used_where(localizer: Localizer, memory: Memory) -> str:
-    """Return all places where a memory may be used, as `audience_name` does for one audience."""
-    audience = audience_of(memory)
-    if len(memory.audiences) < 2 or audience == PUBLIC:
-        return audience_name(localizer, audience)
-    channels = [f"<#{one}>" for one in memory.audiences]
-    return localizer.say("audience_own", channel=localizer.listed(channels))
 
 
 def _last_day(localizer: Localizer, end: datetime) -> str:

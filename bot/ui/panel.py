@@ -56,14 +56,13 @@ from bot.ui.blocks import (
 from bot.ui.done import Done
 from bot.ui.kept_lines import kept_row
 from bot.ui.lines import (
-    audience_of,
+    audience_name,
     change_line,
     memory_line,
     off_sentences,
     place_name,
     question_line,
     refusal_line,
-    used_where,
     with_sentence,
 )
 from bot.ui.promise_payloads import ROW_BUTTONS
@@ -465,8 +464,9 @@ def memory_row(
         details.append(localizer.say("row_remind", when=localizer.soon(reminder)))
     if link:
         details.append(source_link(localizer, link))
-    if audience_of(memory) != DM:
-        details.append(localizer.say("row_where", where=used_where(localizer, memory)))
+    if memory.audience != DM:
+        where = audience_name(localizer, memory.audience)
+        details.append(localizer.say("row_where", where=where))
     text = with_sentence(localizer, memory, line, " · ".join(details))
     options: list[Block] = []
     for name, act in _row_acts(memory).items():
@@ -485,7 +485,7 @@ def _row_acts(memory: Memory) -> dict[str, ButtonAct]:
     is_promise = is_open(memory.kind, memory.content)
     if is_promise:
         acts["promise_done"] = ChangePromise(key=key, to="done")
-    elif audience_of(memory) == DM:
+    elif memory.audience == DM:
         acts["menu_everywhere"] = Move(key=key, to="public")
     else:
         acts["menu_dm_only"] = Move(key=key, to="dm")

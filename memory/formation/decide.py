@@ -7,7 +7,7 @@ verdict, the person is asked.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -66,7 +66,7 @@ def decide(
     decisions = Decisions()
     memories = known.in_view(view)
     keys = known.first_keys
-    existing = known.remembered
+    existing = {*known.memories}
     removals = 0
     for proposal in proposals:
         verdict = proposal.verdict
@@ -89,8 +89,8 @@ def decide(
         audience = view.own.audience
         if verdict.is_sensitive:
             audience = DM  # wherever it was said
-        rows = known.rows.get(key, ())
-        statement = _statement(proposal, verdict, key, audience, batch, rows)
+        memory = known.memories.get(key)
+        statement = _statement(proposal, verdict, key, audience, batch, memory)
         has_too_many_removals = proposal.removes and removals > MAX_REMOVALS
         has_changed = _has_changed(proposal, memories)
         if (
@@ -141,7 +141,7 @@ def _statement(
     key: str,
     audience: str,
     batch: UUID,
-    rows: Iterable[Memory],
+    memory: Memory | None,
 ) -> Statement:
     words = proposal.evidence.words
     if proposal.removes:
@@ -151,7 +151,7 @@ def _statement(
     names = subject_fields(proposal.kind, proposal.content)
     content = named_fields(proposal.content, names) | proposal.values
     if proposal.kind == PROMISE_KIND:
-        content = _as_promised(verdict, proposal.evidence.original, rows) | content
+        content = _as_promised(verdict, proposal.evidence.original, memory) | content
     until = _until(proposal, verdict, content)
     statement = statement_of(
         key, proposal.kind, audience, content, words, batch=batch, until=until
@@ -159,18 +159,18 @@ def _statement(
     return replace(statement, may_harm=verdict.may_harm)
 
 
-def _as_promised(verdict: Verdict, said: PersonMessage, rows: Iterable[Memory]) -> Json:
+def _as_promised(verdict: Verdict, said: PersonMessage, memory: Memory | None) -> Json:
     """Return the state of a promise, and the day and time that its sentence says.
 
     What is promised is open, also if it was promised before and kept. A day that is past is left
-    out; if the day of the earlier promise, which `rows` know, is past, it does not count any more.
+    out; if the day of the earlier promise, `memory`, is past, it does not count any more.
     """
     today = said.said_at.astimezone(said.zone).date()
     fields: Json = {}
     if verdict.modality == "promised":
         fields["state"] = "open"
-        days = filter(None, [row.content.get("due") for row in rows])
-        if any(day < today.isoformat() for day in days):
+        due = memory.content.get("due") if memory else None
+        if due and due < today.isoformat():
             fields |= dict.fromkeys(DUE_FIELDS)
     if verdict.due is not None and verdict.due >= today:
         fields |= {"due": verdict.due.isoformat(), "due_time": verdict.due_time}

@@ -36,6 +36,7 @@ from memory.formation.proposal import (
     Refusal,
     Write,
     holds_credentials,
+    named_removals,
     read_writes,
 )
 from memory.formation.verdict import KEPT_KIND, SensitivePolicy, judge, refusal
@@ -220,7 +221,11 @@ class Former:
         known: Mapping[str, Memory],
     ) -> Proposed:
         """Return the proposals that quote the person, with verdicts, and what is refused."""
-        proposals, refused = read_writes(writes, known, typed, self.kinds)
+        shown = [write for write in writes if not write.about]
+        named = [write for write in writes if write.about]
+        proposals, refused = read_writes(shown, known, typed, self.kinds)
+        if named:
+            proposals += await self._named_removals(view.person, named, typed)
         if not proposals:
             return [], refused
         proposals = await match_stored(self.pool, view, proposals)
@@ -272,6 +277,16 @@ class Former:
         if reason is not None:
             return judged.refused(reason)
         return words
+
+    async def _named_removals(
+        self, person: Person, named: Sequence[Write], typed: Sequence[TypedMessage]
+    ) -> list[Proposal]:
+        """Return the removals of what is named among all memories of the person."""
+        removals = named_removals(named, typed, self.kinds)
+        async with person_transaction(self.pool, person) as transaction:
+            known = await read_known(transaction, {one.about for one in removals})
+        keys = known.first_keys
+        return [one for one in removals if keys.get(one.about) in known.memories]
 
     @cached_property
     def _memory_model(self) -> FormationModel:

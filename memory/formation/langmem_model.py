@@ -60,7 +60,9 @@ class PatchDoc(BaseModel):
 class RemoveDoc(BaseModel):
     """Use this tool to remove (delete) a memory"""
 
-    json_doc_id: str = Field(description="The number of the memory.")
+    json_doc_id: str = Field(
+        description="The number of the memory; of one that is not shown, what it is about."
+    )
     evidence: str
 
 
@@ -127,7 +129,8 @@ class Run:
 
     Every search of its store returns all of `memories`, which are rows of the person. `writes`
     collects what it proposes of the `kinds`; nothing is stored. `quotes` has the quote for each
-    memory that is patched or removed, by its key; `keys` has the keys by LangMem's ids.
+    memory that is patched or removed, by its key; `keys` has the keys by LangMem's ids. `named` are
+    removals of what the model was not shown.
 
     `failure` is the error of a failed call. trustcall takes every exception for a bad answer, asks
     again up to 25 times, and then drops the words. So a failed call answers without a tool call,
@@ -140,6 +143,7 @@ class Run:
     writes: list[Write] = field(default_factory=list)
     quotes: dict[str, str] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
+    named: list[Write] = field(default_factory=list)
     failure: FormationUnavailable | None = None
 
     async def answer_to(
@@ -180,7 +184,7 @@ class Run:
         That is a patch that it cannot apply, such as one of an unknown memory: it becomes a write
         of no kind, which is refused with its quote.
         """
-        proposed: list[Write] = []
+        proposed = list(self.named)
         dropped = dict(self.quotes)
         for write in self.writes:
             quote = dropped.pop(write.key, "")
@@ -205,14 +209,23 @@ class Run:
         definitions = [tool_definition(tool) for tool in sent]
         answer = await self.model.ask(numbered, definitions)
         ids = {number: identity for identity, number in numbers.items()}
+        kept: list[ToolCall] = []
         for call in answer.tool_calls:
-            if call["name"] not in (PATCH_TOOL, REMOVE_TOOL):
-                continue
             arguments = call["args"]
             number = str(arguments.get("json_doc_id"))
-            if number in ids:
+            if call["name"] == REMOVE_TOOL and number not in ids:
+                self._keep_named(number, str(arguments.get("evidence") or ""))
+                continue
+            if call["name"] in (PATCH_TOOL, REMOVE_TOOL) and number in ids:
                 arguments["json_doc_id"] = ids[number]
-        return answer
+            kept.append(call)
+        return answer.model_copy(update={"tool_calls": kept})
+
+    def _keep_named(self, about: str, quote: str) -> None:
+        """Keep the removal of something that the model was not shown; trustcall would ask again."""
+        write = Write("", None, quote, about)
+        if write not in self.named:
+            self.named.append(write)
 
 
 def _json_patch(patch: Json) -> Json:

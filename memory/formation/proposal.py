@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import product
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import (
@@ -126,12 +127,14 @@ class Refusal:
 class Write(NamedTuple):
     """What a model writes: the value of the memory `key`, in LangMem's shape; None removes it.
 
-    `quote` is the quote of a removal; a value has its own.
+    `quote` is the quote of a removal; a value has its own. `about` is what the memory is about that
+    a removal means, if the model was not shown it.
     """
 
     key: str
     value: Mapping[str, Any] | None
     quote: str = ""
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,15 +186,35 @@ def read_writes(
     refused: list[Refusal] = []
     for write in writes:
         target = rows.get(write.key)
-        if write.value is None:
-            found = _removal(target, write.quote, messages)
-        else:
+        if write.value is not None:
             found = _read(write.value, target, messages, schemas)
+        elif target is not None:
+            found = _removal(target.kind, target.content, target, write.quote, messages)
+        else:
+            found = Refusal(reason="unusable")
         if isinstance(found, Proposal):
             proposals.append(found)
         else:
             refused.append(found)
     return proposals, refused
+
+
+def named_removals(
+    writes: Iterable[Write],
+    messages: Sequence[TypedMessage],
+    kinds: Iterable[str],
+) -> list[Proposal]:
+    """Return the removals of what the model was not shown but has named, as each of `kinds`.
+
+    They have only what the model wrote; the caller drops those that are about no memory.
+    """
+    proposals: list[Proposal] = []
+    for write, kind in product(writes, kinds):
+        content = {SUBJECT_FIELDS.get(kind, ""): write.about}
+        found = _removal(kind, content, None, write.quote, messages)
+        if isinstance(found, Proposal):
+            proposals.append(found)
+    return proposals
 
 
 def _read(
@@ -263,17 +286,19 @@ def holds_credentials(text: str) -> bool:
 
 
 def _removal(
-    target: Memory | None, quote: str, messages: Sequence[TypedMessage]
+    kind: str,
+    content: Content,
+    target: Memory | None,
+    quote: str,
+    messages: Sequence[TypedMessage],
 ) -> Proposal | Refusal:
     """Return a removal; if it quotes nothing that may remove, its source is the newest message."""
-    if target is None:
-        return Refusal(reason="unusable")
     removing = [one for one in messages if not one.original.removal_proposed]
     if not removing:
-        return Refusal(reason="unusable", kind=target.kind)
+        return Refusal(reason="unusable", kind=kind)
     return Proposal(
-        kind=target.kind,
-        content=target.content,
+        kind=kind,
+        content=content,
         said={},
         evidence=find_evidence(quote, removing) or whole_message(removing[-1]),
         target=target,

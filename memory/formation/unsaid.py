@@ -8,10 +8,12 @@ from uuid import UUID
 
 from memory.embeddings.embedder import Embedder
 from memory.formation.evidence import TypedMessage, find_evidence
+from memory.model.fold import fold
 from memory.model.namespace import Person
 from memory.model.person_message import PersonMessage
-from memory.model.statement import MessageKey, Statement, views
+from memory.model.statement import MessageKey, Statement, counts
 from memory.postgres.database import Pool
+from memory.store.hidden import seeing_forgotten
 from memory.store.proposals import delete_proposals_of_message
 from memory.store.statements import (
     InCommit,
@@ -19,7 +21,6 @@ from memory.store.statements import (
     do_nothing,
     read_statements,
     refresh_keys,
-    seeing_forgotten,
     statements_of_message,
     writing,
 )
@@ -71,7 +72,7 @@ def _left_behind(
 
     `others` are those of other messages, and those without one.
     """
-    if views(others, now):
+    if fold(one for one in others if counts(one, now)) is not None:
         return set()
     said = [one for one in others if one.act == "say"]
     if is_deleted and all(one.is_click for one in said):

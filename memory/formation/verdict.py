@@ -263,6 +263,7 @@ def _line(index: int, proposal: Proposal, today: date) -> Json:
     if proposal.removes:
         change = "remove"
         values = {}
+        old = old or fields_with_value(proposal.content)
     line = {
         "index": index,
         "change": change,

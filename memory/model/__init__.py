@@ -16,6 +16,7 @@ from memory.model.model_errors import (
     model_error as model_error,
     model_error_in as model_error_in,
 )
+from memory.model.namespace import may_read as may_read
 from memory.model.providers import (
     OPENAI as OPENAI,
     provider_and_name as provider_and_name,

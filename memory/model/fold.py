@@ -42,9 +42,10 @@ class Folded:
     """A memory, as its statements add up to it.
 
     `audience` is who may read it. `sources` are the statements that were made where this audience
-    heard them, oldest first, and `said_on` is the day from which counts what it heard. `quotes` are
-    all sources, for the person's own search. At `expires_at` so many statements have ended that the
-    others are no memory. `rests_on` has the statements without which it would be another one.
+    heard them, oldest first, and `said_on` is the day from which counts what it heard; `own` has
+    both of all statements, for what only the person sees. At `expires_at` so many statements have
+    ended that the others are no memory. `said` is what was said since the last removal, and
+    `rests_on` has the ids of the statements without which it would be another memory.
     """
 
     audience: str
@@ -52,12 +53,26 @@ class Folded:
     kind: str
     content: Json
     sources: Sequence[Json]
-    quotes: Sequence[Json]
     said_on: str
+    own: Json
     created_at: datetime
     expires_at: datetime | None
     may_harm: bool
+    said: Sequence[Statement]
     rests_on: Collection[UUID]
+
+    @property
+    def value(self) -> Json:
+        """The value of its row of `store`, in LangMem's shape, with what Kioku shows beside it."""
+        value: Json = {
+            "kind": self.kind,
+            "content": self.content,
+            "sources": list(self.sources),
+            "said_on": self.said_on,
+        }
+        if self.may_harm:
+            value["may_harm"] = True
+        return value
 
 
 def fold(statements: Iterable[Statement]) -> Folded | None:
@@ -149,11 +164,12 @@ def _folded(
         kind=newest.kind,
         content=content,
         sources=named_sources(heard),
-        quotes=named_sources(statements),
         said_on=day_of(dated or statements),
+        own={"sources": named_sources(statements), "said_on": day_of(statements)},
         created_at=statements[0].said_at,
         expires_at=_end(statements),
         may_harm=any(one.may_harm for one in statements),
+        said=statements,
         rests_on=_rests_on(fields, statements),
     )
 

@@ -47,11 +47,6 @@ class Person:
         return f"chat.{self.scope}"
 
     @property
-    def dm_prefix(self) -> str:
-        """The `prefix` of what direct messages know: one row for each memory."""
-        return self.namespace(DM).prefix
-
-    @property
     def settings(self) -> dict[str, str]:
         """The settings that row-level security compares: they open this person's rows."""
         return {"kioku.team": self.team_id, "kioku.user": self.user_id}
@@ -65,13 +60,11 @@ class Person:
     def parameters(self) -> dict[str, str]:
         """The parameters by which a statement selects the person's rows: ids and prefixes.
 
-        ``prefix`` is that of what direct messages know. All prefixes of the person are from ``low``
-        to ``high``; statements compare them by pattern operators: under row-level security these
-        can use the index, but LIKE cannot.
+        All prefixes of the person are from ``low`` to ``high``; statements compare them by pattern
+        operators: under row-level security these can use the index, but LIKE cannot.
         """
         return {
             **self.ids,
-            "prefix": self.dm_prefix,
             "low": f"{self.prefix}.",
             "high": f"{self.prefix}/",
         }
@@ -118,11 +111,16 @@ class Namespace:
         return cls(person=Person(parts[1], parts[2]), audience=parts[3])
 
 
+def may_read(audience: str, memory: str) -> bool:
+    """Return whether people of one audience may read a memory of another; direct messages all."""
+    return audience == DM or memory in (PUBLIC, audience)
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryView:
     """The audiences of a person whose memories may be shown in one conversation.
 
-    `own` is that of the conversation. In a direct message it is the only one: it knows everything.
+    `own` is that of the conversation. In a direct message all of the person's memories are shown.
     """
 
     own: Namespace
@@ -134,13 +132,16 @@ class MemoryView:
         return self.own.person
 
     @property
-    def prefixes(self) -> list[str]:
-        """The `prefix` of each audience's namespace."""
+    def prefixes(self) -> list[str] | None:
+        """The `prefix` of each audience's namespace; None for all of the person's."""
+        if self.own.audience == DM:
+            return None
         return [self.person.namespace(audience).prefix for audience in self.audiences]
 
     def allows(self, namespace: Namespace) -> bool:
         """Return whether a memory of `namespace` may be shown in this conversation."""
-        return namespace.person == self.person and namespace.audience in self.audiences
+        is_shown = self.own.audience == DM or namespace.audience in self.audiences
+        return namespace.person == self.person and is_shown
 
 
 def memory_view(own: Namespace, *, only_own: bool = False) -> MemoryView:

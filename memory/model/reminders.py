@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import NamedTuple
 
 from memory.model.dates import LATEST
+from memory.model.fold import fold
 from memory.model.schemas import DUE_FIELDS, PROMISE_KIND, Content
-from memory.model.statement import Statement, current, fold, since_removal
+from memory.model.statement import Statement, counts
 
 _EARLY = time(7)  # nobody is reminded at night of what is due before nine
 MORNING = time(9)
@@ -41,14 +42,16 @@ def open_promise(
     statements: Collection[Statement], now: datetime
 ) -> OpenPromise | None:
     """Return the promise that statements amount to at `now`; None if they are no open one."""
-    said = since_removal(current(statements, now))
-    content = fold(said)
-    if content is None or said[-1].kind != PROMISE_KIND:
+    memory = fold(one for one in statements if counts(one, now))
+    if memory is None or memory.kind != PROMISE_KIND:
         return None
-    if content.get("state") != "open":
+    if memory.content.get("state") != "open":
         return None
-    naming_day = [one for one in said if not one.fields.keys().isdisjoint(DUE_FIELDS)]
-    return OpenPromise(content, [said[0], *naming_day][-1])
+    dated = memory.said[0]
+    for one in memory.said:
+        if not one.fields.keys().isdisjoint(DUE_FIELDS):
+            dated = one
+    return OpenPromise(memory.content, dated)
 
 
 def reminder_times(content: Content, said_at: datetime, zone: tzinfo) -> list[datetime]:

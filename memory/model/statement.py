@@ -1,22 +1,20 @@
-"""Statements, and the memories that they amount to. Pure: no database.
+"""Statements. Pure: no database.
 
 A memory is not stored. What is stored is each thing that a person said about it: a statement, with
-the fields it says and the audience that heard it. `fold` adds a memory's statements up, `views`
-adds them up once for each audience.
+the fields it says and the audience that heard it. `memory.model.fold` adds a memory's statements
+up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from memory.model.dates import slack_time
-from memory.model.namespace import DM, PUBLIC
-from memory.model.sameness import is_same
 from memory.model.schemas import (
     PROMISE_KIND,
     Content,
@@ -25,7 +23,6 @@ from memory.model.schemas import (
     level,
     subject_fields,
     subject_key,
-    validated_content,
 )
 from memory.model.text import Json
 
@@ -36,7 +33,7 @@ Actor: TypeAlias = Literal["formation", "tool", "command", "modal", "question"]
 MessageKey: TypeAlias = tuple[str, str]  # channel, ts
 
 MAX_SOURCES = 20
-"""The number of sources that a view of a memory names: the first one and the newest."""
+"""The number of sources that a memory names: the first one and the newest."""
 
 
 def message_key(channel: str | None, ts: str | None) -> MessageKey | None:
@@ -56,8 +53,9 @@ def messages_of(rows: Iterable[Mapping[str, Any]]) -> list[MessageKey]:
 class Statement:
     """One thing that a person said, wrote in a form or decided about the memory `key`.
 
-    `content` has the fields that it says, always with the field that names the subject; it is None
-    unless `act` is ``say``. `audience` is where it was said, or, for a move, where the memory goes.
+    `content` has the fields that it says, always with the field that names the subject; of a move
+    it has those that the memory had when it was moved, and of a removal it is None. `audience` is
+    where it was said, or, for a move, where the memory goes.
     `evidence` has the person's words as typed, from the message at `channel` and `ts`, both None
     for a form or a tool. `said_at` is the time of the message, and `zone` the person's time zone
     then. After `until` the statement no longer counts. `may_harm`: somebody may come to harm if it
@@ -105,7 +103,7 @@ class Statement:
 
     @property
     def fields(self) -> Content:
-        """The fields that it says; none unless its `act` is ``say``."""
+        """The fields that it says, or, of a move, that it showed."""
         return self.content or {}
 
     @property
@@ -142,122 +140,6 @@ class Statement:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """A memory as one audience knows it: a row of `store`.
-
-    `sources` are the statements that it comes from, oldest first; `said_on` is the day from which
-    what it says counts. At `expires_at` so many statements have ended that the others are no
-    memory. `audiences` names, in the view of direct messages, the other audiences
-    that know the memory. `may_harm`: one of the statements says so.
-    """
-
-    audience: str
-    key: str
-    kind: str
-    content: Content
-    sources: Sequence[Json]
-    said_on: str
-    created_at: datetime
-    expires_at: datetime | None
-    may_harm: bool = False
-    audiences: Sequence[str] = ()
-
-    @property
-    def value(self) -> Json:
-        """The value of the row, in LangMem's shape, with what Kioku shows beside it."""
-        value: Json = {
-            "kind": self.kind,
-            "content": dict(self.content),
-            "sources": list(self.sources),
-            "said_on": self.said_on,
-        }
-        if self.may_harm:
-            value["may_harm"] = True
-        if self.audiences:
-            value["audiences"] = list(self.audiences)
-        return value
-
-
-def fold(statements: Iterable[Statement]) -> Json | None:
-    """Return the content that the statements of one memory add up to; None for no memory.
-
-    They are added in the order in which they were said. Content that its kind's schema rejects, or
-    whose level is 0, is no memory, and neither are clicks alone.
-    """
-    said = since_removal(statements)
-    if all(one.is_click for one in said):
-        return None
-    kind = ""
-    content: Json = {}
-    for one in said:
-        kind = one.kind
-        content |= one.fields
-    whole = validated_content(kind, content)
-    if whole is None or level(kind, whole) == 0:
-        return None
-    return whole
-
-
-def views(statements: Collection[Statement], now: datetime) -> list[View]:
-    """Return a memory as each audience knows it at the time `now`; nothing if it is no memory.
-
-    Direct messages know everything that was said. A public channel knows what was said in public,
-    and any other conversation what was said there. Each of them knows it only while it is true,
-    that is, while every field that it knows agrees with the view of direct messages. A removal
-    counts everywhere.
-    """
-    counted = current(statements, now)
-    whole = _view(DM, counted)
-    if whole is None:
-        return []
-    audiences = {one.audience for one in counted}
-    narrower = []
-    for audience in sorted(audiences - {DM}):
-        known = [one for one in counted if _is_known(one, audience)]
-        view = _view(audience, known)
-        if view is not None and agrees(view.content, whole.content):
-            narrower.append(view)
-    elsewhere = [view.audience for view in narrower]
-    return [replace(whole, audiences=elsewhere), *narrower]
-
-
-def _is_known(statement: Statement, audience: str) -> bool:
-    """Return whether an audience other than direct messages knows a statement."""
-    return statement.act == "remove" or statement.audience == audience
-
-
-def current(statements: Iterable[Statement], now: datetime) -> list[Statement]:
-    """Return the statements that count at `now`, each with the audience that knows it then.
-
-    A move gives its audience to all that was said before it. What was said before and stored later,
-    such as what was formed after an outage, the person did not see when they moved the memory: a
-    move never lets others know it.
-    """
-    counted = [one for one in statements if counts(one, now)]
-    moves = [one for one in counted if one.act == "move"]
-    if not moves:
-        return counted
-    last_move = in_order(moves)[-1]
-    placed = []
-    for one in counted:
-        if one.act == "move":
-            continue
-        if _is_moved(one, last_move):
-            one = replace(one, audience=last_move.audience)
-        placed.append(one)
-    return placed
-
-
-def _is_moved(statement: Statement, move: Statement) -> bool:
-    """Return whether a statement gets the audience of a move."""
-    if (statement.written_at, statement.number) > move.order:
-        return False
-    was_stored = statement.number < move.number
-    narrows = move.audience == DM or statement.audience == PUBLIC
-    return was_stored or narrows
-
-
 def counts(statement: Statement, now: datetime) -> bool:
     """Return whether a statement is neither withdrawn nor over."""
     if statement.withdrawn_at is not None:
@@ -268,36 +150,6 @@ def counts(statement: Statement, now: datetime) -> bool:
 def in_order(statements: Iterable[Statement]) -> list[Statement]:
     """Return statements in the order in which they were said."""
     return sorted(statements, key=lambda one: one.order)
-
-
-def agrees(known: Content, whole: Content) -> bool:
-    """Return whether every field in `known` has the same value in `whole`.
-
-    Texts that differ only in case, width, white space or punctuation are the same.
-    """
-    for name, value in known.items():
-        if value is not None and not is_same(value, whole.get(name)):
-            return False
-    return True
-
-
-def _view(audience: str, statements: Collection[Statement]) -> View | None:
-    content = fold(statements)
-    if content is None:
-        return None
-    said = since_removal(statements)
-    newest = said[-1]
-    return View(
-        audience=audience,
-        key=newest.key,
-        kind=newest.kind,
-        content=content,
-        sources=named_sources(said),
-        said_on=day_of(said),
-        created_at=said[0].said_at,
-        expires_at=_end(said),
-        may_harm=any(one.may_harm for one in said),
-    )
 
 
 def day_of(said: Sequence[Statement]) -> str:
@@ -322,17 +174,6 @@ def day_of(said: Sequence[Statement]) -> str:
     return day
 
 
-def since_removal(statements: Iterable[Statement]) -> list[Statement]:
-    """Return what was said since the memory was last taken back, in the order it was said."""
-    said: list[Statement] = []
-    for one in in_order(statements):
-        if one.act == "remove":
-            said.clear()
-        elif one.act == "say":
-            said.append(one)
-    return said
-
-
 def named_sources(said: Sequence[Statement]) -> list[Json]:
     """Return one source per message; if there are too many, the first and the newest ones."""
     by_message: dict[object, Json] = {}
@@ -346,13 +187,3 @@ def named_sources(said: Sequence[Statement]) -> list[Json]:
     if len(sources) <= MAX_SOURCES:
         return sources
     return [sources[0], *sources[1 - MAX_SOURCES :]]
-
-
-def _end(said: Sequence[Statement]) -> datetime | None:
-    """Return when so many of these statements have ended that the others are no memory."""
-    ends = {one.until for one in said if one.until is not None}
-    for end in sorted(ends):
-        left = [one for one in said if counts(one, end)]
-        if fold(left) is None:
-            return end
-    return None

@@ -97,10 +97,10 @@ async def _whole_set(pool: Pool, view: MemoryView, budget: int) -> list[Memory] 
     """Return all memories in `view`, oldest first; None if they are too many for `budget`."""
     most = _most_lines(budget)
     values = {"prefixes": view.prefixes, "limit": most + 1}
-    rows = await person_statement(pool, view.person, _SQL["set"], values)
-    memories = read_in_view(rows, view).values()
+    rows = await person_statement(pool, view.person, _SQL["newest"], values)
+    memories = read_in_view(rows, view)
     tokens = sum(map(line_tokens, memories))
-    if len(rows) > most or tokens > budget:
+    if len(memories) > most or tokens > budget:
         return None
     return sorted(memories, key=_age)
 
@@ -110,7 +110,11 @@ def large_set_query(view: MemoryView, *, budget: int = MEMORY_TOKENS) -> Query:
 
     Its one row has `is_large`. A set of fewer memories may be too large as well, by their length.
     """
-    values = {"prefixes": view.prefixes, "limit": _most_lines(budget)}
+    values = {
+        **view.person.parameters,
+        "prefixes": view.prefixes,
+        "limit": _most_lines(budget),
+    }
     return Query(_SQL["is_large"], values)
 
 
@@ -121,7 +125,7 @@ async def _always_shown(pool: Pool, view: MemoryView, budget: int) -> list[Memor
     found = read_in_view(rows, view)
     instructions: list[Memory] = []
     harmful: list[Memory] = []
-    for memory in sorted(found.values(), key=_age, reverse=True):
+    for memory in sorted(found, key=_age, reverse=True):
         if memory.kind == INSTRUCTION_KIND:
             instructions.append(memory)
         else:
@@ -208,4 +212,7 @@ async def nearest_memories(
             raise EmbeddingsUnavailable(
                 "The memories are embedded with another model now."
             )
-    return list(read_in_view(rows, view).values())[:limit]
+    found: dict[str, Memory] = {}
+    for one in read_in_view(rows, view):
+        found.setdefault(one.key, one)
+    return list(found.values())[:limit]

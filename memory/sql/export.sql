@@ -1,11 +1,10 @@
 -- Everything about a person's memories, as JSON objects.
 
 -- name: memories
--- As direct messages know them.
-SELECT jsonb_build_object('key', key, 'created_at', created_at, 'updated_at', updated_at,
-    'expires_at', expires_at) || value AS row
+SELECT jsonb_build_object('key', key, 'audience', split_part(prefix, '.', 4), 'created_at', created_at,
+    'updated_at', updated_at, 'expires_at', expires_at) || value || own AS row
 FROM store
-WHERE prefix = %(prefix)s
+WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s
 ORDER BY created_at, key;
 
 -- name: statements

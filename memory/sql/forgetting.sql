@@ -34,7 +34,8 @@ RETURNING id, key, kind, content, evidence, channel, ts, batch;
 -- about the same thing.
 UPDATE statements SET forgotten_id = %(id)s, forgotten_at = now()
 WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
-    AND NOT EXISTS (SELECT FROM store WHERE prefix = %(prefix)s AND store.key = statements.key)
+    AND NOT EXISTS (SELECT FROM store
+        WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s AND store.key = statements.key)
     AND (key = ANY(%(concerned)s) AND NOT EXISTS (SELECT FROM statements AS words
             WHERE words.team_id = %(team)s AND words.user_id = %(user)s
                 AND words.forgotten_id IS NULL AND words.key = statements.key

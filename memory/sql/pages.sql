@@ -12,7 +12,7 @@ WITH found AS MATERIALIZED (
             CASE WHEN value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open'
                 THEN COALESCE(value->'content'->>'due', 'none') END AS open_until
         FROM store
-        WHERE prefix = %(prefix)s AND (expires_at IS NULL OR expires_at > now())
+        WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s AND (expires_at IS NULL OR expires_at > now())
             AND NOT EXISTS (
                 SELECT FROM unnest(%(needles)s::text[]) AS needle WHERE strpos(plain, needle) = 0)
     ) AS mine
@@ -27,7 +27,7 @@ WITH found AS MATERIALIZED (
     LIMIT %(size)s
     OFFSET %(size)s * ((SELECT number FROM page) - 1)
 )
-SELECT prefix, key, value, created_at, updated_at, expires_at, total, number
+SELECT prefix, key, value || own AS value, created_at, updated_at, expires_at, total, number
 FROM shown JOIN store USING (key)
-WHERE prefix = %(prefix)s
+WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s
 ORDER BY place;

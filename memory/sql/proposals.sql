@@ -26,9 +26,11 @@ WHERE team_id = %(team)s AND user_id = %(user)s
 -- would remove what is gone, is not asked any more.
 SELECT proposals.id, proposals.key, proposals.audience, proposals.kind, proposals.act,
     proposals.content, proposals.evidence, proposals.channel, proposals.ts, proposals.zone,
-    proposals.until, proposals.may_harm, proposals.batch, proposals.at, store.value AS now
+    proposals.until, proposals.may_harm, proposals.batch, proposals.at,
+    store.prefix, store.value || store.own AS now
 FROM proposals
-LEFT JOIN store ON store.prefix = %(prefix)s AND store.key = proposals.key
+LEFT JOIN store ON store.prefix ~>=~ %(low)s AND store.prefix ~<~ %(high)s
+    AND store.key = proposals.key
 WHERE proposals.team_id = %(team)s AND proposals.user_id = %(user)s AND reason IS NULL
     AND proposals.expires_at > now() AND (proposals.until IS NULL OR proposals.until > now())
     AND (proposals.act <> 'remove' OR store.key IS NOT NULL)

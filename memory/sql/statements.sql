@@ -2,10 +2,11 @@
 -- and hides what was forgotten unless kioku.forgotten is 'shown'.
 
 -- name: see_forgotten
--- Let this transaction see what is forgotten; '' hides it again. Such transactions touch all rows
--- of a person, whose number PostgreSQL may not know yet, so nested loops are off.
-SELECT set_config('kioku.forgotten', %(shown)s, true), set_config('enable_nestloop', 'off', true),
-    set_config('work_mem', '32MB', true);
+-- Let this transaction see what is forgotten; '' hides it again. With `many` it touches all rows of a
+-- person, whose number PostgreSQL may not know yet, so nested loops are off from then on.
+SELECT set_config('kioku.forgotten', %(shown)s, true),
+    CASE WHEN %(many)s THEN set_config('enable_nestloop', 'off', true) END,
+    CASE WHEN %(many)s THEN set_config('work_mem', '32MB', true) END;
 
 -- name: read_by_keys
 -- The statements of these memories, in the order in which they were stored.
@@ -26,11 +27,11 @@ FROM (
     WHERE team_id = %(team)s AND user_id = %(user)s
     GROUP BY kind, subject, key
 ) AS said
-LEFT JOIN store ON store.prefix = %(prefix)s AND store.key = said.key
+LEFT JOIN store ON store.prefix ~>=~ %(low)s AND store.prefix ~<~ %(high)s AND store.key = said.key
 ORDER BY store.key IS NULL, said.newest DESC;
 
 -- name: insert
--- New statements, from a JSON array. A move or a removal gets the subject of its memory, so that the
+-- New statements, from a JSON array. A removal gets the subject of its memory, so that the
 -- memory is still found by it when what it rests on is edited. A formation stores the same words of the
 -- same message only once, because it may run again, or read what a tool has stored; what was undone
 -- does not count again by that.
@@ -38,7 +39,7 @@ INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, c
     evidence, channel, ts, said_at, zone, until, may_harm, batch)
 SELECT new.id, %(team)s, %(user)s, new.key, new.audience, new.kind, new.act, new.actor,
     NULLIF(new.content, 'null'::jsonb),
-    CASE WHEN new.act = 'say' THEN new.subject ELSE COALESCE((
+    CASE WHEN new.act <> 'remove' THEN new.subject ELSE COALESCE((
         SELECT said.subject FROM statements AS said
         WHERE said.team_id = %(team)s AND said.user_id = %(user)s AND said.key = new.key
             AND said.act = 'say'
@@ -66,12 +67,6 @@ UPDATE statements SET withdrawn_at = now()
 WHERE team_id = %(team)s AND user_id = %(user)s AND id = ANY(%(ids)s)
     AND withdrawn_at IS NULL
 RETURNING key;
-
--- name: join
--- Move statements to another memory, each with the audience that knows it.
-UPDATE statements SET key = joined.key, audience = joined.audience
-FROM unnest(%(ids)s::uuid[], %(keys)s::text[], %(audiences)s::text[]) AS joined (id, key, audience)
-WHERE team_id = %(team)s AND user_id = %(user)s AND statements.id = joined.id;
 
 -- name: read_of_message
 -- What a message says.

@@ -9,9 +9,11 @@ from typing import Literal, TypeAlias
 from uuid import UUID
 
 from memory.embeddings.embedder import Embedder
-from memory.model.namespace import DM, Person
-from memory.model.schemas import Content
-from memory.model.statement import MessageKey, Statement, fold
+from memory.model.fold import fold
+from memory.model.namespace import DM, Person, may_read
+from memory.model.schemas import Content, named_fields, subject_fields
+from memory.model.statement import MessageKey, Statement
+from memory.model.text import Json
 from memory.postgres.database import PersonTransaction, Pool, person_transaction
 from memory.postgres.statements import load_statements
 from memory.store.statements import (
@@ -36,6 +38,8 @@ class Change:
     None if there was or is no memory. `statements` are their ids, and `id` is the first of them.
     `message` is the message that they come from. `expires_at` is when they end, `undone_at` when
     they were withdrawn. `audience` is where they were said, or to which the memory was moved.
+    `said` are the fields that they say, or else the one that names the subject; `readers` are the
+    audiences of the memory before and after.
     """
 
     id: UUID
@@ -48,9 +52,24 @@ class Change:
     after: Content | None
     at: datetime
     batch: UUID
+    said: Content
+    readers: tuple[str, str]
     message: MessageKey | None = None
     expires_at: datetime | None = None
     undone_at: datetime | None = None
+
+    def heard_in(self, audience: str) -> Change:
+        """Return what may be told of it in a conversation.
+
+        Of what the people there may not read it has only what was said there.
+        """
+        before, after = self.before, self.after
+        known_before, known_after = (may_read(audience, one) for one in self.readers)
+        if after is not None and not known_after:
+            after = self.said
+        if before is not None and not known_before:
+            before = self.said if after is None else None
+        return replace(self, before=before, after=after)
 
 
 async def list_changes(
@@ -127,8 +146,10 @@ def _change_of(statements: Sequence[Statement], batch: UUID) -> Change:
     counted = [one for one in statements if one.withdrawn_at is None]
     earlier = [one for one in counted if one.number < first.number]
     as_said = [replace(one, withdrawn_at=None) for one in own]
-    before = fold(earlier)
-    after = fold([*earlier, *as_said])
+    old = fold(earlier)
+    new = fold([*earlier, *as_said])
+    before = old.content if old else None
+    after = new.content if new else None
     is_undone = all(one.withdrawn_at for one in own)
     return Change(
         id=first.id,
@@ -141,10 +162,23 @@ def _change_of(statements: Sequence[Statement], batch: UUID) -> Change:
         after=after,
         at=last.said_at,
         batch=batch,
+        said=_said(own, after or before or {}),
+        readers=(old.audience if old else DM, new.audience if new else DM),
         message=last.message,
         expires_at=last.until,
         undone_at=last.withdrawn_at if is_undone else None,
     )
+
+
+def _said(own: Iterable[Statement], whole: Content) -> Content:
+    """Return the fields that statements say, or else the one of `whole` that names the subject."""
+    said: Json = {}
+    kind = ""
+    for one in own:
+        kind = one.kind
+        if one.act == "say":
+            said |= one.fields
+    return said or named_fields(whole, subject_fields(kind, whole))
 
 
 def _audience(own: Sequence[Statement]) -> str:

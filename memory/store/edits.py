@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from pydantic import ValidationError
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from memory.credentials.redaction import find_credentials
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import ChangedSince, ChangeGone, InvalidContent
-from memory.model.namespace import DM, Namespace, Person, memory_view
+from memory.model.namespace import Namespace, Person, memory_view
 from memory.model.person_message import PersonMessage
 from memory.model.schemas import (
     LEVEL_FIELDS,
@@ -24,18 +24,13 @@ from memory.model.schemas import (
     schema_of,
     subject_fields,
 )
-from memory.model.statement import Act, Actor, Statement, current, since_removal
+from memory.model.statement import Act, Actor, Statement
 from memory.model.text import MAX_TEXT, Json, clean_content, texts
 from memory.postgres.database import PersonTransaction, Pool
 from memory.store.changes import Change, add_changes
 from memory.store.memories import Memory, read_memories
 from memory.store.projection import check_capacity
-from memory.store.statements import (
-    InCommit,
-    do_nothing,
-    read_statements,
-    writing,
-)
+from memory.store.statements import InCommit, do_nothing, writing
 from memory.store.subjects import read_known
 
 # The codes of `InvalidContent` by the type of Pydantic's error.
@@ -128,7 +123,7 @@ async def add_memories(
         for one in written:
             key = keys.setdefault(one.about, one.key)
             statements.append(replace(one, key=key))
-        new = {one.key for one in statements} - known.remembered
+        new = {one.key for one in statements} - known.memories.keys()
         await check_capacity(transaction, len(new))
         changes = await add_changes(transaction, statements, known)
         await in_commit(transaction, changes)
@@ -165,49 +160,25 @@ async def edit_memory(
     If the form names the subject of another memory, there are two changes: this memory is taken
     back, and what it says is added to the other one, whose change comes last.
 
-    Changed fields that another audience knows are said to that audience, too; the rest is said in
-    direct messages only. A memory that ends still ends then. `seen` is the memory's `updated_at`
-    when it was shown to the person. Raises `ChangeGone` (there is no such memory), `ChangedSince`
-    (it has changed since it was shown) and `InvalidContent`.
+    What changes is said to the audience that may read the memory: the form shows it. A memory that
+    ends still ends then. `seen` is the memory's `updated_at` when it was shown to the person.
+    Raises `ChangeGone` (there is no such memory), `ChangedSince` (it has changed since it was
+    shown) and `InvalidContent`.
     """
-    batch = uuid4()
     async with writing(pool, embedder, person) as transaction:
         memory = await _existing_memory(transaction, key, seen)
         whole = validated(memory.kind, content)
         changed = set(changed_fields(whole, memory.content))
-        said = {DM: changed}
-        known_fields = await _known_fields(transaction, memory)
-        for audience, known in known_fields.items():
-            if changed & known:
-                said[audience] = changed & known
-        statements = []
-        for audience, names in said.items():
-            fields = _said(memory.kind, whole, names)
-            statements.append(
-                statement_of(
-                    key,
-                    memory.kind,
-                    audience,
-                    fields,
-                    words,
-                    batch=batch,
-                    until=memory.expires_at,
-                )
-            )
-        return await add_changes(transaction, statements)
-
-
-async def _known_fields(
-    transaction: PersonTransaction, memory: Memory
-) -> dict[str, set[str]]:
-    """Return the fields that each other audience knows of a memory."""
-    known: dict[str, set[str]] = {audience: set() for audience in memory.audiences}
-    by_key = await read_statements(transaction, [memory.key])
-    counted = current(by_key[memory.key], datetime.now(UTC))
-    for one in since_removal(counted):
-        if one.audience in known:
-            known[one.audience].update(one.fields)
-    return known
+        edited = statement_of(
+            key,
+            memory.kind,
+            memory.audience,
+            _said(memory.kind, whole, changed),
+            words,
+            batch=uuid4(),
+            until=memory.expires_at,
+        )
+        return await add_changes(transaction, [edited])
 
 
 def _said(kind: str, whole: Content, names: set[str]) -> Json:
@@ -225,7 +196,7 @@ async def move_memory(
     actor: Actor = "command",
     seen: datetime | None = None,
 ) -> Change:
-    """Give everything that was said about a memory another audience, wider or narrower.
+    """Give what a memory says another audience, wider or narrower.
 
     `seen` is the memory's `updated_at` when it was shown to the person. Raises `ChangeGone` (there
     is no such memory), `ChangedSince` (it already has that audience, or has changed since it was
@@ -235,13 +206,13 @@ async def move_memory(
     batch = uuid4()
     async with writing(pool, embedder, person) as transaction:
         memory = await _existing_memory(transaction, key, seen)
-        if memory.audiences == (audience,) or (not memory.audiences and audience == DM):
+        if memory.audience == target.audience:
             raise ChangedSince("The memory has this audience already.")
         moved = statement_of(
             key,
             memory.kind,
             target.audience,
-            None,
+            memory.content,
             PersonMessage(actor=actor),
             batch=batch,
             act="move",

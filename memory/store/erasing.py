@@ -12,7 +12,7 @@ from memory.model.namespace import Person
 from memory.postgres.database import PersonTransaction, Pool, person_transaction
 from memory.postgres.statements import load_statements
 from memory.store.forgetting import Selection, forget_within
-from memory.store.statements import seeing_forgotten
+from memory.store.hidden import seeing_forgotten
 
 AppRows: TypeAlias = Callable[[PersonTransaction], Awaitable[dict[str, int]]]
 """Deletes or counts a person's rows in the application's tables; returns their number by table."""

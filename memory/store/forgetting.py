@@ -7,9 +7,9 @@ that names what they said. `forgotten_sources` keeps the ids.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
@@ -18,17 +18,9 @@ from psycopg.rows import DictRow, dict_row
 from memory.embeddings.embedder import Embedder
 from memory.model.dates import EARLIEST
 from memory.model.errors import ChangeGone
-from memory.model.namespace import DM, Person
-from memory.model.schemas import fields_with_value, subject
-from memory.model.statement import (
-    MessageKey,
-    Statement,
-    View,
-    agrees,
-    current,
-    messages_of,
-    since_removal,
-)
+from memory.model.namespace import Person
+from memory.model.schemas import subject
+from memory.model.statement import MessageKey, messages_of
 from memory.postgres.database import (
     Connection,
     PersonTransaction,
@@ -37,18 +29,14 @@ from memory.postgres.database import (
     person_transaction,
 )
 from memory.postgres.statements import column_parameters, load_statements
+from memory.store.hidden import seeing_forgotten
 from memory.store.memories import Memory, read_memories
-from memory.store.projection import write_rows
-from memory.store.proposals import ask
 from memory.store.statements import (
     InCommit,
     do_nothing,
-    join_same_things,
     keys_of,
     message_parameters,
-    read_statements,
     refresh_keys,
-    seeing_forgotten,
     writing,
 )
 
@@ -242,10 +230,9 @@ async def undo_forgetting(
 ) -> list[Memory]:
     """Undo a forgetting: its statements count again, with their quotes; return its memories.
 
-    If a memory about the same thing was made in the meantime, what comes back joins it: what was
-    said last counts, and if the two contradict each other, the person is asked. `in_commit` is
-    awaited with the time of the forgetting. Raises `ChangeGone` after `UNDO_MINUTES`, or if it was
-    undone before.
+    What was said about the same thing in the meantime is about the same memory: what was said last
+    counts. `in_commit` is awaited with the time of the forgetting. Raises `ChangeGone` after
+    `UNDO_MINUTES`, or if it was undone before.
     """
     values = {"id": identity, "minutes": UNDO_MINUTES}
     async with writing(pool, embedder, person) as transaction:
@@ -255,54 +242,10 @@ async def undo_forgetting(
             raise ChangeGone("The Undo has expired or was used already.")
         records = await transaction.fetch(_SQL["delete_record"], values)
         keys = keys_of(restored)
-        said = await read_statements(transaction, keys)
-        views = await write_rows(transaction, said)
-        joined = await join_same_things(transaction, views)
-        await _ask_about_contradictions(transaction, views, said, joined)
-        back = await read_memories(transaction, {joined.get(key, key) for key in keys})
+        await refresh_keys(transaction, keys)
+        back = await read_memories(transaction, keys)
         await in_commit(transaction, records[0]["forgotten_at"])
     return list(back.values())
-
-
-async def _ask_about_contradictions(
-    transaction: PersonTransaction,
-    views: Iterable[View],
-    said: Mapping[str, Sequence[Statement]],
-    joined: Mapping[str, str],
-) -> None:
-    """Ask the person where what came back contradicts the newer memory that it has joined.
-
-    `said` has the statements of the memories by the keys that they had.
-    """
-    if not joined:
-        return
-    newer = await read_memories(transaction, joined.values())
-    asked = []
-    for view in views:
-        other = newer.get(joined.get(view.key, ""))
-        if view.audience != DM or other is None or agrees(view.content, other.content):
-            continue
-        counted = current(said[view.key], datetime.now(UTC))
-        newest = since_removal(counted)[-1]
-        asked.append(_question_about(other, view, newest))
-    await ask(transaction, asked)
-
-
-def _question_about(memory: Memory, view: View, newest: Statement) -> Statement:
-    """Return the statement that would give a memory the content of `view`, said as in `newest`.
-
-    Fields without a value say nothing.
-    """
-    return replace(
-        newest,
-        id=uuid4(),
-        key=memory.key,
-        audience=DM,
-        actor="question",
-        content=fields_with_value(view.content),
-        may_harm=view.may_harm,
-        batch=uuid4(),
-    )
 
 
 async def undoable_forgetting(pool: Pool, person: Person) -> DictRow | None:

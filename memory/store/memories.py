@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
@@ -42,7 +42,7 @@ _WITHOUT_KIND = frozenset({"UserFact", INSTRUCTION_KIND, EPISODE_KIND})
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """One memory; `value` is the stored JSON.
+    """One memory, in the namespace of the audience that may read it; `value` is the stored JSON.
 
     `key` is its id, which editing and moving keep. At `expires_at` all of it has ended; None if
     something stays.
@@ -84,7 +84,10 @@ class Memory:
 
     @property
     def sources(self) -> tuple[Json, ...]:
-        """The messages, commands, forms and tool calls it comes from, oldest first."""
+        """The messages, commands, forms and tool calls it comes from, oldest first.
+
+        They are those that its audience heard, or, in what only the person sees, all.
+        """
         return tuple(self.value.get("sources", ()))
 
     @property
@@ -104,9 +107,9 @@ class Memory:
         return self.may_harm or self.kind == INSTRUCTION_KIND
 
     @property
-    def audiences(self) -> tuple[str, ...]:
-        """The audiences that know it besides direct messages; only the `dm` row has them."""
-        return tuple(self.value.get("audiences", ()))
+    def audience(self) -> str:
+        """Who may read it: ``dm``, ``public``, or the id of a private conversation."""
+        return self.namespace.audience
 
     @property
     def source_messages(self) -> list[MessageKey]:
@@ -136,81 +139,49 @@ def read_own(rows: Iterable[DictRow], person: Person) -> list[Memory]:
     return memories
 
 
-def read_in_view(rows: Iterable[DictRow], view: MemoryView) -> dict[str, Memory]:
-    """Convert `rows`, and merge those of each memory into one; return them by key, in their order.
-
-    Raises `InvalidNamespace` for a row outside `view`, from a wrong query.
-    """
+def read_in_view(rows: Iterable[DictRow], view: MemoryView) -> list[Memory]:
+    """Convert `rows`; raises `InvalidNamespace` for one outside `view`, from a wrong query."""
     memories = [memory_of(row) for row in rows]
     if not all(view.allows(memory.namespace) for memory in memories):
         raise InvalidNamespace(
             "A query returned a memory of another audience; nothing was done."
         )
-    return merged(memories, view)
-
-
-def merged(memories: Iterable[Memory], view: MemoryView) -> dict[str, Memory]:
-    """Merge the rows of each memory into one; return them by key, in the given order.
-
-    It has what every audience of `view` knows of the memory. Two audiences never disagree, because
-    each of them agrees with the whole.
-    """
-    by_key: dict[str, Memory] = {}
-    for memory in memories:
-        known = by_key.get(memory.key)
-        by_key[memory.key] = memory if known is None else _joined(known, memory, view)
-    return by_key
-
-
-def _joined(one: Memory, other: Memory, view: MemoryView) -> Memory:
-    """Return what two audiences know of a memory, with the times of the own audience."""
-    base = one
-    more = other
-    if other.namespace == view.own:
-        base, more = more, base
-    known = more.sources
-    added = [source for source in base.sources if source not in known]
-    value = {
-        **base.value,
-        "content": {**more.content, **fields_with_value(base.content)},
-        "sources": [*known, *added],
-        "said_on": max(one.said_on, other.said_on),
-    }
-    return replace(base, value=value)
+    return memories
 
 
 async def list_memories(pool: Pool, person: Person) -> list[Memory]:
-    """Return all memories of a person, as direct messages know them, newest first."""
+    """Return all memories of a person, newest first."""
     return await newest(pool, memory_view(person.namespace(DM)), None)
 
 
 async def find_memory(pool: Pool, person: Person, key: str) -> Memory | None:
-    """Return the memory with this key, as direct messages know it; None without one."""
-    found = await find_in_view(pool, memory_view(person.namespace(DM)), [key])
-    return found.get(key)
+    """Return the memory with this key as the person sees it, with all that was said; None: gone."""
+    rows = await person_statement(pool, person, _SQL["for_the_person"], {"key": key})
+    found = read_own(rows, person)
+    return found[0] if found else None
 
 
 async def find_in_view(
     pool: Pool, view: MemoryView, keys: Iterable[str]
 ) -> dict[str, Memory]:
-    """Return the memories with these keys, as a conversation knows them."""
+    """Return the memories with these keys that a conversation may read."""
     values = {"prefixes": view.prefixes, "keys": list(keys)}
     rows = await person_statement(pool, view.person, _SQL["read_memories"], values)
-    return read_in_view(rows, view)
+    return {one.key: one for one in read_in_view(rows, view)}
 
 
 async def newest(pool: Pool, view: MemoryView, limit: int | None) -> list[Memory]:
     """Return at most `limit` memories in `view`, or all, newest first."""
     values = {"prefixes": view.prefixes, "limit": limit}
     found = await person_statement(pool, view.person, _SQL["newest"], values)
-    return list(read_in_view(found, view).values())
+    return read_in_view(found, view)
 
 
 async def read_memories(
     transaction: PersonTransaction, keys: Iterable[str]
 ) -> dict[str, Memory]:
-    """Return the memories with these keys, as direct messages know them, newest first."""
-    values = {"prefixes": [transaction.person.dm_prefix], "keys": list(keys)}
+    """Return the memories with these keys, newest first, whoever may read them."""
+    values = {"prefixes": None, "keys": list(keys)}
     rows = await transaction.fetch(_SQL["read_memories"], values)
     return {one.key: one for one in read_own(rows, transaction.person)}
 

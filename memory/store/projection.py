@@ -1,7 +1,7 @@
 """What statements amount to: the rows of LangGraph's `store`, and of `reminders`.
 
-A row of `store` is a memory as one audience knows it, one of `reminders` an open promise with its
-next reminder.
+Each memory is one row of `store`, in the namespace of its audience; an open promise with its next
+reminder is one of `reminders`.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from zoneinfo import ZoneInfo
 
 from memory.model.dates import EARLIEST
 from memory.model.errors import MemoryFull
+from memory.model.fold import Folded, fold
 from memory.model.namespace import Person
 from memory.model.reminders import first_from, open_promise
 from memory.model.sameness import plain_column
 from memory.model.schemas import PROMISE_KIND
-from memory.model.statement import Statement, View, views
+from memory.model.statement import Statement, counts
 from memory.postgres.database import PersonTransaction
 from memory.postgres.statements import (
     column_parameters,
     load_statements,
     rows_parameter,
 )
-from memory.store.memories import MAX_MEMORIES, Memory, read_own
+from memory.store.memories import MAX_MEMORIES
 
 _SQL = load_statements("memory", "store")
 _REMINDERS = load_statements("memory", "reminders")
@@ -35,29 +36,26 @@ async def write_rows(
     transaction: PersonTransaction,
     statements: Mapping[str, Sequence[Statement]],
     added: Collection[UUID] = (),
-) -> list[View]:
-    """Update the rows of memories to what their statements add up to now; return their views.
+) -> None:
+    """Update the rows of memories to what their statements add up to now.
 
     `statements` has all statements of each memory, by key; the caller has read them under the
     person's lock, and its transaction has `added` some. If a row's content changes, its vector is
-    deleted; `embed_missing` makes it again, or it is copied from a row with the same content.
+    deleted; `embed_missing` makes it again.
     """
     now = datetime.now(UTC)
-    written: list[View] = []
-    shared_keys: list[str] = []
-    for key, said in statements.items():
-        views_of_key = views(said, now)
-        written += views_of_key
-        if len(views_of_key) > 1:
-            shared_keys.append(key)
-    rows = rows_parameter([_row(transaction.person, view) for view in written])
-    values = {"keys": list(statements), "rows": rows}
+    rows: list[dict[str, Any]] = []
+    for said in statements.values():
+        memory = fold(one for one in said if counts(one, now))
+        if memory is not None:
+            rows.append(_row(transaction.person, memory))
+    places = [(row["key"], row["prefix"]) for row in rows]
+    await transaction.execute(
+        _SQL["move"], column_parameters(("keys", "prefixes"), places)
+    )
+    values = {"keys": list(statements), "rows": rows_parameter(rows)}
     await transaction.execute(_SQL["write"], values)
-    # Only rows of the same memory have the same content.
-    if shared_keys:
-        await transaction.execute(_SQL["copy_vectors"], {**values, "keys": shared_keys})
     await _plan_reminders(transaction, statements, added, now)
-    return written
 
 
 async def _plan_reminders(
@@ -111,21 +109,13 @@ async def check_capacity(transaction: PersonTransaction, new: int) -> None:
         raise MemoryFull("The person has as many memories as are kept.")
 
 
-async def read_rows(
-    transaction: PersonTransaction, keys: Collection[str]
-) -> list[Memory]:
-    """Return the rows of these memories, one for each audience that knows them."""
-    rows = await transaction.fetch(_SQL["read_by_keys"], {"keys": list(keys)})
-    return read_own(rows, transaction.person)
-
-
-def _row(person: Person, view: View) -> dict[str, Any]:
-    value = view.value
+def _row(person: Person, memory: Folded) -> dict[str, Any]:
     return {
-        "prefix": person.namespace(view.audience).prefix,
-        "key": view.key,
-        "value": value,
-        "plain": plain_column(value),
-        "created_at": view.created_at,
-        "expires_at": view.expires_at,
+        "prefix": person.namespace(memory.audience).prefix,
+        "key": memory.key,
+        "value": memory.value,
+        "plain": plain_column({"content": memory.content, **memory.own}),
+        "own": memory.own,
+        "created_at": memory.created_at,
+        "expires_at": memory.expires_at,
     }

@@ -12,8 +12,8 @@ from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import ChangeGone
-from memory.model.namespace import Person
-from memory.model.schemas import Content, subject_key
+from memory.model.namespace import DM, Namespace, Person, may_read
+from memory.model.schemas import Content, named_fields, subject_fields, subject_key
 from memory.model.statement import MessageKey, Statement
 from memory.postgres.database import (
     PersonTransaction,
@@ -40,7 +40,7 @@ class Question:
     ``remove``: remove it? ``store``: remember `after`? Both are contents. `before` is what the
     memory says now, None if there is none, and `said_on` the day on which that was said last, or on
     which it was asked. `said` is the statement that would count: its audience says where the answer
-    would be used.
+    would be used. `readers` is the audience of the memory now.
     """
 
     id: UUID
@@ -49,6 +49,19 @@ class Question:
     after: Content | None
     said: Statement
     said_on: str
+    readers: str
+
+    def heard_in(self, audience: str) -> Question:
+        """Return what may be asked in a conversation.
+
+        Where people may not read the memory, only what was said there is asked.
+        """
+        if self.before is None or may_read(audience, self.readers):
+            return self
+        if self.asks == "remove":
+            subject = subject_fields(self.said.kind, self.before)
+            return replace(self, before=named_fields(self.before, subject))
+        return replace(self, asks="store", before=None, after=self.said.fields)
 
     @property
     def is_about_one_thing(self) -> bool:
@@ -152,7 +165,7 @@ async def answer_question(
         if question.asks == "store" or (answer == "both" and said.act == "say"):
             # If there is a memory about the same thing by now, the statement is about that one.
             said = replace(said, key=known.first_keys.get(said.about, str(uuid4())))
-        new = {said.key} - known.remembered
+        new = {said.key} - known.memories.keys()
         await check_capacity(transaction, len(new))
         return await add_changes(transaction, [said], known)
 
@@ -172,6 +185,7 @@ def _question(row: DictRow) -> Question:
     identity = row.pop("id")
     at = row.pop("at")
     now = row.pop("now")
+    prefix = row.pop("prefix")
     said = Statement(id=uuid4(), actor="question", said_at=datetime.now(UTC), **row)
     before: Content | None = None
     said_on = at.date().isoformat()
@@ -188,6 +202,7 @@ def _question(row: DictRow) -> Question:
         after=after,
         said=said,
         said_on=said_on,
+        readers=Namespace.from_prefix(prefix).audience if prefix else DM,
     )
 
 

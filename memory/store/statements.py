@@ -19,7 +19,6 @@ from collections.abc import (
 )
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, LiteralString, TypeAlias, TypeVar
 from uuid import UUID, uuid4
 
@@ -28,27 +27,19 @@ from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import EmbeddingsUnavailable, logged
-from memory.model.namespace import DM, Person
-from memory.model.schemas import Subject, fields_with_value, kind_and_subject
-from memory.model.statement import (
-    MessageKey,
-    Statement,
-    View,
-    current,
-    messages_of,
-    since_removal,
-)
-from memory.model.text import Json
+from memory.model.namespace import Person, may_read
+from memory.model.schemas import Subject, fields_with_value
+from memory.model.statement import MessageKey, Statement, messages_of
 from memory.postgres.database import PersonTransaction, Pool, person_transaction
 from memory.postgres.statements import (
     column_parameters,
     load_statements,
     rows_parameter,
 )
-from memory.store.memories import Memory
+from memory.store.hidden import seeing_forgotten
 from memory.store.projection import write_rows
 from memory.store.reembedding import embed_missing
-from memory.store.subjects import Known, keys_by_subject, read_known
+from memory.store.subjects import Known, read_known
 
 _log = logging.getLogger(__name__)
 
@@ -81,14 +72,6 @@ async def writing(
             await embed_missing(pool, embedder, person, while_somebody_waits=True)
     except (EmbeddingsUnavailable, OperationalError, TimeoutError) as error:
         _log.warning("memories were not embedded: %s", logged(error))
-
-
-@asynccontextmanager
-async def seeing_forgotten(transaction: PersonTransaction) -> AsyncIterator[None]:
-    """Let the statements in this block see what is forgotten."""
-    await transaction.execute(_SQL["see_forgotten"], {"shown": "shown"})
-    yield
-    await transaction.execute(_SQL["see_forgotten"], {"shown": ""})
 
 
 async def read_statements(
@@ -148,8 +131,11 @@ def _about_their_things(
         if one.key not in taken_back:
             taken_back.add(one.key)
             stored.append(replace(one, id=uuid4(), act="remove", content=None))
-        content = _content_known_to(one.audience, known.rows.get(one.key, ()))
-        content |= one.fields
+        content = dict(one.fields)
+        first = known.memories.get(one.key)
+        # Of what that audience may not read, it hears only what is said now.
+        if first is not None and may_read(one.audience, first.audience):
+            content = {**first.content, **content}
         stored.append(replace(one, key=other_key, content=fields_with_value(content)))
     return stored
 
@@ -167,14 +153,6 @@ def _key_of_other(
     if statement.key in about_it:
         return None
     return about_it[0]
-
-
-def _content_known_to(audience: str, rows: Iterable[Memory]) -> Json:
-    """Return what an audience knows of the memory with these rows."""
-    for row in rows:
-        if row.namespace.audience == audience:
-            return row.content
-    return {}
 
 
 async def withdraw(transaction: PersonTransaction, ids: Collection[UUID]) -> None:
@@ -253,25 +231,9 @@ async def delete_old(transaction: PersonTransaction, days: int) -> set[str]:
 
 
 async def refresh_keys(transaction: PersonTransaction, keys: Collection[str]) -> None:
-    """Update the rows of these memories to what their statements add up to now.
-
-    A memory that now has the same subject as another one joins it.
-    """
-    if not keys:
-        return
-    views = await refresh_rows(transaction, keys)
-    await join_same_things(transaction, views)
-
-
-async def refresh_rows(
-    transaction: PersonTransaction, keys: Collection[str]
-) -> list[View]:
-    """Update the rows of these memories to what their statements add up to; return their views.
-
-    The caller joins memories that now have the same subject.
-    """
-    by_key = await read_statements(transaction, keys)
-    return await write_rows(transaction, by_key)
+    """Update the rows of these memories to what their statements add up to now."""
+    if keys:
+        await write_rows(transaction, await read_statements(transaction, keys))
 
 
 def keys_of(rows: Iterable[DictRow]) -> set[str]:
@@ -282,48 +244,3 @@ def keys_of(rows: Iterable[DictRow]) -> set[str]:
 def message_parameters(messages: Collection[MessageKey]) -> dict[str, list[Any]]:
     """Return the parameters `channels` and `times` of these messages."""
     return column_parameters(("channels", "times"), messages)
-
-
-async def join_same_things(
-    transaction: PersonTransaction, views: Iterable[View]
-) -> dict[str, str]:
-    """Join memories that have become about the same subject.
-
-    A renamed memory gets its old name back when the statement that renamed it goes; by then another
-    memory may have that name. The statements that count get the key of the memory that was spoken
-    of last, and those of both the audiences that know them now: a move of one memory does not apply
-    to the other. Those that do not count keep their key, in case they count again. Returns, for
-    each key that was joined, the key of the memory that it joined.
-    """
-    own = [view for view in views if view.audience == DM]
-    subjects = {kind_and_subject(view.kind, view.content) for view in own}
-    keys_of_things = await keys_by_subject(transaction, subjects, remembered=True)
-    joined: dict[str, str] = {}
-    for newest, *others in keys_of_things.values():
-        joined |= dict.fromkeys(others, newest)
-    if not joined:
-        return {}
-    keys = {*joined, *joined.values()}
-    by_key = await read_statements(transaction, keys)
-    rows = _as_joined(joined, by_key)
-    values = column_parameters(("ids", "keys", "audiences"), rows)
-    await transaction.execute(_SQL["join"], values)
-    await refresh_rows(transaction, keys)
-    return joined
-
-
-def _as_joined(
-    joined: Mapping[str, str], by_key: Mapping[str, Sequence[Statement]]
-) -> list[tuple[UUID, str, str]]:
-    """Return the statements that a joining changes: the id, the new key and audience of each."""
-    now = datetime.now(UTC)
-    rows: list[tuple[UUID, str, str]] = []
-    for key, newest in joined.items():
-        counted = since_removal(current(by_key[key], now))
-        rows += [(one.id, newest, one.audience) for one in counted]
-        moves = [one for one in by_key[newest] if one.act == "move"]
-        rows += [(one.id, key, one.audience) for one in moves]
-    for newest in set(joined.values()):
-        counted = current(by_key[newest], now)
-        rows += [(one.id, newest, one.audience) for one in counted]
-    return rows

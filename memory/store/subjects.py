@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from memory.model.namespace import DM, MemoryView
+from memory.model.namespace import MemoryView
 from memory.model.schemas import Subject, kind_and_subject
 from memory.postgres.database import PersonTransaction
 from memory.postgres.statements import column_parameters, load_statements
-from memory.store.memories import Memory, merged
-from memory.store.projection import read_rows
+from memory.store.hidden import seeing_forgotten
+from memory.store.memories import Memory, read_memories
 
 _SQL = load_statements("memory", "statements")
 
@@ -20,30 +20,27 @@ _SQL = load_statements("memory", "statements")
 class Known:
     """What a person's log says about some subjects, read under their lock before it is changed.
 
-    `keys` has the keys of all memories that are or were about each subject, whoever heard it: first
-    those that are remembered, then those that were taken back, each group newest first. A new
-    statement about a subject goes to the same memory, unless that has another subject by now.
-    `rows` has the rows of `store` by key, one for each audience that knows the memory.
+    `keys` has the keys of all memories that are or were about each subject, whoever may read them,
+    also of forgotten ones: first those that are remembered, then the others, each group newest
+    first. A new statement about a subject goes to the same memory, unless that has another subject
+    by now. `memories` are those that are remembered, by key.
     """
 
     keys: Mapping[Subject, Sequence[str]]
-    rows: Mapping[str, Sequence[Memory]]
+    memories: Mapping[str, Memory]
 
     @property
     def first_keys(self) -> dict[Subject, str]:
         """The key of the memory about each subject."""
         return {about: keys[0] for about, keys in self.keys.items()}
 
-    @property
-    def remembered(self) -> set[str]:
-        """The keys of the remembered ones: those that direct messages know."""
-        rows = chain.from_iterable(self.rows.values())
-        return {row.key for row in rows if row.namespace.audience == DM}
-
     def in_view(self, view: MemoryView) -> dict[str, Memory]:
-        """Return the memories as a conversation knows them, by key."""
-        rows = chain.from_iterable(self.rows.values())
-        return merged([row for row in rows if view.allows(row.namespace)], view)
+        """Return the memories that a conversation may read, by key."""
+        return {
+            key: memory
+            for key, memory in self.memories.items()
+            if view.allows(memory.namespace)
+        }
 
 
 async def read_known(
@@ -52,31 +49,26 @@ async def read_known(
     keys: Iterable[str] = (),
 ) -> Known:
     """Return what is known about these subjects and about the memories `keys`."""
-    keys_of_things = await keys_by_subject(transaction, subjects)
-    wanted = list(keys)
-    for found in keys_of_things.values():
-        wanted += found
-    rows: dict[str, list[Memory]] = {key: [] for key in wanted}
-    for row in await read_rows(transaction, rows):
-        rows[row.key].append(row)
-    return Known(keys=keys_of_things, rows=rows)
+    found = await _keys_by_subject(transaction, subjects)
+    wanted = {*keys, *chain.from_iterable(found.values())}
+    memories = await read_memories(transaction, wanted)
+    return Known(keys=found, memories=memories)
 
 
-async def keys_by_subject(
-    transaction: PersonTransaction,
-    subjects: Collection[Subject],
-    *,
-    remembered: bool = False,
+async def _keys_by_subject(
+    transaction: PersonTransaction, subjects: Collection[Subject]
 ) -> dict[Subject, list[str]]:
-    """Return the keys of all memories about each subject, or of those that are `remembered`."""
+    """Return the keys of all memories about each subject.
+
+    Words about something that was forgotten get its key, so that an Undo makes one memory of both.
+    """
     values = column_parameters(("kinds", "subjects"), subjects)
     keys: dict[Subject, list[str]] = {}
-    for row in await transaction.fetch(_SQL["memories_of_subjects"], values):
+    async with seeing_forgotten(transaction, many=False):
+        rows = await transaction.fetch(_SQL["memories_of_subjects"], values)
+    for row in rows:
         about = (row["kind"], row["subject"])
         content = row["content"]
-        if content is None and remembered:
-            continue
-        if content is not None and kind_and_subject(row["kind"], content) != about:
-            continue
-        keys.setdefault(about, []).append(row["key"])
+        if content is None or kind_and_subject(row["kind"], content) == about:
+            keys.setdefault(about, []).append(row["key"])
     return keys

@@ -187,7 +187,7 @@ async def use_elsewhere(ann: SlackPerson, panel: Place) -> None:
     await ann.submit(await ann.form_opens(), audience="public")
     panel = await ann.changed(panel)
     moved = await ann.memory("ramen")
-    assert (moved.key, moved.audiences) == (memory.key, (PUBLIC,))
+    assert (moved.key, moved.audience) == (memory.key, PUBLIC)
     await ann.press(panel, "edit", key=other.key)
     renamed = {"field.food_name": "ramen", "audience": "public"}
     await ann.submit(await ann.form_opens(), **renamed)
@@ -199,13 +199,13 @@ async def use_everywhere_and_only_here_again(ann: SlackPerson, panel: Place) -> 
     """A row's menu moves a memory at once, and says where it is used now, with *Undo*."""
     memory = await ann.memory("ramen")
     panel = await ann.click(panel, "move", key=memory.key, to="public")
-    assert (await ann.memory("ramen")).audiences == (PUBLIC,)
+    assert (await ann.memory("ramen")).audience == PUBLIC
     assert ann.sentence("audience_public") in shown(panel)
     panel = await ann.click(panel, "undo", what="changes")
-    assert (await ann.memory("ramen")).audiences == ()
+    assert (await ann.memory("ramen")).audience == DM
     panel = await ann.click(panel, "move", key=memory.key, to="public")
     await ann.click(panel, "move", key=memory.key, to="dm")
-    assert (await ann.memory("ramen")).audiences == ()
+    assert (await ann.memory("ramen")).audience == DM
 
 
 async def see_history(ann: SlackPerson, panel: Place) -> None:

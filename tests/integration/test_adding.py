@@ -12,7 +12,7 @@ from bot.memories.data import erase_person
 from bot.memories.switches import turn_off, turn_on
 from bot.ui import acts
 from bot.ui.acts import ButtonAct, Forget, Open, Remember
-from memory import Person
+from memory import DM, Person
 from memory.store import MAX_MEMORIES
 from tests.integration.app import App, MakeApp
 from tests.integration.interface import Answer
@@ -78,7 +78,7 @@ async def test_a_line_is_formed_at_once(app: App) -> None:
     assert done.line == "Remembered: Likes ramen very much"
     assert (await app.add(who, "I love ramen")).line == say("en", "add_known")
     [memory] = await app.memories(who)
-    assert (memory.kind, memory.audiences) == ("UserFoodPreference", ())
+    assert (memory.kind, memory.audience) == ("UserFoodPreference", DM)
     [source] = memory.sources
     assert (source["actor"], source["evidence"]) == ("command", "I love ramen")
     assert memory.source_messages == []
@@ -357,4 +357,4 @@ async def test_what_is_sensitive_is_for_direct_messages_only_wherever_it_was_sai
         )
         await app.click(who, yes(done))
     [memory] = await app.memories(who)
-    assert (memory.content["fact"], memory.audiences) == ("I have asthma", ())
+    assert (memory.content["fact"], memory.audience) == ("I have asthma", DM)

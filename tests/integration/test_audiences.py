@@ -11,7 +11,7 @@ import pytest
 from bot.locale import Localizer
 from bot.ui.acts import Position
 from bot.ui.panel import PanelContent, panel_view
-from memory import DM, MemoryTools, Person, PersonMessage, move_memory
+from memory import MemoryTools, Person, PersonMessage, move_memory
 from tests.integration.app import App
 from tests.integration.messages import seen_at
 from tests.integration.playground_slack import PersonThread
@@ -146,8 +146,7 @@ async def test_formation_sees_and_writes_no_more(case: Case) -> None:
     assert "goulash" in json.dumps(shown)
     assert case.shows(shown) == case.seen
     new = [m for m in await app.memories(case.person) if "goulash" in str(m.content)]
-    elsewhere = () if turn["audience"] == DM else (turn["audience"],)
-    assert [m.audiences for m in new] == [elsewhere]
+    assert [m.audience for m in new] == [turn["audience"]]
 
 
 async def test_lists_notices_and_history_are_for_one(case: Case) -> None:

@@ -116,6 +116,10 @@ class Ledger:
         [change] = await edited
         return change
 
+    async def levels(self) -> list[int]:
+        """Return the levels of what is remembered."""
+        return [content["preference"] for content in await self.contents()]
+
     async def contents(self) -> list[dict[str, Any]]:
         """Return what is remembered, newest first."""
         return [memory.content for memory in await list_memories(self.pool, ALICE)]
@@ -268,47 +272,28 @@ async def test_what_gets_the_name_of_another_thing_joins_it(
     assert sorted(await ledger.contents(), key=str) == sorted(before, key=str)
 
 
-async def test_a_name_that_comes_back_is_that_of_one_memory(ledger: Ledger) -> None:
-    """Renamed, said anew by the old name, Undo of the renaming: the newer counts.
-
-    No move of either is offered for Undo any more: neither is moved apart from the other.
-    """
-    old = await ledger.like("sushi", ts="1700000001.0")
-    renamed = await ledger.edit(old.key, food("udon"))
-    newer = await ledger.like("sushi", ts="4000000000.0", level=5)
-    assert len(await ledger.contents()) == 2
-    pool, embedder = ledger.pool, ledger.embedder
-    moves = [
-        await move_memory(pool, embedder, ALICE, key, PUBLIC)
-        for key in (old.key, newer.key)
-    ]
-    await ledger.undo(renamed)
-    assert await ledger.contents() == [food("sushi", 5)]
-    assert all(one.after for one in await list_changes(pool, ALICE))
-    for moved in moves:
-        assert await ledger.undo(moved) == []
-
-
-@pytest.mark.parametrize("way", ["deleted", "edited", "forgotten"])
-async def test_a_name_comes_back_when_the_message_that_changed_it_is_gone(
+@pytest.mark.parametrize("way", ["undone", "deleted", "edited", "forgotten"])
+async def test_a_name_that_comes_back_is_of_two_memories_until_one_goes(
     ledger: Ledger, way: str
 ) -> None:
-    """There is one memory of the old name, which says what was said of it last."""
+    """Renamed, said anew by the old name, renaming gone: what is said next is of the newer."""
     old = await ledger.like("sushi", ts="1700000001.0")
-    await ledger.change(
+    renamed = await ledger.change(
         "It is udon", ts="1700000002.0", content=food("udon"), key=old.key
     )
-    await ledger.like("sushi", ts="1700000003.0", level=5)
-    assert len(await ledger.contents()) == 2
+    newer = await ledger.like("sushi", ts="1700000003.0", level=5)
     message = ("D1", "1700000002.0")
-    if way == "forgotten":
-        forgotten = await forget(ledger.pool, ALICE, Selection(messages=[message]))
-        assert len(forgotten.memories) == 1
+    edited = PersonMessage(text="Never mind.", channel=message[0], ts=message[1])
+    if way == "undone":
+        await ledger.undo(renamed)
+    elif way == "forgotten":
+        await forget(ledger.pool, ALICE, Selection(messages=[message]))
     else:
-        edited = PersonMessage(text="Never mind.", channel=message[0], ts=message[1])
         words = edited if way == "edited" else None
         await delete_unsaid(ledger.pool, ledger.embedder, ALICE, message, words)
-    assert await ledger.contents() == [food("sushi", 5)]
+    assert sorted(await ledger.levels()) == [5, 80]
+    again = await ledger.like("sushi", ts="1700000004.0", level=7)
+    assert (again.key, sorted(await ledger.levels())) == (newer.key, [7, 80])
 
 
 async def test_what_is_remembered_of_a_name_goes_on_before_what_was_taken_back(
@@ -328,30 +313,19 @@ async def test_what_is_remembered_of_a_name_goes_on_before_what_was_taken_back(
     assert await ledger.contents() == [food("sushi", 9)]
 
 
-async def test_what_comes_back_beside_something_newer_is_asked_about(
+async def test_what_comes_back_is_of_the_memory_that_was_made_meanwhile(
     ledger: Ledger,
 ) -> None:
-    """Forgotten, said anew, Undo: one memory, which says what was said last, and a question.
-
-    The first was said in the far east, where it was the next day already.
-    """
-    await ledger.like("ramen", level=90)
-    ledger.rows("UPDATE statements SET zone = 'Pacific/Kiritimati' RETURNING id")
+    """Forgotten, said anew, Undo: one memory, which says what was said last."""
+    old = await ledger.like("ramen", level=90)
     forgotten = await forget(ledger.pool, ALICE, Selection(everything=True))
     assert forgotten.id is not None
-    await ledger.like("ramen", ts="1700000005.0", level=5)
-    assert (
-        len(await undo_forgetting(ledger.pool, ledger.embedder, ALICE, forgotten.id))
-        == 1
-    )
+    newer = await ledger.like("ramen", ts="1700000005.0", level=5)
+    assert newer.key == old.key
+    await undo_forgetting(ledger.pool, ledger.embedder, ALICE, forgotten.id)
     assert await ledger.contents() == [food("ramen", 5)]
-    [question] = await open_questions(ledger.pool, ALICE)
-    assert (question.asks, question.after) == ("older", food("ramen", 90))
-    await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, "yes")
+    await ledger.undo(newer)
     assert await ledger.contents() == [food("ramen", 90)]
-    [memory] = await list_memories(ledger.pool, ALICE)
-    # The sentence that is shown beside it is the one that counts.
-    assert memory.source_messages[-1] == ("D1", "1700000001.0")
 
 
 async def test_a_question_is_answered_once(ledger: Ledger) -> None:

@@ -37,7 +37,7 @@ async def test_it_is_remembered_where_it_was_said(app: App) -> None:
     assert (await pointed_at(app, place)).startswith("Remembered: ")
     [memory] = await app.memories(app.person(place))
     assert memory.kind == "UserFoodPreference"
-    assert memory.audiences == (place.channel,)
+    assert memory.audience == place.channel
     assert memory.source_messages == [(place.channel, place.ts)]
     assert memory.sources[0]["actor"] == "formation"
     assert memory.sources[0]["evidence"] == "I love ramen"
@@ -143,7 +143,7 @@ async def test_what_was_said_in_a_private_channel_stays_there(
     await invalidate_kind(app.core, app.slack.team_id, place.channel)
     await pointed_at(app, place)
     [ramen] = await app.memories(app.person(place))
-    assert ramen.audiences == (place.channel,)
+    assert ramen.audience == place.channel
     # Clocks may differ by two seconds.
     app.rows(
         "UPDATE conversations SET changed_at = changed_at - interval '3 seconds'"
@@ -154,10 +154,10 @@ async def test_what_was_said_in_a_private_channel_stays_there(
     here = PersonThread(place.user, place.team, place.channel, later["ts"], later["ts"])
     await pointed_at(app, here)
     where = {
-        one.content["food_name"]: one.audiences
+        one.content["food_name"]: one.audience
         for one in await app.memories(app.person(place))
     }
-    assert where == {"ramen": (place.channel,), "sushi": (PUBLIC,)}
+    assert where == {"ramen": place.channel, "sushi": PUBLIC}
 
 
 async def test_the_memory_follows_its_message(app: App) -> None:

@@ -66,7 +66,7 @@ async def test_a_form_that_was_opened_before_a_move_does_not_undo_it(app: App) -
     answer = await app.submit(person, opened)
     assert answer.line == say("en", "changed_meanwhile")
     [left] = await app.memories(person)
-    assert left.audiences == ()
+    assert left.audience == DM
 
 
 @pytest.mark.parametrize("scope", ["everywhere", "channel"])

@@ -118,7 +118,7 @@ async def test_what_waits_is_remembered_under_the_new_id(app: App) -> None:
     for job in [waiting, *app.take_jobs(FORM_MEMORIES)]:
         await app.form_words(**job)
     [ramen] = await app.memories(message.person)
-    assert ramen.audiences == ("C0NEWID999",)
+    assert ramen.audience == "C0NEWID999"
 
 
 async def test_what_was_said_in_public_stays_public(app: App) -> None:
@@ -135,9 +135,9 @@ async def test_what_was_said_in_public_stays_public(app: App) -> None:
     await app.ask(place, "I love sushi")
     await app.form(message, channel)
     audiences = {
-        m.content["food_name"]: m.audiences for m in await app.memories(message.person)
+        m.content["food_name"]: m.audience for m in await app.memories(message.person)
     }
-    assert audiences == {"ramen": (PUBLIC,), "sushi": (channel,)}
+    assert audiences == {"ramen": PUBLIC, "sushi": channel}
     await app.ask(PersonThread(user, team, other, "1.0", "1.0"), "What can I eat?")
     prompt = json.dumps(app.prompts()[-1])
     assert "ramen" in prompt
@@ -171,7 +171,7 @@ async def test_what_is_edited_after_a_change_is_of_the_changed_channel(
     assert await app.form(message, PUBLIC) == []
     await app.form(message, channel)
     [sushi] = await app.memories(message.person)
-    assert (sushi.content["food_name"], sushi.audiences) == ("sushi", (channel,))
+    assert (sushi.content["food_name"], sushi.audience) == ("sushi", channel)
 
 
 async def test_what_waited_in_private_does_not_become_public(app: App) -> None:

@@ -220,7 +220,7 @@ async def test_nothing_is_written_into_another_persons_name(
             await own.connection.execute(statement.encode())
 
 
-@pytest.mark.parametrize("name", ["team", "user", "prefix", "low", "high"])
+@pytest.mark.parametrize("name", ["team", "user", "low", "high"])
 async def test_no_value_takes_the_place_of_a_parameter_of_the_person(
     pool: Pool, name: str
 ) -> None:

@@ -126,6 +126,7 @@ def question(
         after=fact(after) if after is not None else None,
         said=said,
         said_on="2026-05-03",
+        readers="public",
     )
 
 

@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 LIVES = 3_000
 
 
-def at(minute: int) -> datetime:
+def at(minute: float) -> datetime:
     """Return a time so many minutes after noon."""
     return NOW + timedelta(minutes=minute)
 

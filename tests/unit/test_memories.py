@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from memory import DM, PUBLIC, InvalidNamespace, Person, memory_view
-from memory.store.memories import memory_of, merged, read_in_view, read_own
+from memory.store.memories import memory_of, read_in_view, read_own
 from memory.store.subjects import Known
 
 ALICE = Person("T1", "U1")
@@ -23,12 +23,12 @@ def row(prefix: str = "chat.T1.U1.dm", key: str = "k", **value: Any) -> dict[str
 
 
 def test_a_row_is_read_whole() -> None:
-    """A stored row becomes a memory with its namespace, sources, day and audiences."""
+    """A stored row becomes a memory with its namespace, sources, day and audience."""
     sources = [{"evidence": "寿司が好き"}]
-    found = memory_of(row(sources=sources, said_on="2026-11-19", audiences=[PUBLIC]))
+    found = memory_of(row(sources=sources, said_on="2026-11-19"))
     assert (found.namespace, found.key) == (ALICE.namespace(DM), "k")
     assert found.sources == ({"evidence": "寿司が好き"},)
-    assert (found.said_on, found.audiences) == ("2026-11-19", (PUBLIC,))
+    assert (found.said_on, found.audience) == ("2026-11-19", DM)
 
 
 def test_another_persons_row_shows_nothing_at_all() -> None:
@@ -50,38 +50,6 @@ def test_row_of_another_audience_stops_everything(prefix: str) -> None:
         read_in_view([row(prefix)], memory_view(ALICE.namespace("C1")))
 
 
-def test_what_two_audiences_know_of_a_memory_is_shown_once() -> None:
-    """Fields of both, sources of both, each once; the own conversation's row comes last."""
-    view = memory_view(ALICE.namespace("C1"))
-    said = {"evidence": "in public"}
-    public = memory_of(
-        row(
-            "chat.T1.U1.public",
-            content={"food_name": "寿司", "preference": 90, "cuisine": None},
-            sources=[said],
-            said_on="2026-11-01",
-        )
-    )
-    own = memory_of(
-        row(
-            "chat.T1.U1.C1",
-            content={"food_name": "寿司", "preference": None, "cuisine": "和食"},
-            sources=[said, {"evidence": "here"}],
-            said_on="2026-11-02",
-        )
-    )
-    for rows in ([public, own], [own, public]):
-        [found] = merged(rows, view).values()
-        assert found.namespace == view.own
-        assert found.content == {
-            "food_name": "寿司",
-            "preference": 90,
-            "cuisine": "和食",
-        }
-        assert [one["evidence"] for one in found.sources] == ["in public", "here"]
-        assert found.said_on == "2026-11-02"
-
-
 def test_what_is_known_is_shown_to_its_audience() -> None:
     """A row for another conversation is not."""
     rows = [
@@ -89,5 +57,5 @@ def test_what_is_known_is_shown_to_its_audience() -> None:
         row("chat.T1.U1.dm", "said in a direct message"),
         row("chat.T1.U1.C2", "said in another channel"),
     ]
-    known = Known(keys={}, rows={one["key"]: [memory_of(one)] for one in rows})
+    known = Known(keys={}, memories={one["key"]: memory_of(one) for one in rows})
     assert [*known.in_view(memory_view(ALICE.namespace(PUBLIC)))] == ["said in public"]

@@ -1,24 +1,21 @@
-"""What statements amount to, for each audience, in every order in which they can be said."""
+"""What statements amount to, from which day on and until when."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import permutations, product
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from memory import DM, PUBLIC
-from memory.model.statement import Statement, fold, views
+from memory import DM
+from memory.model.fold import Folded, fold
+from memory.model.statement import Statement, counts
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 KIND = "UserFoodPreference"
-AUDIENCES = (DM, PUBLIC, "G1")
-# What may be known where: a conversation knows what it heard, and a direct message everything.
-HEARD = {DM: {DM, PUBLIC, "G1"}, PUBLIC: {PUBLIC}, "G1": {"G1"}}
 
 
 def said(number: int, audience: str = DM, act: Any = "say", **fields: Any) -> Statement:
@@ -40,14 +37,11 @@ def said(number: int, audience: str = DM, act: Any = "say", **fields: Any) -> St
     )
 
 
-def known(
-    statements: Sequence[Statement], now: datetime = NOW
-) -> dict[str, dict[str, Any]]:
-    """Return the fields that each audience knows."""
-    return {
-        view.audience: {name: v for name, v in view.content.items() if v is not None}
-        for view in views(statements, now)
-    }
+def shown(statements: Sequence[Statement], now: datetime = NOW) -> Folded:
+    """Return what statements amount to at a time."""
+    memory = fold(one for one in statements if counts(one, now))
+    assert memory is not None
+    return memory
 
 
 @pytest.mark.parametrize(
@@ -86,138 +80,9 @@ def test_statements_amount_to_what_was_said_last(
     statements: list[Statement], expected: dict[str, Any] | None
 ) -> None:
     """Later fields replace earlier ones; a removal takes all of them back."""
-    content = fold(statements)
-    assert (
-        content and {name: v for name, v in content.items() if v is not None}
-    ) == expected
-
-
-def three_statements() -> Iterator[list[Statement]]:
-    """Yield three statements in all audiences, orders and acts: two values, and one taken back."""
-    contents: list[dict[str, Any]] = [
-        {"preference": 90},
-        {"description": "with egg"},
-        {"preference": 10, "description": "without egg"},
-    ]
-    for audiences in product(AUDIENCES, repeat=3):
-        for order in permutations(range(3)):
-            for acts in product(("say", "remove"), repeat=3):
-                yield [
-                    said(place, audience, act, **(fields if act == "say" else {}))
-                    for place, audience, act, fields in zip(
-                        order, audiences, acts, contents, strict=True
-                    )
-                ]
-
-
-def test_no_view_shows_what_it_has_not_heard_or_what_is_not_true_any_more() -> None:
-    """Of all orders of three statements in three audiences, said and taken back."""
-    tried = 0
-    for statements in three_statements():
-        tried += 1
-        whole = known(statements).get(DM)
-        ordered = sorted(statements, key=lambda one: one.said_at)
-        last: dict[str, Any] | None = None
-        for one in ordered:
-            last = (
-                None if one.act == "remove" else {**(last or {}), **(one.content or {})}
-            )
-        assert whole == last, statements
-        for audience, content in known(statements).items():
-            heard = [
-                one.content or {}
-                for one in statements
-                if one.audience in HEARD[audience]
-            ]
-            for name, value in content.items():
-                assert any(said.get(name) == value for said in heard), (
-                    audience,
-                    statements,
-                )
-                assert whole is not None, (audience, statements)
-                assert whole[name] == value, (audience, statements)
-    assert tried == 27 * 6 * 8
-
-
-@pytest.mark.parametrize(
-    ("statements", "expected"),
-    [
-        # A correction in a direct message ends the old row everywhere, and tells nobody the new
-        # one.
-        ([said(1, PUBLIC, preference=90), said(2, DM, preference=5)], {DM: 5}),
-        ([said(1, PUBLIC, preference=90), said(2, DM, act="remove")], {}),
-        (
-            [said(1, DM, preference=90), said(2, PUBLIC, preference=5)],
-            {DM: 5, PUBLIC: 5},
-        ),
-        (
-            [said(1, "G1", preference=90), said(2, PUBLIC, preference=5)],
-            {DM: 5, PUBLIC: 5},
-        ),
-        (
-            [said(1, DM, preference=90), said(2, PUBLIC, act="move")],
-            {DM: 90, PUBLIC: 90},
-        ),
-        ([said(1, PUBLIC, preference=90), said(2, DM, act="move")], {DM: 90}),
-        # What is said after a move is known where it is said.
-        (
-            [
-                said(1, preference=90),
-                said(2, PUBLIC, act="move"),
-                said(3, preference=5),
-            ],
-            {DM: 5},
-        ),
-        # What is stored after a move does not become known to others by it, only to fewer.
-        (
-            [
-                said(1, preference=90),
-                said(3, PUBLIC, act="move"),
-                replace(said(2, preference=90), number=4),
-            ],
-            {DM: 90, PUBLIC: 90},
-        ),
-        (
-            [said(2, PUBLIC, act="move"), replace(said(1, preference=90), number=3)],
-            {DM: 90},
-        ),
-        (
-            [said(2, DM, act="move"), replace(said(1, "G1", preference=90), number=3)],
-            {DM: 90},
-        ),
-        (
-            [
-                said(2, "G1", act="move"),
-                replace(said(1, PUBLIC, preference=90), number=3),
-            ],
-            {DM: 90, "G1": 90},
-        ),
-        # So is what was asked about before a move, and is said by the click on Yes after it.
-        (
-            [
-                said(1, PUBLIC, preference=90),
-                said(3, DM, act="move"),
-                replace(said(4, PUBLIC, preference=5), ts=said(2).ts),
-            ],
-            {DM: 5},
-        ),
-        (
-            [
-                said(1, preference=90),
-                said(3, PUBLIC, act="move"),
-                replace(said(4, preference=5), ts=said(2).ts),
-            ],
-            {DM: 5},
-        ),
-    ],
-)
-def test_each_audience_knows_a_memory_only_while_it_is_true(
-    statements: list[Statement], expected: dict[str, int]
-) -> None:
-    """The level that each audience knows."""
-    assert {
-        one: content["preference"] for one, content in known(statements).items()
-    } == expected
+    memory = fold(statements)
+    content = memory and {n: v for n, v in memory.content.items() if v is not None}
+    assert content == expected
 
 
 def test_what_was_true_before_is_true_again_when_a_statement_ends() -> None:
@@ -225,12 +90,12 @@ def test_what_was_true_before_is_true_again_when_a_statement_ends() -> None:
     end = NOW + timedelta(days=1)
     before = said(1, preference=90)
     until = replace(said(2, preference=5), until=end)
-    [view] = views([before, until], NOW)
+    view = shown([before, until])
     assert (view.content["preference"], view.expires_at) == (5, None)
-    assert known([before, until], end)[DM]["preference"] == 90
-    [again] = views([before, until, said(3, preference=5)], NOW)
+    assert shown([before, until], end).content["preference"] == 90
+    again = shown([before, until, said(3, preference=5)])
     assert (again.content["preference"], again.expires_at) == (5, None)
-    [withdrawn] = views([before, replace(until, withdrawn_at=NOW)], NOW)
+    withdrawn = shown([before, replace(until, withdrawn_at=NOW)])
     assert (withdrawn.content["preference"], withdrawn.expires_at) == (90, None)
 
 
@@ -247,7 +112,7 @@ def test_a_memory_ends_with_the_last_statement_that_ends() -> None:
         ([until_first, until_last], last),
         ([until_first, click], first),
     ):
-        [view] = views(statements, NOW)
+        view = shown(statements)
         assert view.expires_at == expected
 
 
@@ -292,7 +157,7 @@ def test_no_detail_and_no_click_moves_the_day_from_which_it_counts(
     later: Statement, day: str
 ) -> None:
     """“Tomorrow” is counted from the message that said it, whatever changes afterwards."""
-    [view] = views([on(0, said(1)), later], NOW)
+    view = shown([on(0, said(1)), later])
     assert view.said_on == day
 
 
@@ -311,13 +176,13 @@ def test_a_promise_counts_from_the_day_on_which_it_was_made_last(
 
     kept = in_a_form(on(1, promised(state="done")))
     made = promised(state="open", due="2026-11-27")
-    [view] = views([on(0, made), kept, on(3, promised(**fields))], NOW)
+    view = shown([on(0, made), kept, on(3, promised(**fields))])
     assert view.said_on == day
 
 
 def test_a_view_names_the_first_source_and_the_newest_ones() -> None:
     """A message counts once; a form in which nothing was typed is no source."""
     many = [said(number) for number in range(30)]
-    [view] = views([*many, replace(said(40), channel=None, ts=None, evidence="")], NOW)
+    view = shown([*many, replace(said(40), channel=None, ts=None, evidence="")])
     named = [source["evidence"] for source in view.sources]
     assert named == ["words 0", *(f"words {number}" for number in range(11, 30))]
