@@ -19,9 +19,9 @@ ON CONFLICT (team_id, user_id, key) DO UPDATE SET dated = EXCLUDED.dated, zone =
     at = EXCLUDED.at, put_off_at = NULL, message_id = NULL, posting_since = NULL;
 
 -- name: next
--- When the person will next be reminded of each of these promises.
+-- When the person will next be reminded of each of these promises, or is just being reminded.
 SELECT key, at FROM reminders
-WHERE team_id = %(team)s AND user_id = %(user)s AND key = ANY(%(keys)s) AND at > now();
+WHERE team_id = %(team)s AND user_id = %(user)s AND key = ANY(%(keys)s) AND at IS NOT NULL;
 
 -- name: due
 -- What is due, the earliest first: of a message that is being posted, or if there is none, the rest.

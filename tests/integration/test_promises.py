@@ -240,6 +240,8 @@ async def test_an_unanswered_reminder_comes_once_more_the_next_morning(
     """Not before the morning of the day after, and never a third time."""
     place = app.slack.place()
     memory = await promised(app, place, **due_soon(app.clock))
+    # Until it is posted it is the next one.
+    assert await next_reminders(app.pool, app.person(place), [memory.key])
     await minute(app)
     tomorrow = app.clock.now().date() + timedelta(days=1)
     assert await next_morning(app, place, memory) == tomorrow
