@@ -85,13 +85,24 @@ def shown(app: App) -> list[dict[str, Any]]:
     )
 
 
+def words_shown(app: App) -> str:
+    """Return the text that the model was asked last, below what others wrote."""
+    return "\n\n".join(part["text"] for part in shown(app) if "text" in part)
+
+
+def frame_shown(app: App, name: str) -> list[Any]:
+    """Return the lines of a frame in what the model was asked last."""
+    [body] = words_shown(app).split(f"<{name}>\n")[1:]
+    return [json.loads(line) for line in body.split(f"\n</{name}>")[0].split("\n")]
+
+
 async def test_the_model_is_shown_images_and_pdfs(app: App) -> None:
     """The bytes go to the model as they are, with the words; the stand-in says what it got."""
     place = app.slack.place()
     ids = [uploaded(app, place, "cat.png", PNG), uploaded(app, place, "paper.pdf", PDF)]
     message = await sent(app, place, "What is in these?", file_ids=ids)
-    words, image, paper = shown(app)
-    assert words["text"] == "What is in these?"
+    *_, words, image, paper = shown(app)
+    assert words["text"].endswith("\n\nWhat is in these?")
     assert (
         image["image_url"] == f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
     )
@@ -115,13 +126,8 @@ async def told_as(app: App, file: dict[str, Any], content: bytes) -> dict[str, A
         url = first.brought["files"][0]["url_private"]
     file = {name: url if value == "PLACE" else value for name, value in file.items()}
     await sent(app, place, "What is in it?", files=[{"id": "F1", "name": "it", **file}])
-    entries = app.stand_in.call("/_model/journal")["entries"]
-    told = [
-        e for e in entries if e["endpoint"] == "responses" and e["kind"] == "reply"
-    ][-1]
-    line = told["body"]["input"][-2]["content"].split("\n")[-2]
-    found: dict[str, Any] = json.loads(line)
-    return found
+    [found] = frame_shown(app, "files")
+    return dict(found)
 
 
 @pytest.mark.parametrize(
@@ -318,12 +324,9 @@ async def test_a_forwarded_message_is_answered_and_never_remembered(
     )
     assert await store_message(app.core, message)
     await app.answering.drain(message.thread)
-    system, *_, others, asked = app.prompts()[-1]
-    assert asked["content"] == (comment or "[forwarded]")
-    assert (others["role"], "natto" in str(system)) == ("user", False)
-    *_, start, line, end = others["content"].split("\n")
-    told = json.loads(line)
-    assert (start, end) == ("<forwarded>", "</forwarded>")
+    assert words_shown(app).endswith(f"\n\n{comment or '[forwarded]'}")
+    assert "natto" not in str(app.prompts()[-1][0])
+    [told] = frame_shown(app, "forwarded")
     assert told["text"] == "I love natto, and <ramen> & [access key removed]"
     assert {"from", "channel"} < told.keys()
     assert await app.form(message) == []
@@ -560,7 +563,7 @@ async def test_what_is_read_in_part_is_said(app: App) -> None:
 @pytest.mark.parametrize(
     "how",
     [
-        {"status": 400},
+        {"status": 400, "times": 2},
         {"event": "failed", "error_code": "image_parse_error"},
     ],
     ids=str,
@@ -577,11 +580,7 @@ async def test_a_model_that_reads_no_files_answers_without_them(
     assert reply(app, message).endswith(say("en", "files_model", names="`cat.png`"))
     assert "AWS" in reply(app, message)
     assert [part["type"] for part in shown(app)] == ["input_text"]
-    told = app.stand_in.call("/_model/journal")["entries"][-1]["body"]["input"][-2][
-        "content"
-    ]
-    assert '{"name": "cat.png", "not_shown": "model"}' in told
-    assert '"type": "image/png"' not in told
+    assert frame_shown(app, "files") == [{"name": "cat.png", "not_shown": "model"}]
 
 
 ALERT = {
