@@ -175,8 +175,8 @@ def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
                 ("Remind me in 10 minutes to call Ben", "2026-11-20", "10:10"),
                 ("Remind me to call Ben in an hour", "2026-11-20", "11:00"),
                 ("Remind me in half an hour to call Ben", "2026-11-20", "10:30"),
-                ("Remind me in 1 hour and 30 minutes to call Ben", None, None),
-                ("Remind me in 1 hour 30 minutes to call Ben", None, None),
+                ("Remind me in an hour and a half to call Ben", "2026-11-20", "11:30"),
+                ("Remind me next Sunday to call Ben", None, None),
                 ("Remind me at 30 Main Street to ring the bell", None, None),
                 (
                     "明日の9時に歯医者に電話するのをリマインドして",

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any, Final
 
 from kioku_stand_in.learning import (
@@ -31,6 +32,11 @@ _SEARCH: Final = "search_memory"  # LangMem's; its output is a list of memories
 _CONTEXT_END: Final = "</context>\n\n"
 _FRAME: Final = re.compile(r"<\w+>\n")
 _MEMORY_OFF: Final = "Memory is off for this message"
+# Whom a question is about, if not the person: what is known of the person does not answer it.
+_SOMEBODY: Final = re.compile(
+    r"@(\w+)|([^\s、はがのを@]+)(?:さん|くん)"
+    r"|\b(?:is|does|did|has|about|can|will) ((?!I\b)[A-Z]\w+)"
+)
 _NOW: Final = re.compile(r"It is \w+, (\d{4}-\d\d-\d\dT\d\d:\d\d[^\s,]*)")
 
 
@@ -63,7 +69,8 @@ def answer_to(prompt: Prompt) -> Answer:
     words = _without_context(prompt.last_user_text)
     replies = _IN_JAPANESE if is_japanese(words) else _IN_ENGLISH
     if _MEMORY_OFF in prompt.instructions:
-        replies = {**replies, "nothing": replies["off"]}
+        off = {"nothing": replies["off"], "said": replies["said_off"]}
+        replies = {**replies, **off}
     if kind == "verdict":
         given = verdicts(words)
         return make_answer("", make_call(_VERDICTS, given))
@@ -193,6 +200,7 @@ def _reply(prompt: Prompt, words: str, replies: Mapping[str, str]) -> Answer:
     else:
         known = _known(prompt)
         sentences = [reply(clause, known, replies) for clause in clauses_in(words)]
+        sentences = sentences or [replies["ok"]]
     # If nothing is understood, this is a refusal: it is neither rated nor made of memories.
     different = dict.fromkeys(sentences)
     understood = [one for one in different if one != replies["unknown"]]
@@ -240,13 +248,16 @@ def reply(clause: Clause, known: Sequence[Memory], replies: Mapping[str, str]) -
     if clause.name == "question":
         with_kinds = [f"{memory.kind} {memory.text(replies)}" for memory in known]
         answering = [texts[index] for index in nearest(clause.quote, with_kinds)]
+        for somebody in filter(None, chain(*_SOMEBODY.findall(clause.quote))):
+            answering = [text for text in answering if somebody in text]
         return _quoting(answering, replies)
     if clause.name == "recall":
         return _quoting(texts, replies)
     if not _is_known(clause, known, texts):
         return replies["unknown"]
-    if "kind" in clause.rule or clause.memories:
-        return replies["said"].format(clause.text)
+    is_news = any(memory.quote == clause.quote for memory in known)
+    if "kind" in clause.rule or clause.memories or is_news:
+        return replies["said"]
     return replies.get(clause.name, replies["cannot"])
 
 

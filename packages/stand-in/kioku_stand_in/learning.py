@@ -5,65 +5,130 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
+from kioku_stand_in.days import When, due, until
 from kioku_stand_in.memories import Memory, framed_values, stored_in
+from kioku_stand_in.nearest import words_of
 from kioku_stand_in.script import COMMON, WORDS
-from kioku_stand_in.sentences import Clause, clauses_in, fact
+from kioku_stand_in.sentences import Clause, clauses_in, fact, may_be_news, stated
 from openai_double.answer import Call, make_call
 from openai_double.prompt import Prompt, Tool
 from openai_double.types import Json
 
 KEPT: Final = "KeptLine"
-REMOVALS: Final = ("gone", "forget")
 _MODALITIES: Final = {"Promise": "promised", "UserInstruction": "request"}
 _SPOKEN: Final = re.compile(
     r"^=+ Human Message =+$\n(.*?)(?=^=+ \w+ Message =+$|^</session_)", re.M | re.S
 )
-_WEEKDAYS: Final = "月火水木金土日"
-_NEXT_DAYS: Final = (("today", "tonight", "今日", "今夜"), ("tomorrow", "明日"))
-_LIMIT: Final = r"\b(?:until|by|before) {0}|{0}(?:の正午)?まで"
-_END: Final = r"\buntil {0}|{0}まで(?!に)"
-_TIME: Final = re.compile(
-    r"(?:\b(?:at|by|before) |(?=\d+時(?!間))|\b(?=\d{1,2}(?::\d\d)? ?[ap]m\b))"
-    r"(?P<hour>\d{1,2})[時:]?(?P<minute>\d\d|半)?",
-    re.I,
+# New words that are no sentence, but what stands in one in place of the old ones.
+_END: Final = (
+    "(?:です|でした|だ|に(?:なり|変わり|変え|替え|し|異動し|移り|引っ越し|切り替え|乗り換え)(?:まし)?た"
+    "|になった|と書きます|[をに]使って.*)(?:よ|ね)?|から|に|なら| now"
 )
-_AHEAD: Final = re.compile(
-    r"\bin (an?|half an|\d{1,3}) (minute|hour)s?\b(?! and | \d)|(\d{1,3})(分|時間)後",
+_FRAGMENT_END: Final = re.compile(f"(?:{_END})$")
+_FRAGMENT: Final = re.compile(f"(?:[^ぁ-ん]|さん)+(?:{_END})?")
+# What a statement is about: “my desk is”, “I go by”, 「席が」.
+_HEAD: Final = re.compile(
+    r"\b(?:my|our|new) (?:new |old |current )?([\w-]+(?: [\w-]+)??)"
+    r"(?='s\b| is\b| are\b| was\b| isn't|,|$)"
+    r"|^I (?:now )?([a-z]+ (?:by|in|on|at|with|for|from|to|as))\b"
+    r"|(?:新しい|もう|今は|最近は|[私僕俺][のは])*(?!週末|平日|[朝昼夜今昔]|毎|来|[月火水木金土日]曜)([^\s、はがを]+)[はがを]",
     re.I,
-)
-_NUMBERS: Final = {"a": 1.0, "an": 1.0, "half an": 0.5}
-_UNITS: Final = {
-    "minute": timedelta(minutes=1),
-    "hour": timedelta(hours=1),
-    "分": timedelta(minutes=1),
-    "時間": timedelta(hours=1),
-}
-_LATE: Final = re.compile(
-    r"\d ?pm\b|afternoon|evening|tonight|午後|夕方|[今の]夜", re.I
 )
 
 
 def learn(known: dict[str, Memory], text: str) -> None:
     """Update `known`, memories by their subjects, with what a text says."""
     for clause in clauses_in(text):
-        words = _words_about(clause)
-        about = [key for key, memory in known.items() if _is_about(memory, words)]
-        if clause.name == "fulfilled":
-            _fulfil(known, clause)
-        elif clause.name == "correct":
-            old = clause.parts["old"]
-            new = clause.parts["new"]
-            for key in about:
-                known[key] = known[key].corrected(old, new, clause.quote)
-        elif about and clause.name in REMOVALS:
-            for key in about:
+        match clause.name:
+            case "fulfilled":
+                _fulfil(known, clause)
+            case "forget":
+                words = _words_about(clause)
+                for key in [key for key in known if _is_about(known[key], words)]:
+                    del known[key]
+            case "gone" if key := _about(known, clause.parts["words"]):
                 del known[key]
-        else:
-            for memory in clause.memories:
-                known[memory.subject] = replace(memory, quote=clause.quote)
+            case "correct" if key := _corrected_key(known, clause):
+                known[key] = _corrected(known[key], clause)
+            case _:
+                _tell(known, clause)
+
+
+def _tell(known: dict[str, Memory], clause: Clause) -> None:
+    """Add what a clause states, or replace what it says has changed."""
+    memories = clause.memories
+    if not memories and clause.changes and may_be_news(clause):
+        memories = (fact(clause.text),)
+    for memory in memories:
+        key = _replaced(known, memory, clause)
+        if key in known or clause.memories:
+            known[key] = replace(memory, quote=clause.quote)
+
+
+def _about(known: Mapping[str, Memory], words: str) -> str:
+    """Return the key of the memory that words are most about, of several the newest; "" if of none.
+
+    They are in the memory, or begin with the same thing, or are most of its words, or it of theirs.
+    """
+    best, found = 0.5, ""
+    said, heads = words_of(words), _heads(words)
+    for key, memory in known.items():
+        stored = words_of(memory.words)
+        fewest = min(len(said), len(stored)) or 1
+        score = len(said & stored) / fewest
+        if heads & _heads(memory.words):
+            score += 1
+        if (said or not words.isascii()) and _has(memory.words, words):
+            score += 1
+        if score > 0.5 and score >= best:
+            best, found = score, key
+    return found
+
+
+def _corrected_key(known: Mapping[str, Memory], clause: Clause) -> str:
+    """Return the key of the memory that has a clause's old words; "" if none has."""
+    subject = clause.parts.get("about") or ""
+    about = {key: one for key, one in known.items() if subject in one.words}
+    return _about(about, clause.parts["old"])
+
+
+def _corrected(memory: Memory, clause: Clause) -> Memory:
+    """Return a memory with the new words of a clause in place of the old ones.
+
+    New words that say everything, as “VS Codeを使ってます”, take the place of the whole memory.
+    """
+    old, new = clause.parts["old"], clause.parts["new"]
+    said = stated(new)
+    if said and not _FRAGMENT.fullmatch(new):
+        return replace(said[0], quote=clause.quote)
+    return memory.corrected(old, _FRAGMENT_END.sub("", new), clause.quote)
+
+
+def _replaced(known: Mapping[str, Memory], memory: Memory, clause: Clause) -> str:
+    """Return the key of the memory that a stated one replaces, or else its own.
+
+    It is that with the same subject or the same words, or, if something has changed, what it is
+    about.
+    """
+    said = words_of(memory.words)
+    for key, old in known.items():
+        if memory.subject == key or (said and said == words_of(old.words)):
+            return key
+    if not clause.changes:
+        return memory.subject
+    same_kind = {key: one for key, one in known.items() if one.kind == memory.kind}
+    return _about(same_kind, memory.words) or memory.subject
+
+
+def _heads(text: str) -> set[str]:
+    """Return what a statement may be about: “my desk” of “my desk is …”."""
+    heads: set[str] = set()
+    for groups in _HEAD.findall(text):
+        heads.update(head.casefold() for head in groups if head)
+    return heads
 
 
 def _fulfil(known: dict[str, Memory], clause: Clause) -> None:
@@ -201,6 +266,9 @@ def _verdict(proposal: Json, typed: str, now: datetime) -> Json:
         if WORDS["private"].search(sentence):
             verdict["about"] = "other"
     else:
+        if "said_on" in proposal:
+            # At an unknown time, and nothing is due earlier than was said.
+            now = datetime.fromisoformat(f"{proposal['said_on']} 23:59")
         verdict["supported"] = _supports(sentence, typed, proposal)
         verdict |= _dates(sentence, proposal["kind"], now)
     if WORDS["health"].search(sentence):
@@ -210,17 +278,18 @@ def _verdict(proposal: Json, typed: str, now: datetime) -> Json:
 
 
 def _supports(sentence: str, typed: str, proposal: Json) -> bool:
-    """Return whether a clause takes the memory back, or states or corrects something."""
+    """Return whether a sentence takes the memory back, or states or changes something."""
+    known: dict[str, Memory] = {}
+    if proposal["old"]:
+        old = Memory(proposal["kind"], proposal["old"])
+        known[old.subject] = old
+    before = dict(known)
     if proposal["change"] == "remove":
-        memory = Memory(proposal["kind"], proposal["old"])
-        for clause in clauses_in(f"{typed}\n{sentence}"):
-            if clause.name in REMOVALS and _is_about(memory, _words_about(clause)):
-                return True
-        return False
-    for clause in clauses_in(sentence):
-        if clause.memories or clause.name in ("correct", "fulfilled"):
-            return True
-    return False
+        learn(known, f"{typed}\n{sentence}")
+        return not before.keys() & known.keys()
+    learn(known, sentence)
+    kept = any(clause.name == "fulfilled" for clause in clauses_in(sentence))
+    return kept or known != before
 
 
 def _conflict(proposal: Json, sentence: str) -> str:
@@ -228,7 +297,7 @@ def _conflict(proposal: Json, sentence: str) -> str:
     if not proposal["old"]:
         return "none"
     is_only_fact = proposal["kind"] == "UserFact" and "topic" in fact(sentence).content
-    if is_only_fact and not WORDS["change"].search(sentence):
+    if is_only_fact and not any(one.changes for one in clauses_in(sentence)):
         return "unclear"
     return "replaces"
 
@@ -245,97 +314,13 @@ def _modality(sentence: str) -> str:
 
 
 def _dates(sentence: str, kind: str, now: datetime) -> dict[str, str]:
-    """Return until when a sentence holds, or when its promise is due, within the next week."""
+    """Return until when a sentence holds, or when its promise is due."""
     if kind == "Promise":
-        return _due(sentence, now)
-    day = _day(sentence, _END, now.date())
+        days: list[When] = []
+        for clause in clauses_in(sentence):
+            days += clause.days
+        return due(days, now)
+    day = until(sentence, now.date())
     if day is None:
         return {}
     return {"valid_until": f"{day}"}
-
-
-def _due(sentence: str, now: datetime) -> dict[str, str]:
-    """Return the day and the time of a promise: beside what is promised, or else a limit in it.
-
-    A time beside it without a day is the next one.
-    """
-    beside = _beside_promises(sentence)
-    moment = _moment_ahead(beside, now)
-    if moment is not None:
-        return {"due": f"{moment:%Y-%m-%d}", "due_time": f"{moment:%H:%M}"}
-    day = _day(beside, "{}", now.date())
-    if day is not None:
-        return _due_on(day, _time(beside))
-    limit = _day(sentence, _LIMIT, now.date())
-    if limit is not None:
-        return _due_on(limit, _time(sentence))
-    time = _time(beside)
-    if time is None:
-        return {}
-    return _due_on(_day_of_next(time, now), time)
-
-
-def _due_on(day: date, time: str | None) -> dict[str, str]:
-    due = {"due": f"{day}"}
-    if time is not None:
-        due["due_time"] = time
-    return due
-
-
-def _moment_ahead(words: str, now: datetime) -> datetime | None:
-    """Return the moment that words name by its distance, as in “in 10 minutes”; None if none."""
-    found = _AHEAD.search(words)
-    if found is None:
-        return None
-    number, unit = filter(None, found.groups())
-    count = _NUMBERS.get(number.lower()) or int(number)
-    return now + count * _UNITS[unit.lower()]
-
-
-def _day_of_next(time: str, now: datetime) -> date:
-    """Return today, or tomorrow if this time of today is over."""
-    if time > f"{now:%H:%M}":
-        return now.date()
-    return now.date() + timedelta(days=1)
-
-
-def _beside_promises(sentence: str) -> str:
-    """Return the words of a sentence that are not what it promises; none if it promises nothing."""
-    beside: list[str] = []
-    for clause in clauses_in(sentence):
-        if "promise" in clause.parts:
-            beside += clause.text.split(clause.parts["promise"])
-    return "\n".join(beside)
-
-
-def _day(words: str, limit: str, today: date) -> date | None:
-    """Return the first day, of today and the next week, whose name words have within `limit`."""
-    for ahead in range(8):
-        day = today + timedelta(days=ahead)
-        names: list[str] = []
-        if ahead < len(_NEXT_DAYS):
-            names += _NEXT_DAYS[ahead]
-        if ahead > 0:
-            names += [f"{day:%A}", f"{_WEEKDAYS[day.weekday()]}曜日?"]
-        name = "|".join(names)
-        if re.search(limit.format(f"(?:{name})"), words, re.I):
-            return day
-    return None
-
-
-def _time(words: str) -> str | None:
-    """Return the time of day, HH:MM, that words name."""
-    if re.search(r"\bnoon|正午", words):
-        return "12:00"
-    named = _TIME.search(words)
-    if named is None:
-        return None
-    hour = int(named["hour"])
-    if hour > 23:
-        return None
-    if hour < 12 and _LATE.search(words):
-        hour += 12
-    minute = named["minute"] or "00"
-    if minute == "半":
-        minute = "30"
-    return f"{hour:02}:{minute}"

@@ -22,6 +22,7 @@ FIELDS: Final = {
 }
 """The fields of each kind: first the subject, then, for likings, the level and the details."""
 _KIND_OF: Final = {fields[0]: kind for kind, fields in FIELDS.items()}
+_SENTENCE: Final = re.compile(r"\bI\b|[ぁ-ん]")
 _LINE: Final = re.compile(r"\d\d (?:(?P<kind>\w+): )?(?P<name>.*)", re.S)
 _INSTANCE: Final = re.compile(
     r'<instance id=(\S+) schema_type="([^"]+)">\n(\{.*\})\n</instance>'
@@ -47,15 +48,26 @@ class Memory:
     def subject(self) -> str:
         """What identifies it: the topic of a fact that has one, or what it is about."""
         topic = self.content.get("topic")
-        if topic in SCRIPT["topics"]:
+        if topic in SCRIPT["subjects"]["only"]:
             return str(topic).casefold()
         return self.name.casefold()
 
+    @property
+    def words(self) -> str:
+        """What was said of it, if more than its name is known."""
+        fields = FIELDS.get(self.kind, ())
+        if len(fields) == 3 and _SENTENCE.search(str(self.content.get(fields[2]))):
+            return str(self.content[fields[2]])
+        return self.name
+
     def corrected(self, old: str, new: str, quote: str) -> Memory:
         """Return the memory with new words in place of old ones."""
-        first = FIELDS[self.kind][0]
-        around = re.split(re.escape(old), self.name, flags=re.I)
-        content = {**self.content, first: new.join(around)}
+        content = {**self.content}
+        first, *_, last = (*FIELDS[self.kind], "")
+        for field in (first, last):
+            if field in content:
+                around = re.split(re.escape(old), str(content[field]), flags=re.I)
+                content[field] = new.join(around)
         return replace(self, content=content, quote=quote)
 
     def _promise(self, replies: Mapping[str, str]) -> str:
@@ -71,12 +83,17 @@ class Memory:
         """Return the memory in words that the person could have said."""
         if self.kind == "Promise":
             return self._promise(replies)
-        if self.kind not in ("UserFoodPreference", "UserTechInterest"):
-            return self.name
+        words = self.words
+        if words != self.name or self.kind not in (
+            "UserFoodPreference",
+            "UserTechInterest",
+        ):
+            return words
         _, level_field, details_field = FIELDS[self.kind]
-        level = int(self.content.get(level_field, 100))
-        opinion = "like" if level >= 50 else "dislike"
+        level = int(self.content.get(level_field, 50))
         liked = self.content.get(details_field) or self.name
+        opinions = {100: "love", 50: "like", 0: "dislike"}
+        opinion = next(name for least, name in opinions.items() if level >= least)
         return replies[opinion].format(liked)
 
 

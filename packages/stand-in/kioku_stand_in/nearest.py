@@ -10,18 +10,20 @@ from typing import Final
 
 from kioku_stand_in.script import COMMON, SCRIPT, compiled
 
-_CONCEPTS: Final = compiled(SCRIPT["concepts"])
+_SUBJECTS: Final = compiled(SCRIPT["subjects"]["shared"])
 _WORD: Final = re.compile(r"[a-z0-9]{2,}")
 _KANJI: Final = re.compile(r"[一-鿿]")
 _RUN: Final = re.compile(r"[ァ-ヺー一-鿿々]+")
+_ENDING: Final = re.compile(r"(?<=\w\w\w)(?:ing|ed|ly|es|e|s)$")
 _STEM: Final = 5  # English words with the same first characters are the same word
 _SHOWN: Final = 5
+_COMMON: Final = {*COMMON, *(_ENDING.sub("", word)[:_STEM] for word in COMMON)}
 
 
 def nearest(question: str, sentences: Sequence[str]) -> list[int]:
     """Return the indexes of the sentences that share most with a question, at most five."""
-    wanted = _pieces(question)
-    pieces = [_pieces(sentence) for sentence in sentences]
+    wanted = pieces_of(question)
+    pieces = [pieces_of(sentence) for sentence in sentences]
     frequency = Counter[str]()
     for of_one in pieces:
         frequency.update(of_one)
@@ -40,19 +42,22 @@ def nearest(question: str, sentences: Sequence[str]) -> list[int]:
     return near[:_SHOWN]
 
 
-def _pieces(text: str) -> set[str]:
-    """Return the stems of words; of Japanese, characters and their pairs; and concepts."""
+def pieces_of(text: str) -> set[str]:
+    """Return the words of a text, and the subjects that it is about."""
+    subjects = {
+        f"<{name}>" for name, phrases in _SUBJECTS.items() if phrases.search(text)
+    }
+    return words_of(text) | subjects
+
+
+def words_of(text: str) -> set[str]:
+    """Return the stems of rare words; of Japanese, characters and their pairs."""
     pieces: set[str] = set()
     american = text.casefold().replace("our", "or")
     for word in _WORD.findall(american):
-        singular = word.rstrip("s")
-        pieces.add(singular[:_STEM])
+        pieces.add(_ENDING.sub("", word)[:_STEM])
     pieces.update(_KANJI.findall(text))
     for run in _RUN.findall(text):
         for start in range(len(run) - 1):
             pieces.add(run[start : start + 2])
-    pieces -= COMMON
-    for name, phrases in _CONCEPTS.items():
-        if phrases.search(text):
-            pieces.add(name)
-    return pieces
+    return pieces - _COMMON

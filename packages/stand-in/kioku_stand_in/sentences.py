@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain
 from typing import Any, Final
 
+from kioku_stand_in.days import When, first_of, named_in, without
 from kioku_stand_in.memories import FIELDS, Memory
 from kioku_stand_in.script import SCRIPT, WORDS, compiled, is_japanese
 
-_SENTENCE: Final = re.compile(r"[^\n。！？!?]*?(?:[。！？!?]+|\.(?=\s|$)|\n|$)")
+_ABBREVIATION: Final = "|".join(SCRIPT["abbreviations"])
+_SENTENCE: Final = re.compile(
+    rf"(?:\b(?:{_ABBREVIATION})\.|[^\n。！？!?])*?(?:[。！？!?]+|\.(?=\s|$)|\n|$)", re.I
+)
+# Not the faces that weep with laughter: what ends so is a joke.
 _END: Final = re.compile(
-    r"[\s。！？!?.、,…〜~笑\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]+$"
+    r"[\s。！？!?.、,…〜~笑\u2600-\u27bf\ufe0f\U0001f000-\U0001f601\U0001f603-\U0001f922\U0001f924-\U0001faff]+$"
 )
 _JOINT: Final = re.compile("|".join(SCRIPT["joints"]))
+_OWN: Final = re.compile(r"\b(?:I|we|my|our)\b", re.I)
+_QUOTED: Final = re.compile('["“「]')
 _CLOSING: Final = re.compile(SCRIPT["closing"], re.I)
 _OPENINGS: Final = "|".join(SCRIPT["openings"].values())
 _OPENING_END: Final = "(?:[,.:!]? +|、|$)"
 _OPENING: Final = re.compile(f"(?:{_OPENINGS})*".replace("<end>", _OPENING_END), re.I)
 
-_TOPICS: Final = compiled(SCRIPT["topics"])
+_TOPICS: Final = compiled(SCRIPT["subjects"]["only"])
 _LEVELS: Final = compiled(SCRIPT["levels"])
 _LIKED: Final = compiled(SCRIPT["liked"])
 _SEPARATOR: Final = re.compile(
@@ -32,22 +39,22 @@ _SEPARATOR: Final = re.compile(
 _RUN: Final = "[ァ-ヺー一-鿿A-Za-z0-9]*"
 _LIKED_NAMES: Final = "|".join(chain.from_iterable(SCRIPT["liked"].values()))
 _NAMES: Final = re.compile(f"お?{_RUN}(?:{_LIKED_NAMES}){_RUN}")
+# What a liking is quoted as, if nothing else was said.
+_PLAIN: Final = (
+    "I like {0}; I love {0}; I don't like {0}"
+    "; {0}が好きです; {0}が大好きです; {0}は苦手です"
+)
 _LONGEST: Final = 4  # words of a name
 # Characters of a sentence that is read; the time of some patterns grows with the square of them.
 _LONGEST_SENTENCE: Final = 2_000
+_REMINDING: Final = "remind me "
 
 
-def _rules() -> Iterator[tuple[str, re.Pattern[str]]]:
-    """Yield each pattern of the script's rules with the name of its rule, in their order."""
-    for name, rule in SCRIPT["rules"].items():
-        for says in rule["says"]:
-            pattern = says
-            for short in ("when", "いつ"):
-                pattern = pattern.replace(f"<{short}>", SCRIPT[short])
-            yield name, re.compile(pattern, re.I)
-
-
-_RULES: Final = tuple(_rules())
+_RULES: Final = tuple(
+    (name, re.compile(says, re.I))
+    for name, rule in SCRIPT["rules"].items()
+    for says in rule["says"]
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,8 @@ class Clause:
     """A clause of a sentence: the name of its rule, or else of its category.
 
     `quote` is the sentence, and `text` the clause in it. `rule` is the rule in the script, `parts`
-    are the groups of its pattern, and `memories` are what the clause states.
+    are the groups of its pattern, and `memories` are what the clause states. `days` are when what
+    it promises is due. `changes`: it says that something is no more as it was.
     """
 
     name: str
@@ -64,6 +72,8 @@ class Clause:
     rule: Mapping[str, Any] = field(default_factory=dict)
     parts: Mapping[str, str] = field(default_factory=dict)
     memories: tuple[Memory, ...] = ()
+    days: tuple[When, ...] = ()
+    changes: bool = False
 
 
 # Each request repeats the messages before it.
@@ -71,17 +81,24 @@ class Clause:
 def clauses_in(text: str) -> tuple[Clause, ...]:
     """Return the clauses of `text` in order."""
     clauses: list[Clause] = []
+    changes = False
     for sentence in _SENTENCE.findall(text):
-        if re.search(r"\w", sentence):
-            clauses += _clauses_of(sentence.strip())
+        if not re.search(r"\w", sentence):
+            continue
+        said = _clauses_of(sentence.strip(), changes)
+        # “Correction.” alone is about the next sentence.
+        changes = [one.name for one in said] == ["change"]
+        clauses += said
     return tuple(clauses)
 
 
-def _clauses_of(sentence: str) -> Iterator[Clause]:
-    """Yield the clauses of a sentence, without how it begins and ends; a long one is not read."""
+def _clauses_of(sentence: str, changes: bool) -> list[Clause]:
+    """Return the clauses of a sentence, without how it begins and ends; a long one is not read.
+
+    It is cut only where each part says something.
+    """
     if len(sentence) > _LONGEST_SENTENCE:
-        yield Clause("unknown", sentence, sentence)
-        return
+        return [Clause("unknown", sentence, sentence)]
     plain = _END.sub("", sentence).replace("’", "'")
     words = " ".join(plain.split())
     other = "unknown"
@@ -89,30 +106,76 @@ def _clauses_of(sentence: str) -> Iterator[Clause]:
     if opening is not None:
         other = opening.lastgroup or "unknown"
         words = words[opening.end() :]
+        changes = changes or opening["change"] is not None
+        if other == "change" and words:
+            other = "unknown"
     if sentence.endswith(("?", "？")) or WORDS["question"].search(words):
         other = "question"
+    changes = changes or WORDS["change"].search(plain) is not None
     words = _CLOSING.sub("", words)
-    for text in _JOINT.split(words):
-        yield _clause(text, sentence, other)
+    texts = _JOINT.split(words)
+    if other == "question" or _QUOTED.search(words):
+        texts = [words]
+    parts = [_clause(text, sentence, other) for text in texts]
+    if WORDS["joke"].search(plain):
+        parts = [one for one in parts if one.name != "statement"]
+        parts = parts or [Clause(other, sentence, words)]
+    elif any(one.name == "unknown" for one in parts):
+        whole = _clause(words, sentence, other)
+        if whole.name != "unknown":
+            parts = [whole]
+    return [replace(one, changes=changes) for one in parts]
 
 
 def _clause(text: str, sentence: str, other: str) -> Clause:
     """Return a clause by the first matching rule, else as a statement, else as `other`."""
+    named = named_in(text)
     for name, says in _RULES:
         rule = SCRIPT["rules"][name]
         if other == "question" and "kind" in rule and "asked" not in rule:
             continue
-        found = says.fullmatch(text)
+        days: Sequence[When] = ()
+        words = text
+        if rule.get("kind") == "Promise":
+            days = _days_beside(text, named, rule)
+            words = without(text, days)
+            if not _is_dated(rule, days):
+                continue
+        found = says.fullmatch(words)
         if found is not None:
             parts = found.groupdict()
             memories = _memories_of(rule.get("kind"), text, parts)
-            return Clause(name, sentence, text, rule, parts, memories)
+            due = tuple(days) if memories else ()
+            return Clause(name, sentence, text, rule, parts, memories, due)
     if other == "question":
         return Clause(other, sentence, text)
     memories = stated(text)
     if memories:
         return Clause("statement", sentence, text, memories=memories)
     return Clause(other, sentence, text)
+
+
+def _days_beside(
+    text: str, named: Sequence[When], rule: Mapping[str, Any]
+) -> Sequence[When]:
+    """Return the days that a rule reads in a text: of a reminder those with which it begins."""
+    if "asked" not in rule:
+        return named
+    start = 0
+    if text.casefold().startswith(_REMINDING):
+        start = len(_REMINDING)
+    return first_of(named, start)
+
+
+def _is_dated(rule: Mapping[str, Any], days: Sequence[When]) -> bool:
+    """Return whether these are days as a rule needs them: one at all, or one as a limit."""
+    match rule.get("dated"):
+        case "day":
+            return any(when.names_day for when in days)
+        case "limit":
+            return any(when.says("limit") for when in days)
+        case _:
+            return True
 
 
 def _memories_of(
@@ -122,13 +185,14 @@ def _memories_of(
     if kind is None:
         return ()
     if kind == "UserFact":
-        text = parts.get("fact", clause)
-        return stated(text) or (fact(text),)
+        if "fact" in parts:
+            return stated(parts["fact"]) or (fact(parts["fact"]),)
+        return stated(clause)
     if kind == "UserInstruction":
         return (Memory(kind, {"instruction": clause}),)
     if "promise" not in parts:  # an old promise, which was kept
         return ()
-    content = {name: parts[name] for name in FIELDS[kind] if name in parts}
+    content = {name: parts[name] for name in FIELDS[kind] if parts.get(name)}
     return (Memory(kind, content),)
 
 
@@ -152,7 +216,7 @@ def stated(clause: str) -> tuple[Memory, ...]:
             names = _NAMES.findall(clause)
         else:
             names = _SEPARATOR.split(words.sub(",", clause))
-        likings = tuple(_likings(names, int(level)))
+        likings = tuple(_likings(names, int(level), clause))
         if likings:
             return likings
     if _is_lasting(clause):
@@ -160,22 +224,30 @@ def stated(clause: str) -> tuple[Memory, ...]:
     return ()
 
 
-def _likings(names: Sequence[str], level: int) -> Iterator[Memory]:
-    """Yield the memories of named likings; a longer name of the same thing adds the details."""
+def _likings(names: Sequence[str], level: int, clause: str) -> Iterator[Memory]:
+    """Yield the memories of named likings, each with the clause if that says more."""
     short = [name.strip() for name in names if len(name.split()) <= _LONGEST]
     for kind, words in _LIKED.items():
         name_field, level_field, details_field = FIELDS[kind]
         liked = [name for name in short if words.search(name)]
         if len(liked) > 1 and liked[0] in liked[1]:
-            content = {
-                name_field: liked[0],
-                level_field: level,
-                details_field: liked[1],
-            }
-            yield Memory(kind, content)
-            continue
+            liked = liked[:1]
         for name in liked:
-            yield Memory(kind, {name_field: name, level_field: level})
+            content = {name_field: name, level_field: level}
+            if clause not in _PLAIN.format(name):
+                content[details_field] = clause
+            yield Memory(kind, content)
+
+
+def may_be_news(clause: Clause) -> bool:
+    """Return whether a clause that states nothing lasting may say how something is now."""
+    if clause.name not in ("unknown", "correct") or WORDS["hypothetical"].search(
+        clause.text
+    ):
+        return False
+    if is_japanese(clause.text):
+        return WORDS["became"].search(clause.text) is not None
+    return _OWN.search(clause.text) is not None
 
 
 def _is_lasting(clause: str) -> bool:

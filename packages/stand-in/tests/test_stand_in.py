@@ -116,7 +116,7 @@ NOTHING_EN, NOTHING_JA = SCRIPT["replies"]["nothing"]
         (
             "今日は何を食べよう？",
             [food("ラーメン", 100, "味噌ラーメン")],
-            ["味噌ラーメンが好きです"],
+            ["味噌ラーメンが大好きです"],
         ),
         (
             "what do you know about me?",
@@ -215,13 +215,13 @@ Q3 = "I promised Mia the Q3 figures by Friday noon"
         (["I like ramen", "I meant miso ramen, not ramen"], ["I like miso ramen"]),
         (
             ["そばは苦手ですが、うどんは大好きです"],
-            ["I don't like そば", "I like うどん"],
+            ["そばは苦手ですが", "うどんは大好きです"],
         ),
         (
             ["そばは好きじゃないけど、うどんは大好き"],
-            ["I don't like そば", "I like うどん"],
+            ["そばは好きじゃないけど", "うどんは大好き"],
         ),
-        (["そばが苦手で、うどんが好きです"], ["I don't like そば", "I like うどん"]),
+        (["そばが苦手で、うどんが好きです"], ["そばが苦手で", "I like うどん"]),
         (["I like ramen", "I don't like ramen any more"], []),
         (["I play chess on Mondays", "I no longer play chess on Mondays"], []),
         (["ラーメンが好きです", "ラーメンは嫌いになりました"], []),
@@ -283,32 +283,32 @@ def test_a_correction_changes_what_is_known(told: list[str], known: list[str]) -
         ("Is Rust hard?", NOTHING_EN),
         ("明日の天気は？", NOTHING_JA),
         ("It rains.", HONEST_EN),
-        ("Hi, I'm Ben from design", "Understood: **I'm Ben from design**."),
+        ("Hi, I'm Ben from design", "Understood."),
         ("わかりました", SCRIPT["replies"]["ok"][1]),
         ("Can you write me a status update?", SCRIPT["replies"]["cannot"][0]),
         ("I sent Mia the figures", HONEST_EN),
         (
             f"{Q3}. I sent Mia the figures",
-            f"Understood: **{Q3}**.\n\nUnderstood: **I sent Mia the figures**.",
+            "Understood.",
         ),
-        ("Remind me to call Ben", "Understood: **Remind me to call Ben**."),
+        ("Remind me to call Ben", "Understood."),
         (
             "Can you remind me today to call Ben?",
-            "Understood: **remind me today to call Ben**.",
+            "Understood.",
         ),
         (
             "今日、電話するのをリマインドして",
-            "わかりました：**今日、電話するのをリマインドして**。",
+            "わかりました。",
         ),
         ("<@U1> hello", SCRIPT["replies"]["hello"][0]),
-        ("I love ramen. It rains.", "Understood: **I love ramen**."),
+        ("I love ramen. It rains.", "Understood."),
         (
             "I love ramen, just so you know",
-            "Understood: **I love ramen, just so you know**.",
+            "Understood.",
         ),
         (
             "そばが好きです。ありがとう",
-            "わかりました：**そばが好きです**。\n\nどういたしまして！",
+            "わかりました。\n\nどういたしまして！",
         ),
     ],
 )
