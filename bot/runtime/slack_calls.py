@@ -10,6 +10,7 @@ from bot.slack.client import (
     SLACK_FAULTS,
     TOKEN_REFUSED,
     SlackClient,
+    create_session,
     error_code,
     error_name,
     is_passing,
@@ -37,11 +38,15 @@ async def call_slack(settings: Settings, name: str, method: str) -> AsyncSlackRe
     `Problem`.
     """
     given = token(settings, name)
-    client = SlackClient(
-        token=given, base_url=settings.slack_api_url, patience=_PATIENCE_SECONDS
-    )
     try:
-        return await client.api_call(method)
+        async with create_session() as session:
+            client = SlackClient(
+                token=given,
+                base_url=settings.slack_api_url,
+                session=session,
+                patience=_PATIENCE_SECONDS,
+            )
+            return await client.api_call(method)
     except SLACK_FAULTS as error:
         code = error_code(error)
         is_refused = code in TOKEN_REFUSED

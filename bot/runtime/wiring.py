@@ -15,6 +15,7 @@ import openai
 from langchain_core.language_models import BaseChatModel
 from psycopg import OperationalError
 
+from bot.answer_limits import limit_response
 from bot.app import App
 from bot.config import ModelServer, Settings
 from bot.conversation.inbox import read_progress
@@ -215,6 +216,8 @@ def create_openai_client(server: ModelServer, *, seconds: float) -> openai.Async
         # It would read proxies and certificates from the environment by its own rules.
         trust_env=False,
         verify=ssl.create_default_context(),
+        headers={"Accept-Encoding": "identity"},
+        event_hooks={"response": [limit_response]},
     )
     return openai.AsyncOpenAI(
         api_key=server.key,

@@ -20,6 +20,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bot.answer_limits import LimitedResponse
 from bot.logs import StandingWarnings, fault
 from bot.network import proxy_for
 from bot.slack.cache import Cache
@@ -29,6 +30,10 @@ from memory.metrics import step
 from memory.model import MessageKey
 
 log = logging.getLogger(__name__)
+
+# For a logger without a level of its own the SDK writes out each answer, and drops the text.
+_SDK_LOG = logging.getLogger("slack_sdk.web.client")
+_SDK_LOG.setLevel(logging.INFO)
 
 _Answer = TypeVar("_Answer")
 SLACK_FAULTS = (SlackClientError, aiohttp.ClientError, OSError, TimeoutError)
@@ -109,6 +114,7 @@ class SlackClient(AsyncWebClient):
             timeout=_TIMEOUT_SECONDS,
             retry_handlers=[],
             session=session,
+            logger=_SDK_LOG,
         )
         self.proxy = proxy_for(base_url)
         self.limits = limits or RateLimits()
@@ -134,9 +140,10 @@ class SlackClient(AsyncWebClient):
 def create_session() -> aiohttp.ClientSession:
     """Return connections to Slack for one client and one event loop; the caller closes them.
 
-    Without them the SDK opens a new connection for each call.
+    Without them the SDK opens a new connection for each call, and reads answers of any size.
     """
     return aiohttp.ClientSession(
+        response_class=LimitedResponse,
         timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
     )

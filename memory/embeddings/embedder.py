@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import openai
+from openai.types import CreateEmbeddingResponse
 
 from memory.metrics import step
 from memory.model.embedding_space import EmbeddingSpace
@@ -112,11 +114,16 @@ async def _request_vectors(
 ) -> list[list[float]]:
     """Return the vectors of an answer, in order. Raises `EmbeddingsUnavailable`."""
     try:
-        answer = await client.embeddings.create(model=model, input=texts)
-        in_order = sorted(answer.data, key=_index)
-        return [_numbers(item.embedding) for item in in_order]
+        raw = await client.embeddings.with_raw_response.create(model=model, input=texts)
+        return await asyncio.to_thread(_vectors_of, raw.parse)
     except _NO_ANSWER as fault:
         raise _no_answer(model, fault) from fault
+
+
+def _vectors_of(parse: Callable[[], CreateEmbeddingResponse]) -> list[list[float]]:
+    """Parse an answer, which can be large; return its vectors, in order."""
+    in_order = sorted(parse().data, key=_index)
+    return [_numbers(item.embedding) for item in in_order]
 
 
 def _index(item: object) -> int:
