@@ -59,17 +59,8 @@ def content(events: Sequence[Event]) -> Values:
     whole: Values = {}
     for one in events:
         if one.act == "say":
-            whole |= said(one, whole)
+            whole |= one.values
     return whole
-
-
-def said(one: Event, known: Collection[str]) -> Values:
-    """Return what was said, given the fields known so far: to say nothing of others is no news."""
-    return {
-        name: value
-        for name, value in one.values.items()
-        if value is not None or name in known
-    }
 
 
 def narrower(place: str, other: str) -> str:
@@ -82,19 +73,15 @@ def narrower(place: str, other: str) -> str:
 def places_of(events: Sequence[Event], name: str, value: Any) -> set[str]:
     """Return where the value that a field has now was heard, of what counts."""
     places: set[str] = set()
-    known: set[str] = set()
     for one in events:
-        news = said(one, known)
         if one.act == "move" and one.values.get(name) == value:
             places = {one.audience} if places else set()
         elif one.act == "move":
             places = {narrower(place, one.audience) for place in places}
-        elif name in news and news[name] == value:
+        elif name in one.values and one.values[name] == value:
             places.add(one.audience)
-        elif name in news:
+        elif name in one.values:
             places.clear()
-        if one.act == "say":
-            known.update(news)
     return places
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -33,8 +34,11 @@ from memory.model.statement import (
 )
 from memory.model.text import Json
 
-_Heard: TypeAlias = Mapping[str, UUID]
-"""Where something was heard, the newest last, and the newest statement by which it was."""
+_Heard: TypeAlias = Mapping[str, tuple[UUID, ...]]
+"""Where something was heard, the newest last, each with the newest statement by which it was.
+
+After a move that is the move, and with it what was said last before.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +99,7 @@ def fold(statements: Iterable[Statement]) -> Folded | None:
                 (earlier, _moved_with(one, earlier, heard)) for earlier, heard in said
             ]
         else:
-            said.append((one, {one.audience: one.id}))
+            said.append((one, {one.audience: (one.id,)}))
             for name, value in one.fields.items():
                 _say(fields, name, value, one)
     content = content_of([one for one, _ in said])
@@ -109,25 +113,24 @@ def _say(
 ) -> None:
     """Give a field the value that a statement says; the field said last is the last one."""
     known = fields.pop(name, None)
-    if known is None and value is None:
-        return
-    heard: dict[str, UUID] = {}
+    heard: dict[str, tuple[UUID, ...]] = {}
     if known is not None and is_same(known[0], value):
         heard.update(known[1])
         heard.pop(one.audience, None)
-    heard[one.audience] = one.id
+    heard[one.audience] = (one.id,)
     fields[name] = value, heard
 
 
 def _moved(heard: _Heard, move: Statement, *, is_shown: bool) -> _Heard:
     """Return where a value was heard, after a move that showed it or did not."""
     audience = move.audience
+    newest = [*heard.values()][-1]
     if is_shown or audience == DM:
-        return {audience: move.id}
+        return {audience: (move.id, newest[-1])}
     if audience == PUBLIC:
         return heard
     known = heard.get(audience) or heard.get(PUBLIC)
-    return {audience: known} if known else {DM: move.id}
+    return {audience: known} if known else {DM: (move.id, newest[-1])}
 
 
 def _moved_with(move: Statement, one: Statement, heard: _Heard) -> _Heard:
@@ -188,7 +191,7 @@ def _rests_on(
         sayings |= dict.fromkeys(one.fields, one.id)
     rests_on = set(sayings.values())
     for _, heard in fields.values():
-        rests_on.update(heard.values())
+        rests_on.update(chain.from_iterable(heard.values()))
     return rests_on
 
 

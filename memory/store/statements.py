@@ -27,6 +27,7 @@ from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import EmbeddingsUnavailable, logged
+from memory.model.merging import superfluous
 from memory.model.namespace import Person, may_read
 from memory.model.schemas import Subject, fields_with_value
 from memory.model.statement import MessageKey, Statement, messages_of
@@ -96,6 +97,7 @@ async def add_statements(
 
     There is one memory per subject: a statement that gives a memory the subject of another one
     takes the first back and is added to the other. The same words of the same message count once.
+    Of more than `MAX_STATEMENTS` about one memory the oldest go that make no difference.
     `known` is what this transaction has read about the statements' memories and subjects.
     """
     if known is None:
@@ -108,6 +110,11 @@ async def add_statements(
     await transaction.execute(_SQL["insert"], values)
     keys_stored = dict.fromkeys(one.key for one in stored)
     by_key = await read_statements(transaction, keys_stored)
+    for key, said in by_key.items():
+        gone = superfluous(said)
+        if gone:
+            await delete_statements(transaction, gone)
+            by_key[key] = [one for one in said if one.id not in gone]
     await write_rows(transaction, by_key, added={one.id for one in stored})
     return by_key
 

@@ -38,6 +38,7 @@ from memory import (
 )
 from memory.formation import delete_unsaid
 from memory.formation.evidence import TypedMessage
+from memory.model.merging import MAX_STATEMENTS
 from memory.postgres import person_transaction
 from memory.store import (
     MAX_MEMORIES,
@@ -326,6 +327,28 @@ async def test_what_comes_back_is_of_the_memory_that_was_made_meanwhile(
     assert await ledger.contents() == [food("ramen", 5)]
     await ledger.undo(newer)
     assert await ledger.contents() == [food("ramen", 90)]
+
+
+async def test_a_memory_has_at_most_two_hundred_statements(ledger: Ledger) -> None:
+    """The oldest go on which nothing rests; what the memory says, and for whom, stays."""
+    await ledger.change(
+        "Ramen, hot",
+        ts="1700000001.0",
+        content=food("ramen", description="hot"),
+        view=WIDE,
+    )
+    ledger.rows(
+        "INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, content,"
+        " subject, evidence, channel, ts, said_at, zone, batch)"
+        " SELECT gen_random_uuid(), team_id, user_id, key, audience, kind, act, actor,"
+        " content - 'description', subject, evidence || i, channel, (1700000100 + i)::text || '.0',"
+        " said_at + i * interval '1 s', zone, gen_random_uuid()"
+        " FROM statements, generate_series(1, 250) AS i RETURNING 1"
+    )
+    await ledger.like("ramen", ts="1700009999.0", level=5)
+    [row] = ledger.rows("SELECT count(*) AS n, min(ts) AS first FROM statements")
+    assert row == {"n": MAX_STATEMENTS, "first": "1700000001.0"}
+    assert await ledger.contents() == [food("ramen", 5, description="hot")]
 
 
 async def test_a_question_is_answered_once(ledger: Ledger) -> None:
