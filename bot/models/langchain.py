@@ -22,7 +22,7 @@ from langchain_core.messages import (
 from langchain_core.messages.ai import add_ai_message_chunks
 
 from bot.models.failures import failure_of
-from bot.models.model import LANGCHAIN_MESSAGE, Event, Items, Model
+from bot.models.model import LANGCHAIN_MESSAGE, Event, Items, Model, Prefix
 from memory.model import Json
 
 # The reasons to stop that the packages name, in lower case.
@@ -61,6 +61,7 @@ class LangChainModel(Model):
         conversation: Items,
         tools: Items,
         identifier: str,  # noqa: ARG002 - no field has it
+        prefixes: Sequence[Prefix] = (),  # noqa: ARG002 - nor that
     ) -> AsyncGenerator[object, None]:
         """Yield the events of a new response. Raises `ReplyFailed`."""
         chunks: list[AIMessageChunk] = []

@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 
 Items: TypeAlias = Sequence[Mapping[str, Any]]
 """The items of a conversation, or tools, as OpenAI's types describe them."""
+Prefix: TypeAlias = tuple[int, int]
+"""Where a part of a conversation ends: the index of a message, and how many characters of its text
+belong to the part: 0 if it ends before the message."""
 Event: TypeAlias = Json
 """An event of a streamed response: a field may be missing, or of any type."""
 
@@ -78,7 +81,11 @@ class Model(ABC):
 
     @abstractmethod
     def respond(
-        self, conversation: Items, tools: Items, identifier: str
+        self,
+        conversation: Items,
+        tools: Items,
+        identifier: str,
+        prefixes: Sequence[Prefix] = (),
     ) -> AsyncGenerator[object, None]:
         """Yield the events of a new response, not validated, as they come.
 
@@ -90,9 +97,16 @@ class Model(ABC):
         raise ReplyFailed("model_failed")
 
     async def events(
-        self, conversation: Items, tools: Items, *, identifier: str
+        self,
+        conversation: Items,
+        tools: Items,
+        *,
+        identifier: str,
+        prefixes: Sequence[Prefix] = (),
     ) -> AsyncGenerator[Event, None]:
         """Yield the events of a new response; `identifier` is the person's, for the provider.
+
+        `prefixes` are where the parts of the conversation end that the next request has, too.
 
         Raises TimeoutError if the response goes on for more than `answer_seconds` after its first
         event, and `ReplyFailed` if it fails, if no event comes in time, or one is no JSON object.
@@ -100,7 +114,7 @@ class Model(ABC):
         retries = self._retries
         while True:
             has_begun = False
-            responding = self.respond(conversation, tools, identifier)
+            responding = self.respond(conversation, tools, identifier, prefixes)
             try:
                 async with aclosing(self._in_time(responding)) as events:
                     async for event in events:

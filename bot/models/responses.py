@@ -9,12 +9,13 @@ import logging
 import re
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing, suppress
+from itertools import pairwise
 from typing import Any, Final
 
 import openai
 
 from bot.models.failures import ReplyFailed, failure_of
-from bot.models.model import LAST_EVENTS, Items, Model
+from bot.models.model import LAST_EVENTS, Items, Model, Prefix
 from memory.model import Json
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,10 @@ _UNREADABLE = (ValueError, RuntimeError)
 _PLAIN: Any = object  # makes the SDK return the parsed JSON unchanged
 _STORE: Final = "store"
 _STREAM: Final = "stream"
+_OPENAI_HOST: Final = "api.openai.com"
+_CACHE_KEY: Final = "prompt_cache_key"
+_BREAKPOINT: Final = "prompt_cache_breakpoint"
+_MARK: Final = {_BREAKPOINT: {"mode": "explicit"}}
 _OPTIONAL: Final = ("max_output_tokens", "safety_identifier", "include", "reasoning")
 _CALL_ID: Final = re.compile("[A-Za-z0-9]{9}")
 
@@ -38,6 +43,11 @@ class ResponsesModel(Model):
     `left_out` has the fields that its server does not take, from the first refusal on until the
     process ends. ``store: false`` and ``stream`` are left out only where a refusal names them; the
     others, which nothing depends on, go together, if the request is taken without them.
+
+    From GPT-5.6 on OpenAI finds in its cache only what ended at a breakpoint of an earlier request,
+    and a write costs more than the input. So requests to OpenAI's own address mark the prefixes
+    that the next one has, too, and name the person, whose requests reach the same cache. Source:
+    https://developers.openai.com/api/docs/guides/prompt-caching
 
     Source: https://platform.openai.com/docs/api-reference/responses/create
     """
@@ -64,6 +74,7 @@ class ResponsesModel(Model):
         self._client = client.with_options(max_retries=0)
         self._effort = effort
         self._max_output_tokens = max_output_tokens
+        self._caches = client.base_url.host == _OPENAI_HOST
 
     @property
     def output_limit(self) -> int | None:
@@ -73,10 +84,14 @@ class ResponsesModel(Model):
         return self._max_output_tokens
 
     async def respond(
-        self, conversation: Items, tools: Items, identifier: str
+        self,
+        conversation: Items,
+        tools: Items,
+        identifier: str,
+        prefixes: Sequence[Prefix] = (),
     ) -> AsyncGenerator[object, None]:
         """Yield the events of a new response. Raises `ReplyFailed`."""
-        body = self._body(conversation, tools, identifier)
+        body = self._body(conversation, tools, identifier, prefixes)
         left_out = self.left_out
         while True:
             sent = _without(body, left_out)
@@ -138,10 +153,19 @@ class ResponsesModel(Model):
         client = self._client.with_options(timeout=None)  # nothing comes before the end
         return await client.post("/responses", body=body, cast_to=_PLAIN)
 
-    def _body(self, conversation: Items, tools: Items, identifier: str) -> Json:
+    def _body(
+        self,
+        conversation: Items,
+        tools: Items,
+        identifier: str,
+        prefixes: Sequence[Prefix],
+    ) -> Json:
+        items = [dict(item) for item in conversation]
+        if self._caches:
+            items = with_breakpoints(items, prefixes)
         body: Json = {
             "model": self.name,
-            "input": conservative([dict(item) for item in conversation]),
+            "input": conservative(items),
             "tools": tools,
             _STORE: False,
             _STREAM: True,
@@ -151,6 +175,8 @@ class ResponsesModel(Model):
         if tools:
             # Without tools no request follows in which reasoning could be sent back.
             body["include"] = ["reasoning.encrypted_content"]
+        if self._caches:
+            body[_CACHE_KEY] = identifier
         if self._effort:
             body["reasoning"] = {"effort": self._effort}
         return body
@@ -162,7 +188,45 @@ def _without(body: Json, left_out: Collection[str]) -> Json:
     if "include" in left_out:
         items = body["input"]
         body["input"] = [one for one in items if one.get("type") != "reasoning"]
+    if _BREAKPOINT in left_out:
+        body["input"] = [_unmarked(item) for item in body["input"]]
     return body
+
+
+def with_breakpoints(items: Sequence[Json], prefixes: Sequence[Prefix]) -> list[Json]:
+    """Return messages in parts, with a breakpoint where a prefix ends.
+
+    Only texts of users and of the system can have one, so each message of a user begins with a part
+    of its own: at its end ends all that comes before the message.
+    """
+    marked: list[Json] = []
+    for index, item in enumerate(items):
+        ends = sorted({end for at, end in prefixes if at == index})
+        role = item.get("role")
+        if role == "user":
+            parts = _parts(item["content"])
+            begin = {"type": "input_text", "text": "\n"}
+            item = {**item, "content": [begin | (_MARK if ends else {}), *parts]}
+        elif role == "system" and ends:
+            text = item["content"]
+            parts = []
+            for begun, end in pairwise([0, *ends]):
+                part = {"type": "input_text", "text": text[begun:end]}
+                parts.append(part | _MARK)
+            item = {**item, "content": parts}
+        marked.append(item)
+    return marked
+
+
+def _unmarked(item: Json) -> Json:
+    content = item.get("content")
+    if not isinstance(content, list):
+        return item
+    parts = []
+    for part in content:
+        kept = {name: value for name, value in part.items() if name != _BREAKPOINT}
+        parts.append(kept)
+    return {**item, "content": parts}
 
 
 def _refused(failed: ReplyFailed, sent: Json) -> frozenset[str]:
@@ -171,13 +235,17 @@ def _refused(failed: ReplyFailed, sent: Json) -> frozenset[str]:
         return frozenset()
     if failed.cause != "model_failed":
         return frozenset()
-    named = failed.error.field_of(sent.keys() & {_STORE, _STREAM, *_OPTIONAL})
+    fields = {_STORE, _STREAM, _CACHE_KEY, *_OPTIONAL} & sent.keys()
+    named = failed.error.field_of(fields | {_BREAKPOINT})
+    if _CACHE_KEY in sent and named in (_CACHE_KEY, _BREAKPOINT):
+        return frozenset([_CACHE_KEY, _BREAKPOINT])
     if named in (_STORE, _STREAM):
         return frozenset([named])
     # A limit of the output may be what makes a request too long: a context must hold both.
-    if _without(sent, _OPTIONAL) == sent:
+    optional = frozenset([*_OPTIONAL, _CACHE_KEY, _BREAKPOINT])
+    if _without(sent, optional) == sent:
         return frozenset()
-    return frozenset(_OPTIONAL)
+    return optional
 
 
 def _whole_event(response: Any) -> Json:

@@ -176,7 +176,8 @@ class Prompt:
         lines, thread, forwarded messages, names and texts of files) is framed in a message of role
         ``user``.
         """
-        messages = [_message("system", "\n".join(self._instructions()))]
+        system = "\n".join([self._same_for_all, *self._instructions()])
+        messages = [_message("system", system)]
         messages += _history(self._shown_exchanges, self.user_id, self.names)
         others = self._others()
         if others:
@@ -185,14 +186,33 @@ class Prompt:
         return messages
 
     @cached_property
+    def prefixes(self) -> list[tuple[int, int]]:
+        """Where the parts end that later requests have, too: index of a message and characters.
+
+        They are the instructions, the memories that the conversation began with, the history as the
+        request before this one had it, and the whole history.
+        """
+        history = _history(self._shown_exchanges, self.user_id, self.names)
+        system = str(self.input[0]["content"])
+        ends = [(0, len(self._same_for_all)), (0, len(system))]
+        asked = [n for n, item in enumerate(history, 1) if item["role"] == "user"]
+        ends += [(number, 0) for number in asked[-1:]]
+        return [*ends, (len(history) + 1, 0)]
+
+    @cached_property
+    def _same_for_all(self) -> str:
+        """The instructions that every request of this app begins with."""
+        if not self.style:
+            return REPLY_INSTRUCTIONS
+        return f"{REPLY_INSTRUCTIONS}\n{self.style}\n"
+
+    @cached_property
     def _shown_exchanges(self) -> list[Exchange]:
         return _newest_exchanges(self.exchanges)
 
     def _instructions(self) -> list[str]:
         """Return what stays the same in a conversation as long as nothing new is remembered."""
-        sections = [REPLY_INSTRUCTIONS]
-        if self.style:
-            sections.append(f"{self.style}\n")
+        sections: list[str] = []
         if self.memory_off:
             sections.append(MEMORY_OFF)
         elif not self.in_dm:

@@ -172,7 +172,10 @@ class _Attempt:
         began = time.perf_counter()
         written.begin_response()
         events = self.model.events(
-            conversation, tools, identifier=_pseudonym(self.person)
+            conversation,
+            tools,
+            identifier=_pseudonym(self.person),
+            prefixes=self.prompt.prefixes,
         )
         try:
             async with aclosing(events):

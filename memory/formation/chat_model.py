@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages.ai import UsageMetadata
@@ -14,6 +15,7 @@ from memory.model.providers import OPENAI, provider_and_name, speaks_openai
 
 # Seconds. A memory model's answer is not streamed, and the person's next words wait for it.
 MODEL_TIMEOUT = 100.0
+CACHE_OPTIONS = "prompt_cache_options"
 # Calls are rare, and a connection kept alive would outlive its event loop.
 _ONE_CALL = {"Connection": "close"}
 
@@ -68,6 +70,9 @@ def memory_model(
     has_responses = provider == OPENAI
     if has_responses:
         through["store"] = False
+    if has_responses and urlsplit(base_url or "").hostname == "api.openai.com":
+        # No later request begins like this one: nothing is written to the cache, which costs more.
+        through["model_kwargs"] = {CACHE_OPTIONS: {"mode": "explicit"}}
     return ChatOpenAI(
         model=name,
         api_key=api_key,

@@ -12,7 +12,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable
 
-from memory.formation.chat_model import tokens_used
+from memory.formation.chat_model import CACHE_OPTIONS, tokens_used
 from memory.formation.tool_definitions import ToolDefinition, with_function
 from memory.metrics import count_tokens
 from memory.model.errors import (
@@ -103,8 +103,8 @@ class FormationModel:
     answer without a call may say that there is nothing to remember. The first one, and a failure
     that may be the words', are followed by a request without a person's words (`RepeatWord`).
 
-    `reasoning_effort`, and ``store: false`` where a refusal names it, are left out from the first
-    refusal on that they were the cause of.
+    The effort of reasoning and the options of the cache, or ``store: false`` where a refusal names
+    it, are left out from the first refusal on that they were the cause of.
     """
 
     def __init__(self, chat: BaseChatModel) -> None:
@@ -213,12 +213,13 @@ class FormationModel:
         """Return the model without what a refusal may be about; None if there is nothing."""
         if error.status is None or error.cause != "model_failed":
             return None
-        name = "reasoning_effort"
-        if error.field_of(("store", "reasoning")) == "store":
-            name = "store"
-        if getattr(self._chat, name, None) is None:
+        fewer: dict[str, Any] = {"reasoning_effort": None, "model_kwargs": {}}
+        if error.field_of(("store", "reasoning", CACHE_OPTIONS)) == "store":
+            fewer = {"store": None}
+        sent = {name: getattr(self._chat, name, left) for name, left in fewer.items()}
+        if sent == fewer:
             return None
-        return self._chat.model_copy(update={name: None})
+        return self._chat.model_copy(update=fewer)
 
     async def _answer_of(
         self,
