@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from memory import Erased
 
-CutReason: TypeAlias = Literal["cut_short", "cut_filtered", "cut_loop"]
+CutReason: TypeAlias = Literal["cut_short", "cut_filtered", "cut_loop", "cut_ended"]
 
 COMMENTARY = "commentary"
 """The phase of what a model writes on its way to the answer."""
@@ -29,7 +29,8 @@ class Reply:
     """A whole answer in Markdown.
 
     `cut` is set if the answer was cut off: at a limit of length or time (``cut_short``), at the
-    provider's content filter (``cut_filtered``), or because it only repeated itself (``cut_loop``).
+    provider's content filter (``cut_filtered``), because it only repeated itself (``cut_loop``), or
+    perhaps, because its server ended it without saying so (``cut_ended``).
     `links` are the addresses that may be links in it, as `bot.pipeline.links` knows them.
     """
 

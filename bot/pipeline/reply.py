@@ -320,7 +320,7 @@ class StreamedAnswer:
         if self.response is None:
             if not (self.output or self._pieces):
                 raise ReplyFailed("model_down")
-            self.cut = None if self.output else "cut_short"
+            self.cut = None if self.output else "cut_ended"
             return
         if output_limit is None or self.cut is not None:
             return

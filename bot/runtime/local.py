@@ -26,6 +26,7 @@ from bot.runtime.manifest import create_app_url, manifest_path
 from bot.runtime.problems import Problem, cannot_open, place_of
 from bot.runtime.settings_check import check_settings
 from memory import EmbeddingSpaceMismatch
+from memory.model import speaks_openai
 
 # Settings of single models: without a key or an address for all, the stand-in is each of them.
 _OF_SINGLE_MODELS = (
@@ -44,6 +45,7 @@ _NO_SOCKET = (
 )
 _FORMATION_DELAY = 1.0
 _READY_SECONDS = 20.0
+_SERVER_SECONDS = 5.0
 
 
 async def up(settings: Settings, *, browser: bool = True) -> None:
@@ -93,6 +95,8 @@ async def up(settings: Settings, *, browser: bool = True) -> None:
             if browser:
                 open_browser(playground)
         _welcome(adapted, port, playground)
+        if not await _server_answers(adapted):
+            print("  It does not answer now: `kioku doctor` says what to look at.")
         try:
             await stop.wait()
         finally:
@@ -193,6 +197,24 @@ def _adapted(settings: Settings, told: dict[str, str], *, in_slack: bool) -> Set
         changes["embedding_model"] = STAND_IN_EMBEDDING_MODEL
         changes |= dict.fromkeys(_OF_SINGLE_MODELS)
     return settings.model_copy(update=changes)
+
+
+async def _server_answers(settings: Settings) -> bool:
+    """Return whether the reply model's server answers at all, with whatever."""
+    if not speaks_openai(settings.reply_model):
+        return True
+    import openai  # these imports take a second, in which the playground starts
+
+    from bot.runtime.wiring import open_model_clients
+
+    async with open_model_clients(settings, seconds=_SERVER_SECONDS) as clients:
+        try:
+            await clients.replies.with_options(max_retries=0).models.list()
+        except openai.APIConnectionError:
+            return False
+        except openai.OpenAIError:
+            return True
+    return True
 
 
 def _welcome(settings: Settings, port: int, playground: str | None) -> None:

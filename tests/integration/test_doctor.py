@@ -249,7 +249,7 @@ BROKEN: list[tuple[str, Mapping[str, str], str]] = [
     (
         "Model",
         {"KIOKU_REPLY_MODEL": "no-such"},
-        "✗ {server}: no-such is refused (HTTP 404, model_not_found, invalid_request_error, model: ",
+        "✗ {server}: no-such is refused (HTTP 404, model_not_found, invalid_request_error: “",
     ),
     (
         "Model",

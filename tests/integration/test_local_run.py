@@ -260,6 +260,15 @@ def test_the_browser_is_opened(tmp_path: Path) -> None:
     wait_until(lambda: opened.read_text("utf-8") == f"{address}\n")
 
 
+def test_a_server_that_does_not_answer_is_told_at_the_start(tmp_path: Path) -> None:
+    """Kioku runs all the same, and waits for it."""
+    nowhere = "http://127.0.0.1:1/v1"
+    with running(tmp_path, "up", PORT="0", OPENAI_BASE_URL=nowhere) as kioku:
+        _, where, *_, told = [kioku.line() for _ in range(5)]
+        assert where == f"  Answers come from gpt-6-luna at {nowhere}."
+        assert told == "  It does not answer now: `kioku doctor` says what to look at."
+
+
 def test_a_real_key_after_the_stand_in_keeps_the_memories(
     tmp_path: Path, stand_in: Server
 ) -> None:

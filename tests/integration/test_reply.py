@@ -238,7 +238,7 @@ async def test_a_stream_that_just_ends_may_not_be_whole() -> None:
         "content": [{"type": "output_text", "text": "Half of it."}],
     }
     item = {"type": "response.output_item.done", "item": said}
-    for events, cut in (([delta("Half of")], "cut_short"), ([item], None)):
+    for events, cut in (([delta("Half of")], "cut_ended"), ([item], None)):
         reply = await ResponsesServer(events).reply()
         assert (reply.text[:7], reply.cut) == ("Half of", cut)
     with pytest.raises(ReplyFailed) as raised:

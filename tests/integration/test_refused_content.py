@@ -1,0 +1,109 @@
+"""Content that the model's provider refuses: what is left out, and what comes after it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
+
+import openai
+import pytest
+
+from bot.locale import say
+from bot.runtime.wiring import ModelClients
+from memory import MemoryModelRefused, Pool
+from tests.conftest import Server
+from tests.integration.app import App, open_app
+from tests.integration.model_servers import Dialect, Refusal, model_server
+from tests.integration.playground_slack import PlaygroundSlack
+
+WORD = "grenade"
+
+
+def _filtered(body: dict[str, Any]) -> Refusal | None:
+    """Refuse a request that shows the word anywhere, as Azure's filter does."""
+    if WORD not in json.dumps(body["input"]):
+        return None
+    error = {"message": "The prompt was filtered.", "code": "content_filter"}
+    return 400, {"error": {**error, "param": "prompt", "type": None}}
+
+
+FILTER = Dialect(
+    name="filter", error=lambda _, error: {"error": error}, refuse=_filtered
+)
+
+
+class Filtered(NamedTuple):
+    """An app, and the requests for replies, with those that were refused."""
+
+    app: App
+    requests: list[dict[str, Any]]
+
+
+@pytest.fixture
+async def filtered(
+    pool: Pool,
+    database: str,
+    slack: PlaygroundSlack,
+    stand_in: Server,
+    model_client: openai.AsyncOpenAI,
+) -> AsyncIterator[Filtered]:
+    """The app, the provider of whose replies has a filter."""
+    async with (
+        model_server(FILTER, stand_in.openai_base_url) as server,
+        openai.AsyncOpenAI(api_key="k", base_url=server.url, max_retries=0) as client,
+    ):
+        clients = ModelClients(client, model_client, model_client)
+        app = await open_app(
+            pool, database, slack, stand_in, model_client, clients=clients
+        )
+        yield Filtered(app, server.requests)
+
+
+async def test_a_message_that_is_refused_alone_is_shown_to_no_model_again(
+    filtered: Filtered,
+) -> None:
+    """It costs one request, and the next message, here or in its thread, is answered."""
+    app = filtered.app
+    place = app.slack.place()
+    flagged = await app.ask(place, f"Tell me of the {WORD} emoji")
+    assert app.replies(flagged) == [say("en", "model_policy")]
+    assert len(filtered.requests) == 1
+    for thread in ({}, {"thread_ts": flagged.ts}):
+        asked = await app.ask(place, "What is two plus two?", **thread)
+        assert app.turn(asked)["status"] == "answered"
+    assert len(filtered.requests) == 3
+
+
+async def test_a_memory_that_is_refused_is_left_out_of_the_answer(
+    filtered: Filtered,
+) -> None:
+    """After what stands behind it in the request; the answer says what was left out."""
+    app = filtered.app
+    place = app.slack.place()
+    await app.ask(place, "Hello")
+    await app.add(app.person(place), f"I collect {WORD} lighters")
+    before = len(filtered.requests)
+    asked = await app.ask(place, "What is two plus two?")
+    [shown] = app.replies(asked)
+    assert say("en", "without_earlier") in shown
+    assert say("en", "without_all_memories") in shown
+    assert len(filtered.requests) - before == 3
+
+
+async def test_a_memory_model_without_tools_is_told_to_the_operator_alone(
+    app: App,
+) -> None:
+    """The words wait, nothing is shown in Slack, and a model with tools ends the warning."""
+    for kind in ("formation", "probe"):
+        said = {"kind": kind, "output": {"text": "I cannot."}}
+        app.stand_in.call("/_model/script", {"endpoint": "responses", **said})
+    place = app.slack.place()
+    told = await app.ask(place, "I like ramen")
+    with pytest.raises(MemoryModelRefused):
+        await app.form(told)
+    [warning] = app.core.slack.warnings.sentences
+    assert "it calls no tools" in warning
+    [memory] = await app.form(told)
+    assert memory["food_name"] == "ramen"
+    assert app.core.slack.warnings.sentences == []
