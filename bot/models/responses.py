@@ -12,6 +12,7 @@ from contextlib import aclosing, suppress
 from itertools import pairwise
 from typing import Any, Final
 
+import httpx2
 import openai
 
 from bot.models.failures import ReplyFailed, failure_of
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 _END_SECONDS = 0.2
 # A RuntimeError is raised for too deep nesting.
-_UNREADABLE = (ValueError, RuntimeError)
+_FAILURES = (openai.OpenAIError, httpx2.HTTPError, ValueError, RuntimeError)
 _PLAIN: Any = object  # makes the SDK return the parsed JSON unchanged
 _STORE: Final = "store"
 _STREAM: Final = "stream"
@@ -100,7 +101,7 @@ class ResponsesModel(Model):
                     async for event in events:
                         self._learn(left_out)
                         yield event
-            except (openai.OpenAIError, *_UNREADABLE) as error:
+            except _FAILURES as error:
                 failed = failure_of(error)
                 refused = _refused(failed, sent)
                 if not refused:
@@ -146,7 +147,7 @@ class ResponsesModel(Model):
         """
         try:
             return await self._post(_without(body, self.left_out))
-        except (openai.OpenAIError, *_UNREADABLE) as error:
+        except _FAILURES as error:
             raise failure_of(error) from error
 
     async def _post(self, body: Json) -> Any:
