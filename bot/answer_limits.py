@@ -28,10 +28,14 @@ _EVENT_ENDS = (b"\n\n", b"\r\r", b"\r\n\r\n")
 _LONGEST_END = 4  # bytes
 
 
+class AnswerTooLarge(aiohttp.ClientPayloadError):
+    """An answer of Slack's has more than `PAGE_BYTES`: to ask again brings the same."""
+
+
 class LimitedResponse(aiohttp.ClientResponse):
     """A response of which `PAGE_BYTES` are read: ``response_class`` of a session.
 
-    Its methods raise `aiohttp.ClientPayloadError` for a larger one.
+    Its methods raise `AnswerTooLarge` for a larger one.
     """
 
     _content: bytes | None = None
@@ -45,7 +49,7 @@ class LimitedResponse(aiohttp.ClientResponse):
                 if len(content) > PAGE_BYTES:
                     self.close()
                     content.clear()  # the error would hold it
-                    raise aiohttp.ClientPayloadError(_too_large(self.url.path))
+                    raise AnswerTooLarge(_too_large(self.url.path))
             self._content = bytes(content)
         return self._content
 

@@ -8,10 +8,9 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-import aiohttp
-from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.answer_limits import AnswerTooLarge
 from bot.pipeline.attachments import file_name
 from bot.pipeline.limits import shorten_all, without_credentials
 from bot.slack.client import (
@@ -88,6 +87,8 @@ async def read_thread(
                 if len(found) > _KEPT:
                     del found[1]
                     between += 1
+    except AnswerTooLarge:
+        trouble = "thread_long"
     except TimeoutError:
         trouble = "thread_long" if found else "thread_not_now"
     except SLACK_FAULTS as error:
@@ -100,7 +101,7 @@ async def read_thread(
 async def _messages(client: AsyncWebClient, message: Message) -> AsyncIterator[Json]:
     """Yield the messages of a thread before `message`, the first one first.
 
-    A page that could not be read is asked for again, smaller: it may be too large.
+    A page that is too large is asked for again, smaller.
     """
     cursor: str | None = None
     limit = _PAGE
@@ -114,8 +115,8 @@ async def _messages(client: AsyncWebClient, message: Message) -> AsyncIterator[J
                 cursor=cursor,
                 include_all_metadata=True,
             )
-        except (SlackClientError, aiohttp.ClientError) as error:
-            if isinstance(error, SlackApiError) or limit == _SMALL_PAGE:
+        except AnswerTooLarge:
+            if limit == _SMALL_PAGE:
                 raise
             limit = _SMALL_PAGE
             continue

@@ -20,7 +20,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.answer_limits import LimitedResponse
+from bot.answer_limits import AnswerTooLarge, LimitedResponse
 from bot.logs import StandingWarnings, fault
 from bot.network import proxy_for
 from bot.slack.cache import Cache
@@ -214,6 +214,8 @@ async def repeat(
     while True:
         try:
             return await request()
+        except AnswerTooLarge:
+            raise
         except SLACK_FAULTS as error:
             headers = getattr(getattr(error, "response", None), "headers", {})
             if not await retries.wait_to_repeat(error_code(error), headers):

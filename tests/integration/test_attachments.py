@@ -16,6 +16,8 @@ from bot.conversation.inbox import store_message, take_message
 from bot.conversation.run import Superseded
 from bot.locale import say
 from bot.pipeline.attachments import FILE_BYTES, reading_files
+from bot.pipeline.context import read_thread
+from bot.slack.client import create_session
 from bot.slack.files import FileBytes
 from bot.slack.messages import Installation, Message, read_found_message
 from tests.databases import naming
@@ -508,6 +510,28 @@ async def test_a_thread_is_read_to_its_newest_message(
     assert "[… 11 messages left out …]" in seen
     read = [number for number in range(60) if re.search(rf"line {number}\b", seen)]
     assert read == [*range(11, 60)]
+
+
+async def test_a_thread_of_long_messages_is_read_in_small_pages(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that is too large is not read, and asked for again with fewer messages."""
+    monkeypatch.setattr("bot.answer_limits.PAGE_BYTES", 100_000)
+    monkeypatch.setattr("bot.pipeline.context._SECONDS", 60.0)
+    place = app.slack.place(channel="public", text="The release is called Kingfisher.")
+    for number in range(20):
+        text = f"line {number} " + "words " * 1_000
+        app.slack.say(place.user, place.channel, text, thread_ts=place.root)
+    asked = app.slack.say(place.user, place.channel, "What?", thread_ts=place.root)
+    async with create_session() as session:
+        slack = app.slack.api()
+        slack.session = session
+        thread = await read_thread(slack, app.slack.message(place, ts=asked["ts"]))
+    assert thread.trouble is None
+    assert [line["text"].split(" words")[0] for line in thread.lines] == [
+        "The release is called Kingfisher.",
+        *(f"line {number}" for number in range(20)),
+    ]
 
 
 @pytest.mark.parametrize(
