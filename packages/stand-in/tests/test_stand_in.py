@@ -169,6 +169,17 @@ async def test_an_answer_quotes_the_memories(
     assert said(await respond(client, question, tools=[], memory=OFF)) == off
 
 
+@pytest.mark.parametrize(
+    ("text", "language"), [("I like elephants", 0), ("象が好きです", 1)]
+)
+async def test_what_is_told_while_memory_is_off_is_not_repeated(
+    client: openai.AsyncOpenAI, text: str, language: int
+) -> None:
+    """The reply says only that it is not remembered."""
+    reply = said(await respond(client, text, memory=OFF))
+    assert reply == SCRIPT["replies"]["said_off"][language]
+
+
 async def test_a_reply_uses_what_was_said_before_it(client: openai.AsyncOpenAI) -> None:
     """Words of the conversation count as memories; of two, the newer one."""
     told = [
@@ -283,6 +294,17 @@ def test_a_correction_changes_what_is_known(told: list[str], known: list[str]) -
         ("Is Rust hard?", NOTHING_EN),
         ("明日の天気は？", NOTHING_JA),
         ("It rains.", HONEST_EN),
+        ("👍", SCRIPT["replies"]["ok"][0]),
+        ("My password is hunter2", SCRIPT["replies"]["secret"][0]),
+        ("暗証番号は1234です", SCRIPT["replies"]["secret"][1]),
+        (
+            "I have a ThinkPad. What laptop does Ben use?",
+            f"Understood.\n\n{NOTHING_EN}",
+        ),
+        (
+            "会議が好きです。Ayaさんはどんな会議が好き？",
+            f"わかりました。\n\n{NOTHING_JA}",
+        ),
         ("Hi, I'm Ben from design", "Understood."),
         ("わかりました", SCRIPT["replies"]["ok"][1]),
         ("Can you write me a status update?", SCRIPT["replies"]["cannot"][0]),
