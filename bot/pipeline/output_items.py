@@ -28,12 +28,15 @@ def printable(text: str) -> str:
 def checked_item(item: object) -> Item:
     """Return an output item, or only the fields of a call to send back. Raises `ReplyFailed`.
 
-    Some servers write the arguments of a call as an object.
+    Some servers write the arguments of a call as an object, or null, or give it no `call_id`.
     """
     if not isinstance(item, dict):
         raise ReplyFailed("model_malformed")
-    if isinstance(item.get("arguments"), dict):
-        item = {**item, "arguments": json.dumps(item["arguments"])}
+    if item.get("type") == "function_call":
+        arguments = item.get("arguments", 0)
+        if arguments is None or isinstance(arguments, dict):
+            item = {**item, "arguments": json.dumps(arguments or {})}
+        item = {**item, "call_id": item.get("call_id") or str(item.get("id"))}
     match item:
         case {
             "type": "function_call",

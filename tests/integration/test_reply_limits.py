@@ -311,19 +311,21 @@ async def test_an_answer_that_comes_whole_is_shown_once(
     assert reply.text == shown.text == text
 
 
-async def test_arguments_that_are_an_object_are_those_of_the_call() -> None:
-    """llama.cpp wrote them so for a while: the call is carried out."""
+@pytest.mark.parametrize("given", [{"at": 1}, None], ids=str)
+async def test_a_call_is_read_however_it_is_written(given: object) -> None:
+    """Arguments as an object or null, as llama.cpp wrote them once, and without a call_id."""
 
     async def answer(send: Send, number: int) -> None:
         called = call("look", "")
-        called["item"]["arguments"] = {"at": 1}
+        called["item"]["arguments"] = given
+        del called["item"]["call_id"]
         await send(called if number == 1 else delta("Done."))
         await send(DONE)
 
     look = LookTool()
     reply = await ResponsesServer(answer).reply(tools=look)
     assert reply.text == "Done."
-    assert look.calls == ['{"at": 1}']
+    assert look.calls == [json.dumps(given or {})]
 
 
 @pytest.mark.parametrize(
