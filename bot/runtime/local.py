@@ -15,11 +15,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from shlex import quote
 from shutil import which
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from bot.cancellation import stopped_by_signal
 from bot.config import STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
+from bot.network import proxy_for
 from bot.runtime.browser import open_browser
 from bot.runtime.database_addresses import database
 from bot.runtime.manifest import create_app_url, manifest_path
@@ -200,20 +202,18 @@ def _adapted(settings: Settings, told: dict[str, str], *, in_slack: bool) -> Set
 
 
 async def _server_answers(settings: Settings) -> bool:
-    """Return whether the reply model's server answers at all, with whatever."""
+    """Return whether the reply model's server, or the proxy before it, takes a connection."""
     if not speaks_openai(settings.reply_model):
         return True
-    import openai  # these imports take a second, in which the playground starts
-
-    from bot.runtime.wiring import open_model_clients
-
-    async with open_model_clients(settings, seconds=_SERVER_SECONDS) as clients:
-        try:
-            await clients.replies.with_options(max_retries=0).models.list()
-        except openai.APIConnectionError:
-            return False
-        except openai.OpenAIError:
-            return True
+    address = settings.reply_server.base_url
+    parts = urlsplit(proxy_for(address) or address)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        async with asyncio.timeout(_SERVER_SECONDS):
+            _, writer = await asyncio.open_connection(parts.hostname, port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
     return True
 
 
