@@ -364,11 +364,11 @@ CREATE FUNCTION people_past_retention(of_all int, most int)
         WITH held AS (
             SELECT statement.team_id AS team, statement.user_id AS person,
                 max(statement.said_at) AS at
-            FROM statements AS statement WHERE statement.withdrawn_at IS NULL
+            FROM counted_statements AS statement WHERE statement.withdrawn_at IS NULL
             GROUP BY statement.team_id, statement.user_id, statement.key
             UNION ALL
             SELECT statement.team_id, statement.user_id, statement.withdrawn_at
-            FROM statements AS statement WHERE statement.withdrawn_at IS NOT NULL
+            FROM counted_statements AS statement WHERE statement.withdrawn_at IS NOT NULL
             UNION ALL
             SELECT said.team_id, said.user_id, said.begun_at FROM messages AS said
             WHERE said.ended_at IS NOT NULL
@@ -477,7 +477,7 @@ CREATE FUNCTION delete_everybody()
             RETURN 0;
         END IF;
         FOREACH name IN ARRAY ARRAY['messages', 'told', 'requests_under_way',
-            'person_settings', 'memory_off', 'conversations', 'store', 'statements', 'proposals',
+            'person_settings', 'memory_off', 'conversations', 'store', 'statements',
             'reminders', 'forgotten_sources', 'kept'] LOOP
             EXECUTE format('DELETE FROM %I', name);
             GET DIAGNOSTICS deleted = ROW_COUNT;

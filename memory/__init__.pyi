@@ -78,7 +78,7 @@ from .store.memories import (
     Memory as Memory,
     list_memories as list_memories,
 )
-from .store.proposals import (
+from .store.questions import (
     Question as Question,
     answer_question as answer_question,
     open_questions as open_questions,

@@ -86,7 +86,7 @@ CREATE TABLE statements (
     act text NOT NULL CHECK (act IN ('say', 'remove', 'move')),
     actor text NOT NULL CHECK (actor IN ('formation', 'tool', 'command', 'modal', 'question')),
     -- the fields that it says, always with the one that names the subject; of a move those that it showed
-    content jsonb CHECK ((content IS NOT NULL) = (act <> 'remove')),
+    content jsonb CHECK (state = 'refused' OR (content IS NOT NULL) = (act <> 'remove')),
     -- the subject, for comparison: there is one memory per subject (memory.model.sameness)
     subject text NOT NULL,
     -- the person's words, as typed
@@ -102,6 +102,10 @@ CREATE TABLE statements (
     may_harm boolean NOT NULL DEFAULT false,
     -- the statements of one notice
     batch uuid NOT NULL,
+    -- 'asked': a question that waits for the person; 'refused': it was not remembered, with the reason
+    state text NOT NULL DEFAULT 'counts' CHECK (state IN ('counts', 'asked', 'refused')),
+    reason text CHECK ((reason IS NOT NULL) = (state = 'refused')),
+    open_until timestamptz CHECK ((open_until IS NOT NULL) = (state <> 'counts')),
     withdrawn_at timestamptz,
     forgotten_id uuid,
     forgotten_at timestamptz,
@@ -116,39 +120,17 @@ CREATE INDEX statements_message ON statements (team_id, user_id, channel, ts);
 CREATE INDEX statements_batch ON statements (team_id, user_id, batch);
 CREATE INDEX statements_until ON statements (until) WHERE until IS NOT NULL;
 CREATE INDEX statements_forgotten ON statements (forgotten_at) WHERE forgotten_at IS NOT NULL;
+CREATE INDEX statements_open ON statements (open_until) WHERE open_until IS NOT NULL;
 ALTER TABLE statements ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_statements ON statements
     USING (team_id = (SELECT current_setting('kioku.team', true))
         AND user_id = (SELECT current_setting('kioku.user', true))
-        AND (forgotten_id IS NULL OR (SELECT current_setting('kioku.forgotten', true)) = 'shown'));
+        AND (forgotten_id IS NULL OR (SELECT current_setting('kioku.forgotten', true)) = 'shown')
+        AND (state = 'counts' OR (SELECT current_setting('kioku.states', true)) = 'shown'));
 
--- What does not count: questions that wait for the person, and, with a reason, refused proposals.
-CREATE TABLE proposals (
-    id uuid PRIMARY KEY,
-    team_id text NOT NULL,
-    user_id text NOT NULL,
-    key text NOT NULL,
-    audience text NOT NULL,
-    kind text NOT NULL,
-    act text NOT NULL CHECK (act IN ('say', 'remove')),
-    content jsonb,
-    evidence text NOT NULL,
-    channel text,
-    ts text,
-    zone text NOT NULL,
-    until timestamptz,
-    may_harm boolean NOT NULL DEFAULT false,
-    batch uuid NOT NULL,
-    reason text,
-    at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    expires_at timestamptz NOT NULL
-);
-CREATE INDEX proposals_person ON proposals (team_id, user_id, at);
-CREATE INDEX proposals_expiry ON proposals (expires_at);
-ALTER TABLE proposals ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_proposals ON proposals
-    USING (team_id = (SELECT current_setting('kioku.team', true))
-        AND user_id = (SELECT current_setting('kioku.user', true)));
+-- What counts. Questions and refusals are hidden from a transaction that does not set kioku.states, too.
+CREATE VIEW counted_statements WITH (security_invoker = true) AS
+    SELECT * FROM statements WHERE state = 'counts';
 
 -- When a person is reminded of each open promise next: `at`, NULL if they are not, for their time zone.
 -- `dated`: the statement that named its day. `put_off_at`: when they chose *Tomorrow*. `message_id`: of
@@ -220,7 +202,8 @@ CREATE POLICY kept_in_conversation ON kept FOR SELECT
     USING (team_id = (SELECT current_setting('kioku.team', true))
         AND channel_id = (SELECT current_setting('kioku.channel', true)));
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON store, store_vectors, statements, proposals, reminders,
+GRANT SELECT ON counted_statements TO kioku_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON store, store_vectors, statements, reminders,
     forgotten_sources, kept TO kioku_app;
 
 -- A text in compatibility form (NFKC), in linear time. Normalization sorts the marks after each
@@ -280,7 +263,7 @@ CREATE FUNCTION says(said text, needles text[]) RETURNS boolean
     RETURN EXISTS (SELECT FROM (SELECT plain_text(said) AS plain OFFSET 0) AS one,
         unnest(needles) AS needle WHERE strpos(plain, needle) > 0);
 
--- People with something to delete: a statement or proposal that has ended, or what was forgotten
+-- People with something to delete: a statement, question or refusal that has ended, or what was forgotten
 -- more than ten minutes ago. The rows are deleted in a transaction of that person. The order is
 -- random, so that people whose rows cannot be deleted do not block others.
 CREATE FUNCTION people_with_due(most int)
@@ -292,8 +275,8 @@ CREATE FUNCTION people_with_due(most int)
                 WHERE statement.until <= now()
             UNION SELECT statement.team_id, statement.user_id FROM statements AS statement
                 WHERE statement.forgotten_at < now() - interval '10 minutes'
-            UNION SELECT proposal.team_id, proposal.user_id FROM proposals AS proposal
-                WHERE proposal.expires_at < now()
+            UNION SELECT statement.team_id, statement.user_id FROM statements AS statement
+                WHERE statement.open_until < now()
         ) AS people
         ORDER BY random() LIMIT most
     $$;

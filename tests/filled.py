@@ -22,9 +22,10 @@ ROWS: tuple[LiteralString, ...] = (
     "INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, content,"
     " subject, evidence, said_at, zone, batch) VALUES (gen_random_uuid(), %(team)s, %(user)s, 'k',"
     " 'dm', 'UserFact', 'say', 'formation', '{}', '', 'words', now(), 'UTC', gen_random_uuid())",
-    "INSERT INTO proposals (id, team_id, user_id, key, audience, kind, act, evidence, zone, batch,"
-    " expires_at) VALUES (gen_random_uuid(), %(team)s, %(user)s, 'k', 'dm', 'UserFact', 'remove',"
-    " 'words', 'UTC', gen_random_uuid(), now() + interval '1 hour')",
+    "INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, subject,"
+    " evidence, said_at, zone, batch, state, open_until) VALUES (gen_random_uuid(), %(team)s,"
+    " %(user)s, 'k', 'dm', 'UserFact', 'remove', 'formation', '', 'words', now(), 'UTC',"
+    " gen_random_uuid(), 'asked', now() + interval '1 hour')",
     "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
     " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'D1', '1.0')",
     "INSERT INTO notices (turn_id, team_id, user_id)"

@@ -61,7 +61,7 @@ _FORBIDDEN = frozenset(
 )
 
 _PARTS = ("messages", "settings", "memory_off", "kept")
-EXPORTED = ("memories", "statements", "proposals", "forgotten", *_PARTS)
+EXPORTED = ("memories", "statements", "forgotten", *_PARTS)
 """The parts of an export that are about the person; all are empty for an unknown person."""
 
 _ROWS_AT_ONCE = 20  # a row has two texts of up to 40,000 characters each

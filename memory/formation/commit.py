@@ -21,7 +21,7 @@ from memory.store.changes import Change, add_changes
 from memory.store.edits import statement_of
 from memory.store.forgetting import forgotten_among
 from memory.store.projection import remaining_capacity
-from memory.store.proposals import Question, ask, note_refusals, read_questions
+from memory.store.questions import Question, ask, note_refusals, read_questions
 from memory.store.statements import InCommit, do_nothing, writing
 from memory.store.subjects import Known, read_known
 
@@ -120,7 +120,8 @@ def _notes(
         if one.evidence is None:
             continue
         words = one.evidence.words
-        words = replace(words, text=redact(words.text).text)
+        text = "" if one.reason == "secret" else redact(words.text).text
+        words = replace(words, text=text)
         audience = view.own.audience
         statement = statement_of(
             str(uuid4()), one.kind, audience, None, words, batch=batch

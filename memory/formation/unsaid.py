@@ -14,7 +14,7 @@ from memory.model.person_message import PersonMessage
 from memory.model.statement import MessageKey, Statement, counts
 from memory.postgres.database import Pool
 from memory.store.hidden import seeing_forgotten
-from memory.store.proposals import delete_proposals_of_message
+from memory.store.questions import delete_questions_of_message
 from memory.store.statements import (
     InCommit,
     delete_statements,
@@ -52,7 +52,7 @@ async def delete_unsaid(
             gone = [one for one in said if not _is_still_said(one.evidence, typed)]
             keys = {one.key for one in gone}
             ids = {one.id for one in gone}
-            batches = await delete_proposals_of_message(transaction, message)
+            batches = await delete_questions_of_message(transaction, message)
             by_key = await read_statements(transaction, keys)
             for statements in by_key.values():
                 batches |= {one.batch for one in statements}

@@ -13,12 +13,6 @@ FROM statements AS statement
 WHERE team_id = %(team)s AND user_id = %(user)s
 ORDER BY number;
 
--- name: proposals
-SELECT to_jsonb(proposal) - 'team_id' - 'user_id' AS row
-FROM proposals AS proposal
-WHERE team_id = %(team)s AND user_id = %(user)s
-ORDER BY at, id;
-
 -- name: forgotten
 SELECT to_jsonb(forgotten) AS row
 FROM (

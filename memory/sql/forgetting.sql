@@ -4,7 +4,7 @@
 -- name: choose
 -- The memories that a selection is about. In a time, they are those about which something was typed
 -- then, whenever a yes let it count; without `until` there is no time.
-SELECT DISTINCT key FROM statements
+SELECT DISTINCT key FROM counted_statements
 WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
     AND (%(everything)s
         OR key = ANY(%(keys)s)
@@ -47,14 +47,14 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
                 AND hidden.key = ANY(%(keys)s)))
 RETURNING id, key, kind, content, evidence, channel, ts, batch;
 
--- name: delete_proposals
+-- name: delete_open
 -- Delete the questions and refusals about what is forgotten, or from its messages.
-DELETE FROM proposals
-WHERE team_id = %(team)s AND user_id = %(user)s
+DELETE FROM statements
+WHERE team_id = %(team)s AND user_id = %(user)s AND state <> 'counts'
     AND (%(everything)s OR key = ANY(%(keys)s)
         OR (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
-        OR (COALESCE(to_timestamp(ts::float8), at) >= %(since)s
-            AND COALESCE(to_timestamp(ts::float8), at) < %(until)s))
+        OR (COALESCE(to_timestamp(ts::float8), said_at) >= %(since)s
+            AND COALESCE(to_timestamp(ts::float8), said_at) < %(until)s))
 RETURNING batch;
 
 -- name: record
@@ -116,10 +116,10 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND evidence <> ''
     AND says(evidence, %(quotes)s)
 RETURNING key;
 
--- name: delete_proposals_naming
+-- name: delete_open_naming
 -- Delete questions and refusals that say or name what was forgotten.
-DELETE FROM proposals
-WHERE team_id = %(team)s AND user_id = %(user)s
+DELETE FROM statements
+WHERE team_id = %(team)s AND user_id = %(user)s AND state <> 'counts'
     AND (says(evidence, %(needles)s)
         OR says(jsonb_path_query_array(content, '$.*')::text, %(needles)s)
         OR (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
@@ -163,7 +163,6 @@ SELECT
     (SELECT count(*) FROM store WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s) AS store,
     (SELECT count(*) FROM statements WHERE team_id = %(team)s AND user_id = %(user)s)
         AS statements,
-    (SELECT count(*) FROM proposals WHERE team_id = %(team)s AND user_id = %(user)s) AS proposals,
     (SELECT count(*) FROM reminders WHERE team_id = %(team)s AND user_id = %(user)s) AS reminders,
     (SELECT count(*) FROM kept WHERE team_id = %(team)s AND user_id = %(user)s) AS kept;
 
@@ -175,8 +174,6 @@ WITH vectors AS (
     DELETE FROM store WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s
 ), lines AS (
     DELETE FROM kept WHERE team_id = %(team)s AND user_id = %(user)s
-), asked AS (
-    DELETE FROM proposals WHERE team_id = %(team)s AND user_id = %(user)s
 ), planned AS (
     DELETE FROM reminders WHERE team_id = %(team)s AND user_id = %(user)s
 ), forgettings AS (

@@ -1,6 +1,10 @@
 -- The log of statements. Row-level security limits each of these to the person of the transaction,
 -- and hides what was forgotten unless kioku.forgotten is 'shown'.
 
+-- name: see_states
+-- Let this transaction see what does not count; '' hides it again.
+SELECT set_config('kioku.states', %(shown)s, true);
+
 -- name: see_forgotten
 -- Let this transaction see what is forgotten; '' hides it again. With `many` it touches all rows of a
 -- person, whose number PostgreSQL may not know yet, so nested loops are off from then on.
@@ -12,7 +16,7 @@ SELECT set_config('kioku.forgotten', %(shown)s, true),
 -- The statements of these memories, in the order in which they were stored.
 SELECT id, number, key, audience, kind, act, actor, content, evidence, channel, ts, said_at, zone,
     until, may_harm, batch, withdrawn_at
-FROM statements
+FROM counted_statements
 WHERE team_id = %(team)s AND user_id = %(user)s AND key = ANY(%(keys)s)
 ORDER BY number;
 
@@ -21,7 +25,7 @@ ORDER BY number;
 -- were taken back. Those that are remembered come first; among equals, the newest.
 SELECT said.kind, said.subject, said.key, store.value->'content' AS content
 FROM (
-    SELECT kind, subject, key, max(number) AS newest FROM statements
+    SELECT kind, subject, key, max(number) AS newest FROM counted_statements
     JOIN unnest(%(kinds)s::text[], %(subjects)s::text[]) AS wanted (kind, subject)
         USING (kind, subject)
     WHERE team_id = %(team)s AND user_id = %(user)s
@@ -36,24 +40,27 @@ ORDER BY store.key IS NULL, said.newest DESC;
 -- same message only once, because it may run again, or read what a tool has stored; what was undone
 -- does not count again by that.
 INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, content, subject,
-    evidence, channel, ts, said_at, zone, until, may_harm, batch)
+    evidence, channel, ts, said_at, zone, until, may_harm, batch, state, reason, open_until)
 SELECT new.id, %(team)s, %(user)s, new.key, new.audience, new.kind, new.act, new.actor,
     NULLIF(new.content, 'null'::jsonb),
     CASE WHEN new.act <> 'remove' THEN new.subject ELSE COALESCE((
-        SELECT said.subject FROM statements AS said
+        SELECT said.subject FROM counted_statements AS said
         WHERE said.team_id = %(team)s AND said.user_id = %(user)s AND said.key = new.key
             AND said.act = 'say'
         ORDER BY said.number DESC LIMIT 1
     ), '') END,
-    new.evidence, new.channel, new.ts, new.said_at, new.zone, new.until, new.may_harm, new.batch
+    new.evidence, new.channel, new.ts, new.said_at, new.zone, new.until, new.may_harm, new.batch,
+    new.state, new.reason,
+    CASE new.state WHEN 'asked' THEN now() + interval '14 days'
+        WHEN 'refused' THEN now() + interval '1 day' END
 FROM ROWS FROM (jsonb_to_recordset(%(statements)s) AS (id uuid, key text, audience text, kind text,
     act text, actor text, content jsonb, subject text, evidence text, channel text, ts text,
     said_at timestamptz, zone text, until timestamptz, may_harm boolean,
-    batch uuid))
+    batch uuid, state text, reason text))
     WITH ORDINALITY AS new (id, key, audience, kind, act, actor, content, subject, evidence, channel,
-    ts, said_at, zone, until, may_harm, batch, place)
-WHERE new.actor <> 'formation' OR NOT EXISTS (
-    SELECT FROM statements AS known
+    ts, said_at, zone, until, may_harm, batch, state, reason, place)
+WHERE new.state <> 'counts' OR new.actor <> 'formation' OR NOT EXISTS (
+    SELECT FROM counted_statements AS known
     WHERE known.team_id = %(team)s AND known.user_id = %(user)s AND known.key = new.key
         AND known.act = new.act AND known.channel = new.channel AND known.ts = new.ts
         AND known.audience = new.audience AND known.evidence = new.evidence
@@ -72,7 +79,7 @@ RETURNING key;
 -- What a message says.
 SELECT id, number, key, audience, kind, act, actor, content, evidence, channel, ts, said_at, zone,
     until, may_harm, batch, withdrawn_at
-FROM statements
+FROM counted_statements
 WHERE team_id = %(team)s AND user_id = %(user)s AND channel = %(channel)s AND ts = %(ts)s;
 
 -- name: delete
@@ -93,21 +100,17 @@ WHERE EXISTS (
     SELECT FROM statements
     WHERE team_id = %(team)s AND user_id = %(user)s AND statements.channel = said.channel
         AND statements.ts = said.ts
-) OR EXISTS (
-    SELECT FROM proposals
-    WHERE team_id = %(team)s AND user_id = %(user)s AND proposals.channel = said.channel
-        AND proposals.ts = said.ts
 );
 
 -- name: read_changes
 -- The newest changes: all, those of a memory, those of a notice, or those of named statements. A
 -- change is what one notice says about one memory.
-SELECT batch, key, max(number) AS newest FROM statements
+SELECT batch, key, max(number) AS newest FROM counted_statements
 WHERE team_id = %(team)s AND user_id = %(user)s
     AND (%(key)s::text IS NULL OR key = %(key)s)
     AND (%(batch)s::uuid IS NULL OR batch = %(batch)s)
     AND (%(ids)s::uuid[] IS NULL OR (batch, key) IN (
-        SELECT named.batch, named.key FROM statements AS named
+        SELECT named.batch, named.key FROM counted_statements AS named
         WHERE named.team_id = %(team)s AND named.user_id = %(user)s AND named.id = ANY(%(ids)s)
     ))
 GROUP BY batch, key
@@ -122,12 +125,6 @@ UPDATE statements SET
 WHERE team_id = %(team)s AND user_id = %(user)s
     AND (audience = %(old)s OR channel = %(old)s)
 RETURNING key;
-
--- name: change_channel_of_proposals
-UPDATE proposals SET
-    audience = CASE WHEN audience = %(old)s THEN %(new)s ELSE audience END,
-    channel = CASE WHEN channel = %(old)s THEN %(new)s ELSE channel END
-WHERE team_id = %(team)s AND user_id = %(user)s AND (audience = %(old)s OR channel = %(old)s);
 
 -- name: change_channel_of_forgotten
 UPDATE forgotten_sources SET channel = %(new)s

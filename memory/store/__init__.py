@@ -35,7 +35,7 @@ from memory.store.memories import (
     find_memory as find_memory,
     read_in_order as read_in_order,
 )
-from memory.store.proposals import (
+from memory.store.questions import (
     NotRemembered as NotRemembered,
     read_not_remembered as read_not_remembered,
 )

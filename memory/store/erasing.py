@@ -12,7 +12,7 @@ from memory.model.namespace import Person
 from memory.postgres.database import PersonTransaction, Pool, person_transaction
 from memory.postgres.statements import load_statements
 from memory.store.forgetting import Selection, forget_within
-from memory.store.hidden import seeing_forgotten
+from memory.store.hidden import seeing_forgotten, seeing_states
 
 AppRows: TypeAlias = Callable[[PersonTransaction], Awaitable[dict[str, int]]]
 """Deletes or counts a person's rows in the application's tables; returns their number by table."""
@@ -62,7 +62,7 @@ async def erase(
         app_rows = await delete_app_rows(transaction)
         counts = {**app_rows, **memory_rows}
         forgotten = await forget_within(transaction, Selection(everything=True))
-        async with seeing_forgotten(transaction):
+        async with seeing_forgotten(transaction), seeing_states(transaction):
             await transaction.execute(_SQL["erase"])
         if identity or any(counts.values()):
             values = {"id": identity or uuid4()}
@@ -80,6 +80,6 @@ async def erase(
 
 async def _count_rows(transaction: PersonTransaction) -> dict[str, int]:
     """Return the number of the person's rows by table, forgotten ones included."""
-    async with seeing_forgotten(transaction):
+    async with seeing_forgotten(transaction), seeing_states(transaction):
         [row] = await transaction.fetch(_SQL["count_rows"])
     return row

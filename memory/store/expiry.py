@@ -1,4 +1,4 @@
-"""Deletion of what is due: statements and proposals that have ended, and what was forgotten."""
+"""Deletion of what is due: statements and questions that have ended, and what was forgotten."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from memory.postgres.database import (
 )
 from memory.postgres.statements import load_statements
 from memory.store.forgetting import DeleteTexts, purge
+from memory.store.questions import delete_expired
 from memory.store.statements import delete_ended, do_nothing
 
 _log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ async def expire_due(pool: Pool, *, delete_texts: DeleteTexts = do_nothing) -> N
             person = Person(row["team_id"], row["user_id"])
             async with person_transaction(pool, person, locked=True) as transaction:
                 await delete_ended(transaction)
-                await transaction.execute(_SQL["delete_proposals"])
+                await delete_expired(transaction)
                 await purge(transaction, delete_texts)
         except Exception as error:
             if is_unavailable(error):

@@ -29,7 +29,7 @@ from memory.postgres.database import (
     person_transaction,
 )
 from memory.postgres.statements import column_parameters, load_statements
-from memory.store.hidden import seeing_forgotten
+from memory.store.hidden import seeing_forgotten, seeing_states
 from memory.store.memories import Memory, read_memories
 from memory.store.statements import (
     InCommit,
@@ -166,9 +166,10 @@ async def forget_within(
         async with seeing_forgotten(transaction):
             hidden += await transaction.fetch(_SQL["hide_rest"], rest)
         keys |= keys_of(hidden)
-    asked = await transaction.fetch(
-        _SQL["delete_proposals"], {**values, "keys": list(keys)}
-    )
+    async with seeing_states(transaction):
+        asked = await transaction.fetch(
+            _SQL["delete_open"], {**values, "keys": list(keys)}
+        )
 
     messages = {*messages_of(hidden), *selection.messages}
     needles = await _needles(transaction, _subjects(hidden))
@@ -291,7 +292,8 @@ async def purge(
         blanked = await transaction.fetch(_SQL["blank_quotes"], values)
         recorded = await transaction.fetch(_SQL["recorded_messages"], values)
     await refresh_keys(transaction, keys_of(blanked))
-    await transaction.execute(_SQL["delete_proposals_naming"], values)
+    async with seeing_states(transaction):
+        await transaction.execute(_SQL["delete_open_naming"], values)
     gone = Gone(messages={*messages, *messages_of(recorded)}, needles=needles)
     await delete_texts(transaction, gone)
 

@@ -12,6 +12,14 @@ _SQL = load_statements("memory", "statements")
 
 
 @asynccontextmanager
+async def seeing_states(transaction: PersonTransaction) -> AsyncIterator[None]:
+    """Let the statements in this block see questions and what was not remembered."""
+    await transaction.execute(_SQL["see_states"], {"shown": "shown"})
+    yield
+    await transaction.execute(_SQL["see_states"], {"shown": ""})
+
+
+@asynccontextmanager
 async def seeing_forgotten(
     transaction: PersonTransaction, *, many: bool = True
 ) -> AsyncIterator[None]:

@@ -37,7 +37,7 @@ from memory.postgres.statements import (
     load_statements,
     rows_parameter,
 )
-from memory.store.hidden import seeing_forgotten
+from memory.store.hidden import seeing_forgotten, seeing_states
 from memory.store.projection import write_rows
 from memory.store.reembedding import embed_missing
 from memory.store.subjects import Known, read_known
@@ -105,7 +105,9 @@ async def add_statements(
         known = await read_known(transaction, subjects, [one.key for one in statements])
     stored = _about_their_things(statements, known)
     values = {
-        "statements": rows_parameter([one.columns for one in stored]),
+        "statements": rows_parameter(
+            [{**one.columns, "state": "counts"} for one in stored]
+        ),
     }
     await transaction.execute(_SQL["insert"], values)
     keys_stored = dict.fromkeys(one.key for one in stored)
@@ -205,7 +207,7 @@ async def messages_among(
 ) -> set[MessageKey]:
     """Return those of `messages` that led to a memory or question, even a forgotten one."""
     values = message_parameters(messages)
-    async with seeing_forgotten(transaction):
+    async with seeing_forgotten(transaction), seeing_states(transaction):
         rows = await transaction.fetch(_SQL["messages_among"], values)
     return set(messages_of(rows))
 
@@ -216,9 +218,8 @@ async def change_channel(transaction: PersonTransaction, old: str, new: str) -> 
     This includes what is forgotten, what is asked, and messages that are not to be formed again.
     """
     values = {"old": old, "new": new}
-    async with seeing_forgotten(transaction):
+    async with seeing_forgotten(transaction), seeing_states(transaction):
         changed = await transaction.fetch(_SQL["change_channel"], values)
-    await transaction.execute(_SQL["change_channel_of_proposals"], values)
     await transaction.execute(_SQL["change_channel_of_forgotten"], values)
     await refresh_keys(transaction, keys_of(changed))
 

@@ -25,7 +25,7 @@ from memory.recall.lines import memories_within
 from memory.recall.search import search_memories
 from memory.store.changes import Change
 from memory.store.memories import Memory, find_in_view
-from memory.store.proposals import Question
+from memory.store.questions import Question
 from memory.store.statements import InCommit, do_nothing
 from memory.tools.arguments import read_arguments
 from memory.tools.definitions import CHANGE_TOOL, SEARCH_TOOL

@@ -50,7 +50,7 @@ from memory import (
 )
 from memory.model import PROMISE_KIND
 from memory.postgres import person_transaction
-from memory.store.proposals import ask
+from memory.store.questions import ask
 from tests.integration.app import App, receiving
 from tests.integration.person import SlackPerson
 from tests.person import Place, acts_in, elements, sections, shown

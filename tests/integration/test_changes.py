@@ -48,7 +48,7 @@ from memory.store import (
     read_not_remembered,
 )
 from memory.store.edits import statement_of
-from memory.store.proposals import ask
+from memory.store.questions import ask
 from tests.databases import naming, owner_rows
 from tests.memories import ApprovedStore, add_memory
 

@@ -269,7 +269,7 @@ def kept(app: App, user: str, *, without: str = "") -> dict[str, list[dict[str, 
     """
     found: dict[str, list[dict[str, Any]]] = {}
     with psycopg.connect(app.database, row_factory=dict_row) as owner:
-        for table in (*load_statements("bot", "erasing"), "statements", "proposals"):
+        for table in (*load_statements("bot", "erasing"), "statements"):
             rows = owner.execute(
                 # An update moves a row: without an order it may come later.
                 sql.SQL(

@@ -35,7 +35,7 @@ NOBODYS = {
     *("kioku_embedding_space", "kioku_migrations", "installation"),
     *("store_migrations", "vector_migrations"),
 }
-OF_MEMORY = {"store", "store_vectors", "statements", "proposals", "reminders", "kept"}
+OF_MEMORY = {"store", "store_vectors", "statements", "reminders", "kept"}
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ async def test_erase_wins_against_formation_200_times(app: App) -> None:
     await asyncio.gather(*(race(number) for number in range(200)))
     left = app.rows(
         "SELECT 1 FROM store UNION ALL SELECT 1 FROM store_vectors"
-        " UNION ALL SELECT 1 FROM statements UNION ALL SELECT 1 FROM proposals"
+        " UNION ALL SELECT 1 FROM statements"
         " UNION ALL SELECT 1 FROM messages WHERE user_id <> '' OR words <> ''",
     )
     assert left == []

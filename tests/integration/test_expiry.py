@@ -55,9 +55,10 @@ async def test_expiry_goes_on_for_the_others(
     )
     owner_rows(
         database,
-        "INSERT INTO proposals (id, team_id, user_id, key, audience, kind, act, evidence, zone,"
-        " batch, reason, expires_at) VALUES (gen_random_uuid(), 'T1', 'u-1', 'nobody', 'dm',"
-        " 'UserFact', 'say', 'said', 'UTC', gen_random_uuid(), 'unusable', '2020-01-01')",
+        "INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, subject,"
+        " evidence, said_at, zone, batch, state, reason, open_until) VALUES (gen_random_uuid(),"
+        " 'T1', 'u-1', 'nobody', 'dm', 'UserFact', 'say', 'formation', '', 'said', now(), 'UTC',"
+        " gen_random_uuid(), 'refused', 'unusable', '2020-01-01')",
     )
     owner_rows(
         database,
@@ -82,17 +83,17 @@ async def test_questions_and_refusals_end(pool: Pool, database: str) -> None:
     """They quote the person, and are deleted when their time is over."""
     owner_rows(
         database,
-        "INSERT INTO proposals (id, team_id, user_id, key, audience, kind, act, evidence, zone,"
-        " batch, reason, expires_at)"
-        " SELECT gen_random_uuid(), 'T1', user_id, 'k', 'dm', 'UserFact', 'say', evidence, 'UTC',"
-        " gen_random_uuid(), reason, now() + ends FROM (VALUES"
-        " ('U1', 'asked long ago', NULL, interval '-1 minute'),"
-        " ('U2', 'refused long ago', 'unusable', interval '-1 minute'),"
-        " ('U2', 'refused today', 'unusable', interval '1 minute')"
-        ") AS given (user_id, evidence, reason, ends)",
+        "INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, content,"
+        " subject, evidence, said_at, zone, batch, state, reason, open_until)"
+        " SELECT gen_random_uuid(), 'T1', user_id, 'k', 'dm', 'UserFact', 'say', 'formation', '{}',"
+        " '', evidence, now(), 'UTC', gen_random_uuid(), state, reason, now() + ends FROM (VALUES"
+        " ('U1', 'asked long ago', 'asked', NULL, interval '-1 minute'),"
+        " ('U2', 'refused long ago', 'refused', 'unusable', interval '-1 minute'),"
+        " ('U2', 'refused today', 'refused', 'unusable', interval '1 minute')"
+        ") AS given (user_id, evidence, state, reason, ends)",
     )
     await expire_due(pool)
-    left = owner_rows(database, "SELECT evidence FROM proposals")
+    left = owner_rows(database, "SELECT evidence FROM statements")
     assert [row["evidence"] for row in left] == ["refused today"]
 
 

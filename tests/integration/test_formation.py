@@ -422,6 +422,9 @@ async def test_what_breaks_the_evidence_rule_is_not_stored(
     formed = await trial.form(words(said))
     assert (formed.changes, reasons(formed)) == ((), [reason])
     assert await trial.rows() == []
+    # Of what must not be kept only the reason is.
+    noted = owner_rows(trial.database, "SELECT evidence, reason FROM statements")
+    assert all(bool(one["evidence"]) == (reason != "secret") for one in noted)
 
 
 async def test_three_removals_at_most(trial: Trial) -> None:

@@ -38,7 +38,6 @@ TABLES = (
     "store",
     "store_vectors",
     "statements",
-    "proposals",
     "reminders",
     "forgotten_sources",
 )

@@ -179,7 +179,7 @@ class Sequences(RuleBasedStateMachine):
         super().__init__()
         with psycopg.connect(self.world.database) as owner:
             owner.execute(
-                "TRUNCATE store, store_vectors, statements, proposals, forgotten_sources"
+                "TRUNCATE store, store_vectors, statements, forgotten_sources"
             )
         self.models = {person: Model() for person in PEOPLE}
 

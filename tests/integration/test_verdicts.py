@@ -132,7 +132,7 @@ async def test_what_is_not_supported_or_has_no_verdict_is_not_stored(
     """An entry that does not fit the schema is no verdict, nor is one for an unknown index.
 
     A day or time of another form costs that field alone. Optional fields, and a conflict with
-    nothing, may be left out, null or "", and the answer may be JSON text.
+    nothing, may be left out, null or "".
     """
     said = [
         "I live in Oslo.",
@@ -154,9 +154,7 @@ async def test_what_is_not_supported_or_has_no_verdict_is_not_stored(
         verdict(4, sensitive=None, conflict=None, valid_until=""),
         *(verdict(7), verdict(-1), "nonsense"),
     ]
-    trial.model.verdicts.append(
-        f"Here you are:\n```json\n{json.dumps({'verdicts': entries})}\n```"
-    )
+    trial.model.verdicts.append(json.dumps({"verdicts": entries}))
     formed = await trial.former.form(memory_view(ALICE.namespace(PUBLIC)), typed(*said))
     assert await facts(trial.database) == ["I own a kayak.", "I row.", "I ski."]
     assert reasons(formed) == ["unsupported", *["unusable"] * 2]
@@ -482,7 +480,10 @@ async def test_the_answer_to_whether_to_store(
         model.answer([fact("has diabetes", "I have diabetes")])
         model.verdicts.append({0: {"sensitive": "health"}})
         formed = await former.form(ALICE_DM, typed("I have diabetes"))
-    assert len(owner_rows(database, "SELECT id FROM proposals")) == 1
+    assert (
+        len(owner_rows(database, "SELECT id FROM statements WHERE state = 'asked'"))
+        == 1
+    )
     (question,) = formed.questions
     changes = await answer_question(pool, model_embedder, ALICE, question.id, answer)
     assert len(changes) == len(stored)

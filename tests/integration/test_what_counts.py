@@ -25,7 +25,7 @@ from memory.formation import delete_unsaid
 from memory.postgres import person_transaction
 from memory.store import expire_due
 from memory.store.edits import statement_of
-from memory.store.proposals import ask
+from memory.store.questions import ask
 from tests.databases import naming
 from tests.integration.test_changes import ALICE, OWN, WIDE, Ledger, food
 from tests.integration.test_changes import ledger as ledger

@@ -21,6 +21,7 @@ from memory.postgres import (
     transaction,
     transaction_timeout,
 )
+from memory.store.hidden import seeing_states
 from tests.databases import SPACE, fresh_database, login_of
 from tests.filled import fill
 
@@ -39,7 +40,6 @@ TABLES = [
     "messages",
     "person_settings",
     "statements",
-    "proposals",
     "memory_off",
     "forgotten_sources",
     "notices",
@@ -104,6 +104,21 @@ async def test_a_query_without_where_finds_the_persons_own_rows_only(
         for table in TABLES:
             assert await owners(own.connection, table) == {person.scope}
     assert [m.namespace.person for m in await list_memories(pool, person)] == [person]
+
+
+async def test_what_does_not_count_is_hidden_from_who_does_not_ask_for_it(
+    filled: str, pool: Pool
+) -> None:
+    """A question is no statement to SQL that forgets the state; the view never has it."""
+    count = (
+        "SELECT count(*) AS n, (SELECT count(*) FROM counted_statements) AS counted"
+        " FROM statements"
+    )
+    async with person_transaction(pool, ALICE) as own:
+        assert await own.fetch(count) == [{"n": 1, "counted": 1}]
+        async with seeing_states(own):
+            assert await own.fetch(count) == [{"n": 2, "counted": 1}]
+        assert await own.fetch(count) == [{"n": 1, "counted": 1}]
 
 
 async def test_without_a_scope_nothing_is_seen(filled: str, pool: Pool) -> None:

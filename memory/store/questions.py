@@ -1,4 +1,4 @@
-"""Proposals, which do not count: questions that wait for the person, and what was refused."""
+"""Statements that do not count: questions that wait for the person, and what was refused."""
 
 from __future__ import annotations
 
@@ -15,19 +15,17 @@ from memory.model.errors import ChangeGone
 from memory.model.namespace import DM, Namespace, Person, may_read
 from memory.model.schemas import Content, named_fields, subject_fields, subject_key
 from memory.model.statement import MessageKey, Statement
-from memory.postgres.database import (
-    PersonTransaction,
-    Pool,
-    person_statement,
-    person_transaction,
-)
+from memory.model.text import Json
+from memory.postgres.database import PersonTransaction, Pool, person_transaction
 from memory.postgres.statements import load_statements, rows_parameter
 from memory.store.changes import Change, add_changes
+from memory.store.hidden import seeing_states
 from memory.store.projection import check_capacity
 from memory.store.statements import writing
 from memory.store.subjects import read_known
 
-_SQL = load_statements("memory", "proposals")
+_SQL = load_statements("memory", "questions")
+_STATEMENTS = load_statements("memory", "statements")
 
 Asks: TypeAlias = Literal["replace", "older", "remove", "store"]
 
@@ -86,8 +84,9 @@ async def ask(
     statements: Sequence[Statement],
 ) -> None:
     """Ask whether these should count. A memory has at most one open question."""
-    asked = [(one, None) for one in statements]
-    await _insert(transaction, asked)
+    await _insert(
+        transaction, [{**one.columns, "state": "asked"} for one in statements]
+    )
 
 
 async def note_refusals(
@@ -95,20 +94,25 @@ async def note_refusals(
     refused: Iterable[tuple[Statement, str]],
 ) -> None:
     """Keep for a day what was refused, with the reason, for the person to see."""
-    await _insert(transaction, refused)
+    rows = [
+        {**one.columns, "state": "refused", "reason": reason} for one, reason in refused
+    ]
+    await _insert(transaction, rows)
 
 
-async def _insert(
-    transaction: PersonTransaction,
-    proposals: Iterable[tuple[Statement, str | None]],
-) -> None:
-    """Store proposals, each with the reason why it was refused; None for a question."""
-    rows = [{**one.columns, "reason": reason} for one, reason in proposals]
+async def _insert(transaction: PersonTransaction, rows: Sequence[Json]) -> None:
     if not rows:
         return
-    values = {"proposals": rows_parameter(rows)}
-    await transaction.execute(_SQL["delete_replaced"], values)
-    await transaction.execute(_SQL["insert"], values)
+    values = {"statements": rows_parameter(rows)}
+    async with seeing_states(transaction):
+        await transaction.execute(_SQL["delete_replaced"], values)
+        await transaction.execute(_STATEMENTS["insert"], values)
+
+
+async def delete_expired(transaction: PersonTransaction) -> None:
+    """Delete questions and refusals that have expired."""
+    async with seeing_states(transaction):
+        await transaction.execute(_SQL["delete_expired"])
 
 
 async def open_questions(
@@ -130,13 +134,18 @@ async def read_questions(
         "batch": batch,
         "question": question_id,
     }
-    rows = await transaction.fetch(_SQL["open"], values)
+    async with seeing_states(transaction):
+        rows = await transaction.fetch(_SQL["open"], values)
     return [_question(row) for row in rows]
 
 
 async def read_not_remembered(pool: Pool, person: Person) -> list[NotRemembered]:
     """Return what was not remembered within the last day, newest first, at most twenty."""
-    rows = await person_statement(pool, person, _SQL["refused"])
+    async with (
+        person_transaction(pool, person) as transaction,
+        seeing_states(transaction),
+    ):
+        rows = await transaction.fetch(_SQL["refused"])
     return [NotRemembered(**row) for row in rows]
 
 
@@ -154,7 +163,8 @@ async def answer_question(
         raise ValueError("A question has no such answer.")
     async with writing(pool, embedder, person) as transaction:
         found = await read_questions(transaction, question_id=question_id)
-        await transaction.execute(_SQL["delete"], {"id": question_id})
+        async with seeing_states(transaction):
+            await transaction.execute(_SQL["delete"], {"id": question_id})
         if not found:
             raise ChangeGone("The question was answered already or has expired.")
         if answer == "no":
@@ -170,13 +180,14 @@ async def answer_question(
         return await add_changes(transaction, [said], known)
 
 
-async def delete_proposals_of_message(
+async def delete_questions_of_message(
     transaction: PersonTransaction, message: MessageKey
 ) -> set[UUID]:
     """Delete questions and refusals that quote a message; return the batches of their notices."""
     channel, ts = message
     values = {"channel": channel, "ts": ts}
-    rows = await transaction.fetch(_SQL["delete_of_message"], values)
+    async with seeing_states(transaction):
+        rows = await transaction.fetch(_SQL["delete_of_message"], values)
     return {row["batch"] for row in rows}
 
 

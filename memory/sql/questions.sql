@@ -1,0 +1,56 @@
+-- Statements that do not count: questions that wait for the person, and what was not remembered, with
+-- the reason. Row-level security shows them to a transaction in which kioku.states is 'shown'.
+
+-- name: delete_replaced
+-- One question about a memory is open at a time, and a sentence has one reason why it was not
+-- remembered: delete what new ones replace.
+DELETE FROM statements USING jsonb_to_recordset(%(statements)s) AS new (key text, evidence text,
+    state text)
+WHERE team_id = %(team)s AND user_id = %(user)s
+    AND statements.state = new.state AND statements.state <> 'counts'
+    AND (statements.key = new.key OR statements.evidence = new.evidence AND new.evidence <> '');
+
+-- name: open
+-- The open questions, the oldest first, with what the memory amounts to now. What would be over, or
+-- would remove what is gone, is not asked any more.
+SELECT said.id, said.key, said.audience, said.kind, said.act, said.content, said.evidence,
+    said.channel, said.ts, said.zone, said.until, said.may_harm, said.batch,
+    said.open_until - interval '14 days' AS at, store.prefix, store.value || store.own AS now
+FROM statements AS said
+LEFT JOIN store ON store.prefix ~>=~ %(low)s AND store.prefix ~<~ %(high)s
+    AND store.key = said.key
+WHERE said.team_id = %(team)s AND said.user_id = %(user)s AND said.state = 'asked'
+    AND said.open_until > now() AND (said.until IS NULL OR said.until > now())
+    AND (said.act <> 'remove' OR store.key IS NOT NULL)
+    AND (%(batch)s::uuid IS NULL OR said.batch = %(batch)s)
+    AND (%(question)s::uuid IS NULL OR said.id = %(question)s)
+ORDER BY said.number;
+
+-- name: refused
+-- What was not remembered, the newest first. A sentence may have been refused as several kinds; one
+-- that the person then had stored as typed is remembered.
+SELECT evidence AS sentence, reason, max(open_until) - interval '1 day' AS at
+FROM statements AS refused
+WHERE team_id = %(team)s AND user_id = %(user)s AND state = 'refused' AND open_until > now()
+    AND NOT EXISTS (
+        SELECT FROM counted_statements AS said
+        WHERE said.team_id = %(team)s AND said.user_id = %(user)s
+            AND said.evidence = refused.evidence AND said.actor = 'command'
+            AND said.withdrawn_at IS NULL
+    )
+GROUP BY evidence, reason
+ORDER BY max(number) DESC LIMIT 20;
+
+-- name: delete
+DELETE FROM statements
+WHERE team_id = %(team)s AND user_id = %(user)s AND id = %(id)s AND state <> 'counts';
+
+-- name: delete_of_message
+DELETE FROM statements
+WHERE team_id = %(team)s AND user_id = %(user)s AND channel = %(channel)s AND ts = %(ts)s
+    AND state <> 'counts'
+RETURNING batch;
+
+-- name: delete_expired
+DELETE FROM statements
+WHERE team_id = %(team)s AND user_id = %(user)s AND open_until < now();
