@@ -51,7 +51,7 @@ async def check_replies(settings: Settings, client: openai.AsyncOpenAI) -> str:
     server = place_of(settings.reply_model, settings.reply_server)
     tools = tool_definitions(load_schemas(settings.schemas), False)
     try:
-        await _ask(model, tools)
+        written = await _ask(model, tools)
     except ReplyFailed as failed:
         raise _problem(settings, server, model, failed) from failed
     found = f"{model.name} at {server} answers."
@@ -59,13 +59,18 @@ async def check_replies(settings: Settings, client: openai.AsyncOpenAI) -> str:
         found += f" Its server does not take {', '.join(sorted(model.left_out))}."
     if "store" in model.left_out:
         found += " So it may keep the requests."
+    if written.is_empty and written.cut is not None:
+        found += (
+            f" It reasoned for {limit} tokens without an answer: a lower KIOKU_REASONING_EFFORT"
+            " makes answers begin earlier."
+        )
     if not model.searches:
         found += " It cannot search the web."
     return found
 
 
-async def _ask(model: Model, tools: Items) -> None:
-    """Read the answer to a message. Raises `ReplyFailed`."""
+async def _ask(model: Model, tools: Items) -> StreamedAnswer:
+    """Read the answer to a message, which may not be whole. Raises `ReplyFailed`."""
     written = StreamedAnswer(LinkFilter(), AnswerNames({}), CollectedReply(""))
     events = model.events(_PROMPT.input, tools, identifier="kioku-doctor")
     try:
@@ -77,6 +82,7 @@ async def _ask(model: Model, tools: Items) -> None:
         await written.end_response(model.output_limit)
     except TimeoutError:
         pass  # it is still writing, so the request was accepted
+    return written
 
 
 def _problem(
