@@ -38,6 +38,8 @@ CREATE TABLE messages (
     reply text,
     -- Whether the model was given lines that people keep for the conversation.
     with_kept boolean NOT NULL DEFAULT false,
+    -- The keys of memories, and the ids of kept lines, that the reply rests on, as the model says.
+    cited text[] NOT NULL DEFAULT '{}',
     reply_ts text[] NOT NULL DEFAULT '{}',
     -- Since when a message of the reply may be in Slack that is not in `reply_ts`.
     posting_since timestamptz,
@@ -347,7 +349,7 @@ CREATE FUNCTION forget_author_of_messages() RETURNS bigint
             token = NULL, begun_at = NULL, question = '', words = '', reply = NULL,
             reply_ts = '{}', posting_since = NULL, formed_at = NULL,
             audience = NULL, on_record = true, removal_proposed = false, failures = 0,
-            with_kept = false,
+            with_kept = false, cited = '{}',
             ended_at = now() - interval '13 days'
         WHERE team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
         RETURNING 1) SELECT count(*) FROM kept

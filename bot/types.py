@@ -30,11 +30,13 @@ class Reply:
 
     `cut` is set if the answer was cut off: at a limit of length or time (``cut_short``), at the
     provider's content filter (``cut_filtered``), because it only repeated itself (``cut_loop``), or
-    perhaps, because its server ended it without saying so (``cut_ended``).
-    `links` are the addresses that may be links in it, as `bot.pipeline.links` knows them.
+    perhaps, because its server ended it without saying so (``cut_ended``). `cited` are the marks of
+    memories and kept lines that it rests on. `links` are the addresses that may be links in it, as
+    `bot.pipeline.links` knows them.
     """
 
     text: str
+    cited: tuple[str, ...] = ()
     citations: tuple[Citation, ...] = ()
     links: frozenset[str] = frozenset()
     cut: CutReason | None = None

@@ -53,12 +53,16 @@ _SENTENCES = re.compile(r"(?<=[.!?؟])\s+|(?<=[。！？])\s*|\n+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """An earlier question with its answer; `user_id` says who asked."""
+    """An earlier question with its answer; `user_id` says who asked.
+
+    `cited` are the keys of memories, and the ids of kept lines, that the answer rests on.
+    """
 
     ts: str
     user_id: str
     question: str
     reply: str | None
+    cited: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,6 +283,7 @@ async def end_turn(
     *,
     reply: str | None,
     kept: Sequence[UUID] = (),
+    cited: Sequence[str] = (),
     removal_proposed: bool = False,
     refused: bool = False,
     credentials: Iterable[Credential] = (),
@@ -286,10 +291,10 @@ async def end_turn(
     """End the turn and its message, and schedule formation if there are words to form.
 
     `kept` are the lines of the conversation that the model was given: the reply is not stored if
-    one has ended meanwhile, and blanked when one ends later. `removal_proposed`: a button asks the
-    person whether to forget something, so the words themselves remove nothing. `refused`: the
-    model's provider refused the message alone, so no model is shown it again. A notice of what
-    tools changed is shown now.
+    one has ended meanwhile, and blanked when one ends later. `cited` are those of an `Exchange`.
+    `removal_proposed`: a button asks the person whether to forget something, so the words
+    themselves remove nothing. `refused`: the model's provider refused the message alone, so no
+    model is shown it again. A notice of what tools changed is shown now.
 
     This is one transaction. Raises `Superseded` if the message is no longer this run's.
     The reply is stored without credentials, also those that it repeats from the message or from
@@ -322,6 +327,7 @@ async def end_turn(
             "forgettings": list(turn.forgettings),
             "reply": stored_reply,
             "kept": list(kept),
+            "cited": list(cited),
             "removal_proposed": removal_proposed,
             "refused": refused,
         }

@@ -36,7 +36,7 @@ class CollectedReply:
         """Discard the text so far."""
         self.text = ""
 
-    async def finish(self, text: str, **_: bool) -> None:
+    async def finish(self, text: str, **_: int) -> None:
         """Take the whole reply."""
         self.text = text
 

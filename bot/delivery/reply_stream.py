@@ -15,7 +15,7 @@ from bot.locale import Localizer
 from bot.slack.client import PATIENCE_SECONDS, SLACK_FAULTS, slack_fault
 from bot.slack.posting import show_privately
 from bot.slack.sessions import SESSION_SECONDS, title_of
-from bot.ui.answers import footer
+from bot.ui.answers import cited_button, footer
 from bot.ui.done import Done
 from bot.ui.payloads import done_payload
 from memory import DM
@@ -95,22 +95,28 @@ class ReplyStream:
         text: str,
         *,
         can_be_rated: bool = False,
+        cited: int = 0,
         says_off: bool = True,
     ) -> None:
         """Deliver the whole reply; the other arguments are those of its `footer`.
+
+        A button opens the memories that it rests on, of which there are `cited`.
 
         Raises `DeliveryFailed` if Slack refuses it in every form, what the Slack client raises if
         Slack is unavailable for too long, and `Interrupted`, though not for Stop, because the text
         is complete.
         """
+        localizer = await self.localizer()
         below = footer(
-            await self.localizer(),
+            localizer,
             text,
             self._turn.memory_state,
             stand_in=self._app.settings.stand_in,
             can_be_rated=can_be_rated,
             says_off=says_off,
         )
+        if cited:
+            below.append(cited_button(localizer, self._turn.id, cited))
         was_set = await self._processing_is_set()
         has_ended = await self._reply.finish(text, below)
         self._is_active = has_ended and was_set

@@ -22,6 +22,7 @@ from memory.postgres import PersonTransaction, load_statements, person_transacti
 from memory.store import (
     memory_page,
     next_reminders,
+    read_in_order,
     read_kept,
     read_not_remembered,
     shown_lines,
@@ -65,6 +66,8 @@ async def read_panel(
             content = await _with_changes(app, person, content)
         case "kept":
             content = await _with_kept(app, person, content)
+        case "cited":
+            content = await _with_cited(app, person, content)
         case "memories":
             content = await _with_memories(app, person, content)
     links = await app.slack.permalinks(person.team_id, _sources(content))
@@ -153,6 +156,17 @@ async def _with_kept(app: App, person: Person, content: PanelContent) -> PanelCo
         viewer=person,
         found=len(found),
     )
+
+
+async def _with_cited(app: App, person: Person, content: PanelContent) -> PanelContent:
+    """Add the memories that an answer to the person rests on, as they are now."""
+    async with person_transaction(app.pool, person) as transaction:
+        values = {"turn": content.position.of}
+        found = await transaction.fetch(_SQL["cited"], values)
+        if not found:
+            return replace(content, is_others=True)
+        memories = await read_in_order(transaction, found[0]["cited"])
+    return replace(content, memories=memories)
 
 
 async def short_list(

@@ -19,6 +19,7 @@ from typing import Any
 from bot.delivery.splitting import closing_fence, open_fence
 from bot.models.failures import Cause, ReplyFailed, failed_by, log_failure
 from bot.models.model import Event, Model, tokens_of
+from bot.pipeline.citations import CitationFilter
 from bot.pipeline.links import LinkFilter, filter_links, links_in, normal
 from bot.pipeline.loops import LoopDetector, without_repetitions
 from bot.pipeline.mentions import AnswerNames
@@ -86,13 +87,14 @@ async def ask_model(
     if toolbox is not None:
         tools += toolbox.definitions
     names = AnswerNames(prompt.mentions)
+    marks = CitationFilter([*prompt.memories_by_mark, *prompt.lines_by_mark])
     attempt = _Attempt(
         model=model,
         person=person,
         prompt=prompt,
         tools=tools,
         toolbox=toolbox,
-        written=StreamedAnswer(LinkFilter(prompt.links), names, sink),
+        written=StreamedAnswer(marks, LinkFilter(prompt.links), names, sink),
     )
     try:
         reply = await attempt.answer()
@@ -245,13 +247,21 @@ class StreamedAnswer:
     ``MessagePhase`` of https://github.com/openai/openai-openapi
     """
 
-    def __init__(self, links: LinkFilter, names: AnswerNames, sink: ReplySink) -> None:
+    def __init__(
+        self,
+        marks: CitationFilter,
+        links: LinkFilter,
+        names: AnswerNames,
+        sink: ReplySink,
+    ) -> None:
+        self.marks = marks
         self.links = links
         self.names = names
         self.sink = sink
         self.characters = 0
         self._text = ""
         self._newest = 0  # where the newest message begins in the text
+        self._cited_before = 0  # what the messages before it cite
         self._thoughts = ThoughtFilter()
         self._loops = LoopDetector()
         self._is_loop = False
@@ -344,8 +354,8 @@ class StreamedAnswer:
         self._half = ""
         held = self._thoughts.flush()
         self._thoughts = ThoughtFilter()
-        text = self.links.feed(self._spaced(held))
-        await self._show(text + self.links.flush())
+        text = self.marks.feed(self._spaced(held)) + self.marks.flush()
+        await self._show(self.links.feed(text) + self.links.flush())
         await self._pass_on(self.names.flush())
 
     def whole(self, without_text: Cause) -> Reply:
@@ -364,6 +374,7 @@ class StreamedAnswer:
             text = f"{text.rstrip()}\n{closing_fence(fence)}"
         return Reply(
             text=text,
+            cited=tuple(self.marks.cited),
             citations=tuple(self._citations.values()),
             links=frozenset(self.links.known),
             cut=self.cut,
@@ -442,6 +453,7 @@ class StreamedAnswer:
         await self.flush()
         self._begins_paragraph = True
         self._newest = len(self._text)
+        self._cited_before = len(self.marks.cited)
 
     async def _write(self, piece: str) -> None:
         room = max(MAX_ANSWER - self.characters, 0)
@@ -459,7 +471,7 @@ class StreamedAnswer:
         text = self._thoughts.feed(printable(piece.removesuffix(self._half)))
         if self._thoughts.restarts:
             await self._restart()
-        await self._show(self.links.feed(self._spaced(text)))
+        await self._show(self.links.feed(self.marks.feed(self._spaced(text))))
 
     def _spaced(self, text: str) -> str:
         """Return a text, behind a blank line if it begins a paragraph that is not the first."""
@@ -473,6 +485,8 @@ class StreamedAnswer:
 
     async def _restart(self) -> None:
         """Take back what was shown of the newest message: it was a thought."""
+        self.marks.flush()
+        del self.marks.cited[self._cited_before :]
         self.links.flush()
         self.names.flush()
         was_shown = len(self._text) > self._newest

@@ -17,7 +17,6 @@ from bot.conversation.inbox import ClaimedMessage, Outcome
 from bot.conversation.run import Stopped
 from bot.conversation.turns import Turn, end_turn, read_start, store_begin
 from bot.locale import Localizer
-from bot.memories.kept_in_answers import lines_in_answer
 from bot.memories.kept_lines_acts import KeepRequest, keep_request
 from bot.models.failures import ReplyFailed
 from bot.pipeline.attachments import AttachedFile, reading_files, trouble_lines
@@ -45,7 +44,6 @@ from memory.model import texts, with_texts
 from memory.recall import Recalled
 from memory.store import KeptLine, shown_lines
 
-_MOST_QUOTED = 3
 MOST_TRIES = 3
 """Attempts at a message that the model fails although it answers others."""
 
@@ -55,7 +53,8 @@ class _Result:
     """The reply to a message, the model's `prompt`, and the `tools` it could call.
 
     `is_answer`: a model's answer to the question is in `text`. `links`: the addresses and mentions
-    that stay links in it. `left_out`: sentences that say what was left out of the request.
+    that stay links in it. `left_out`: sentences that say what was left out of the request. `cited`:
+    the marks of what the answer rests on.
     """
 
     outcome: Outcome
@@ -66,6 +65,19 @@ class _Result:
     links: frozenset[str] = frozenset()
     refused: bool = False
     left_out: Sequence[str] = ()
+    cited: Sequence[str] = ()
+
+    @property
+    def memories(self) -> list[Memory]:
+        """The memories that the answer rests on."""
+        by_mark = self.prompt.memories_by_mark
+        return [by_mark[mark] for mark in self.cited if mark in by_mark]
+
+    @property
+    def lines(self) -> list[KeptLine]:
+        """The kept lines that the answer rests on."""
+        by_mark = self.prompt.lines_by_mark
+        return [by_mark[mark] for mark in self.cited if mark in by_mark]
 
 
 class Answered(NamedTuple):
@@ -106,9 +118,10 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
                 result = await _propose_to_keep(app, turn, request, sink)
             else:
                 result = await _ask_model(app, turn, content, files, recalling, sink)
-            answer = await _answer_text(app, result, sink)
+            answer = _with_unread(await sink.localizer(), result)
+            quotes = await _quotes(app, message.team_id, result, sink)
             told = _told_instead(turn, result, sink, answer)
-            text = await _deliver(turn, result, sink, answer, told)
+            text = await _deliver(turn, result, sink, answer, quotes, told)
             if result.outcome == "answered":
                 step_ended("reply ready", began - claimed.waited)
             if told is None:
@@ -125,6 +138,10 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
         result.outcome,
         reply=reply,
         kept=[one.id for one in result.prompt.kept],
+        cited=[
+            *[one.key for one in result.memories],
+            *[str(one.id) for one in result.lines],
+        ],
         removal_proposed=result.tools.removal_proposed,
         refused=result.refused,
         credentials=credentials,
@@ -352,6 +369,7 @@ async def _send(
         tools=tools,
         is_answer=bool(reply.text),
         links=reply.links.union(request.prompt.mentions.values()),
+        cited=reply.cited,
         left_out=[localizer.say(f"without_{one}") for one in request.left_out],
     )
 
@@ -385,25 +403,13 @@ def _is_tried_again(failed: ReplyFailed, turn: Turn) -> bool:
     return failed.passes
 
 
-async def _answer_text(app: App, result: _Result, sink: ReplySink) -> str:
-    """Return the text of the result, with what was not read and the kept lines that it quotes."""
-    if result.outcome != "answered":
-        return result.text
-    localizer = await sink.localizer()
-    # What was streamed is not changed by this; the rest has names of files, and titles of pages.
-    text = filter_links(_with_unread(localizer, result), result.links)
-    prompt = result.prompt
-    quoted = lines_in_answer(prompt.kept, prompt.question, text)
-    if quoted:
-        text = f"{text}\n\n{await _quotes(app, localizer, prompt, quoted)}"
-    return text
-
-
 def _with_unread(localizer: Localizer, result: _Result) -> str:
-    """Return an answer's text, and sentences about files and messages that were not read.
+    """Return the text of a result, and sentences about files and messages that were not read.
 
     Returns "" if there is neither.
     """
+    if result.outcome != "answered":
+        return result.text
     prompt = result.prompt
     unread = trouble_lines(localizer, prompt.files)
     if prompt.unread:
@@ -416,23 +422,26 @@ def _with_unread(localizer: Localizer, result: _Result) -> str:
         what = localizer.listed(cut)
         unread.append(localizer.say("read_in_part", what=what))
     unread += result.left_out
-    return "\n\n".join(filter(None, [result.text, *unread]))
+    text = "\n\n".join(filter(None, [result.text, *unread]))
+    # What was streamed is not changed by this; the rest has names of files, and titles of pages.
+    return filter_links(text, result.links)
 
 
 async def _quotes(
-    app: App, localizer: Localizer, prompt: Prompt, quoted: Sequence[KeptLine]
-) -> str:
-    """Return the kept lines that are in an answer, quoted with their authors, days and links."""
-    lines = quoted[:_MOST_QUOTED]
-    sources = {str(one.id): one.message for one in lines}
-    links = await app.slack.permalinks(lines[0].team_id, sources)
+    app: App, team_id: str, result: _Result, sink: ReplySink
+) -> list[str]:
+    """Return the kept lines that an answer rests on, quoted with authors, days and links."""
+    localizer = await sink.localizer()
+    prompt = result.prompt
+    lines = {str(one.id): one for one in result.lines}
+    sources = {key: one.message for key, one in lines.items()}
+    links = await app.slack.permalinks(team_id, sources)
     shown = []
-    for one in lines:
+    for key, one in lines.items():
         what = filter_links(one_line(one.text), links_in([one.text]))
         who = filter_links(prompt.names[one.user_id])
-        link = links.get(str(one.id))
-        shown.append(quote(localizer, one, what, who, link))
-    return "\n\n".join(shown)
+        shown.append(quote(localizer, one, what, who, links.get(key)))
+    return shown
 
 
 def _told_instead(
@@ -452,9 +461,14 @@ def _is_redacted(turn: Turn) -> bool:
 
 
 async def _deliver(
-    turn: Turn, result: _Result, sink: ReplySink, answer: str, told: Done | None
+    turn: Turn,
+    result: _Result,
+    sink: ReplySink,
+    answer: str,
+    quotes: Sequence[str],
+    told: Done | None,
 ) -> str:
-    """Deliver the answer, or what takes its place; return the text that was delivered."""
+    """Deliver the answer with `quotes` below it, or what takes its place; return its text."""
     if result.outcome == "stopped":
         return await sink.stop()
     if told is not None:
@@ -462,8 +476,9 @@ async def _deliver(
     localizer = await sink.localizer()
     text = answer or _without_answer(localizer, result.tools)
     await sink.finish(
-        with_notes(localizer, text, _notes(turn, result)),
+        with_notes(localizer, "\n\n".join([text, *quotes]), _notes(turn, result)),
         can_be_rated=result.is_answer,
+        cited=len(result.memories),
         says_off=not result.tools.switched_on,
     )
     return text

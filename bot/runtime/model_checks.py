@@ -12,6 +12,7 @@ from bot.config import Settings
 from bot.delivery.collected_reply import CollectedReply
 from bot.models.failures import ReplyFailed, lacks_endpoint
 from bot.models.model import Items, Model
+from bot.pipeline.citations import CitationFilter
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.mentions import AnswerNames
 from bot.pipeline.prompt import Prompt
@@ -71,7 +72,9 @@ async def check_replies(settings: Settings, client: openai.AsyncOpenAI) -> str:
 
 async def _ask(model: Model, tools: Items) -> StreamedAnswer:
     """Read the answer to a message, which may not be whole. Raises `ReplyFailed`."""
-    written = StreamedAnswer(LinkFilter(), AnswerNames({}), CollectedReply(""))
+    written = StreamedAnswer(
+        CitationFilter(), LinkFilter(), AnswerNames({}), CollectedReply("")
+    )
     events = model.events(_PROMPT.input, tools, identifier="kioku-doctor")
     try:
         async with aclosing(events):

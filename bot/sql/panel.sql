@@ -6,3 +6,8 @@ SELECT audience, count(*) AS messages FROM messages
 WHERE team_id = %(team)s AND user_id = %(user)s AND formed_at IS NULL AND ended_at IS NOT NULL
     AND words <> ''
 GROUP BY audience;
+
+-- name: cited
+-- What an answer to the person rests on.
+SELECT cited FROM messages
+WHERE team_id = %(team)s AND user_id = %(user)s AND id::text = %(turn)s;

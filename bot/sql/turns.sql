@@ -16,7 +16,7 @@ WHERE team_id = %(team)s AND user_id = %(user)s
 
 -- name: exchanges_of_thread
 -- The newest exchanges of the thread since the person's last forgetting.
-SELECT ts, user_id, question, reply FROM messages
+SELECT ts, user_id, question, reply, cited FROM messages
 WHERE team_id = %(team)s AND channel_id = %(channel)s AND thread = %(thread)s
     AND ended_at IS NOT NULL AND question <> '' AND ts < %(ts)s
     AND begun_at > to_timestamp(%(history_from)s)
@@ -32,7 +32,7 @@ WHERE thread = %(thread)s AND ts < %(ts)s AND on_record AND begun_at IS NOT NULL
 -- name: exchanges_of_direct_messages
 -- The newest exchanges of the thread and of the person's last day, because people do not think in
 -- threads, and Slack opens one for every top-level direct message.
-SELECT ts, user_id, question, reply FROM messages
+SELECT ts, user_id, question, reply, cited FROM messages
 WHERE team_id = %(team)s AND channel_id = %(channel)s
     AND (thread = %(thread)s
         OR user_id = %(user)s AND ts > (extract(epoch FROM now()) - 86400)::text)
@@ -101,7 +101,7 @@ SET question = CASE WHEN forgotten.message OR %(refused)s THEN '' ELSE question 
     words = CASE WHEN forgotten.message THEN '' ELSE words END,
     reply = CASE WHEN on_record AND NOT forgotten.anything AND are_kept(%(kept)s::uuid[])
         THEN %(reply)s END,
-    with_kept = cardinality(%(kept)s::uuid[]) > 0,
+    with_kept = cardinality(%(kept)s::uuid[]) > 0, cited = %(cited)s,
     removal_proposed = %(removal_proposed)s,
     formed_at = CASE WHEN forgotten.message THEN now() ELSE formed_at END
 FROM (

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from uuid import UUID
 
 from bot.locale import Localizer
 from bot.people import MemoryState
 from bot.types import Reply
-from bot.ui.acts import ACT, Rate
+from bot.ui.acts import ACT, Position, Rate
 from bot.ui.blocks import (
     Block,
     Chunk,
+    actions,
+    button,
     note,
     option,
 )
@@ -90,6 +93,12 @@ def _rating(localizer: Localizer) -> Block:
         "negative_button": option(localizer.say("feedback_bad"), bad.value),
     }
     return {"type": "context_actions", "elements": [buttons]}
+
+
+def cited_button(localizer: Localizer, turn: UUID, count: int) -> Block:
+    """Return the button that shows its asker the memories that the answer of a turn rests on."""
+    text = localizer.say("cited_button", count=count)
+    return actions(button(text, Position(list="cited", of=str(turn))))
 
 
 def markdown(text: str) -> Block:

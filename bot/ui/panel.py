@@ -93,6 +93,7 @@ _DONE_BUTTONS = "done-buttons"
 _MEMORY_ROW = "memory-"
 _CHANGE_ROW = "change-"
 _HEADINGS = ("promises_title", "instructions_title", "about_title")
+_TITLES = {"kept": "kept_panel_title", "cited": "cited_title"}
 _VIEW_FIELDS = ("type", "title", "submit", "close", "private_metadata")
 
 
@@ -106,7 +107,8 @@ class PanelContent:
     `unformed` messages are not read yet. The changes include the sentences of the last day that
     were `not_remembered`. In Home, `handling` says where data goes. `kept` are the lines kept for a
     conversation, shown to `viewer`, who is in it; None if they are not shown. `kept_shown` are the
-    ids of those that stand in prompts.
+    ids of those that stand in prompts. `is_others`: the answer whose memories are asked for is
+    another person's.
     """
 
     position: Position = field(default_factory=Position)
@@ -125,6 +127,7 @@ class PanelContent:
     handling: Sequence[str] = ()
     kept: Sequence[KeptLine] | None = None
     kept_shown: Collection[UUID] = ()
+    is_others: bool = False
     viewer: Person | None = None
 
 
@@ -159,7 +162,7 @@ def panel_view(
     Slack requires a submit button if there is an input; it searches for the words.
     """
     blocks = _panel(localizer, content, done, row)
-    title = "kept_panel_title" if content.position.list == "kept" else "panel_title"
+    title = _TITLES.get(content.position.list, "panel_title")
     view = modal(localizer, title, blocks, content.position)
     if any(block["type"] == "input" for block in blocks):
         view["submit"] = plain_text(localizer.say("search_submit"))
@@ -226,6 +229,8 @@ def _panel(
             title = localizer.say("kept_title", channel=f"<#{position.of}>")
             blocks.append(section(title))
         return [*blocks, *rows, *_pages(localizer, content)]
+    if position.list == "cited":
+        return [*blocks, *rows, *_pages(localizer, content)]
     blocks += _state(localizer, content)
     if position == Position():
         blocks += _question(localizer, content)
@@ -250,6 +255,8 @@ def _list_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
             return _change_rows(localizer, content)
         case "kept":
             return _kept_rows(localizer, content)
+        case "cited":
+            return _cited_rows(localizer, content)
 
 
 def _done_blocks(localizer: Localizer, done: Done) -> list[Block]:
@@ -473,6 +480,22 @@ def memory_row(
         options.append(option(localizer.say(name), act.value))
     menu = {"type": "overflow", "action_id": ACT, "options": options}
     return section(text, menu, f"{_MEMORY_ROW}{memory.key[:40]}")
+
+
+def _cited_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
+    """Return the memories that an answer rests on, each with *Forget*, or why there are none."""
+    if content.is_others:
+        return [section(localizer.say("cited_not_yours"))]
+    if not content.memories:
+        return [section(localizer.say("cited_gone"))]
+    rows: list[Block] = []
+    for memory in content.memories:
+        act = Forget(keys=(memory.key,))
+        line = memory_line(localizer, memory)
+        forget = explained_button(localizer, "menu_forget", act, line)
+        row = memory_row(localizer, memory, content.links.get(memory.key))
+        rows.append({**row, "accessory": forget})
+    return rows
 
 
 def _row_acts(memory: Memory) -> dict[str, ButtonAct]:

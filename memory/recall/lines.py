@@ -8,22 +8,22 @@ from itertools import groupby
 from memory.model.text import Line, estimated_tokens, framed
 from memory.store.memories import Memory
 
-_DAY_TOKENS = 2  # and the end of the line
+_DAY_TOKENS = 4  # the day, the mark and the end of the line
 
 
-def dated_lines(said: Iterable[tuple[str, str]]) -> list[Line]:
-    """Return dated texts as lines: a line for each month, such as ``2026-11``, then its texts.
+def dated_lines(marked: Iterable[tuple[str, Memory]]) -> list[Line]:
+    """Return memories, each with its mark, as lines below those of the months, as ``2026-11``.
 
-    Each text, framed and without quotes, follows its day of the month, as in ``26 Lives in Osaka``:
-    a full date would be a third of the line's tokens.
+    A text, framed and without quotes, follows the mark and the day of the month, as in ``m3 26
+    Lives in Osaka``: a full date would be a third of the line's tokens.
     """
-    in_order = sorted(said, key=lambda one: one[0])
+    in_order = sorted(marked, key=lambda one: one[1].said_on)
     lines: list[Line] = []
-    for month, texts in groupby(in_order, key=lambda one: one[0][:7]):
+    for month, said in groupby(in_order, key=lambda one: one[1].said_on[:7]):
         lines.append(Line(month))
-        for day, text in texts:
-            without_quotes = framed(text)[1:-1]
-            lines.append(Line(f"{day[8:]} {without_quotes}"))
+        for mark, memory in said:
+            without_quotes = framed(memory.text)[1:-1]
+            lines.append(Line(f"{mark} {memory.said_on[8:]} {without_quotes}"))
     return lines
 
 

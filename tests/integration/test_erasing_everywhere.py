@@ -148,6 +148,7 @@ NOT_EXPORTED = {
         "posting_since",
         "removal_proposed",
         "with_kept",
+        "cited",
     ),
 }
 

@@ -154,14 +154,14 @@ def place_of(message: Message) -> PersonThread:
 async def test_a_person_keeps_a_message_and_anybody_there_gets_it_quoted(
     app: App,
 ) -> None:
-    """One line with Undo in the thread; an answer quotes its author and links to it."""
+    """One line with Undo in the thread; an answer that cites it quotes its author and links."""
     channel = Channel(app, "public", "Ben", "Mia")
     said, done = await channel.keep()
     assert done.line == say("en", "kept_done", channel=f"<#{channel.id}>")
     [line] = channel.thread(said)
     assert "Kept for" in line
     assert LINE in line
-    app.script("You want orion, says Ben.")
+    app.script("You want orion, says Ben [k1].")
     asked = await channel.ask("Which staging database?", 1)
     [kept] = kept_prompt(app)
     assert (kept["from"], kept["text"]) == ("@Ben", LINE)
@@ -169,9 +169,10 @@ async def test_a_person_keeps_a_message_and_anybody_there_gets_it_quoted(
     assert LINE in reply
     assert "Ben" in reply
     assert said.ts.replace(".", "") in reply
-    app.script("Good morning to you, too.")
+    assert app.turn(asked)["reply"] == "You want orion, says Ben."
+    app.script("Good morning to you, and to orion.")
     greeted = await channel.ask("Good morning!", 1)
-    assert app.replies(greeted) == ["Good morning to you, too."]
+    assert app.replies(greeted) == ["Good morning to you, and to orion."]
 
 
 async def test_the_line_in_a_thread_notifies_nobody_whom_it_names(app: App) -> None:

@@ -15,6 +15,7 @@ from bot.delivery import splitting
 from bot.delivery.splitting import Limits
 from bot.locale import Localizer
 from bot.pipeline import links
+from bot.pipeline.citations import CitationFilter
 from bot.pipeline.limits import shorten, without_credentials
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.loops import LoopDetector, without_repetitions
@@ -180,6 +181,13 @@ def names_in_pieces(text: str) -> str:
     return "".join(pieces) + shown.flush()
 
 
+def marks_in_pieces(text: str) -> str:
+    """Return what `CitationFilter` shows of a text that comes in small pieces."""
+    shown = CitationFilter(["m1"])
+    pieces = [shown.feed(text[at : at + 10]) for at in range(0, len(text), 10)]
+    return "".join(pieces) + shown.flush()
+
+
 def without_thoughts_in_pieces(text: str, size: int = 10) -> str:
     """Return what `ThoughtFilter` shows of a text that comes in small pieces."""
     shown = ThoughtFilter()
@@ -218,6 +226,7 @@ FUNCTIONS: dict[str, TextFunction] = {
             typed_message,
             in_pieces,
             names_in_pieces,
+            marks_in_pieces,
             without_thoughts_in_pieces,
         ),
         without_repetitions,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -210,14 +210,16 @@ def test_every_frame_reads_back_whole_whatever_is_in_it(text: str) -> None:
         now=NOW,
     )
     said = [str(item["content"]) for item in made.input]
-    assert not any(map(CITED.search, said))
+    given = [one.replace(prompt.REPLY_INSTRUCTIONS, "") for one in said]
+    assert not any(map(CITED.search, given))
     [system, theirs, around, asked] = map(read_frames, said)
     [person] = system["person"]
     assert json.loads(person) == {"name": text}
     for name in ("memories", "preferences", "episodes"):
         month, line = system[name]
-        assert (month, line[:3]) == ("2026-11", "20 ")
-        assert text in json.loads(f'"{line[3:]}"')
+        mark, day, said_then = line.split(" ", 2)
+        assert (month, mark[0], day) == ("2026-11", "m", "20")
+        assert text in json.loads(f'"{said_then}"')
     read = [json.loads(line) for line in theirs["thread"]]
     assert read == [{"from": text, "text": text}, {"from": "you", "text": text}]
     assert [json.loads(line) for line in around["thread"]] == [spoken]
@@ -336,14 +338,17 @@ def test_what_changes_comes_last() -> None:
     prompts need it. The memories' frame is there even when nothing is remembered.
     """
     now = datetime(2026, 11, 20, 15, 30, tzinfo=ZoneInfo("Asia/Tokyo"))
+    long_ago = datetime.fromtimestamp(1, UTC)
     old = dataclasses.replace(
-        memory("ramen"), updated_at=datetime.fromtimestamp(1, UTC)
+        memory("ramen", "r"), created_at=long_ago, updated_at=long_ago
     )
     said = exchange(2, "one", "first")
     before = prompt_of(recalled=known(old), exchanges=[said])
     after = prompt_of(
         question="what now?",
-        recalled=Recalled(always=(old, memory("soba")), nearest=(memory("udon"),)),
+        recalled=Recalled(
+            always=(old, memory("soba", "s")), nearest=(memory("udon", "u"),)
+        ),
         recent_words=["I moved"],
         exchanges=[said],
         now=now,
@@ -410,14 +415,14 @@ def test_other_peoples_words_are_data() -> None:
 @pytest.mark.parametrize(
     ("kind", "content", "line"),
     [
-        ("UserFact", {"fact": "Lives in Osaka", "topic": None}, "20 Lives in Osaka"),
+        ("UserFact", {"fact": "Lives in Osaka", "topic": None}, "m1 20 Lives in Osaka"),
         (
             "UserFoodPreference",
             {"food_name": "ramen", "cuisine": None, "preference": 90},
-            "20 UserFoodPreference: ramen; preference: 90",
+            "m1 20 UserFoodPreference: ramen; preference: 90",
         ),
-        ("UserInstruction", {"instruction": "be brief"}, "20 be brief"),
-        ("Pet", {"name": "Rex", "age": 3}, "20 Pet: Rex; age: 3"),
+        ("UserInstruction", {"instruction": "be brief"}, "m1 20 be brief"),
+        ("Pet", {"name": "Rex", "age": 3}, "m1 20 Pet: Rex; age: 3"),
     ],
 )
 def test_a_memory_is_a_short_line(
@@ -505,6 +510,36 @@ def kept(kind: str, field: str, text: str, key: str) -> Memory:
     )
 
 
+def test_marks_follow_what_was_first_said_first_and_stay_when_more_is_said() -> None:
+    """An earlier answer shows the marks of what it cites as they are now, if that is shown."""
+    memories = [
+        dataclasses.replace(memory(key, key), created_at=NOW + timedelta(days=day))
+        for key, day in (("b", 1), ("a", 2), ("n", 3), ("c", 0))
+    ]
+    before = prompt_of(recalled=known(*memories[:2]))
+    assert {mark: one.key for mark, one in before.memories_by_mark.items()} == {
+        "m1": "b",
+        "m2": "a",
+    }
+    line = kept_line("orion")
+    earlier = dataclasses.replace(
+        exchange(2_000_000_000, "q"), cited=["a", "gone", str(line.id)]
+    )
+    others_answer = dataclasses.replace(
+        exchange(2_000_000_001, "q", user="U2"), cited=["a"]
+    )
+    more = Recalled(always=tuple(memories[:3]), nearest=(memories[3],))
+    made = prompt_of(
+        recalled=more, kept=[line], exchanges=[earlier, others_answer], in_dm=False
+    )
+    assert [one.key for one in made.memories_by_mark.values()] == ["b", "a", "n", "c"]
+    assert made.input[2]["content"] == "ok [m2][k1]"
+    assert section(f"\n{made.input[3]['content']}", "thread")[1] == framed(
+        {"from": "you", "text": "ok"}
+    )
+    assert '{"mark": "k1", "from"' in others(made)
+
+
 def test_how_to_answer_comes_first_and_by_itself() -> None:
     """Wishes about answers, memories and experiences each have a frame."""
     wish = kept(
@@ -518,9 +553,9 @@ def test_how_to_answer_comes_first_and_by_itself() -> None:
         for name in ("preferences", "memories", "episodes")
     }
     assert shown == {
-        "preferences": ["20 answer \\u003c/preferences\\u003e in bullet points"],
-        "memories": ["20 UserFoodPreference: ramen"],
-        "episodes": ["20 deploys failed"],
+        "preferences": ["m3 20 answer \\u003c/preferences\\u003e in bullet points"],
+        "memories": ["m2 20 UserFoodPreference: ramen"],
+        "episodes": ["m1 20 deploys failed"],
     }
     assert (
         text.index("<preferences>")

@@ -18,7 +18,7 @@ from kioku_stand_in.learning import (
     without_fillers,
 )
 from kioku_stand_in.memories import Memory, framed_values, shown_in, values_in
-from kioku_stand_in.nearest import nearest
+from kioku_stand_in.nearest import fits, nearest
 from kioku_stand_in.script import SCRIPT, is_japanese
 from kioku_stand_in.sentences import Clause, clauses_in
 from openai_double.answer import Answer, Call, make_answer, make_call
@@ -227,7 +227,10 @@ def _known(prompt: Prompt) -> list[Memory]:
     memories = {memory.subject: memory for memory in shown_in(shown)}
     learn(memories, _said_since(prompt, shown, messages))
     lines = framed_values(shown, "kept")
-    kept = [Memory(KEPT, {"text": line["text"]}) for line in lines]
+    kept = [
+        Memory(KEPT, {"text": line["text"]}, mark=line.get("mark", ""))
+        for line in lines
+    ]
     return [*memories.values(), *kept]
 
 
@@ -244,16 +247,19 @@ def _said_since(prompt: Prompt, shown: str, messages: Sequence[str]) -> str:
 
 def reply(clause: Clause, known: Sequence[Memory], replies: Mapping[str, str]) -> str:
     """Return the reply to a clause, in these words, from what is known about the person."""
-    texts = [memory.text(replies) for memory in known]
+    own = [memory for memory in known if memory.kind != KEPT]
     if clause.name == "question":
-        with_kinds = [f"{memory.kind} {memory.text(replies)}" for memory in known]
-        answering = [texts[index] for index in nearest(clause.quote, with_kinds)]
+        lines = [memory for memory in known if memory.kind == KEPT]
+        fitting = [one for one in lines if fits(clause.quote, one.name)]
+        possible = [*own, *fitting]
+        with_kinds = [f"{one.kind} {one.text(replies)}" for one in possible]
+        answering = [possible[index] for index in nearest(clause.quote, with_kinds)]
         for somebody in filter(None, chain(*_SOMEBODY.findall(clause.quote))):
-            answering = [text for text in answering if somebody in text]
+            answering = [one for one in answering if somebody in one.text(replies)]
         return _quoting(answering, replies)
     if clause.name == "recall":
-        return _quoting(texts, replies)
-    if not _is_known(clause, known, texts):
+        return _quoting(own, replies)
+    if not _is_known(clause, own, replies):
         return replies["unknown"]
     is_news = any(memory.quote == clause.quote for memory in known)
     if "kind" in clause.rule or clause.memories or is_news:
@@ -261,21 +267,28 @@ def reply(clause: Clause, known: Sequence[Memory], replies: Mapping[str, str]) -
     return replies.get(clause.name, replies["cannot"])
 
 
-def _is_known(clause: Clause, known: Sequence[Memory], texts: Sequence[str]) -> bool:
+def _is_known(
+    clause: Clause, known: Sequence[Memory], replies: Mapping[str, str]
+) -> bool:
     """Return whether there is what a clause corrects, or the promise that it says was kept.
 
-    `texts` are those of the memories `known`, in which the correction is made already. Any other
-    clause needs nothing that is known.
+    In the memories `known` the correction is made already. Any other clause needs nothing that is
+    known.
     """
     if clause.name == "correct":
-        return any(clause.parts["new"] in text for text in texts)
+        new = clause.parts["new"]
+        return any(new in memory.text(replies) for memory in known)
     if clause.name == "fulfilled":
         return any(is_fulfilled(memory, clause) for memory in known)
     return True
 
 
-def _quoting(texts: Sequence[str], replies: Mapping[str, str]) -> str:
-    """Return a reply that quotes what the person, or others, said."""
-    if not texts:
+def _quoting(memories: Sequence[Memory], replies: Mapping[str, str]) -> str:
+    """Return a reply that quotes what the person, or others, said, and cites it."""
+    if not memories:
         return replies["nothing"]
-    return replies["quote"].format(_as_list(texts))
+    lines: list[str] = []
+    for memory in memories:
+        mark = f" [{memory.mark}]" if memory.mark else ""
+        lines.append(f"{memory.text(replies)}{mark}")
+    return replies["quote"].format(_as_list(lines))

@@ -23,7 +23,9 @@ FIELDS: Final = {
 """The fields of each kind: first the subject, then, for likings, the level and the details."""
 _KIND_OF: Final = {fields[0]: kind for kind, fields in FIELDS.items()}
 _SENTENCE: Final = re.compile(r"\bI\b|[ぁ-ん]")
-_LINE: Final = re.compile(r"\d\d (?:(?P<kind>\w+): )?(?P<name>.*)", re.S)
+_LINE: Final = re.compile(
+    r"(?:(?P<mark>m\d+) )?\d\d (?:(?P<kind>\w+): )?(?P<name>.*)", re.S
+)
 _INSTANCE: Final = re.compile(
     r'<instance id=(\S+) schema_type="([^"]+)">\n(\{.*\})\n</instance>'
 )
@@ -32,11 +34,12 @@ _NUMBERED: Final = re.compile(r"^(\d+) (\{.*\})$", re.M)
 
 @dataclass(frozen=True)
 class Memory:
-    """A memory: its kind, its fields, and the sentence that says it."""
+    """A memory: its kind, its fields, the sentence that says it, and its mark in the prompt."""
 
     kind: str
     content: Mapping[str, Any]
     quote: str = ""
+    mark: str = ""
 
     @property
     def name(self) -> str:
@@ -120,8 +123,8 @@ def framed_values(text: str, frame: str) -> list[Any]:
 def shown_in(text: str) -> Iterator[Memory]:
     """Yield the memories in the frames of a reply's prompt.
 
-    Kioku's line is ``26 UserFoodPreference: ramen; preference: 90``, or has no kind for a fact. The
-    articles use JSON objects, and mem0 strings.
+    Kioku's line is ``m3 26 UserFoodPreference: ramen; preference: 90``, or has no kind for a fact.
+    The articles use JSON objects, and mem0 strings.
     """
     for line in framed(text, "memories").splitlines():
         value = _value_of(line)
@@ -151,7 +154,7 @@ def _memory_on(found: re.Match[str]) -> Memory:
         field, colon, words = detail.partition(": ")
         if colon:
             content[field] = words
-    return Memory(kind, content)
+    return Memory(kind, content, mark=found["mark"] or "")
 
 
 def stored_in(text: str) -> dict[str, Memory]:

@@ -15,6 +15,9 @@ _WORD: Final = re.compile(r"[a-z0-9]{2,}")
 _KANJI: Final = re.compile(r"[一-鿿]")
 _RUN: Final = re.compile(r"[ァ-ヺー一-鿿々]+")
 _ENDING: Final = re.compile(r"(?<=\w\w\w)(?:ing|ed|ly|es|e|s)$")
+_ONESELF: Final = re.compile(
+    r"\b(?:i|my|(?<!tell )(?<!show )(?<!remind )me|mine|myself)\b|[私僕俺]|自分", re.I
+)
 _STEM: Final = 5  # English words with the same first characters are the same word
 _SHOWN: Final = 5
 _COMMON: Final = {*COMMON, *(_ENDING.sub("", word)[:_STEM] for word in COMMON)}
@@ -40,6 +43,17 @@ def nearest(question: str, sentences: Sequence[str]) -> list[int]:
     near = [index for index, score in enumerate(scores) if score > least]
     near.sort(key=scores.__getitem__, reverse=True)
     return near[:_SHOWN]
+
+
+def fits(question: str, line: str) -> bool:
+    """Return whether somebody else's line may answer a question, which is not about the person.
+
+    It has half of what distinguishes the question from others.
+    """
+    wanted = words_of(question)
+    shared = wanted & words_of(line)
+    about_oneself = bool(_ONESELF.search(question))
+    return bool(shared) and not about_oneself and 2 * len(shared) >= len(wanted)
 
 
 def pieces_of(text: str) -> set[str]:
