@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _evaluate(settings: Settings, options: Options) -> None:
     report = asyncio.run(measured(settings, options))
-    print("\n".join([report.table(), *report.failed()]))
+    print("\n".join([report.table(), report.citations(), *report.failed()]))
     unanswered = report.unanswered()
     if unanswered:
         print(f"The model did not answer for: {', '.join(unanswered)}.")

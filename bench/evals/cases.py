@@ -24,7 +24,7 @@ from pydantic import (
 from bot.runtime.problems import Problem
 
 Category: TypeAlias = Literal[
-    "kept", "not_kept", "changed", "taken_back", "until", "for_channel"
+    "kept", "not_kept", "changed", "taken_back", "until", "for_channel", "cited"
 ]
 
 _ZONES = {
@@ -83,7 +83,8 @@ class Case(_Strict):
     """One case: what a person writes, and what happens to their memories.
 
     Of the class ``for_channel``: whether a message may be kept for everybody in its channel, as a
-    `decision` or not; ``keep`` says that it may.
+    `decision` or not; ``keep`` says that it may. Of the class ``cited``: which of the existing
+    memories the answer to the message cites, by their names in `cites`.
     """
 
     id: str = Field(pattern=_ID)
@@ -102,6 +103,7 @@ class Case(_Strict):
     ask: tuple[Expected, ...] = ()  # the person is asked before they are stored
     leave_open: tuple[Expected, ...] = ()  # the person is asked, or both memories exist
     allow: tuple[Expected, ...] = ()  # permitted, and not expected
+    cites: tuple[str, ...] = ()
 
     @property
     def language(self) -> str:
@@ -122,7 +124,7 @@ class Case(_Strict):
     def expects(self) -> int:
         """The number of expected changes and questions."""
         expected = self.keep + self.change + self.ask + self.leave_open
-        return len(expected) + len(self.remove)
+        return len(expected) + len(self.remove) + len(self.cites)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -131,6 +133,7 @@ class Case(_Strict):
             raise ValueError("change and leave_open name an existing memory")
         named = {one.name for one in (*must_name, *self.allow) if one.name}
         named.update(self.remove)
+        named.update(self.cites)
         if named - {one.name for one in self.existing}:
             raise ValueError("a name is none of the existing memories")
         if any(not one.says for one in (*self.keep, *self.ask)):

@@ -52,6 +52,20 @@ class Report:
         rows.append(_row("all", self.results))
         return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
+    def citations(self) -> str:
+        """Return how many citations are right, wrong and missing; "" without such a case."""
+        scores = [
+            one.score
+            for one in self.results
+            if one.score is not None and one.case.category == "cited"
+        ]
+        if not scores:
+            return ""
+        right = sum(one.found for one in scores)
+        wrong = sum(len(one.wrong) for one in scores)
+        missing = sum(len(one.missed) for one in scores)
+        return f"Citations: {right} right, {wrong} wrong, {missing} missing."
+
     def failed(self) -> list[str]:
         """Return one line for each failed case, with the differences."""
         lines: list[str] = []
@@ -70,7 +84,8 @@ class Report:
     def document(self) -> str:
         """Return the report as Markdown."""
         lines = [f"# Evaluation of `{self.model}`, {self.at:%Y-%m-%d %H:%M} UTC", ""]
-        lines += [self.table(), "", *(f"- {line}" for line in self.failed())]
+        lines += [self.table(), "", self.citations(), ""]
+        lines += [f"- {line}" for line in self.failed()]
         lines += [f"- {case}: no answer" for case in self.unanswered()]
         return "\n".join([*lines, ""])
 

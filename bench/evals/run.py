@@ -18,11 +18,16 @@ from bench.evals.cases import Case, chosen_cases, load_cases
 from bench.evals.report import Report, Result
 from bench.evals.scoring import Outcome, Stored, score
 from bot.config import STAND_IN_MODEL, Settings
+from bot.delivery.collected_reply import CollectedReply
+from bot.models.failures import ReplyFailed
+from bot.pipeline.prompt import Prompt
+from bot.pipeline.reply import ask_model
 from bot.queue.queue import migrations
 from bot.runtime.problems import Problem
 from bot.runtime.wiring import (
     ModelClients,
     create_chat_model,
+    create_reply_model,
     open_model_clients,
     operators_pool,
 )
@@ -94,6 +99,7 @@ class _Runner:
             schemas=self._schemas,
             sensitive=settings.sensitive,
         )
+        self._model = create_reply_model(settings, clients.replies)
         self._answered = 0
         self._unanswered = 0
 
@@ -121,7 +127,11 @@ class _Runner:
         await memory.erase(self._pool, person)
         try:
             outcome = await self._outcome(case, person)
-        except (memory.FormationUnavailable, memory.EmbeddingsUnavailable) as problem:
+        except (
+            memory.FormationUnavailable,
+            memory.EmbeddingsUnavailable,
+            ReplyFailed,
+        ) as problem:
             self._unanswered += 1
             if not self._answered and self._unanswered >= _GIVE_UP_AFTER:
                 raise Problem(
@@ -170,6 +180,15 @@ class _Runner:
             question = None  # the first message answers it
         if case.category == "for_channel":
             return await self._judged(case, person, words[0])
+        if case.category == "cited":
+            cited = await self._cited(namespace, words[0].text)
+            names = {one.key: name for name, one in before.items()}
+            return Outcome(
+                said_on=said_at.astimezone(zone).date(),
+                before=before,
+                after=tuple(before.values()),
+                cited=tuple(names[key] for key in cited),
+            )
         formed = await self._former.form(memory.memory_view(namespace), words)
         after = await memory.list_memories(self._pool, person)
         return Outcome(
@@ -178,6 +197,24 @@ class _Runner:
             after=tuple(_stored(one, zone) for one in after),
             asked=tuple(_asked(one) for one in formed.questions),
         )
+
+    async def _cited(self, namespace: memory.Namespace, question: str) -> list[str]:
+        """Return the keys of the memories that the model's answer to a question cites."""
+        view = memory.memory_view(namespace)
+        recalled = await memory.recall_memories(
+            self._pool, self._embedder, view, question
+        )
+        prompt = Prompt(
+            question=question,
+            user_id=view.person.user_id,
+            recalled=recalled,
+            now=datetime.now(UTC),
+        )
+        sink = CollectedReply(question)
+        reply = await ask_model(
+            self._model, view.person, prompt, sink, None, may_search=False
+        )
+        return [prompt.memories_by_mark[mark].key for mark in reply.cited]
 
     async def _judged(
         self, case: Case, person: memory.Person, message: memory.PersonMessage

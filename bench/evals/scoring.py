@@ -28,12 +28,16 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The memories before (by name) and after, the questions asked, and the date."""
+    """The memories before (by name) and after, the questions asked, and the date.
+
+    `cited` are the names of the memories that an answer cites.
+    """
 
     said_on: date
     before: Mapping[str, Stored] = field(default_factory=dict)
     after: tuple[Stored, ...] = ()
     asked: tuple[Stored, ...] = ()
+    cited: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +89,11 @@ class _Comparison:
             self._count(asked, f"asked: {_named(one)}")
         for one in case.leave_open:
             self._count(self._is_left_open(one), f"left open: {_named(one)}")
+        for name in case.cites:
+            self._count(name in self._outcome.cited, f"cited: {name}")
+        for name in self._outcome.cited:
+            if name not in case.cites:
+                self._wrong.append(f"cited: {name}")
         self._look_at_others()
         return Score(
             found=self._found,

@@ -217,7 +217,7 @@ class Prompt:
         They are the instructions, the memories that the conversation began with, the history as the
         request before this one had it, and the whole history.
         """
-        history = _history(self._shown_exchanges, self.user_id, self.names)
+        history = self._history()
         system = str(self.input[0]["content"])
         ends = [(0, len(self._same_for_all)), (0, len(system))]
         asked = [n for n, item in enumerate(history, 1) if item["role"] == "user"]

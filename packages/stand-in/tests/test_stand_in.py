@@ -485,3 +485,58 @@ def test_each_fact_of_a_sentence_is_understood(text: str, subjects: list[str]) -
         assert clause.quote == text
         found += [memory.name for memory in clause.memories]
     assert found == subjects
+
+
+LINE = "The staging database is orion, and the on-call rota lives in PagerDuty"
+RELATED = (
+    "which staging database do we have?",
+    "What is the staging database?",
+    "Where does the on-call rota live?",
+    "is orion the staging database?",
+    "Which database is for staging?",
+    "Where is the on-call rota?",
+    "tell me about the staging database",
+    "Do we have a staging database?",
+    "what is orion?",
+    "Where do we keep the rota?",
+)
+UNRELATED = (
+    "where do I live?",
+    "what should I call you?",
+    "what did I promise?",
+    "who is my manager?",
+    "What shall I eat today?",
+    "when is the release?",
+    "where do rivers end?",
+    "Who covers for me on Wednesdays?",
+    "what is the wifi name?",
+    "Which number should we call?",
+    "how do I brew tea?",
+    "what time is it in Tokyo?",
+    "Is the office open on Sunday?",
+    "which bus goes to the office?",
+    "What do you remember about me?",
+    "what is the budget for travel?",
+    "who wrote the design?",
+    "When does the shop close?",
+    "how many people are in the team?",
+    "what do I like?",
+)
+
+
+@pytest.mark.parametrize("question", [*RELATED, *UNRELATED])
+async def test_a_line_of_others_is_cited_only_where_it_answers(
+    client: openai.AsyncOpenAI, question: str
+) -> None:
+    """One word in common is not enough, and a question about oneself is none for others' lines."""
+    line = json.dumps({"mark": "k1", "from": "@Ben", "on": "2026-11-20", "text": LINE})
+    frame = f"<kept>\n{line}\n</kept>"
+    answer = said(await respond(client, frame, question, tools=[]))
+    assert ("[k1]" in answer) == (question in RELATED)
+
+
+async def test_a_quoted_memory_is_cited(client: openai.AsyncOpenAI) -> None:
+    """With the mark of its line, and no other."""
+    known = ["m1 20 my manager is Sarah", "m2 20 UserFoodPreference: ramen"]
+    answer = said(await respond(client, "Who is my manager?", known=known))
+    assert answer == QUOTES_EN.format("- my manager is Sarah [m1]")
