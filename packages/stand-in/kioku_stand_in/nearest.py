@@ -48,12 +48,12 @@ def nearest(question: str, sentences: Sequence[str]) -> list[int]:
 def fits(question: str, line: str) -> bool:
     """Return whether somebody else's line may answer a question, which is not about the person.
 
-    It has half of what distinguishes the question from others.
+    It has more than half of what distinguishes the question from others.
     """
     wanted = words_of(question)
     shared = wanted & words_of(line)
     about_oneself = bool(_ONESELF.search(question))
-    return bool(shared) and not about_oneself and 2 * len(shared) >= len(wanted)
+    return bool(shared) and not about_oneself and 2 * len(shared) > len(wanted)
 
 
 def pieces_of(text: str) -> set[str]:

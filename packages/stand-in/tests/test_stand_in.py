@@ -498,7 +498,7 @@ RELATED = (
     "tell me about the staging database",
     "Do we have a staging database?",
     "what is orion?",
-    "Where do we keep the rota?",
+    "Where is our rota?",
 )
 UNRELATED = (
     "where do I live?",
