@@ -46,8 +46,9 @@ def asked(app: App) -> str:
 
 
 def thread_lines(app: App) -> list[dict[str, Any]]:
-    """Return the lines of the thread in the newest request, first those of the history."""
-    text = "\n".join(str(item["content"]) for item in app.prompts()[-1][1:])
+    """Return the lines of the thread in the role of users, first those of the history."""
+    said = [item for item in app.prompts()[-1] if item.get("role") == "user"]
+    text = "\n".join(str(item["content"]) for item in said)
     frames = re.findall(r"<thread>\n(.*?)\n</thread>", text, re.DOTALL)
     return [json.loads(line) for frame in frames for line in frame.split("\n")]
 
