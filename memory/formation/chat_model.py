@@ -72,7 +72,7 @@ def memory_model(
         through["store"] = False
     if has_responses and urlsplit(base_url or "").hostname == "api.openai.com":
         # No later request begins like this one: nothing is written to the cache, which costs more.
-        through["model_kwargs"] = {CACHE_OPTIONS: {"mode": "explicit"}}
+        through[CACHE_OPTIONS] = {"mode": "explicit"}
     return ChatOpenAI(
         model=name,
         api_key=api_key,

@@ -213,7 +213,7 @@ class FormationModel:
         """Return the model without what a refusal may be about; None if there is nothing."""
         if error.status is None or error.cause != "model_failed":
             return None
-        fewer: dict[str, Any] = {"reasoning_effort": None, "model_kwargs": {}}
+        fewer: dict[str, Any] = {"reasoning_effort": None, CACHE_OPTIONS: None}
         if error.field_of(("store", "reasoning", CACHE_OPTIONS)) == "store":
             fewer = {"store": None}
         sent = {name: getattr(self._chat, name, left) for name, left in fewer.items()}

@@ -55,6 +55,7 @@ _STATUSES: Final[Mapping[ErrorCause, tuple[int, ...]]] = {
 }
 # What the packages raise while they read an answer of another form: no word of their servers.
 _UNREADABLE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
+_NO_CONNECTION = re.compile("Connect|Proxy")
 _STATUS = re.compile("[1-5][0-9]{2}")
 _NAME = re.compile(r"[\w.\[\]-]{1,60}")
 
@@ -187,11 +188,21 @@ def _objects(error: BaseException) -> Iterator[Mapping[Any, object]]:
                 yield from [inner] if isinstance(inner, Mapping) else []
                 yield one
     raised = error.args[0] if isinstance(error, ValueError) and error.args else error
-    yield {name: getattr(raised, name, None) for name in ("code", "type", "param")}
+    yield {
+        "code": _code(raised),
+        "type": getattr(raised, "type", None),
+        "param": getattr(raised, "param", None),
+    }
+
+
+def _code(error: object) -> object:
+    """Return the code of an error; aiohttp's is its status, and reading it is deprecated."""
+    status = getattr(error, "status", None)
+    return status if isinstance(status, int) else getattr(error, "code", None)
 
 
 def _status(error: BaseException) -> int | None:
-    found = [getattr(error, "status_code", None), getattr(error, "code", None)]
+    found = [getattr(error, "status_code", None), _code(error)]
     response = getattr(error, "response", None)
     if isinstance(response, dict):
         metadata = response.get("ResponseMetadata", {})
@@ -256,7 +267,7 @@ def _cause_of_status(status: int | None) -> ErrorCause | None:
 
 
 def has_not_arrived(error: BaseException) -> bool:
-    """Return whether a request did not reach the model: no connection, or one that was closed.
+    """Return whether a request did not reach the model: no connection, or none through a proxy.
 
     OpenAI's package calls a timeout what aiohttp calls a connection that the server has closed, as
     llama.cpp does after each stream although it promises to keep it.
@@ -266,7 +277,7 @@ def has_not_arrived(error: BaseException) -> bool:
         is_of_system = isinstance(cause, OSError) and not isinstance(
             cause, TimeoutError
         )
-        if is_of_system or "connect" in type(cause).__name__.lower():
+        if is_of_system or _NO_CONNECTION.search(type(cause).__name__):
             return True
         cause = cause.__cause__
     return False

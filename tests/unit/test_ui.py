@@ -25,6 +25,7 @@ from bot.locale import LANGUAGES, Localizer
 from bot.memories.forgetting import MAX_KEYS
 from bot.memories.panel import data_handling
 from bot.people import Eagerness, Off, PersonSettings
+from bot.slack.messages import storable
 from bot.types import FILES_ALONE, FORWARDED_ALONE, PersonErased
 from bot.ui.acts import (
     ACT,
@@ -877,7 +878,8 @@ _MARKDOWN = (
     "===", "|a|\n|-|\n", "*", "_", "`", "[a](b)", "![", "[a]: b", "<b>", "<!--", "&lt;", "\\",
 )
 # fmt: on
-WRITTEN = TEXTS | st.lists(st.sampled_from(_MARKDOWN), min_size=1).map("".join)
+_WRITTEN = TEXTS | st.lists(st.sampled_from(_MARKDOWN), min_size=1).map("".join)
+WRITTEN = _WRITTEN.map(storable)
 EXPORTS = st.fixed_dictionaries(
     {
         "memories": st.lists(
