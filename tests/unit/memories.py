@@ -55,15 +55,13 @@ register_schemas([Dog])
 def memory(
     number: int = 1, *, kind: str = "UserFact", audience: str = "dm", **content: Any
 ) -> Memory:
-    """Return a memory that an audience knows; without a content, that of a fact."""
-    known = [] if audience == "dm" else [audience]
+    """Return a memory that an audience may read; without a content, that of a fact."""
     return Memory(
-        namespace=PERSON.namespace("dm"),
+        namespace=PERSON.namespace(audience),
         key=str(UUID(int=number)),
         value={
             "kind": kind,
             "content": content or {"fact": f"thing {number}"},
-            "audiences": known,
         },
         created_at=NOON,
         updated_at=NOON,
@@ -88,7 +86,7 @@ def change(
     number: int = 1,
     **more: Any,
 ) -> Change:
-    """Return a change."""
+    """Return a change, which direct messages alone may read and which says all of the memory."""
     return Change(
         id=UUID(int=number),
         statements=[UUID(int=number)],
@@ -100,6 +98,8 @@ def change(
         after=after,
         at=NOON + timedelta(seconds=number),
         batch=more.pop("batch", BATCH),
+        said=more.pop("said", after or before or {}),
+        readers=more.pop("readers", ("dm", "dm")),
         **more,
     )
 

@@ -216,6 +216,8 @@ CHANGES = st.builds(
     after=st.none() | CONTENTS,
     at=MOMENTS,
     batch=st.just(TURN),
+    said=CONTENTS,
+    readers=st.tuples(AUDIENCES, AUDIENCES),
     expires_at=st.none() | MOMENTS,
     undone_at=st.none() | MOMENTS,
 )
@@ -233,6 +235,7 @@ QUESTIONS = st.builds(
         key=KEYS,
     ),
     said_on=st.dates(date(2001, 1, 1), date(2099, 12, 31)).map(date.isoformat),
+    readers=AUDIENCES,
 )
 SCOPES = st.sampled_from(["", "C0123456789", "D0123456789"])
 OFFS = st.builds(Off, until=st.none() | MOMENTS, scope=SCOPES)
@@ -252,7 +255,11 @@ SETTINGS = st.builds(
 
 
 def handling(
-    localizer: Localizer, *, model: str = "some-model", web_search: bool = True
+    localizer: Localizer,
+    *,
+    model: str = "some-model",
+    web_search: bool = True,
+    searches: bool = True,
 ) -> list[str]:
     """Return what Home says of where data goes."""
     settings = Settings(
@@ -263,7 +270,9 @@ def handling(
         embedding_model=f"{model}-4",
         embedding_base_url="https://vectors.example.com/v1",
     )
-    app: Any = SimpleNamespace(settings=settings)
+    app: Any = SimpleNamespace(
+        settings=settings, model=SimpleNamespace(searches=searches)
+    )
     return data_handling(app, localizer, PersonSettings(retention_days=90))
 
 
@@ -272,6 +281,7 @@ HANDLING = st.builds(
     READERS,
     model=st.just(STAND_IN_MODEL) | TEXTS.map(lambda text: text[:100]),
     web_search=st.booleans(),
+    searches=st.booleans(),
 )
 
 
@@ -536,6 +546,7 @@ def test_any_other_value_is_no_act(value: str | None) -> None:
     QUESTIONS,
     OFFS,
     st.lists(CHANGES, min_size=1, max_size=9),
+    AUDIENCES,
 )
 def test_everything_is_one_line(
     localizer: Localizer,
@@ -544,13 +555,19 @@ def test_everything_is_one_line(
     question: Question,
     off: Off,
     several: list[Change],
+    audience: str,
 ) -> None:
-    """A memory, a change, a question, off: one line each, without markup of a person's."""
+    """A memory, a change, a question, off: one line each, without markup of a person's.
+
+    So is what may be heard of a change or a question where the memory may not be read.
+    """
     for line in (
         memory_line(localizer, memory),
         change_line(localizer, change),
+        change_line(localizer, change.heard_in(audience)),
         summary_line(localizer, several),
         question_line(localizer, question),
+        question_line(localizer, question.heard_in(audience)),
         off_line(localizer, off),
     ):
         assert len(line.splitlines()) <= 1
@@ -733,7 +750,7 @@ def remembered(
     content: dict[str, Any],
     kind: str,
     evidence: str = "",
-    audiences: Sequence[str] = (),
+    audience: str = "dm",
     day: str = "",
 ) -> Memory:
     """Return a memory with the sentence that it comes from."""
@@ -743,10 +760,9 @@ def remembered(
         "content": content,
         "said_on": said_on,
         "sources": [{"actor": "formation", "evidence": evidence, "said_on": said_on}],
-        "audiences": list(audiences),
     }
     return Memory(
-        namespace=PERSON.namespace("dm"),
+        namespace=PERSON.namespace(audience),
         key=str(TURN),
         value=value,
         created_at=NOON,
@@ -804,7 +820,7 @@ def test_a_row_says_no_default() -> None:
     assert promised.count(" · ") == 1, "its day is that on which it is due"
     assert "May 4" in promised
     old = remembered(
-        RAMEN, "UserFoodPreference", audiences=["public"], day=f"{year - 1}-03-02"
+        RAMEN, "UserFoodPreference", audience="public", day=f"{year - 1}-03-02"
     )
     text = memory_row(localizer, old, None)["text"]["text"]
     assert str(year - 1) in text
@@ -812,21 +828,20 @@ def test_a_row_says_no_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("audiences", "where"),
+    ("audience", "where"),
     [
-        ([], ""),
-        (["C1"], "Used in <#C1> and in your direct messages with me"),
-        (["C1", "C2"], "Used in <#C1>, <#C2> and in your direct messages with me"),
-        (["C1", "public"], "Used everywhere in this workspace"),
+        ("dm", ""),
+        ("C1", " · Used in <#C1> and in your direct messages with me"),
+        ("public", " · Used everywhere in this workspace"),
     ],
 )
-def test_a_row_says_all_places_where_a_memory_is_used(
-    audiences: list[str], where: str
-) -> None:
+def test_a_row_says_where_a_memory_is_used(audience: str, where: str) -> None:
     """That it is used in direct messages alone is the default, and not said."""
-    known = remembered(MORNING, "UserFact", audiences=audiences)
+    known = remembered(MORNING, "UserFact", audience=audience)
     text = memory_row(Localizer("en"), known, None)["text"]["text"]
-    assert text.partition(" · Used")[2] == where.removeprefix("Used")
+    before, mark, after = text.partition(" · Used")
+    assert f"{mark}{after}" == where
+    assert before.startswith(memory_line(Localizer("en"), known))
 
 
 def test_the_panel_has_a_heading_for_each_group() -> None:
@@ -958,13 +973,17 @@ def test_the_text_of_an_export_says_what_is_stored_as_a_mark(
 
 @pytest.mark.parametrize("localizer", [Localizer(language) for language in LANGUAGES])
 def test_where_data_goes_is_said(localizer: Localizer) -> None:
-    """Each model and host is named; with the stand-in nothing leaves the machine."""
+    """Each model and host is named; with the stand-in nothing leaves the machine.
+
+    That the web is searched is said only if the model can and the settings let it.
+    """
     text = "\n".join(handling(localizer, web_search=False))
     assert text.count("some-model") == 3
     assert "api.example.com" in text
     assert "some-model-4 (vectors.example.com)" in text
     assert localizer.say("home_policy_web") not in text
     assert localizer.say("home_policy_web") in handling(localizer, web_search=True)
+    assert localizer.say("home_policy_web") not in handling(localizer, searches=False)
     alone = handling(localizer, model=STAND_IN_MODEL)
     assert "some-model" not in "".join(alone)
     assert localizer.say("home_flow_stand_in") in alone
