@@ -287,8 +287,10 @@ def _quoting(memories: Sequence[Memory], replies: Mapping[str, str]) -> str:
     """Return a reply that quotes what the person, or others, said, and cites it."""
     if not memories:
         return replies["nothing"]
-    lines: list[str] = []
+    marks: dict[str, str] = {}  # a sentence may be what several memories say
     for memory in memories:
+        text = memory.text(replies)
         mark = f" [{memory.mark}]" if memory.mark else ""
-        lines.append(f"{memory.text(replies)}{mark}")
+        marks[text] = marks.get(text, "") + mark
+    lines = [f"{text}{of_it}" for text, of_it in marks.items()]
     return replies["quote"].format(_as_list(lines))

@@ -62,8 +62,11 @@ def _tell(known: dict[str, Memory], clause: Clause) -> None:
     memories = clause.memories
     if not memories and clause.changes and may_be_news(clause):
         memories = (fact(clause.text),)
+    # What a clause lists has the same words, but none of it replaces another.
+    before = dict(known)
     for memory in memories:
-        key = _replaced(known, memory, clause)
+        key = _replaced(before, memory, clause)
+        before.pop(key, None)
         if key in known or clause.memories:
             known[key] = replace(memory, quote=clause.quote)
 
@@ -110,12 +113,12 @@ def _corrected(memory: Memory, clause: Clause) -> Memory:
 def _replaced(known: Mapping[str, Memory], memory: Memory, clause: Clause) -> str:
     """Return the key of the memory that a stated one replaces, or else its own.
 
-    It is that with the same subject or the same words, or, if something has changed, what it is
-    about.
+    It is that with the same subject or the same words in its name, or, if something has changed,
+    what it is about.
     """
-    said = words_of(memory.words)
+    said = words_of(memory.name)
     for key, old in known.items():
-        if memory.subject == key or (said and said == words_of(old.words)):
+        if memory.subject == key or (said and said == words_of(old.name)):
             return key
     if not clause.changes:
         return memory.subject
