@@ -82,7 +82,7 @@ async def test_answers_are_announced(kioku: Playground, visit: Visit) -> None:
     heard = ann.page.locator("#announcer")
     await expect(heard).to_have_attribute("aria-live", "polite")
     await expect(heard).to_contain_text("Kioku:")
-    await expect(heard).to_contain_text("soba")
+    await expect(heard).to_contain_text("Understood")
     assert (await heard.inner_text()).count("Kioku:") == 1
     assert "*" not in await heard.inner_text()
     await ann.page.locator(".person").first.click()

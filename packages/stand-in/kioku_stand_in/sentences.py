@@ -42,7 +42,7 @@ _NAMES: Final = re.compile(f"お?{_RUN}(?:{_LIKED_NAMES}){_RUN}")
 # What a liking is quoted as, if nothing else was said.
 _PLAIN: Final = (
     "I like {0}; I love {0}; I don't like {0}"
-    "; {0}が好きです; {0}が大好きです; {0}は苦手です"
+    "; {0}が好きです; {0}も好きです; {0}が大好きです; {0}は苦手です"
 )
 _LONGEST: Final = 4  # words of a name
 # Characters of a sentence that is read; the time of some patterns grows with the square of them.
