@@ -73,6 +73,7 @@ _BREAKS = regex.compile(
 )
 # Clients take these for top-level domains, too: one has none but names like x.co.za.
 _MORE_SUFFIXES = ("an", "xn", "za")
+_NOWHERE = (0, 0)
 _MAX_LABEL = 63  # characters (RFC 1035)
 
 _ADDRESS = regex.compile(
@@ -130,34 +131,54 @@ class LinkFilter:
 
         Returns False if the address is not known.
         """
-        text = match.string
-        start, end = match.span()
         if match["word"]:
-            address = self._known_in(match["word"])
-            start = text.find(address, start) if address else end
-            end = start + len(address)
-            is_name = not _NO_NAME.search(address)
-            stops = _STOPS.match(text, end) or (
-                is_name and _NAME_STOPS.match(text, end)
-            )
-            is_bounded = _BEGINS.match(text, start) and stops
-            if not (address and (is_bounded or "://" in address)):
-                return False
-            if not is_bounded:
-                inserted[start] = inserted.get(start, "") + "<"
-                inserted[end] = ">" + inserted.get(end, "")
+            span = self._bound_word(match, inserted)
         elif match["angle"]:
-            address = match["angle"]
-            is_link = "://" in address or "@" in address
-            if not (match[0] in self.known or (is_link and self._is_known(address))):
-                return False
-        elif not self._is_known(match["target"]):
-            return False
-        elif not _LABELLED_STOPS.match(text, end):
-            inserted[end] = " "
-        for place in range(start + 1, end):
+            span = self._angle(match)
+        else:
+            span = self._bound_label(match, inserted)
+        for place in range(span[0] + 1, span[1]):
             inserted.pop(place, None)
-        return True
+        return span != _NOWHERE
+
+    def _bound_word(
+        self, match: regex.Match[str], inserted: dict[int, str]
+    ) -> tuple[int, int]:
+        """Return where a word has a known address, which has one end in every client now."""
+        text = match.string
+        address = self._known_in(match["word"])
+        if not address:
+            return _NOWHERE
+        start = text.find(address, match.start())
+        end = start + len(address)
+        stops = _STOPS.match(text, end)
+        if not _NO_NAME.search(address):
+            stops = stops or _NAME_STOPS.match(text, end)
+        if _BEGINS.match(text, start) and stops:
+            return start, end
+        if "://" not in address:
+            return _NOWHERE
+        inserted[start] = inserted.get(start, "") + "<"
+        inserted[end] = ">" + inserted.get(end, "")
+        return start, end
+
+    def _angle(self, match: regex.Match[str]) -> tuple[int, int]:
+        """Return where a known address or mention stands in angle brackets."""
+        address = match["angle"]
+        is_link = "://" in address or "@" in address
+        if match[0] in self.known or (is_link and self._is_known(address)):
+            return match.span()
+        return _NOWHERE
+
+    def _bound_label(
+        self, match: regex.Match[str], inserted: dict[int, str]
+    ) -> tuple[int, int]:
+        """Return where a label has a known address; a space ends it where nothing else does."""
+        if not self._is_known(match["target"]):
+            return _NOWHERE
+        if not _LABELLED_STOPS.match(match.string, match.end()):
+            inserted[match.end()] = " "
+        return match.span()
 
     def _known_in(self, word: str) -> str:
         """Return the known address in a word, without the characters around it, or ""."""
