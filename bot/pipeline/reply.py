@@ -150,6 +150,7 @@ class _Attempt:
                     conversation.append(output_of(call, output))
         except TimeoutError:
             log.warning("an answer was ended at its deadline")
+            await written.flush()
             written.cut = "cut_short"
             return self._whole("model_slow")
         written.cut = "cut_short"

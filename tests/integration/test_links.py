@@ -26,7 +26,7 @@ async def test_an_answer_links_to_what_the_asker_typed_alone(app: App) -> None:
     await app.ask(place, f"Is {site('earlier')} up?", thread_ts=root)
     notes = uploaded(app, place, "notes.txt", site("file").encode())
     frames = ("question", "earlier", *OTHERS)
-    app.script("\n".join(map(site, frames)))
+    app.script("\n".join(map(site, frames)) + " [k1]")
     asked = f"Compare with {site('question')}"
     said = app.written(place, asked, thread_ts=root, file_ids=[notes])
     brought = {
