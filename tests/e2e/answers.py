@@ -31,4 +31,4 @@ def live(world: World, said: Said) -> Json:
 def goes_on(world: World, human: Person) -> bool:
     """Say whether the next message is answered as ever."""
     world.calm()
-    return human.ask("I love sushi").text == UNDERSTOOD
+    return bool(human.ask("I love sushi").text == UNDERSTOOD)
