@@ -46,7 +46,6 @@ DIRECT = ConversationKind(audience=DM, shared=False, changed=-math.inf)
 """The kind of a direct message."""
 UNKNOWN = ConversationKind(audience=None, shared=False, changed=math.inf)
 """The kind of a conversation that Slack does not tell: it sees and keeps only its own."""
-"""The kind of a conversation of which Slack does not tell it: it sees and keeps only its own."""
 
 
 @step("audience")

@@ -17,7 +17,7 @@ import openai
 
 from bot.models.failures import ReplyFailed, failure_of
 from bot.models.model import LAST_EVENTS, Items, Model, Prefix
-from memory.model import Json
+from memory.model import OPENAI_HOST, Json
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,6 @@ _FAILURES = (openai.OpenAIError, httpx2.HTTPError, ValueError, RuntimeError)
 _PLAIN: Any = object  # makes the SDK return the parsed JSON unchanged
 _STORE: Final = "store"
 _STREAM: Final = "stream"
-_OPENAI_HOST: Final = "api.openai.com"
 _CACHE_KEY: Final = "prompt_cache_key"
 _BREAKPOINT: Final = "prompt_cache_breakpoint"
 _MARK: Final = {_BREAKPOINT: {"mode": "explicit"}}
@@ -75,7 +74,7 @@ class ResponsesModel(Model):
         self._client = client.with_options(max_retries=0)
         self._effort = effort
         self._max_output_tokens = max_output_tokens
-        self._caches = client.base_url.host == _OPENAI_HOST
+        self._caches = client.base_url.host == OPENAI_HOST
 
     @property
     def output_limit(self) -> int | None:

@@ -203,7 +203,7 @@ class Prompt:
         """
         system = "\n".join([self._same_for_all, *self._instructions()])
         messages = [_message("system", system)]
-        messages += self._history()
+        messages += self._history
         others = self._others()
         if others:
             messages.append(_message("user", "\n".join(others)))
@@ -217,7 +217,7 @@ class Prompt:
         They are the instructions, the memories that the conversation began with, the history as the
         request before this one had it, and the whole history.
         """
-        history = self._history()
+        history = self._history
         system = str(self.input[0]["content"])
         ends = [(0, len(self._same_for_all)), (0, len(system))]
         asked = [n for n, item in enumerate(history, 1) if item["role"] == "user"]
@@ -235,8 +235,9 @@ class Prompt:
     def _shown_exchanges(self) -> list[Exchange]:
         return _newest_exchanges(self.exchanges)
 
+    @cached_property
     def _history(self) -> list[EasyInputMessageParam]:
-        """Return exchanges as messages.
+        """The exchanges as messages.
 
         The person's are user and assistant messages, with `NO_ANSWER` for a missing answer, and
         with the marks of what it cites, as far as that is shown. Consecutive exchanges of other

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from bot.config import FIELDS, Settings
 from bot.runtime.problems import TOKENS, Problem, token
 from memory import load_schemas
-from memory.model import provider_and_name, speaks_openai
+from memory.model import OPENAI_HOST, provider_and_name, speaks_openai
 
 
 def _check_other_provider(model: str, setting: str) -> None:
@@ -62,7 +62,7 @@ def _check_tokens(settings: Settings) -> None:
 def _check_openai_key(settings: Settings) -> None:
     key = settings.openai_api_key
     url = settings.openai_base_url
-    is_for_openai = url is None or urlsplit(url).hostname == "api.openai.com"
+    is_for_openai = url is None or urlsplit(url).hostname == OPENAI_HOST
     if key is None or not is_for_openai:
         return
     if not key.get_secret_value().startswith("sk-"):

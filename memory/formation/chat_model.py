@@ -11,7 +11,7 @@ from langchain_core.messages.ai import UsageMetadata
 from openai import AsyncOpenAI
 from pydantic import SecretStr
 
-from memory.model.providers import OPENAI, provider_and_name, speaks_openai
+from memory.model.providers import OPENAI, OPENAI_HOST, provider_and_name, speaks_openai
 
 # Seconds. A memory model's answer is not streamed, and the person's next words wait for it.
 MODEL_TIMEOUT = 100.0
@@ -70,7 +70,7 @@ def memory_model(
     has_responses = provider == OPENAI
     if has_responses:
         through["store"] = False
-    if has_responses and urlsplit(base_url or "").hostname == "api.openai.com":
+    if has_responses and urlsplit(base_url or "").hostname == OPENAI_HOST:
         # No later request begins like this one: nothing is written to the cache, which costs more.
         through[CACHE_OPTIONS] = {"mode": "explicit"}
     return ChatOpenAI(

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from memory.embeddings.embedder import Embedder
 from memory.formation.evidence import TypedMessage, find_evidence
-from memory.model.fold import fold
+from memory.model.fold import fold_at
 from memory.model.namespace import Person
 from memory.model.person_message import PersonMessage
-from memory.model.statement import MessageKey, Statement, counts
+from memory.model.statement import MessageKey, Statement
 from memory.postgres.database import Pool
 from memory.store.hidden import seeing_forgotten
 from memory.store.questions import delete_questions_of_message
@@ -72,7 +72,7 @@ def _left_behind(
 
     `others` are those of other messages, and those without one.
     """
-    if fold(one for one in others if counts(one, now)) is not None:
+    if fold_at(others, now) is not None:
         return set()
     said = [one for one in others if one.act == "say"]
     if is_deleted and all(one.is_click for one in said):

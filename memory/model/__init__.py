@@ -19,6 +19,7 @@ from memory.model.model_errors import (
 from memory.model.namespace import may_read as may_read
 from memory.model.providers import (
     OPENAI as OPENAI,
+    OPENAI_HOST as OPENAI_HOST,
     provider_and_name as provider_and_name,
     speaks_openai as speaks_openai,
 )

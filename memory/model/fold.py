@@ -108,6 +108,11 @@ def fold(statements: Iterable[Statement]) -> Folded | None:
     return _folded(content, fields, said)
 
 
+def fold_at(statements: Iterable[Statement], now: datetime) -> Folded | None:
+    """Return the memory that those of these statements add up to which count at `now`."""
+    return fold(one for one in statements if counts(one, now))
+
+
 def _say(
     fields: dict[str, tuple[Any, _Heard]], name: str, value: Any, one: Statement
 ) -> None:

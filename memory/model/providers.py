@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 OPENAI: Final = "openai"
+OPENAI_HOST: Final = "api.openai.com"
 OPENAI_CHAT: Final = "openai-chat"
 """Servers that have OpenAI's /chat/completions, and no Responses API."""
 PROVIDERS: Final = frozenset(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import NamedTuple
 
 from memory.model.dates import LATEST
-from memory.model.fold import fold
+from memory.model.fold import Folded
 from memory.model.schemas import DUE_FIELDS, PROMISE_KIND, Content
-from memory.model.statement import Statement, counts
+from memory.model.statement import Statement
 
 _EARLY = time(7)  # nobody is reminded at night of what is due before nine
 MORNING = time(9)
@@ -38,11 +38,8 @@ class OpenPromise(NamedTuple):
         return reminder_times({"due": tomorrow}, put_off_at, zone)
 
 
-def open_promise(
-    statements: Collection[Statement], now: datetime
-) -> OpenPromise | None:
-    """Return the promise that statements amount to at `now`; None if they are no open one."""
-    memory = fold(one for one in statements if counts(one, now))
+def open_promise(memory: Folded | None) -> OpenPromise | None:
+    """Return a memory as the open promise that it is; None if it is none."""
     if memory is None or memory.kind != PROMISE_KIND:
         return None
     if memory.content.get("state") != "open":

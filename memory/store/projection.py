@@ -14,12 +14,12 @@ from zoneinfo import ZoneInfo
 
 from memory.model.dates import EARLIEST
 from memory.model.errors import MemoryFull
-from memory.model.fold import Folded, fold
+from memory.model.fold import Folded, fold_at
 from memory.model.namespace import Person
 from memory.model.reminders import first_from, open_promise
 from memory.model.sameness import plain_column
 from memory.model.schemas import PROMISE_KIND
-from memory.model.statement import Statement, counts
+from memory.model.statement import Statement
 from memory.postgres.database import PersonTransaction
 from memory.postgres.statements import (
     column_parameters,
@@ -44,23 +44,23 @@ async def write_rows(
     deleted; `embed_missing` makes it again.
     """
     now = datetime.now(UTC)
-    rows: list[dict[str, Any]] = []
-    for said in statements.values():
-        memory = fold(one for one in said if counts(one, now))
-        if memory is not None:
-            rows.append(_row(transaction.person, memory))
+    memories: dict[str, Folded | None] = {}
+    for key, said in statements.items():
+        memories[key] = fold_at(said, now)
+    rows = [_row(transaction.person, one) for one in memories.values() if one]
     places = [(row["key"], row["prefix"]) for row in rows]
     await transaction.execute(
         _SQL["move"], column_parameters(("keys", "prefixes"), places)
     )
     values = {"keys": list(statements), "rows": rows_parameter(rows)}
     await transaction.execute(_SQL["write"], values)
-    await _plan_reminders(transaction, statements, added, now)
+    await _plan_reminders(transaction, statements, memories, added, now)
 
 
 async def _plan_reminders(
     transaction: PersonTransaction,
     statements: Mapping[str, Sequence[Statement]],
+    memories: Mapping[str, Folded | None],
     added: Collection[UUID],
     now: datetime,
 ) -> None:
@@ -83,7 +83,7 @@ async def _plan_reminders(
     open_keys: list[str] = []
     planned: list[tuple[str, UUID, str, datetime | None]] = []
     for key in keys:
-        promise = open_promise(statements[key], now)
+        promise = open_promise(memories[key])
         if promise is None:
             continue
         open_keys.append(key)

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from psycopg.rows import DictRow
 
+from memory.model.fold import fold_at
 from memory.model.namespace import Person
 from memory.model.reminders import MORNING, clock_moment, first_from, open_promise
 from memory.postgres.database import PersonTransaction, Pool, person_statement
@@ -68,7 +69,7 @@ async def pass_reminders(
     said = await read_statements(transaction, keys)
     moved: list[tuple[str, str, datetime | None]] = []
     for row in await transaction.fetch(_SQL["read"], {"keys": list(keys)}):
-        promise = open_promise(said[row["key"]], now)
+        promise = open_promise(fold_at(said[row["key"]], now))
         zone = ZoneInfo(row["zone"])
         since = now
         if not today:

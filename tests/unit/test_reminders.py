@@ -10,6 +10,7 @@ import pytest
 
 from memory import DM
 from memory.model import PROMISE_KIND
+from memory.model.fold import fold_at
 from memory.model.reminders import open_promise, reminder_times
 from memory.model.statement import Statement
 
@@ -85,7 +86,7 @@ def reminded(
         said_at=said_at,
         batch=uuid4(),
     )
-    promise = open_promise([one], said_at)
+    promise = open_promise(fold_at([one], said_at))
     assert promise is not None
     put_off_at = moment(month, put_off, zone) if put_off else None
     times = promise.times(zone, put_off_at)

@@ -11,8 +11,8 @@ from uuid import uuid4
 import pytest
 
 from memory import DM
-from memory.model.fold import Folded, fold
-from memory.model.statement import Statement, counts
+from memory.model.fold import Folded, fold, fold_at
+from memory.model.statement import Statement
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 KIND = "UserFoodPreference"
@@ -39,7 +39,7 @@ def said(number: int, audience: str = DM, act: Any = "say", **fields: Any) -> St
 
 def shown(statements: Sequence[Statement], now: datetime = NOW) -> Folded:
     """Return what statements amount to at a time."""
-    memory = fold(one for one in statements if counts(one, now))
+    memory = fold_at(statements, now)
     assert memory is not None
     return memory
 
