@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, Final
@@ -225,13 +226,19 @@ def _known(prompt: Prompt) -> list[Memory]:
     messages = [turn.text for turn in prompt.turns if turn.role == "user"]
     shown = "\n".join([prompt.instructions, *messages])
     memories = {memory.subject: memory for memory in shown_in(shown)}
+    marks = {memory.name.casefold(): memory.mark for memory in memories.values()}
     learn(memories, _said_since(prompt, shown, messages))
+    # What is shown may be said in the conversation, too.
+    own = [
+        replace(memory, mark=marks.get(memory.name.casefold(), ""))
+        for memory in memories.values()
+    ]
     lines = framed_values(shown, "kept")
     kept = [
         Memory(KEPT, {"text": line["text"]}, mark=line.get("mark", ""))
         for line in lines
     ]
-    return [*memories.values(), *kept]
+    return [*own, *kept]
 
 
 def _said_since(prompt: Prompt, shown: str, messages: Sequence[str]) -> str:

@@ -535,8 +535,11 @@ async def test_a_line_of_others_is_cited_only_where_it_answers(
     assert ("[k1]" in answer) == (question in RELATED)
 
 
-async def test_a_quoted_memory_is_cited(client: openai.AsyncOpenAI) -> None:
-    """With the mark of its line, and no other."""
+@pytest.mark.parametrize("told", [(), ("my manager is Sarah",)])
+async def test_a_quoted_memory_is_cited(
+    client: openai.AsyncOpenAI, told: tuple[str, ...]
+) -> None:
+    """With the mark of its line, and no other, also where it was told in this conversation."""
     known = ["m1 20 my manager is Sarah", "m2 20 UserFoodPreference: ramen"]
-    answer = said(await respond(client, "Who is my manager?", known=known))
+    answer = said(await respond(client, *told, "Who is my manager?", known=known))
     assert answer == QUOTES_EN.format("- my manager is Sarah [m1]")
