@@ -20,7 +20,16 @@ _ONESELF: Final = re.compile(
 )
 _STEM: Final = 5  # English words with the same first characters are the same word
 _SHOWN: Final = 5
-_COMMON: Final = {*COMMON, *(_ENDING.sub("", word)[:_STEM] for word in COMMON)}
+
+
+def _stem(word: str) -> str:
+    """Return what forms of an English word share; a name with digits has no other form."""
+    if not word.isalpha():
+        return word
+    return _ENDING.sub("", word)[:_STEM]
+
+
+_COMMON: Final = {*COMMON, *map(_stem, COMMON)}
 
 
 def nearest(question: str, sentences: Sequence[str]) -> list[int]:
@@ -69,7 +78,7 @@ def words_of(text: str) -> set[str]:
     pieces: set[str] = set()
     american = text.casefold().replace("our", "or")
     for word in _WORD.findall(american):
-        pieces.add(_ENDING.sub("", word)[:_STEM])
+        pieces.add(_stem(word))
     pieces.update(_KANJI.findall(text))
     for run in _RUN.findall(text):
         for start in range(len(run) - 1):

@@ -233,6 +233,10 @@ Q3 = "I promised Mia the Q3 figures by Friday noon"
             ["そばは好きじゃないけど", "うどんは大好き"],
         ),
         (["そばが苦手で、うどんが好きです"], ["そばが苦手で", "I like うどん"]),
+        (
+            ["I like model4021 cars", "I like model4022 cars"],
+            ["I like model4021 cars", "I like model4022 cars"],
+        ),
         (["I like ramen", "I don't like ramen any more"], []),
         (["I play chess on Mondays", "I no longer play chess on Mondays"], []),
         (["ラーメンが好きです", "ラーメンは嫌いになりました"], []),
