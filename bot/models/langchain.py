@@ -108,7 +108,11 @@ def messages(items: Iterable[Any]) -> list[BaseMessage]:
                 found.append(HumanMessage(_content(content)))
             case {"role": "assistant", "content": content} if not _answers(found):
                 found.append(AIMessage(content))
-    return merge_message_runs(found, chunk_separator="\n\n")
+    merged = merge_message_runs(found, chunk_separator="\n\n")
+    for run in merged:
+        if isinstance(run.content, list):
+            run.content = [_block(part) for part in run.content]
+    return merged
 
 
 def _answers(found: Sequence[BaseMessage]) -> bool:
@@ -132,6 +136,12 @@ def _part(part: Json) -> Json:
     block = {"type": kind, "mime_type": data[1], "base64": data[2]}
     if "filename" in part:
         block["filename"] = part["filename"]
+    return block
+
+
+def _block(part: Any) -> Json:
+    """Return a part as a block: a text beside blocks is one, too, by the schemas of OpenAI."""
+    block: Json = {"type": "text", "text": part} if isinstance(part, str) else part
     return block
 
 

@@ -137,6 +137,10 @@ async def test_a_message_with_files_is_answered_after_a_tools_result(
         assert {kind for _, kind in spent} == {"input", "output"}
     first, second = (json.dumps(one) for one in server.requests)
     assert first.count(DATA) == 2
+    if server.provider is CHAT:
+        parts = [message["content"] for message in server.requests[0]["messages"]]
+        [with_files] = [one for one in parts if isinstance(one, list)]
+        assert {part["type"] for part in with_files} == {"text", "image_url", "file"}
     assert "You are Kioku" in first
     assert "Hello!" in first
     assert server.provider.thought in second

@@ -43,6 +43,7 @@ def parameters() -> xllamacpp.CommonParams:
     chosen.cpuparams_batch.n_threads = 1
     chosen.fit_params = False
     chosen.sampling.temp = 0
+    chosen.sampling.ignore_eos = True  # a model of this size often ends at once
     if given.template:
         chosen.chat_template = given.template
     if given.embeddings:

@@ -20,8 +20,7 @@ LITELLM_KEY = "sk-loopback-only"
 _LLAMA_SERVER = Path(__file__).with_name("llama_server.py")
 _END_SECONDS = 60
 # All that a chat template needs. The model's own one shows the tools, whose 1,000 tokens take
-# longer to read than everything else. The model goes on with words that are put into its mouth: by
-# itself it would often end at once.
+# longer to read than everything else. The model goes on with words that are put into its mouth.
 CHAT_TEMPLATE = """
 {%- for message in messages %}
 <|im_start|>{{ message.role }}
@@ -30,11 +29,12 @@ CHAT_TEMPLATE = """
 {%- if add_generation_prompt %}
 <|im_start|>assistant
 I think that{% endif %}"""
-# As those of Gemma's and Mistral's models: the roles alternate after the system message.
+# As those of Mistral's models: the roles alternate, calls of tools apart.
 ALTERNATING_TEMPLATE = (
     """
 {%- set state = namespace(asked=false) %}
-{%- for message in messages if message.role in ('user', 'assistant') %}
+{%- for message in messages if message.role == 'user'
+   or (message.role == 'assistant' and not message.tool_calls) %}
 {%- if (message.role == 'user') == state.asked %}
 {{- raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}
 {%- endif %}

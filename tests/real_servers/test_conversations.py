@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ from tests.real_servers.servers import (
     litellm_proxy,
     llama_server,
 )
-from tests.real_servers.tap import Tap
+from tests.real_servers.tap import Body, Tap
 from tests.real_servers.templates import examine
 from tests.waiting import until
 
@@ -91,6 +90,16 @@ def answer(app: App, message: Message) -> str:
     return text
 
 
+def tool_outputs(body: Body) -> list[Body]:
+    """Return what tools gave, of a request to either API."""
+    items: list[Body] = body.get("input") or body["messages"]
+    return [
+        item
+        for item in items
+        if item.get("type") == "function_call_output" or item.get("role") == "tool"
+    ]
+
+
 async def talk(app: App, tap: Tap) -> None:
     """Hold a conversation of five turns: words, a second turn, a tool, a file, a picture."""
     place = app.slack.place()
@@ -101,15 +110,19 @@ async def talk(app: App, tap: Tap) -> None:
     tap.script_call("memory_search", {"query": "food"})
     third = await sent(app, place, "What do I like?", first.ts)
     answer(app, third)
-    assert "fc_abcdefghi" in json.dumps(tap.requests[-1])
+    assert len(tool_outputs(tap.requests[-1])) == 1
     fourth = await sent(
         app, place, "Sum it up", first.ts, **{"budget.txt": b"Rent: 900 euros"}
     )
     answer(app, fourth)
+    assert {*tap.statuses} == {200}
+    tap.statuses.clear()
     fifth = await sent(app, place, "What is in it?", first.ts, **{"cat.png": PNG})
     answer(app, fifth)
     assert say("en", "files_model", names="`cat.png`") in app.replies(fifth)[-1]
-    assert {*tap.statuses[-2:]} == {200, 500}
+    assert tap.statuses[0] >= 400  # over chat completions it is 400, else 500
+    assert tap.statuses[-1] == 200
+    tap.statuses.clear()
 
 
 async def test_a_conversation_in_front_of_llama_cpp(open_app_at: OpenAppAt) -> None:
@@ -119,7 +132,6 @@ async def test_a_conversation_in_front_of_llama_cpp(open_app_at: OpenAppAt) -> N
             tap = Tap(server.url)
             async with tap.serving() as url, open_app_at(url, reply_model=name) as app:
                 await talk(app, tap)
-                assert {*tap.statuses[:-2]} == {200}
 
 
 async def test_pictures_of_three_people_hold_up_nobody(
@@ -154,7 +166,7 @@ async def test_pictures_of_three_people_hold_up_nobody(
                 )
             # A probe of the app's own may come between them.
             assert set(tap.statuses) == {200, 500}
-            assert tap.statuses.count(500) == 3
+            assert tap.statuses.count(500) <= 2 * len(pictures)
     assert "messages wait" not in caplog.text
 
 
@@ -164,7 +176,6 @@ async def test_a_conversation_with_alternating_roles(open_app_at: OpenAppAt) -> 
         tap = Tap(server.url)
         async with tap.serving() as url, open_app_at(url) as app:
             await talk(app, tap)
-        assert sum(status >= 400 for status in tap.statuses) == 1
         said = await check_model(Settings(**model_settings(server.url)))
         assert said == f"{LLAMA_MODEL} at {server.url} answers."
 
