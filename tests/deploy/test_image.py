@@ -192,8 +192,9 @@ def check_served(image: Image, settings: dict[str, str], workspace: Workspace) -
         assert image.run(*health, **first) == (0, "")
         deliver(workspace, first)
         ramen = ann.say("I love ramen")
-        assert UNDERSTOOD == markdown(
-            wait_until(lambda: answered(ramen), "an answer", SECONDS)
+        assert (
+            markdown(wait_until(lambda: answered(ramen), "an answer", SECONDS))
+            == UNDERSTOOD
         )
         workspace.model(
             "script",
@@ -219,8 +220,9 @@ def check_served(image: Image, settings: dict[str, str], workspace: Workspace) -
             # A request may hold Ann's recent words, which would call for the story again.
             workspace.model("script", method="DELETE")
             sushi = ann.say("I love sushi")
-            assert UNDERSTOOD == markdown(
-                wait_until(lambda: answered(sushi), "an answer", SECONDS)
+            assert (
+                markdown(wait_until(lambda: answered(sushi), "an answer", SECONDS))
+                == UNDERSTOOD
             )
             assert image.run(*health, **second) == (0, "")
             image.ask_to_end(other)
