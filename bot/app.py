@@ -13,12 +13,12 @@ from bot.models.pending import PendingReplies
 from bot.people import People
 from bot.presence import Presence
 from bot.queue.queue import Queue
-from bot.requests_under_way import UnderWay
 from bot.slack.client import SlackApi
 from bot.slack.files import FileBytes
 from bot.slack.members import Members
 from bot.slack.names import Names
 from bot.slack.sessions import Sessions
+from bot.under_way import UnderWay
 from memory import Embedder, Former, Pool, UserFact
 
 

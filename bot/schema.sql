@@ -122,24 +122,6 @@ CREATE POLICY own_told ON told USING (
     OR until < now()
 ) WITH CHECK (team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true));
 
--- Requests of people that ask a model or Slack before they store something. A request about a message
--- names its conversation and ts, and says whether that message has changed since.
-CREATE TABLE requests_under_way (
-    id uuid PRIMARY KEY,
-    team_id text NOT NULL,
-    user_id text NOT NULL,
-    channel_id text NOT NULL,
-    ts text NOT NULL,
-    changed boolean NOT NULL DEFAULT false,
-    begun_at timestamptz NOT NULL DEFAULT now()
-);
-CREATE INDEX requests_under_way_person ON requests_under_way (team_id, user_id);
-ALTER TABLE requests_under_way ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_requests_under_way ON requests_under_way USING (
-    team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
-    OR begun_at < now() - interval '1 hour'
-) WITH CHECK (team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true));
-
 -- What a person decided about their memory, and what Slack says about them.
 CREATE TABLE person_settings (
     team_id text NOT NULL,
@@ -199,8 +181,8 @@ CREATE TABLE interactions (
     at timestamptz NOT NULL DEFAULT now()
 );
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON messages, conversations, notices, told, requests_under_way,
-    person_settings, memory_off, interactions TO kioku_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON messages, conversations, notices, told, person_settings,
+    memory_off, interactions TO kioku_app;
 GRANT SELECT, INSERT, UPDATE ON installation TO kioku_app;
 -- Tables of which a person's transaction sees that person's rows, and nothing else does.
 DO $$
@@ -410,12 +392,13 @@ CREATE FUNCTION followed_threads(of_team text, since timestamptz, most int)
         GROUP BY said.thread ORDER BY max(said.begun_at) DESC LIMIT most
     $$;
 
--- The thread of a message, which an event without the deleted message does not name.
-CREATE FUNCTION thread_of_message(team text, channel text, message_ts text) RETURNS text
+-- The thread and the author of a message, which an event without the deleted message does not name.
+CREATE FUNCTION thread_and_author(team text, channel text, message_ts text)
+    RETURNS TABLE (thread text, user_id text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
-        SELECT thread FROM messages
-        WHERE team_id = team AND channel_id = channel AND ts = message_ts
+        SELECT said.thread, said.user_id FROM messages AS said
+        WHERE said.team_id = team AND said.channel_id = channel AND said.ts = message_ts
     $$;
 
 -- The people of whom something names a conversation.
@@ -478,8 +461,7 @@ CREATE FUNCTION delete_everybody()
         IF NOT FOUND THEN
             RETURN 0;
         END IF;
-        FOREACH name IN ARRAY ARRAY['messages', 'told', 'requests_under_way',
-            'person_settings', 'memory_off', 'conversations', 'store', 'statements',
+        FOREACH name IN ARRAY ARRAY['messages', 'told', 'people', 'person_settings', 'memory_off', 'conversations', 'store', 'statements',
             'reminders', 'forgotten_sources', 'kept'] LOOP
             EXECUTE format('DELETE FROM %I', name);
             GET DIAGNOSTICS deleted = ROW_COUNT;
@@ -492,12 +474,12 @@ CREATE FUNCTION delete_everybody()
 REVOKE ALL ON FUNCTION
     unanswered_threads, end_lost_requests, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
-    operating_state, thread_of_message, people_of_channel, are_kept, blank_answers_with_kept,
+    operating_state, thread_and_author, people_of_channel, are_kept, blank_answers_with_kept,
     people_past_retention, people_to_look_up, delete_everybody
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     unanswered_threads, end_lost_requests, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
-    operating_state, thread_of_message, people_of_channel, are_kept, blank_answers_with_kept,
+    operating_state, thread_and_author, people_of_channel, are_kept, blank_answers_with_kept,
     people_past_retention, people_to_look_up, delete_everybody
     TO kioku_app;

@@ -28,7 +28,7 @@ from .model.errors import (
     KiokuMemoryError as KiokuMemoryError,
     MemoryModelRefused as MemoryModelRefused,
     MemoryFull as MemoryFull,
-    MemoryOff as MemoryOff,
+    Overtaken as Overtaken,
 )
 from .model.namespace import (
     DM as DM,

@@ -72,6 +72,23 @@ CREATE TABLE kioku_embedding_space (
 );
 GRANT SELECT ON kioku_embedding_space TO kioku_app;
 
+-- The people about whom something is stored. `epoch` is another one once what may be stored about
+-- them has changed, last at `changed_at`: memory/store/people.py.
+CREATE SEQUENCE epochs;
+CREATE TABLE people (
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    epoch bigint NOT NULL DEFAULT nextval('epochs'),
+    changed_at timestamptz,
+    PRIMARY KEY (team_id, user_id)
+);
+ALTER TABLE people ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_people ON people
+    USING (team_id = (SELECT current_setting('kioku.team', true))
+        AND user_id = (SELECT current_setting('kioku.user', true)));
+GRANT SELECT, INSERT, UPDATE, DELETE ON people TO kioku_app;
+GRANT USAGE ON SEQUENCE epochs TO kioku_app;
+
 -- What was said about memories, one row per statement. memory.model.statement adds them up to the
 -- rows of store, which nothing else writes.
 CREATE TABLE statements (

@@ -33,8 +33,7 @@ ROWS: tuple[LiteralString, ...] = (
     " WHERE team_id = %(team)s AND user_id = %(user)s",
     "INSERT INTO told (team_id, user_id, kind, message_id, until)"
     " VALUES (%(team)s, %(user)s, 'outage', gen_random_uuid(), now() + interval '1 hour')",
-    "INSERT INTO requests_under_way (id, team_id, user_id, channel_id, ts)"
-    " VALUES (gen_random_uuid(), %(team)s, %(user)s, '', '')",
+    "INSERT INTO people (team_id, user_id) VALUES (%(team)s, %(user)s)",
     "INSERT INTO reminders (team_id, user_id, key, dated, zone, at)"
     " VALUES (%(team)s, %(user)s, 'k', gen_random_uuid(), 'UTC', now())",
     "INSERT INTO kept (team_id, user_id, channel_id, ts, thread_ts, text, decision)"

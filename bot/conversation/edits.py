@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from bot.conversation.inbox import answer_at_once
-from bot.queue.queue import REPLIES, Queue
+from bot.queue.queue import BACKGROUND, REPLIES, Queue
 from bot.slack.messages import split_thread_key
 from memory import PUBLIC, Pool
 from memory.postgres import (
@@ -19,6 +19,7 @@ from memory.postgres import (
 )
 
 DELETE_ANSWER = "delete_answer"
+UPDATE_FROM_MESSAGE = "update_from_message"
 _SQL = load_statements("bot", "edits")
 
 
@@ -48,9 +49,10 @@ class MessageChange:
 class ChangedMessage:
     """The row of a message that was edited or deleted, and what the change means for it.
 
-    `formed`: memories were formed from it before. `reworded`: its stored texts have changed.
-    `on_record`: the new texts may be kept. `interrupts`: a run that answers it must end; a job that
-    goes on with the thread's messages has been added.
+    `formed`: memories were formed from it before. `reworded`: its stored texts have changed;
+    `says_else`: these, or the text that waits for an answer. `on_record`: the new texts may be
+    kept. `interrupts`: a run that answers it must end; a job that goes on with the thread's
+    messages has been added.
     """
 
     id: UUID
@@ -58,6 +60,7 @@ class ChangedMessage:
     audience: str
     formed: bool
     reworded: bool
+    says_else: bool
     interrupts: bool
     on_record: bool = True
 
@@ -104,6 +107,7 @@ async def edit_message(
         user_id=row["user_id"],
         formed=row["formed"],
         reworded=row["reworded"],
+        says_else=says_else or row["reworded"],
         interrupts=says_else and row["is_taken"],
         **texts,
     )
@@ -136,13 +140,29 @@ async def withdraw_message(
     return changed
 
 
-async def root_of(pool: Pool, team: str, channel: str, ts: str) -> str | None:
-    """Return the ts of the thread of a stored message, or None if it is not stored."""
+async def find_stored(pool: Pool, team: str, channel: str, ts: str) -> dict[str, str]:
+    """Return the `thread_ts` and the `user` of a message, as Slack has them; {} if not stored."""
     values = {"team": team, "channel": channel, "ts": ts}
-    [found] = await execute_statement(pool, _SQL["thread_of"], values)
-    if not found["thread"]:
-        return None
-    return split_thread_key(found["thread"])[2]
+    found = await execute_statement(pool, _SQL["thread_and_author"], values)
+    if not found:
+        return {}
+    [row] = found
+    return {"thread_ts": split_thread_key(row["thread"])[2], "user": row["user_id"]}
+
+
+async def update_later(
+    queue: Queue, transaction: PersonTransaction, channel: str, ts: str, root: str
+) -> None:
+    """Add the job that makes memories agree with what a message of the person says now.
+
+    `root` is the ts of its thread; "" if it was deleted.
+    """
+    person = transaction.person
+    arguments = {**person.ids, "channel": channel, "ts": ts, "root": root}
+    jobs = {f"{UPDATE_FROM_MESSAGE}:{person.team_id}.{channel}.{ts}": arguments}
+    await queue.defer(
+        transaction.connection, UPDATE_FROM_MESSAGE, jobs, queue=BACKGROUND
+    )
 
 
 async def delete_texts(transaction: PersonTransaction, turn: UUID) -> None:

@@ -37,7 +37,7 @@ from memory.postgres import (
     transaction,
 )
 from memory.recall import large_set_query
-from memory.store import KeptLine, kept_query, kept_settings
+from memory.store import KeptLine, epoch_query, kept_query, kept_settings
 
 FORM_MEMORIES = "form_memories"
 WORDS_LIMIT = 8_000  # characters of a message that memories are formed from
@@ -75,8 +75,8 @@ class Turn:
     `has_large_set`: the person has more memories than a prompt holds.
 
     `forgotten_messages` are the timestamps of messages that the person has forgotten, in any thread
-    of this channel since this one began; `forgettings` are the ids of what they forgot in the last
-    day. `history_from` is the time of their last forgetting, in seconds since 1970, or 0.
+    of this channel since this one began. `history_from` is the time of their last forgetting, in
+    seconds since 1970, or 0. `epoch` is the person's (`memory.store.people`).
 
     `store_begin` stores the row of the turn, and sets the other fields. `removed` are the
     credentials of the message, which are not stored; `words` is its typed text without them.
@@ -98,7 +98,7 @@ class Turn:
     memory_state: MemoryState
     has_large_set: bool
     forgotten_messages: frozenset[str]
-    forgettings: tuple[UUID, ...]
+    epoch: int
     history_from: float
     removed: tuple[Credential, ...] = ()
     words: str = ""
@@ -191,13 +191,14 @@ async def read_start(
     )
     queries = [
         *memory_state_queries(message.person, message.channel_id, message.ts),
+        epoch_query(message.person),
         _forgettings_query(message),
         large_set_query(view, budget=app.settings.memory_tokens),
     ]
     if limited:
         queries += quota_queries(app.settings, message)
     found = await execute_queries(app.pool, queries, scope=message.scope)
-    [person_rows, message_rows, [forgotten], [memories], *quota] = found
+    [person_rows, message_rows, [epoch], [forgotten], [memories], *quota] = found
     check_quota(app.settings, quota)
     return Turn(
         claimed=claimed,
@@ -205,7 +206,7 @@ async def read_start(
         memory_state=memory_state(person_rows, message_rows, app.settings.consent),
         has_large_set=memories["is_large"],
         forgotten_messages=frozenset(forgotten["messages"]),
-        forgettings=tuple(forgotten["ids"]),
+        epoch=epoch["epoch"],
         history_from=forgotten["history_from"],
     )
 
@@ -256,7 +257,10 @@ async def store_begin(app: App, start: Turn, *, question: str, words: str) -> Tu
 async def read_turn(
     pool: Pool, person: Person, channel: str, ts: str
 ) -> DictRow | None:
-    """Return `audience`, `question` and `words` of a person's message, if its turn has begun."""
+    """Return a person's message, if its turn has begun.
+
+    The row has `audience`, `question`, `words` and `has_changed`: it was edited or deleted.
+    """
     values = {"channel": channel, "ts": ts}
     found = await person_statement(pool, person, _SQL["of_message"], values)
     return found[0] if found else None
@@ -298,9 +302,9 @@ async def end_turn(
 
     This is one transaction. Raises `Superseded` if the message is no longer this run's.
     The reply is stored without credentials, also those that it repeats from the message or from
-    `credentials`. It is not stored if the person forgot the message before the turn began, or
-    anything since, which it may repeat. The words of a message that was forgotten during its turn
-    are blanked.
+    `credentials`. It is not stored if the person forgot the message before the turn began, or is in
+    another epoch by now: it may repeat what is gone. The words of a message that was forgotten
+    during its turn are blanked.
     """
     message = turn.message
     person = message.person
@@ -324,7 +328,7 @@ async def end_turn(
         values = {
             **values_of(message),
             "id": turn.id,
-            "forgettings": list(turn.forgettings),
+            "epoch": turn.epoch,
             "reply": stored_reply,
             "kept": list(kept),
             "cited": list(cited),

@@ -16,7 +16,7 @@ from psycopg import OperationalError
 from bot.access import refusal_in
 from bot.app import App
 from bot.conversation.audiences import invalidate_kind
-from bot.conversation.edits import MessageChange, root_of
+from bot.conversation.edits import MessageChange, find_stored
 from bot.conversation.inbox import (
     add_brought,
     stop_thread,
@@ -247,7 +247,7 @@ async def follow_deletion(app: App, event: Event) -> None:
     deleted = event.fields.get("previous_message")
     if not deleted:
         # Slack's reference shows this event without the message.
-        deleted = {"thread_ts": await root_of(app.pool, event.team, event.channel, ts)}
+        deleted = await find_stored(app.pool, event.team, event.channel, ts)
     await _withdraw(app, event, {**deleted, "ts": ts})
 
 

@@ -6,18 +6,17 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import get_args
 from uuid import UUID, uuid4
 
 from bot.access import person_refusal
 from bot.app import App
 from bot.conversation.audiences import ConversationKind, kind_now, view_at
+from bot.conversation.edits import update_later
 from bot.conversation.turns import read_turn
 from bot.memories.expected import EXPECTED, NotKept, explain
 from bot.notices import open_promises
 from bot.people import read_memory_state
-from bot.requests_under_way import begin_request, check_request
 from bot.slack.reading import name_words, typed
 from bot.ui.acts import Remember, Undo
 from bot.ui.blocks import Block
@@ -51,10 +50,9 @@ from memory.model import Json
 from memory.postgres import (
     PersonTransaction,
     load_statements,
-    person_statement,
     person_transaction,
 )
-from memory.store import MAX_MEMORIES, forgotten_among, memory_page
+from memory.store import MAX_MEMORIES, forgotten_among, memory_page, read_epoch
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +97,7 @@ async def remember_message(app: App, click: Click, channel: str, message: Json) 
         view=view,
         channel=channel,
         ts=ts,
+        root=str(message.get("thread_ts") or ts),
     )
     return await addition.remember()
 
@@ -117,10 +116,14 @@ async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
     """Store a sentence as a fact, as it was typed."""
     if not app.stores_facts:
         return click.say("command_broke", beside=True)
+    epoch = await read_epoch(app.pool, click.person)
     view = memory_view(click.person.namespace(DM))
     if act.ts:
         kind = await kind_now(app, click.person.team_id, act.channel)
         view = await _view(app, kind, click.person, act.channel, act.ts)
+        turn = await read_turn(app.pool, click.person, act.channel, act.ts)
+        if turn and turn["has_changed"] and act.text not in turn["words"]:
+            return click.say("changed_meanwhile")
     addition = _Addition(
         app=app,
         click=click,
@@ -130,10 +133,7 @@ async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
         ts=act.ts,
     )
     await addition.check()
-    said = {"channel": act.channel, "ts": act.ts, "text": act.text}
-    if await person_statement(app.pool, click.person, _SQL["changed_words"], said):
-        return click.say("changed_meanwhile")
-    await addition.store(addition.lines, await addition.begin())
+    await addition.store(addition.lines, epoch)
     return await addition.done([])
 
 
@@ -149,35 +149,24 @@ async def _view(
 async def check_may_store(
     app: App, click: Click, channel: str = "", ts: str = ""
 ) -> None:
-    """Raise `NotKept` if nothing may be stored about the person, or from their message."""
-    if refusal := person_refusal(app.settings, click.person):
-        raise NotKept(click.localizer.say(refusal))
-    async with person_transaction(app.pool, click.person) as transaction:
-        await check_state(app, transaction, click, channel, ts)
-
-
-async def check_state(
-    app: App,
-    transaction: PersonTransaction,
-    click: Click,
-    channel: str,
-    ts: str,
-) -> None:
-    """Raise `NotKept` if memory is off, or nothing may be formed of the person's message, if any.
+    """Raise `NotKept` if nothing may be stored about the person, or from their message, if any.
 
     A message that the person forgot or wrote while memory was off, or that is older than memories
     are kept, forms nothing.
     """
     localizer = click.localizer
-    mode = app.settings.consent
-    state = await read_memory_state(transaction, channel, ts or "0", mode)
+    if refusal := person_refusal(app.settings, click.person):
+        raise NotKept(localizer.say(refusal))
+    async with person_transaction(app.pool, click.person) as transaction:
+        mode = app.settings.consent
+        state = await read_memory_state(transaction, channel, ts or "0", mode)
+        forgotten = await forgotten_among(transaction, [(channel, ts)])
     if state.off:
         on = on_button(localizer, state.off.scope)
         raise NotKept(off_line(localizer, state.off), on)
     if not ts:
         return
-    message = (channel, ts)
-    if not state.on_record or await forgotten_among(transaction, [message]):
+    if forgotten or not state.on_record:
         raise NotKept(localizer.say("remember_off_record"))
     days = state.settings.kept_days(app.settings.retention_days)
     age = time.time() - float(ts)
@@ -187,7 +176,10 @@ async def check_state(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Addition:
-    """What is to be remembered: lines of a form for one audience, or one message of the person."""
+    """What is to be remembered: lines of a form for one audience, or one message of the person.
+
+    `root` is the ts of the thread of a message that was read from Slack.
+    """
 
     app: App
     click: Click
@@ -195,13 +187,15 @@ class _Addition:
     view: MemoryView
     channel: str = ""
     ts: str = ""
+    root: str = ""
     batch: UUID = field(default_factory=uuid4)
 
     async def remember(self) -> Done:
         """Form the lines, and say what was stored and what was not."""
+        epoch = await read_epoch(self.app.pool, self.click.person)
         await self.check()
         try:
-            return await self.done(*await self._form())
+            return await self.done(*await self._form(epoch))
         except EXPECTED as problem:
             why = explain(self.click.localizer, problem).line
             return await self.done([], why)
@@ -212,21 +206,14 @@ class _Addition:
         if any(redact(line).removed for line in self.lines):
             raise NotKept(self.click.localizer.say("refused_secret"))
 
-    async def begin(self) -> str:
-        """Store that the request begins; return its id."""
-        return await begin_request(
-            self.app.pool, self.click.person, channel=self.channel, ts=self.ts
-        )
-
-    async def _form(self) -> tuple[list[Refusal], str]:
+    async def _form(self, epoch: int) -> tuple[list[Refusal], str]:
         """Store what is formed from the lines, or else the lines as facts.
 
         Returns what the verdict refused, and why other lines were not stored, or "". Raises one of
         `EXPECTED`.
         """
-        request = await self.begin()
         messages = [self._message(line) for line in self.lines]
-        formed = await self._judge(messages, request)
+        formed = await self._judge(messages, epoch)
         others = [message.text for message in messages]
         refused: dict[PersonMessage, Refusal] = {}
         if formed is not None:
@@ -236,7 +223,7 @@ class _Addition:
             others = await self._unknown(left_over)
         problem = ""
         if others and self.app.stores_facts:
-            await self.store(others, request)
+            await self.store(others, epoch)
         elif others:
             problem = self.click.localizer.say("form_invalid")
         return [*refused.values()], problem
@@ -251,7 +238,7 @@ class _Addition:
         )
 
     async def _judge(
-        self, messages: Sequence[PersonMessage], request: str
+        self, messages: Sequence[PersonMessage], epoch: int
     ) -> FormationResult | None:
         """Form memories from the lines; return None if they were not judged in time."""
         try:
@@ -259,7 +246,8 @@ class _Addition:
                 self.view,
                 messages,
                 batch=self.batch,
-                in_commit=partial(self._in_commit, request),
+                epoch=epoch,
+                in_commit=self._in_commit,
                 deadline=_DEADLINE + _DEADLINE_OF_LINE * (len(messages) - 1),
             )
         except FormationUnavailable:
@@ -284,7 +272,7 @@ class _Addition:
                 unknown.append(line)
         return unknown
 
-    async def store(self, lines: Sequence[str], request: str) -> None:
+    async def store(self, lines: Sequence[str], epoch: int) -> None:
         """Store each line as a fact, with itself as the evidence."""
         facts: list[tuple[dict[str, str], PersonMessage]] = []
         for line in lines:
@@ -297,22 +285,18 @@ class _Addition:
             UserFact.__name__,
             facts,
             batch=self.batch,
-            in_commit=partial(self._in_commit, request),
+            epoch=epoch,
+            in_commit=self._in_commit,
         )
 
-    async def _in_commit(
-        self, request: str, transaction: PersonTransaction, _: object
-    ) -> None:
-        """Mark the message as formed, in the transaction that stores what it says.
-
-        Raises `NotKept` if nothing may be formed any more, and `Overtaken` if, since `request`
-        began, the person was erased or the message was edited or deleted.
-        """
-        await check_state(self.app, transaction, self.click, self.channel, self.ts)
+    async def _in_commit(self, transaction: PersonTransaction, _: object) -> None:
+        """Mark the message as formed, in the transaction that stores what it says."""
         message = {"channel": self.channel, "ts": self.ts}
         await transaction.execute(_SQL["exclude_from_formation"], message)
-        # This comes last: an edit locks the turn first, and then the requests about its message.
-        await check_request(transaction, request)
+        if self.root:
+            # An edit of a message that is not stored begins no epoch: it is read once more.
+            queue = self.app.queue
+            await update_later(queue, transaction, self.channel, self.ts, self.root)
 
     async def done(self, refused: Sequence[Refusal], problem: str = "") -> Done:
         """Return what was stored and asked, what was refused, and the problem that ended it."""

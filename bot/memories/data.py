@@ -22,14 +22,13 @@ from bot.memories.home import publish_later
 from bot.memories.kept_lines import end_lines
 from bot.memories.panel import data_flows
 from bot.queue.queue import Queue
-from bot.requests_under_way import Overtaken, begin_request, check_request
 from bot.slack.client import PATIENCE_SECONDS, SLACK_FAULTS, error_code, slack_fault
 from bot.slack.posting import notice_metadata
 from bot.slack.reading import read_said
 from bot.types import PersonErased
 from bot.ui.done import Click, Done
 from bot.ui.export_markdown import export_markdown
-from memory import Person, Pool, erase, export_memories
+from memory import Overtaken, Person, Pool, erase, export_memories
 from memory.credentials import redact
 from memory.model import Json
 from memory.postgres import (
@@ -39,7 +38,7 @@ from memory.postgres import (
     person_transaction,
     transaction_timeout,
 )
-from memory.store import needles_of_forgotten
+from memory.store import needles_of_forgotten, read_epoch
 
 log = logging.getLogger(__name__)
 
@@ -211,7 +210,7 @@ async def send_export(app: App, click: Click) -> Done:
 async def _export(app: App, click: Click) -> Done:
     person = click.person
     localizer = click.localizer
-    request = await begin_request(app.pool, person)
+    epoch = await read_epoch(app.pool, person)
     with transaction_timeout(_DATABASE_SECONDS):
         document = await export_person(app.pool, person, app.settings)
     name = f"kioku-{datetime.now(UTC).date().isoformat()}"
@@ -220,8 +219,8 @@ async def _export(app: App, click: Click) -> Done:
         f"{name}.json": await asyncio.to_thread(_file_of, document),
     }
     try:
-        async with person_transaction(app.pool, person) as transaction:
-            await check_request(transaction, request)
+        async with person_transaction(app.pool, person, epoch=epoch):
+            pass
     except Overtaken:
         return click.say("changed_meanwhile")
     key = await _send_files(app, person, files, localizer.say("export_message"))

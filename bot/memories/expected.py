@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bot.locale import Localizer
-from bot.requests_under_way import AlreadyUnderWay, Overtaken
 from bot.ui.blocks import Block
 from bot.ui.done import Done
 from bot.ui.forms import field_error
 from bot.ui.lines import refusal_line
+from bot.under_way import AlreadyUnderWay
 from memory import (
     ChangedSince,
     ChangeGone,
@@ -15,6 +15,7 @@ from memory import (
     FormationUnavailable,
     InvalidContent,
     MemoryFull,
+    Overtaken,
 )
 
 

@@ -16,11 +16,10 @@ from bot.access import person_refusal, refusal_in
 from bot.app import App
 from bot.conversation.audiences import look_up_kind
 from bot.locale import Localizer
-from bot.memories.adding import check_may_store, check_state, words_typed
+from bot.memories.adding import check_may_store, words_typed
 from bot.memories.expected import NotKept
 from bot.memories.kept_lines import add_post, end_lines
 from bot.queue.queue import BACKGROUND
-from bot.requests_under_way import begin_request, check_request
 from bot.slack.client import (
     PATIENCE_SECONDS,
     SLACK_FAULTS,
@@ -34,7 +33,7 @@ from bot.ui.kept_lines import WORDS_LIMIT, Asking, author_question
 from bot.ui.lines import refusal_line
 from memory import PUBLIC, Person, PersonMessage, Refusal
 from memory.model import Json, estimated_tokens, normalized
-from memory.postgres import PersonTransaction, person_transaction, transaction
+from memory.postgres import PersonTransaction, person_transaction
 from memory.store import (
     KEPT_BY_PERSON,
     KEPT_IN_CONVERSATION,
@@ -45,6 +44,7 @@ from memory.store import (
     find_kept,
     keep,
     kept_settings,
+    read_epoch,
 )
 
 log = logging.getLogger(__name__)
@@ -225,13 +225,18 @@ async def answer_to_keep(app: App, click: Click, wanted: Keep) -> Done:
     """Keep a message as its author, who was asked, or do not. Raises `NotKept`."""
     if wanted.to == "not":
         return click.say("kept_not")
+    await _find_unchanged(app, click, wanted)
+    return await _keep(app, click, wanted)
+
+
+async def _find_unchanged(app: App, click: Click, wanted: Keep) -> None:
+    """Raise `NotKept` unless the person's message has these words in Slack now."""
     found = await _find(app, click, wanted)
     if found.get("user") != click.person.user_id:
         raise _not_kept(click, "kept_not_yours")
     words = await words_typed(app, click.person, wanted.channel, found)
     if words_to_keep(words) != wanted.text:
         raise _not_kept(click, "changed_meanwhile")
-    return await _keep(app, click, wanted)
 
 
 async def _find(app: App, click: Click, wanted: Keep) -> Json:
@@ -286,13 +291,11 @@ async def _keep(app: App, click: Click, wanted: Keep) -> Done:
     if not await app.members.is_member(person):
         raise _not_kept(click, "kept_members_only")
     _check_length(click, wanted.text)
+    epoch = await read_epoch(app.pool, person)
     await check_may_store(app, click, wanted.channel, wanted.ts)
-    request = await begin_request(
-        app.pool, person, channel=wanted.channel, ts=wanted.ts
-    )
     text = await _judge(app, click, wanted)
-    # Checked again, because the channel may have been shared since.
-    await _check_place(app, click, wanted.channel)
+    # The channel may have been shared, and the message edited, since it was read.
+    await _find_unchanged(app, click, wanted)
     line = NewLine(
         channel=wanted.channel,
         ts=wanted.ts,
@@ -300,7 +303,7 @@ async def _keep(app: App, click: Click, wanted: Keep) -> Done:
         text=text,
         decision=wanted.decision,
     )
-    await _store(app, click, line, request)
+    await _store(app, click, line, epoch)
     done = click.localizer.say("kept_done", channel=f"<#{wanted.channel}>")
     return Done(line=done)
 
@@ -329,13 +332,13 @@ def _refusal(localizer: Localizer, refused: Refusal) -> str:
     return localizer.say(key)
 
 
-async def _store(app: App, click: Click, line: NewLine, request: str) -> None:
-    """Keep a line, with its post in the thread. Raises `NotKept`."""
+async def _store(app: App, click: Click, line: NewLine, epoch: int) -> None:
+    """Keep a line, with its post in the thread. Raises `NotKept` and `memory.Overtaken`."""
     person = click.person
-    scope = {**person.settings, **kept_settings(person.team_id, line.channel)}
-    async with transaction(app.pool, scope, lock=person.prefix) as connection:
-        of_person = PersonTransaction(connection, person)
-        await check_state(app, of_person, click, line.channel, line.ts)
+    scope = kept_settings(person.team_id, line.channel)
+    async with person_transaction(
+        app.pool, person, epoch=epoch, scope=scope
+    ) as of_person:
         count = await count_kept(of_person, line.channel)
         if count["own"] >= KEPT_BY_PERSON:
             raise _not_kept(click, "kept_full_own", limit=KEPT_BY_PERSON)
@@ -345,8 +348,6 @@ async def _store(app: App, click: Click, line: NewLine, request: str) -> None:
         if kept is None:
             raise _not_kept(click, "kept_already")
         await add_post(app.queue, of_person, kept, line)
-        # This comes last: an edit locks the turn first, and then the requests about its message.
-        await check_request(of_person, request)
 
 
 async def take_back(app: App, click: Click, act: TakeBack) -> Done:

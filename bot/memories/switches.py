@@ -13,6 +13,7 @@ from bot.ui.payloads import off_done, on_button, on_done
 from memory import Person
 from memory.model import Until, until
 from memory.postgres import load_statements, person_transaction
+from memory.store import begin_epoch
 
 _SQL = load_statements("bot", "switches")
 
@@ -34,6 +35,7 @@ async def turn_off(
     """
     values = {"scope": scope, "until": until}
     async with person_transaction(app.pool, person, locked=True) as transaction:
+        await begin_epoch(transaction)
         await transaction.execute(_SQL["switch_off"], values)
         await transaction.execute(_SQL["take_off_record"], values)
         await transaction.execute(_SQL["discard_words"], values)

@@ -16,6 +16,7 @@ from bot.conversation.edits import (
     MessageChange,
     delete_texts,
     edit_message,
+    update_later,
     withdraw_message,
 )
 from bot.conversation.turns import read_turn, schedule_formation, stored_words
@@ -24,8 +25,6 @@ from bot.memories.adding import words_typed
 from bot.memories.kept_lines import end_lines
 from bot.memories.kept_lines_acts import ask_again_later, still_says
 from bot.notices import update_notices
-from bot.queue.queue import BACKGROUND
-from bot.requests_under_way import note_message_changed
 from bot.slack.client import (
     PATIENCE_SECONDS,
     delete_message,
@@ -45,11 +44,10 @@ from memory.postgres import (
     load_statements,
     transaction,
 )
-from memory.store import KeptLine, find_kept, messages_among
+from memory.store import KeptLine, begin_epoch, find_kept, messages_among
 
 log = logging.getLogger(__name__)
 
-UPDATE_FROM_MESSAGE = "update_from_message"
 _SQL = load_statements("bot", "edits")
 
 
@@ -70,7 +68,10 @@ async def follow_change(app: App, change: MessageChange) -> None:
     if author:
         scope |= Person(change.team_id, author).settings
     question, words = _texts_of(app, change)
-    async with transaction(app.pool, scope) as connection:
+    lock = ""
+    if author:
+        lock = Person(change.team_id, author).prefix
+    async with transaction(app.pool, scope, lock=lock, shared=True) as connection:
         if change.text is None:
             changed = await withdraw_message(connection, app.queue, change)
         else:
@@ -91,12 +92,15 @@ async def follow_change(app: App, change: MessageChange) -> None:
         if changed is not None:
             await _follow_row(app, of_author, change, changed, words)
             was_formed = changed.reworded and changed.formed
-        message = (change.channel_id, change.ts)
-        await note_message_changed(of_author, *message)
         if kept is not None:
             await _follow_kept(app, of_author, change, kept, words)
-        if was_formed or await messages_among(of_author, [message]):
-            await _update_later(app, of_author, change)
+        message = (change.channel_id, change.ts)
+        said_something = was_formed or await messages_among(of_author, [message])
+        if said_something:
+            root = "" if change.text is None else split_thread_key(change.thread)[2]
+            await update_later(app.queue, of_author, *message, root)
+        if said_something or kept is not None or (changed and changed.says_else):
+            await begin_epoch(of_author)
         if changed is not None and changed.interrupts:
             await app.queue.abort(connection, [change.thread])
 
@@ -153,20 +157,6 @@ async def _follow_kept(
     await end_lines(app.queue, transaction, kept.id)
     if change.text is not None:
         await ask_again_later(app, transaction, kept)
-
-
-async def _update_later(
-    app: App,
-    transaction: PersonTransaction,
-    change: MessageChange,
-) -> None:
-    """Add the job that makes memories agree with what a message says now."""
-    root = "" if change.text is None else split_thread_key(change.thread)[2]
-    lock = f"{UPDATE_FROM_MESSAGE}:{change.team_id}.{change.channel_id}.{change.ts}"
-    jobs = {lock: {**change.parameters, **transaction.person.ids, "root": root}}
-    await app.queue.defer(
-        transaction.connection, UPDATE_FROM_MESSAGE, jobs, queue=BACKGROUND
-    )
 
 
 async def update_from_message(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal, TypeAlias
 from uuid import UUID
 
@@ -26,6 +25,7 @@ from memory import (
     MemoryModelRefused,
     MemoryView,
     Namespace,
+    Overtaken,
     Person,
     PersonMessage,
     Pool,
@@ -37,13 +37,14 @@ from memory.postgres import (
     person_statement,
     person_transaction,
 )
-from memory.store import embed_missing
+from memory.store import embed_missing, read_epoch
 
 log = logging.getLogger(__name__)
 
 _SQL = load_statements("bot", "formation")
 MAX_DELAY_FACTOR = 15
 """The longest wait for a pause, as a multiple of the seconds of quiet."""
+_UNCHANGED_FACTOR = 2
 # A wait that is not worth another run of the job.
 _SOON_SECONDS = 0.5
 # Words wait no longer for replies: a model that serves one request at a time might never be free.
@@ -57,22 +58,17 @@ FormationOutcome: TypeAlias = Literal[
 """The outcomes of ``kioku_formations_total``; after the last two the words stay waiting."""
 
 
-class _Overtaken(Exception):
-    """What was read is no longer so: it changed, or was forgotten, formed or switched off."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unformed:
     """A person's settings, and the ids and words of turns, from which memories are to be formed.
 
-    `forgotten_at` is when the person had last forgotten something, as they were read; None: never.
-    `has_more`: there were later words, too.
+    `epoch` is the person's, as they were read. `has_more`: there were later words, too.
     """
 
     settings: PersonSettings
     ids: Sequence[UUID]
     words: Sequence[PersonMessage]
-    forgotten_at: datetime | None
+    epoch: int
     has_more: bool
 
 
@@ -80,9 +76,10 @@ async def form_memories(app: App, team: str, user: str, audience: str) -> None:
     """Form memories from the words of the person that are not formed yet.
 
     While the person still writes, another job does it later, after at most `MAX_DELAY_FACTOR` times
-    the seconds of quiet; replies of this process that wait for a model go first. Nothing is formed
-    while the person has memory switched off, if they want to be remembered only when they ask, or
-    with KIOKU_FORMATION=off.
+    the seconds of quiet, and while they edit, forget or switch, after twice these seconds without
+    that; replies of this process that wait for a model go first. Nothing is formed while the person
+    has memory switched off, if they want to be remembered only when they ask, or with
+    KIOKU_FORMATION=off.
     While Slack does not say a name in the words, they wait: raises `bot.queue.retries.RunLater`.
     Words that the model cannot read, although it answers others, are skipped, and the person is
     told. Raises `memory.FormationUnavailable` or `memory.EmbeddingsUnavailable` while a model is
@@ -90,36 +87,43 @@ async def form_memories(app: App, team: str, user: str, audience: str) -> None:
     job is tried again.
     """
     namespace = Person(team, user).namespace(audience)
+    person = namespace.person
     values = {"audience": namespace.audience}
-    [pause] = await person_statement(app.pool, namespace.person, _SQL["pause"], values)
-    wait = _seconds_to_wait(app, pause)
-    if wait > _SOON_SECONDS:
-        # A new job: the attempts of this one would count as failures, and the next one wait longer.
-        async with person_transaction(app.pool, namespace.person) as transaction:
-            await form_after(app, transaction, audience, wait)
-        return
-    if pause["waited"] is not None:
+    has_more = app.settings.formation != "off"
+    while has_more:
+        [pause] = await person_statement(app.pool, person, _SQL["pause"], values)
+        if pause["waited"] is None:
+            break
+        wait = _seconds_to_wait(app, pause)
+        if wait > _SOON_SECONDS:
+            # A new job: the attempts of this one would count as failures, and the next one wait
+            # longer.
+            async with person_transaction(app.pool, person) as transaction:
+                await form_after(app, transaction, audience, wait)
+            return
         # While it waits, this job takes one of the worker's places, and others may wait for one. So
         # the time that its words have waited already is taken off.
         longest = _LONGEST_WAIT_SECONDS - pause["waited"]
         await app.pending_replies.wait_until_none(longest)
-    view = await view_of_audience(app, namespace)
-    if app.settings.formation != "off":
-        while await _form_oldest(app, view):
-            pass
+        view = await view_of_audience(app, namespace)
+        has_more = await _form_oldest(app, view)
     # Memories that an outage, a crash after the commit, or the Undo of a forgetting left without a
     # vector.
-    await embed_missing(app.pool, app.embedder, view.person)
+    await embed_missing(app.pool, app.embedder, person)
 
 
 def _seconds_to_wait(app: App, pause: DictRow) -> float:
     """Return how long formation waits for a pause of the person; 0 or less if not at all."""
-    if app.settings.formation == "hot" or pause["paused"] is None:
+    if app.settings.formation == "hot":
         return 0.0
     delay = app.settings.formation_delay
     until_quiet: float = delay - pause["paused"]
     until_due: float = delay * MAX_DELAY_FACTOR - pause["waited"]
-    return min(until_quiet, until_due)
+    wait = min(until_quiet, until_due)
+    if pause["unchanged"] is not None:
+        # What is asked while the person changes what may be stored is asked in vain.
+        wait = max(wait, delay * _UNCHANGED_FACTOR - pause["unchanged"])
+    return wait
 
 
 async def _form_oldest(app: App, view: MemoryView) -> bool:
@@ -140,9 +144,7 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
     async def in_commit(
         transaction: PersonTransaction, formed: FormationResult
     ) -> None:
-        now = await mark_formed(transaction, unformed)
-        if now is None or now.off(app.settings.consent):
-            raise _Overtaken
+        await mark_formed(transaction, unformed)
         await add_notice(app, transaction, turn, formed)
         if any(refusal.reason == "unreadable" for refusal in formed.refused):
             await tell_unread_later(app, transaction, turn)
@@ -153,10 +155,11 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
                 view,
                 unformed.words,
                 batch=turn,
+                epoch=unformed.epoch,
                 in_commit=in_commit,
                 eager=unformed.settings.eagerness == "lot",
             )
-        except _Overtaken:
+        except Overtaken:
             return True
         except MemoryModelRefused as refused:
             _count("model_refused")
@@ -201,6 +204,7 @@ async def read_unformed(pool: Pool, namespace: Namespace) -> Unformed:
         "audience": namespace.audience,
         "most": _TURNS_AT_ONCE + 1,
     }
+    epoch = await read_epoch(pool, person)
     async with person_transaction(pool, person) as transaction:
         settings = await read_settings(transaction)
         turns = await transaction.fetch(_SQL["unformed"], values)
@@ -223,34 +227,23 @@ async def read_unformed(pool: Pool, namespace: Namespace) -> Unformed:
                 zone=settings.zone,
             )
         )
-    forgotten_at = turns[0]["forgotten_at"] if turns else None
     return Unformed(
         settings=settings,
         ids=ids,
         words=words,
-        forgotten_at=forgotten_at,
+        epoch=epoch,
         has_more=len(ids) < len(turns),
     )
 
 
-async def mark_formed(
-    transaction: PersonTransaction, unformed: Unformed
-) -> PersonSettings | None:
-    """Record that memories were formed from these turns; return the person's current settings.
+async def mark_formed(transaction: PersonTransaction, unformed: Unformed) -> None:
+    """Record that memories were formed from these turns.
 
-    Returns None if one was edited, deleted or forgotten meanwhile, so that its words have changed,
-    if memories were formed from it, or if the person forgot anything meanwhile, or undid that: the
-    model read the words beside memories and a question that may name it.
+    Raises `Overtaken` if the words of one have been formed or deleted meanwhile.
     """
-    values = {
-        "ids": list(unformed.ids),
-        "words": [one.text for one in unformed.words],
-        "forgotten_at": unformed.forgotten_at,
-    }
-    marked = await transaction.execute(_SQL["mark_formed"], values)
+    marked = await transaction.execute(_SQL["mark_formed"], {"ids": [*unformed.ids]})
     if marked.rowcount != len(unformed.ids):
-        return None
-    return await read_settings(transaction)
+        raise Overtaken("Some of the words were formed or deleted meanwhile.")
 
 
 def _count(outcome: FormationOutcome) -> None:

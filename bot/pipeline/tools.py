@@ -15,12 +15,7 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 
 from bot.app import App
-from bot.conversation.turns import (
-    Turn,
-    final_question,
-    message_before,
-    stored_words,
-)
+from bot.conversation.turns import Turn, final_question, message_before
 from bot.locale import Localizer
 from bot.memories.expected import EXPECTED, explain
 from bot.memories.forgetting import (
@@ -35,7 +30,6 @@ from bot.memories.kept_lines_acts import KeepRequest, propose_to_keep
 from bot.memories.panel import short_list
 from bot.memories.switches import EVERYWHERE, MORNING, turn_off, turn_on
 from bot.notices import add_notice
-from bot.people import read_memory_state
 from bot.slack.names import has_marks
 from bot.ui.acts import Keep, Open, Place, Position
 from bot.ui.done import Click, Done
@@ -52,8 +46,8 @@ from memory import (
     FormationResult,
     FormationUnavailable,
     Memory,
-    MemoryOff,
     MemoryTools,
+    Overtaken,
     PersonMessage,
     Refusal,
     Selection,
@@ -61,10 +55,8 @@ from memory import (
 )
 from memory.credentials import redact
 from memory.model import Json, Until, until, with_texts
-from memory.postgres import PersonTransaction, load_statements
+from memory.postgres import PersonTransaction
 from memory.tools import CHANGE_TOOL, function_tool, read_arguments
-
-_SQL = load_statements("bot", "tools")
 
 Arguments: TypeAlias = Mapping[str, Any]
 Output: TypeAlias = Json
@@ -137,6 +129,7 @@ class Toolbox:
             turn.view,
             said,
             batch_id=turn.id,
+            epoch=turn.epoch,
             in_commit=self._in_commit,
             off=off,
             words_wait=formed_later,
@@ -260,22 +253,12 @@ class Toolbox:
         self, transaction: PersonTransaction, formed: FormationResult
     ) -> None:
         """Check within the transaction of a change that it is allowed, and add its notice."""
-        app = self._app
         turn = self._turn
-        message = self._message
         if has_marks(turn.words):
             raise FormationUnavailable("Slack did not say all names in the words.")
-        where = (message.channel_id, message.ts)
-        mode = app.settings.consent
-        now = await read_memory_state(transaction, *where, mode)
-        values = {"id": turn.id, "words": stored_words(turn.words)}
-        # An edit changes the words; deleting, forgetting or erasing the message removes them.
-        unchanged = await transaction.fetch(_SQL["still_says"], values)
-        if now.off or not now.on_record or not unchanged:
-            raise MemoryOff(
-                "Memory was switched off, or the message changed or forgotten."
-            )
-        await add_notice(app, transaction, turn.id, formed, in_turn=True)
+        if not turn.stores_texts:
+            raise Overtaken("The message is off the record, or was forgotten.")
+        await add_notice(self._app, transaction, turn.id, formed, in_turn=True)
 
     async def _settings(self, given: Arguments) -> Output:
         match given.get("action"):

@@ -12,7 +12,7 @@ from functools import partial
 
 from bot.app import App
 from bot.cancellation import cancel_until_done
-from bot.conversation.edits import DELETE_ANSWER
+from bot.conversation.edits import DELETE_ANSWER, UPDATE_FROM_MESSAGE
 from bot.conversation.inbox import ANSWER
 from bot.conversation.turns import FORM_MEMORIES
 from bot.locale import LANGUAGES, Localizer, say
@@ -31,7 +31,7 @@ from bot.notices import (
 )
 from bot.pipeline import backfill
 from bot.pipeline.attempts import answer_thread
-from bot.pipeline.edits import UPDATE_FROM_MESSAGE, delete_answer, update_from_message
+from bot.pipeline.edits import delete_answer, update_from_message
 from bot.pipeline.formation import form_memories
 from bot.queue.queue import BACKGROUND, REPLIES
 from bot.queue.retries import Backoff

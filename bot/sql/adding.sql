@@ -1,11 +1,5 @@
 -- Memories that a person asks for, from a message of theirs.
 
--- name: changed_words
--- A message from which an edit or deletion has removed these words.
-SELECT id FROM messages
-WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s
-    AND changed_ts <> '' AND position(%(text)s IN words) = 0;
-
 -- name: exclude_from_formation
 -- Mark a message as formed, because its words are stored in another way.
 UPDATE messages SET formed_at = now()

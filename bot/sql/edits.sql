@@ -50,6 +50,7 @@ RETURNING audience, on_record;
 -- columns are fields of `ChangedMessage`.
 WITH old AS (
     SELECT id, formed_at IS NOT NULL AS formed, question <> '' OR words <> '' AS reworded,
+        ended_at IS NULL OR question <> '' OR words <> '' AS says_else,
         ended_at IS NULL AND token IS NOT NULL AS interrupts, ended_at IS NULL AS is_open,
         ended_at IS NULL AND begun_at IS NOT NULL AS has_unfinished_answer
     FROM messages
@@ -60,11 +61,12 @@ SET changed_ts = GREATEST(changed_ts, %(changed)s), question = '', words = '', r
     status = CASE WHEN old.is_open THEN 'deleted' ELSE status END, message = NULL, token = NULL,
     ended_at = COALESCE(ended_at, now()), formed_at = COALESCE(formed_at, now())
 FROM old WHERE messages.id = old.id
-RETURNING messages.id, user_id, audience, formed, reworded, interrupts, has_unfinished_answer;
+RETURNING messages.id, user_id, audience, formed, reworded, says_else, interrupts,
+    has_unfinished_answer;
 
--- name: thread_of
--- The thread of a message, by a function that row-level security does not limit.
-SELECT thread_of_message(%(team)s, %(channel)s, %(ts)s) AS thread;
+-- name: thread_and_author
+-- Those of a message, by a function that row-level security does not limit.
+SELECT thread, user_id FROM thread_and_author(%(team)s, %(channel)s, %(ts)s);
 
 -- name: delete_texts
 -- Delete the texts of a person's turn; no memory is formed from them.

@@ -14,9 +14,6 @@ WHERE team_id = %(team)s AND user_id = %(user)s
 -- name: told
 DELETE FROM told WHERE team_id = %(team)s AND user_id = %(user)s;
 
--- name: requests_under_way
-DELETE FROM requests_under_way WHERE team_id = %(team)s AND user_id = %(user)s;
-
 -- name: person_settings
 DELETE FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s;
 

@@ -8,10 +8,6 @@ DELETE FROM interactions WHERE at < now() - interval '15 minutes';
 -- name: told
 DELETE FROM told WHERE until < now();
 
--- name: requests_under_way
--- Requests whose process died.
-DELETE FROM requests_under_way WHERE begun_at < now() - interval '1 hour';
-
 -- name: messages
 -- Messages without a turn, some at a time.
 SELECT clear_away(%(most)s);

@@ -3,18 +3,19 @@
 
 -- name: pause
 -- How many seconds the person has paused in an audience, and how many the oldest words have waited;
--- NULL if nothing is to be formed.
+-- NULL if nothing is to be formed. `unchanged`: for how long the person is in their epoch; NULL: always.
 SELECT extract(epoch FROM now() - max(ended_at))::float8 AS paused,
-    extract(epoch FROM now() - min(ended_at))::float8 AS waited
+    extract(epoch FROM now() - min(ended_at))::float8 AS waited,
+    (SELECT extract(epoch FROM now() - changed_at)::float8 FROM people
+        WHERE team_id = %(team)s AND user_id = %(user)s) AS unchanged
 FROM messages
 WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(audience)s
     AND formed_at IS NULL AND ended_at IS NOT NULL AND words <> '';
 
 -- name: unformed
 -- The oldest words that are not formed yet, each with what the app had said before, in a direct
--- message in any of its threads, and when the person last forgot something; nothing that the app said
--- before that.
-SELECT id, channel_id, ts, words, removal_proposed, last.forgotten_at, (
+-- message in any of its threads; nothing that the app said before the person last forgot something.
+SELECT id, channel_id, ts, words, removal_proposed, (
         SELECT earlier.reply FROM messages AS earlier
         WHERE earlier.team_id = messages.team_id AND earlier.user_id = messages.user_id
             AND earlier.channel_id = messages.channel_id
@@ -39,13 +40,7 @@ WHERE messages.id = taken.id AND messages.team_id = %(team)s AND messages.user_i
     AND messages.words = taken.words AND messages.formed_at IS NULL;
 
 -- name: mark_formed
--- Record that memories were formed from these words, unless they changed or were formed meanwhile, or
--- the person forgot something, or undid that, which the model was or was not shown beside them.
+-- Record that memories were formed from these words, unless they were formed or deleted meanwhile.
 UPDATE messages SET formed_at = now()
-FROM unnest(%(ids)s::uuid[], %(words)s::text[]) AS taken (id, words), (
-    SELECT max(forgotten_at) AS forgotten_at FROM forgotten_sources
-    WHERE team_id = %(team)s AND user_id = %(user)s AND channel = '' AND what = 'forgetting'
-) AS last
-WHERE messages.id = taken.id AND messages.team_id = %(team)s AND messages.user_id = %(user)s
-    AND messages.words = taken.words AND messages.formed_at IS NULL
-    AND last.forgotten_at IS NOT DISTINCT FROM %(forgotten_at)s::timestamptz;
+WHERE team_id = %(team)s AND user_id = %(user)s AND id = ANY(%(ids)s::uuid[])
+    AND formed_at IS NULL AND words <> '';

@@ -2,14 +2,12 @@
 -- a transaction of the message's thread and author.
 
 -- name: forgettings
--- What the person has forgotten: when they last did so, which messages of this channel since the
--- thread began, and the ids of what was forgotten in the last day. An Undo deletes these rows.
+-- What the person has forgotten: when they last did so, and which messages of this channel since the
+-- thread began. An Undo deletes these rows.
 SELECT
     COALESCE(extract(epoch FROM max(forgotten_at) FILTER (WHERE what <> 'message')), 0)::float8
         AS history_from,
-    COALESCE(array_agg(ts) FILTER (WHERE what = 'message'), '{}') AS messages,
-    COALESCE(array_agg(forgotten_id) FILTER (
-        WHERE what = 'forgetting' AND forgotten_at > now() - interval '1 day'), '{}') AS ids
+    COALESCE(array_agg(ts) FILTER (WHERE what = 'message'), '{}') AS messages
 FROM forgotten_sources
 WHERE team_id = %(team)s AND user_id = %(user)s
     AND (channel = '' OR channel = %(channel)s AND ts >= %(thread_ts)s);
@@ -53,7 +51,7 @@ ORDER BY ts DESC LIMIT %(most_words)s;
 -- name: of_message
 -- The turn of a person's message, if it has begun: where it is remembered, and its texts. It runs
 -- in a transaction of the author alone.
-SELECT audience, question, words FROM messages
+SELECT audience, question, words, changed_ts <> '' AS has_changed FROM messages
 WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s
     AND begun_at IS NOT NULL;
 
@@ -94,24 +92,24 @@ RETURNING NULL::float8 AS asked, reply_ts, false AS stopped;
 
 -- name: end
 -- Keep the texts of a turn that has ended, but none of a message that was forgotten while it was
--- answered, no question that the model's provider refused, and no reply if anything was forgotten since
--- the turn began, or a line that the model was given is no longer kept: it may repeat that.
+-- answered, no question that the model's provider refused, and no reply if the person is in another
+-- epoch than that in which the turn began, or a line that the model was given is no longer kept: it may
+-- repeat what is gone.
 UPDATE messages
 SET question = CASE WHEN forgotten.message OR %(refused)s THEN '' ELSE question END,
     words = CASE WHEN forgotten.message THEN '' ELSE words END,
-    reply = CASE WHEN on_record AND NOT forgotten.anything AND are_kept(%(kept)s::uuid[])
+    reply = CASE WHEN on_record AND are_kept(%(kept)s::uuid[]) AND EXISTS (
+            SELECT FROM people WHERE people.team_id = messages.team_id
+                AND people.user_id = messages.user_id AND people.epoch = %(epoch)s)
         THEN %(reply)s END,
     with_kept = cardinality(%(kept)s::uuid[]) > 0, cited = %(cited)s,
     removal_proposed = %(removal_proposed)s,
     formed_at = CASE WHEN forgotten.message THEN now() ELSE formed_at END
 FROM (
-    SELECT
-        COALESCE(bool_or(what = 'message'), false) AS message,
-        COALESCE(bool_or(what = 'forgetting' AND forgotten_at > now() - interval '1 day'
-            AND forgotten_id <> ALL (%(forgettings)s)), false) AS anything
-    FROM forgotten_sources
-    WHERE team_id = %(team)s AND user_id = %(user)s
-        AND (channel = '' OR channel = %(channel)s AND ts = %(ts)s)
+    SELECT EXISTS (
+        SELECT FROM forgotten_sources
+        WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message'
+            AND channel = %(channel)s AND ts = %(ts)s) AS message
 ) AS forgotten
 WHERE id = %(id)s AND team_id = %(team)s AND user_id = %(user)s
 RETURNING audience, formed_at IS NULL AS unformed,

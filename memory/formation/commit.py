@@ -49,6 +49,7 @@ async def commit(
     sensitive: SensitivePolicy | None = None,
     refused: Sequence[Refusal] = (),
     batch: UUID | None = None,
+    epoch: int | None = None,
     in_commit: InCommit[FormationResult] = do_nothing,
 ) -> FormationResult:
     """Store what was decided and await `in_commit` with the result, in one transaction.
@@ -59,7 +60,7 @@ async def commit(
     """
     person = view.person
     batch = batch or uuid4()
-    async with writing(pool, embedder, person) as transaction:
+    async with writing(pool, embedder, person, epoch) as transaction:
         decisions = Decisions()
         known: Known | None = None
         if proposals:

@@ -104,6 +104,7 @@ class Former:
         messages: Sequence[PersonMessage],
         *,
         batch: UUID | None = None,
+        epoch: int | None = None,
         in_commit: InCommit[FormationResult] = do_nothing,
         deadline: float | None = None,
         eager: bool = False,
@@ -117,6 +118,7 @@ class Former:
         `in_commit` is awaited with the result inside the writing transaction, even if nothing was
         formed; an exception from it rolls everything back. No connection is held during model and
         embedding calls. `deadline` limits the model's time in seconds. `batch` is the notice's.
+        `epoch` is the person's, read before `messages`: raises `Overtaken` if there is another one.
         `eager`: details are recorded, too. `memory.metrics` counts the tokens that the models
         report. Raises `FormationUnavailable`, with nothing written, if the memory model or the
         embedding model does not answer in time.
@@ -125,7 +127,7 @@ class Former:
         typed = [message for message in typed if message.says_something]
         async with _model_calls(view.person, deadline):
             proposed = await self._read(view, typed, eager=eager)
-        return await self._commit(view, proposed, batch, in_commit)
+        return await self._commit(view, proposed, batch, epoch, in_commit)
 
     async def form_proposed(
         self,
@@ -135,6 +137,7 @@ class Former:
         *,
         target: Memory | None,
         batch: UUID | None,
+        epoch: int | None,
         in_commit: InCommit[FormationResult],
         deadline: float,
     ) -> FormationResult:
@@ -151,13 +154,14 @@ class Former:
         said = TypedMessage(message)
         async with _model_calls(view.person, deadline):
             proposed = await self._judge(view, [said], [Write(key, value)], known)
-        return await self._commit(view, proposed, batch, in_commit)
+        return await self._commit(view, proposed, batch, epoch, in_commit)
 
     async def _commit(
         self,
         view: MemoryView,
         proposed: Proposed,
         batch: UUID | None,
+        epoch: int | None,
         in_commit: InCommit[FormationResult],
     ) -> FormationResult:
         """Store what the models proposed and judged."""
@@ -170,6 +174,7 @@ class Former:
             sensitive=self.sensitive,
             refused=refused,
             batch=batch,
+            epoch=epoch,
             in_commit=in_commit,
         )
 

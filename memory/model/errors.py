@@ -70,8 +70,8 @@ class WordsUnreadable(FormationUnavailable):
         super().__init__(f"The memory model cannot read these words: {why}.")
 
 
-class MemoryOff(KiokuMemoryError):
-    """The person has switched memory off: nothing was read or written."""
+class Overtaken(KiokuMemoryError):
+    """While a model was asked for a person, something was forgotten, edited or switched off."""
 
 
 class ChangeGone(KiokuMemoryError):

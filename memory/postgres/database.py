@@ -24,6 +24,7 @@ from psycopg.pq import PipelineStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from memory.model.errors import Overtaken
 from memory.model.namespace import Person
 from memory.postgres.statements import load_statements
 
@@ -470,16 +471,27 @@ class PersonTransaction:
 
 @asynccontextmanager
 async def person_transaction(
-    pool: Pool, person: Person, *, locked: bool = False
+    pool: Pool,
+    person: Person,
+    *,
+    locked: bool = False,
+    epoch: int | None = None,
+    scope: Mapping[str, str] = {},
 ) -> AsyncIterator[PersonTransaction]:
-    """Open a transaction that can access the rows of this person only.
+    """Open a transaction that can access the rows of this person only, and what `scope` adds.
 
     Row-level security enforces this: see ``memory/schema.sql``. `locked`: other writers of the
-    person's memories wait until it ends.
+    person's memories wait until it ends. With an `epoch`, which the person had before a model was
+    asked, it is locked, too, and raises `Overtaken` if they have another one now.
     """
-    lock = person.prefix if locked else ""
-    async with transaction(pool, person.settings, lock=lock) as connection:
-        yield PersonTransaction(connection, person)
+    lock = person.prefix if locked or epoch is not None else ""
+    async with transaction(pool, {**person.settings, **scope}, lock=lock) as connection:
+        of_person = PersonTransaction(connection, person)
+        if epoch is not None:
+            now = await of_person.fetch(_SQL["epoch"])
+            if [row["epoch"] for row in now] != [epoch]:
+                raise Overtaken("What may be stored about the person has changed.")
+        yield of_person
 
 
 async def person_statement(

@@ -161,6 +161,7 @@ SELECT
     (SELECT count(*) FROM store_vectors WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s)
         AS store_vectors,
     (SELECT count(*) FROM store WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s) AS store,
+    (SELECT count(*) FROM people WHERE team_id = %(team)s AND user_id = %(user)s) AS people,
     (SELECT count(*) FROM statements WHERE team_id = %(team)s AND user_id = %(user)s)
         AS statements,
     (SELECT count(*) FROM reminders WHERE team_id = %(team)s AND user_id = %(user)s) AS reminders,
@@ -174,6 +175,8 @@ WITH vectors AS (
     DELETE FROM store WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s
 ), lines AS (
     DELETE FROM kept WHERE team_id = %(team)s AND user_id = %(user)s
+), known AS (
+    DELETE FROM people WHERE team_id = %(team)s AND user_id = %(user)s
 ), planned AS (
     DELETE FROM reminders WHERE team_id = %(team)s AND user_id = %(user)s
 ), forgettings AS (

@@ -14,6 +14,10 @@ WHERE %(lock)s <> '' AND NOT %(shared)s;
 SELECT pg_advisory_xact_lock_shared(hashtextextended(%(lock)s, 0))
 WHERE %(lock)s <> '' AND %(shared)s;
 
+-- name: epoch
+-- The person's epoch; no row once they were erased.
+SELECT epoch FROM people WHERE team_id = %(team)s AND user_id = %(user)s;
+
 -- name: set
 SELECT set_config(name, value, true)
 FROM unnest(%(names)s::text[], %(values)s::text[]) AS setting (name, value);

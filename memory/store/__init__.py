@@ -53,6 +53,11 @@ from memory.store.statements import (
     messages_among as messages_among,
 )
 from memory.store.pages import memory_page as memory_page
+from memory.store.people import (
+    begin_epoch as begin_epoch,
+    epoch_query as epoch_query,
+    read_epoch as read_epoch,
+)
 from memory.store.reembedding import (
     embed_missing as embed_missing,
     reembed as reembed,

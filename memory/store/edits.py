@@ -100,6 +100,7 @@ async def add_memories(
     given: Sequence[tuple[Content, PersonMessage]],
     *,
     batch: UUID | None = None,
+    epoch: int | None = None,
     in_commit: InCommit[Sequence[Change]] = do_nothing,
 ) -> list[Change]:
     """Store what the person wrote, in one transaction; return one change for each memory.
@@ -107,7 +108,8 @@ async def add_memories(
     If there is a memory about the same thing already, the statement is added to it. If no
     words are given, they are the texts of the content: nothing else was typed. `in_commit` is
     awaited last in the writing transaction, under the person's lock; an exception from it rolls
-    everything back. Raises `InvalidContent` and `MemoryFull`.
+    everything back. Raises `InvalidContent`, `MemoryFull`, and `Overtaken` if the person is not in
+    `epoch` any more.
     """
     batch = batch or uuid4()
     written = [
@@ -115,7 +117,7 @@ async def add_memories(
         for content, words in given
     ]
     person = namespace.person
-    async with writing(pool, embedder, person) as transaction:
+    async with writing(pool, embedder, person, epoch) as transaction:
         subjects = [one.about for one in written]
         known = await read_known(transaction, subjects)
         keys = known.first_keys

@@ -31,6 +31,7 @@ from memory.postgres.database import (
 from memory.postgres.statements import column_parameters, load_statements
 from memory.store.hidden import seeing_forgotten, seeing_states
 from memory.store.memories import Memory, read_memories
+from memory.store.people import begin_epoch
 from memory.store.statements import (
     InCommit,
     do_nothing,
@@ -153,6 +154,7 @@ async def forget_within(
     """Forget as `forget` does, within a transaction that holds the person's lock."""
     identity = uuid4()
     values = {**selection.parameters(), "id": identity}
+    await begin_epoch(transaction)
     async with seeing_forgotten(transaction):
         hidden = await transaction.fetch(_SQL["hide"], values)
     keys = keys_of(hidden) | set(selection.keys)
@@ -241,6 +243,7 @@ async def undo_forgetting(
             restored = await transaction.fetch(_SQL["show_again"], values)
         if not restored:
             raise ChangeGone("The Undo has expired or was used already.")
+        await begin_epoch(transaction)
         records = await transaction.fetch(_SQL["delete_record"], values)
         keys = keys_of(restored)
         await refresh_keys(transaction, keys)

@@ -58,15 +58,19 @@ async def do_nothing(*_: object) -> None:
 
 @asynccontextmanager
 async def writing(
-    pool: Pool, embedder: Embedder, person: Person
+    pool: Pool, embedder: Embedder, person: Person, epoch: int | None = None
 ) -> AsyncIterator[PersonTransaction]:
     """Open a transaction of the person, under their lock, in which statements are written.
+
+    `epoch` is that of the person before a model was asked; raises `Overtaken` if there is another.
 
     After it, one batch of memories without a vector is embedded, without holding a connection. The
     rest, or all if the embedding model does not answer soon, are embedded after the next write. A
     set that recall returns whole needs no vectors.
     """
-    async with person_transaction(pool, person, locked=True) as transaction:
+    async with person_transaction(
+        pool, person, locked=True, epoch=epoch
+    ) as transaction:
         yield transaction
     try:
         async with asyncio.timeout(_EMBED_SECONDS):

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from memory.formation.commit import FormationResult
 from memory.formation.former import Former
 from memory.formation.proposal import Reason, Refusal
-from memory.model.errors import FormationUnavailable, MemoryOff
+from memory.model.errors import FormationUnavailable, Overtaken
 from memory.model.namespace import MemoryView
 from memory.model.person_message import PersonMessage
 from memory.model.schemas import level, with_evidence
@@ -68,7 +68,8 @@ class MemoryTools:
 
     `view` determines which memories are readable; a tool stores only what `message` says. The model
     refers to memories only by id. `in_commit` is awaited, with the result, inside each transaction
-    that writes; `MemoryOff` raised there rolls it back. `batch_id` is the notice's batch. With
+    that writes; `Overtaken` raised there, or because the person is not in `epoch` any more, rolls
+    it back. `batch_id` is the notice's batch. With
     `off` every call is an error. `words_wait`: what could not be judged now is formed later, from
     the message's words.
 
@@ -83,6 +84,7 @@ class MemoryTools:
     message: PersonMessage
     _: KW_ONLY
     batch_id: UUID | None = None
+    epoch: int | None = None
     in_commit: InCommit[FormationResult] = do_nothing
     off: bool = False
     words_wait: bool = True
@@ -157,13 +159,14 @@ class MemoryTools:
                 value,
                 target=target,
                 batch=self.batch_id,
+                epoch=self.epoch,
                 in_commit=self.in_commit,
                 deadline=JUDGED_WITHIN,
             )
-        except MemoryOff:
+        except Overtaken:
             return _error(
                 "Nothing was stored: the person has switched memory off, or has edited, deleted or"
-                " forgotten this message. Say so."
+                " forgotten something. Say so."
             )
         except FormationUnavailable:
             if self.words_wait:

@@ -23,7 +23,7 @@ from slack_bolt.async_app import AsyncBoltRequest
 import bot.app
 from bot.cancellation import cancel_until_done
 from bot.config import STAND_IN_MODEL, Settings
-from bot.conversation.edits import DELETE_ANSWER
+from bot.conversation.edits import DELETE_ANSWER, UPDATE_FROM_MESSAGE
 from bot.conversation.inbox import ANSWER, store_message
 from bot.conversation.turns import FORM_MEMORIES
 from bot.listeners.bolt_app import create_bolt_app
@@ -36,7 +36,6 @@ from bot.notices import SHOW_NOTICE, show_notice
 from bot.people import People
 from bot.pipeline.attempts import answer_thread
 from bot.pipeline.edits import (
-    UPDATE_FROM_MESSAGE,
     delete_answer,
     follow_change,
     update_from_message,

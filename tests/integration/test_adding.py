@@ -312,7 +312,7 @@ async def test_what_is_forgotten_meanwhile_is_not_stored(
         done = await app.click(said.person, held)
     else:
         done = await app.point_at(place)
-    assert say("en", "remember_off_record") in done.line
+    assert say("en", "changed_meanwhile") in done.line
     assert await app.memories(said.person) == []
 
 

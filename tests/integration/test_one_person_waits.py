@@ -14,14 +14,15 @@ from psycopg.rows import dict_row
 
 from bot.memories.expected import explain
 from bot.memories.forgetting import forget_selected
-from bot.requests_under_way import AlreadyUnderWay, begin_request
 from bot.ui.acts import Forget, Place
 from bot.ui.done import Click
+from bot.under_way import AlreadyUnderWay
 from memory import Person, Pool, create_pool
 from memory.postgres import (
     execute_statement,
     is_unavailable,
     person_transaction,
+    transaction,
     transaction_timeout,
 )
 from memory.postgres.database import PERSON_CONNECTIONS
@@ -69,8 +70,9 @@ async def write(pool: Pool) -> None:
 
 
 async def end_a_turn(pool: Pool) -> None:
-    """Wait for the person's lock, as what begins or ends beside a write does."""
-    await begin_request(pool, ANN)
+    """Wait for the person's lock, as what ends beside a write does."""
+    async with transaction(pool, ANN.settings, lock=ANN.prefix, shared=True):
+        pass
 
 
 async def update_a_row(pool: Pool) -> None:

@@ -10,8 +10,8 @@ import pytest
 from bot.conversation.audiences import invalidate_kind
 from bot.conversation.edits import delete_texts
 from bot.locale import say
+from bot.memories.adding import check_may_store
 from bot.memories.switches import turn_on
-from bot.requests_under_way import begin_request
 from bot.runtime.maintenance import end_history
 from bot.ui.acts import Forget
 from memory import PUBLIC
@@ -173,6 +173,7 @@ async def test_the_memory_follows_its_message(app: App) -> None:
     assert await app.memories(app.person(place)) == []
 
 
+@GONE
 async def test_what_was_undone_goes_with_its_message(app: App) -> None:
     """Nothing quotes a deleted message, although what it said did not count any more."""
     place = app.slack.place(channel="public", text="I love ramen.")
@@ -232,31 +233,35 @@ async def test_what_a_tool_stored_follows_a_message_that_is_not_formed_yet(
 def meanwhile(
     monkeypatch: pytest.MonkeyPatch, done: Callable[[], Awaitable[Any]]
 ) -> None:
-    """Do something once, after the first checks, as the request begins."""
-    begin = begin_request
+    """Do something once, after the first checks, before a model is asked."""
 
-    async def begun(*given: Any, **more: Any) -> str:
-        monkeypatch.setattr("bot.memories.adding.begin_request", begin)
-        request = await begin(*given, **more)
+    async def checked(*given: Any) -> None:
+        monkeypatch.setattr("bot.memories.adding.check_may_store", check_may_store)
+        await check_may_store(*given)
         await done()
-        return request
 
-    monkeypatch.setattr("bot.memories.adding.begin_request", begun)
+    monkeypatch.setattr("bot.memories.adding.check_may_store", checked)
 
 
+@GONE
 @pytest.mark.parametrize("text", [None, "I love sushi"], ids=["deleted", "edited"])
 @pytest.mark.parametrize("answered", [False, True])
 async def test_what_changes_while_it_is_remembered_is_not_remembered(
     app: App, monkeypatch: pytest.MonkeyPatch, text: str | None, answered: bool
 ) -> None:
-    """Edited or deleted while the model reads it, a message is no source; its new words are."""
+    """Edited or deleted while the model reads it, a message is no source; its new words are.
+
+    One that is not stored is read from Slack again after that.
+    """
     place = app.slack.place(text="I love ramen")
     said = app.slack.message(place, text="I love ramen")
     if answered:
         said = await app.ask(place, "I love ramen")
     here = PersonThread(place.user, place.team, place.channel, said.ts, said.thread_ts)
     meanwhile(monkeypatch, lambda: app.change(said, text))
-    assert say("en", "changed_meanwhile") in await pointed_at(app, here)
+    line = await pointed_at(app, here)
+    assert (say("en", "changed_meanwhile") in line) == answered
+    await app.follow_changes()
     assert await app.memories(said.person) == []
     if answered and text:
         await app.answering.drain(said.thread)

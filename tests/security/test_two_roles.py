@@ -44,7 +44,7 @@ TABLES = [
     "forgotten_sources",
     "notices",
     "told",
-    "requests_under_way",
+    "people",
     "reminders",
     "kept",
 ]
