@@ -29,6 +29,8 @@ STAND_IN_MODEL = "kioku-stand-in"
 STAND_IN_EMBEDDING_MODEL = "kioku-stand-in-embedding"
 NO_KEY = "none"
 """The key to send to a server that needs none."""
+# What libpq says of a parameter that belongs to a library or a pooler, such as ?pgbouncer=true.
+_FOREIGN = re.compile(r'invalid (?:URI query parameter: |connection option )"(\w+)"')
 _LABEL = r"[^\s/?#\[\]:@.]{1,63}"
 WEB_ADDRESS = (
     r"(?i:https?)://([^\s/?#\[\]]*@)?"  # with or without a user and a password
@@ -63,7 +65,12 @@ def _split(value: object) -> object:
 def _conninfo(value: SecretStr, checked: ValidationInfo) -> SecretStr:
     try:
         timeout_from_conninfo(conninfo_to_dict(value.get_secret_value()))
-    except ProgrammingError:  # its text quotes the address with the password
+    except ProgrammingError as wrong:
+        # All else of its text may quote the address with the password.
+        if foreign := _FOREIGN.search(str(wrong)):
+            raise ValueError(
+                f"remove the parameter {foreign[1]}, which PostgreSQL does not know"
+            ) from None
         wanted = "postgresql://USER:PASSWORD@HOST:5432/DATABASE"
         raise ValueError(f"an address such as {wanted} is needed") from None
     is_owners = checked.field_name == "database_owner_url"
@@ -217,12 +224,12 @@ class Settings(BaseModel):
 
     @property
     def listens_on(self) -> str:
-        """Where the servers listen: only locally with Socket Mode, which needs no more."""
+        """Where the servers listen: on this machine, or everywhere where Slack sends HTTP."""
         if self.host is not None:
             return self.host
-        if self.slack_app_token is not None:
-            return "127.0.0.1"
-        return "0.0.0.0"  # noqa: S104 - Slack's requests come from outside
+        if self.slack_app_token is None and self.slack_signing_secret is not None:
+            return "0.0.0.0"  # noqa: S104 - Slack's requests come from outside
+        return "127.0.0.1"
 
     @property
     def stand_in(self) -> bool:
@@ -287,7 +294,8 @@ def read_dotenv(path: Path) -> dict[str, str]:
         if not path.is_file():
             return {}
         # An editor of Windows may write a byte order mark before the first name.
-        return _not_empty(dotenv_values(path, encoding="utf-8-sig"))
+        values = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
+        return _not_empty(values)
     except (OSError, UnicodeDecodeError):
         raise SettingsError(f"Make {path} readable for this user, in UTF-8.") from None
 

@@ -101,7 +101,7 @@ def proxy_for(url: str) -> str | None:
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if _is_this_machine(host):
+    if is_this_machine(host):
         return None
     proxies = getproxies()
     scheme = _WEB_SCHEMES.get(parts.scheme, parts.scheme)
@@ -127,7 +127,8 @@ def in_url(host: str) -> str:
     return host
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """Return whether a host is a name or an address of this machine's loopback interface."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

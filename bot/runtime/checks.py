@@ -55,6 +55,10 @@ _NO_EMBEDDINGS = (
     "{} is refused (HTTP 501): start a server that makes embeddings (llama.cpp's: `--embeddings`),"
     " and name it in KIOKU_EMBEDDING_BASE_URL."
 )
+_QUOTING = (
+    " PostgreSQL's log may quote people, by {}: as a superuser, `ALTER DATABASE … SET"
+    " log_min_messages = log` and `… SET log_min_error_statement = panic`, and log no statements."
+)
 _READY_SECONDS = 5.0
 _LONG_SECONDS = 120.0
 _ASK_SECONDS = 20.0
@@ -152,11 +156,14 @@ async def _check_stored(settings: Settings) -> str:
             f"{state['messages_waiting']} message(s) wait, the oldest for {oldest / 60:.0f} minutes"
             ": start `kioku run`, or look into its log for what keeps it from answering."
         )
-    return (
+    found = (
         "PostgreSQL {server}, up to date. Kioku {version} in {processes} process(es); messages:"
         " {messages_waiting} waiting; jobs: {jobs_due} due, {jobs_later} later,"
         " {jobs_failed} failed in the last two weeks."
     ).format(version=VERSION, **state)
+    if state["quoting"] is not None:
+        found += _QUOTING.format(state["quoting"])
+    return found
 
 
 async def check_model(settings: Settings) -> str:

@@ -144,7 +144,11 @@ async def serving_metrics(pool: Pool, host: str, port: int) -> AsyncIterator[int
 
 
 async def read_operating_state(pool: Pool) -> dict[str, Any]:
-    """Return the current state: counts, ages of the oldest in seconds, the server's version."""
+    """Return the current state: counts, ages of the oldest in seconds, and the server's.
+
+    The server's are its version and `quoting`, the settings by which its log may hold texts of
+    people.
+    """
     messages = await execute_statement(pool, _SQL["operating_state"])
     queue = await read_queue_state(pool)
     return {**messages[0], **queue}

@@ -6,9 +6,12 @@ import re
 from urllib.parse import urlsplit
 
 from bot.config import FIELDS, Settings
+from bot.network import is_this_machine
 from bot.runtime.problems import TOKENS, Problem, token
 from memory import load_schemas
 from memory.model import OPENAI_HOST, provider_and_name, speaks_openai
+
+_TOKEN_LENGTH = 32
 
 
 def _check_other_provider(model: str, setting: str) -> None:
@@ -40,6 +43,7 @@ async def check_settings(settings: Settings) -> str:
     """Check what needs no connection: forms of tokens, settings that need each other, packages."""
     _check_tokens(settings)
     _check_openai_key(settings)
+    _check_api_token(settings)
     _check_other_provider(settings.reply_model, "KIOKU_REPLY_MODEL")
     if settings.formation != "off":
         _check_other_provider(settings.memory_model, "KIOKU_MEMORY_MODEL")
@@ -70,4 +74,16 @@ def _check_openai_key(settings: Settings) -> None:
             "OPENAI_API_KEY has to begin with sk-: copy it from"
             " https://platform.openai.com/api-keys, or set OPENAI_BASE_URL to your provider's"
             " address."
+        )
+
+
+def _check_api_token(settings: Settings) -> None:
+    """Raise `Problem` for a token that could be guessed by those who reach the port."""
+    token = settings.api_token
+    if token is None or is_this_machine(settings.listens_on):
+        return
+    if len(token.get_secret_value()) < _TOKEN_LENGTH:
+        raise Problem(
+            f"KIOKU_API_TOKEN needs at least {_TOKEN_LENGTH} characters where others reach PORT:"
+            " `openssl rand -hex 24` makes one."
         )

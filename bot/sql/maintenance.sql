@@ -1,7 +1,16 @@
 -- Periodic work. Functions of schema.sql see the rows of all people; comments there say what they do.
 
 -- name: operating_state
-SELECT state.*, current_setting('server_version') AS server FROM operating_state() AS state;
+-- `quoting` are the settings by which PostgreSQL's log may hold texts of people: of errors, which quote
+-- rows, and of statements.
+SELECT state.*, current_setting('server_version') AS server,
+    (SELECT string_agg(name, ', ' ORDER BY name) FROM pg_settings
+        WHERE name IN ('log_min_messages', 'log_min_error_statement')
+                AND setting NOT IN ('log', 'fatal', 'panic')
+            OR name = 'log_statement' AND setting IN ('mod', 'all')
+            OR name IN ('log_min_duration_statement', 'log_min_duration_sample')
+                AND setting <> '-1') AS quoting
+FROM operating_state() AS state;
 
 -- name: unanswered_threads
 SELECT thread FROM unanswered_threads(%(most)s);

@@ -1,4 +1,4 @@
-"""The files of Docker Compose, read and not run."""
+"""The files of Docker Compose and Kubernetes, read and not run."""
 
 from __future__ import annotations
 
@@ -65,3 +65,30 @@ def test_local_models_are_those_that_kioku_asks_for() -> None:
         [name] = [one for one in services if given[address] == f"http://{one}:8080/v1"]
         assert f"--alias={given[model]}" in services[name]["command"]
         assert "--port=8080" in services[name]["command"]
+
+
+def test_each_service_rotates_its_log() -> None:
+    """Docker's own default lets a log grow without an end."""
+    for name in FILES:
+        services = read_compose(name)["services"]
+        ours = {key: one for key, one in services.items() if "image" in one}
+        assert ours
+        for service in ours.values():
+            assert "max-size" in service["logging"]["options"]
+
+
+def test_kubernetes_confines_the_image_and_gives_only_the_job_the_owner() -> None:
+    """Each pod runs as the image's user and may write to /tmp only."""
+    file = ROOT / "deploy" / "kubernetes.yaml"
+    job, deployment = yaml.safe_load_all(file.read_text("utf-8"))
+    user = re.search(r"^USER (\d+)", (ROOT / "Dockerfile").read_text("utf-8"), re.M)
+    secrets = []
+    for object_ in (job, deployment):
+        pod = object_["spec"]["template"]["spec"]
+        [container] = pod["containers"]
+        assert user is not None
+        assert pod["securityContext"]["runAsUser"] == int(user[1])
+        assert container["securityContext"]["readOnlyRootFilesystem"]
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        secrets.append([one["secretRef"]["name"] for one in container["envFrom"]])
+    assert secrets == [["kioku", "kioku-owner"], ["kioku"]]

@@ -87,6 +87,16 @@ BAD: list[tuple[str, str, str]] = [
         "an address such as postgresql://USER:PASSWORD@HOST:5432/",
     ),
     (
+        "DATABASE_URL",
+        "postgresql://u:p@h/d?schema=public",
+        "remove the parameter schema, which PostgreSQL does not know",
+    ),
+    (
+        "DATABASE_URL",
+        "host=h dbname=d pgbouncer=true",
+        "remove the parameter pgbouncer, which PostgreSQL does not know",
+    ),
+    (
         "DATABASE_OWNER_URL",
         "localhost/kioku",
         "an address such as postgresql://USER:PASSWORD@",
@@ -184,7 +194,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text(
         "# a comment\nPORT=4000\nKIOKU_CONSENT=ask\nOPENAI_API_KEY='sk-file'\n"
-        "export KIOKU_FORMATION=off\nSLACK_BOT_TOKEN=\n記憶=1\n",
+        "export KIOKU_FORMATION=off\nSLACK_BOT_TOKEN=\n記憶=1\nKIOKU_STYLE=a${OPENAI_API_KEY}$b\n",
         "utf-8",
     )
     settings = load_settings(
@@ -196,6 +206,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert settings.web_search is False
     assert settings.slack_bot_token is None
     assert settings.openai_api_key == SecretStr("sk-file")
+    assert settings.style == "a${OPENAI_API_KEY}$b", "no value is put into another"
 
 
 def test_the_first_line_of_a_file_of_windows_is_read(tmp_path: Path) -> None:
@@ -321,6 +332,7 @@ def test_the_example_file_lists_every_setting() -> None:
 @pytest.mark.parametrize(
     ("given", "host"),
     [
+        ({}, "127.0.0.1"),
         ({"SLACK_APP_TOKEN": "xapp-1"}, "127.0.0.1"),
         ({"SLACK_SIGNING_SECRET": "s"}, "0.0.0.0"),
         ({"SLACK_APP_TOKEN": "xapp-1", "KIOKU_HOST": "::"}, "::"),
