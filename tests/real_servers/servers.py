@@ -34,7 +34,7 @@ ALTERNATING_TEMPLATE = (
     """
 {%- set state = namespace(asked=false) %}
 {%- for message in messages if message.role == 'user'
-   or (message.role == 'assistant' and not message.tool_calls) %}
+   or (message.role == 'assistant' and message.content) %}
 {%- if (message.role == 'user') == state.asked %}
 {{- raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}
 {%- endif %}
