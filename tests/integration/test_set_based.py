@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 ANN = Person("T1", "U1")
 MEMORIES, TURNS = 5_000, 20_000
-MOST = 21
+MOST = 24
 TABLES = ("store", "statements", "notices", "forgotten_sources")
 _FILL = """
 INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, content, subject,

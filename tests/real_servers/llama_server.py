@@ -43,7 +43,9 @@ def parameters() -> xllamacpp.CommonParams:
     chosen.cpuparams_batch.n_threads = 1
     chosen.fit_params = False
     chosen.sampling.temp = 0
-    chosen.sampling.ignore_eos = True  # a model of this size often ends at once
+    chosen.n_predict = (
+        32  # where a request sets no limit: by itself it would repeat itself
+    )
     if given.template:
         chosen.chat_template = given.template
     if given.embeddings:

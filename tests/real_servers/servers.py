@@ -20,7 +20,8 @@ LITELLM_KEY = "sk-loopback-only"
 _LLAMA_SERVER = Path(__file__).with_name("llama_server.py")
 _END_SECONDS = 60
 # All that a chat template needs. The model's own one shows the tools, whose 1,000 tokens take
-# longer to read than everything else. The model goes on with words that are put into its mouth.
+# longer to read than everything else. The model goes on with words that are put into its mouth: by
+# itself it would often end at once.
 CHAT_TEMPLATE = """
 {%- for message in messages %}
 <|im_start|>{{ message.role }}
