@@ -22,7 +22,7 @@ from bot.queue.queue import BACKGROUND, REPLIES
 from bot.slack.client import unless_refused
 from bot.slack.messages import API_TEAM, split_thread_key
 from bot.slack.posting import show_privately
-from bot.told import claim_telling
+from bot.told import may_tell_unread
 from bot.ui.blocks import Payload, payload
 from bot.ui.lines import notable_changes
 from bot.ui.payloads import notice_payload
@@ -51,7 +51,6 @@ TELL_UNREAD = "tell_unread"
 SHOW_REMINDER = "show_reminder"
 _SQL = load_statements("bot", "notices")
 _REMINDERS = load_statements("bot", "reminders")
-_DAY_SECONDS = 86_400.0
 _FEW_SECONDS = 5.0
 
 
@@ -130,7 +129,7 @@ async def tell_unread(app: App, team: str, user: str, turn: str) -> None:
     notice = await _find(app.pool, person, UUID(turn))
     if notice is None:
         return
-    if not await claim_telling(app.pool, person, notice.turn, "unread", _DAY_SECONDS):
+    if not await may_tell_unread(app.pool, person, notice.question_ts):
         return
     line = notice.settings.localizer().say("messages_unread")
     with unless_refused("show a line about unread messages"):

@@ -1,53 +1,55 @@
-"""How many messages of a person are answered in an hour."""
+"""How much of what makes Kioku ask a model a person may ask for in an hour."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
 from datetime import UTC, datetime
-
-from psycopg.rows import DictRow
 
 from bot.config import Settings
 from bot.locale import Localizer
-from bot.slack.messages import Message
-from memory.postgres import Query, load_statements
+from memory import Person, Pool
+from memory.store import Asked, ask
 
-_SQL = load_statements("bot", "quota")
+_HOUR_SECONDS = 3_600.0
 
 
 class QuotaExceeded(Exception):
-    """The person has used up the `limit` messages of an hour, and may ask again at `at`.
+    """The person has used up the `limit` requests of an hour, which began at `since`.
 
-    `at` is in seconds since 1970.
+    `since` is in seconds since 1970.
     """
 
-    def __init__(self, limit: int, at: float) -> None:
-        super().__init__("A person's messages of an hour are used up.")
+    def __init__(self, limit: int, since: float) -> None:
+        super().__init__("A person's requests of an hour are used up.")
         self.limit = limit
-        self.at = at
+        self.since = since
+
+    @property
+    def seconds_left(self) -> float:
+        """How long the hour still lasts."""
+        return max(0.0, self.since + _HOUR_SECONDS - time.time())
 
     def until(self, localizer: Localizer) -> str:
         """Return when the person may ask again, on their clock.
 
         Seconds are not shown, so this is the minute after the one in which they may.
         """
-        return localizer.minute(datetime.fromtimestamp(self.at + 60, UTC))
+        again = datetime.fromtimestamp(self.since + _HOUR_SECONDS + 60, UTC)
+        return localizer.minute(again)
 
 
-def quota_queries(settings: Settings, message: Message) -> list[Query]:
-    """Return the query for what `check_quota` reads for a message; none without a limit."""
+def check_quota(settings: Settings, asked: Asked) -> None:
+    """Raise `QuotaExceeded` if the last request was one too many."""
     limit = settings.person_messages_per_hour
-    if not limit:
-        return []
-    values = {**message.person.ids, "ts": message.ts, "limit": limit}
-    return [Query(_SQL["may_ask_again"], values)]
+    if limit and asked.asked > limit:
+        raise QuotaExceeded(limit, asked.asked_from)
 
 
-def check_quota(settings: Settings, found: Iterable[Sequence[DictRow]]) -> None:
-    """Raise `QuotaExceeded` if the hour before a message was used up.
+async def admit(pool: Pool, settings: Settings, person: Person) -> int:
+    """Count a request of a person for which a model is asked next; return their epoch.
 
-    `found` has the rows of `quota_queries`.
+    Raises `QuotaExceeded`.
     """
-    for rows in found:
-        if rows:
-            raise QuotaExceeded(settings.person_messages_per_hour, rows[0]["at"])
+    asked = await ask(pool, person)
+    check_quota(settings, asked)
+    return asked.epoch

@@ -107,21 +107,6 @@ CREATE TABLE notices (
 );
 CREATE INDEX notices_person ON notices (team_id, user_id);
 
--- What a person was told, below which message, and until when they are not told it again.
-CREATE TABLE told (
-    team_id text NOT NULL,
-    user_id text NOT NULL,
-    kind text NOT NULL,
-    message_id uuid NOT NULL,
-    until timestamptz NOT NULL,
-    PRIMARY KEY (team_id, user_id, kind)
-);
-ALTER TABLE told ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_told ON told USING (
-    team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
-    OR until < now()
-) WITH CHECK (team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true));
-
 -- What a person decided about their memory, and what Slack says about them.
 CREATE TABLE person_settings (
     team_id text NOT NULL,
@@ -134,7 +119,12 @@ CREATE TABLE person_settings (
     language text CHECK (language IN ('en', 'ja')),
     -- when they agreed to memory, which KIOKU_CONSENT=ask needs
     agreed_at timestamptz,
+    -- when they were told that there is a memory
+    informed_at timestamptz,
+    -- The time of the message below which they were told why it is not answered, NULL once they are
+    -- answered; and that some of their words could not be read.
     told_at timestamptz,
+    unread_told_at timestamptz,
     retention_days int CHECK (retention_days BETWEEN 1 AND 36500),
     locale text,
     time_zone text,
@@ -181,7 +171,7 @@ CREATE TABLE interactions (
     at timestamptz NOT NULL DEFAULT now()
 );
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON messages, conversations, notices, told, person_settings,
+GRANT SELECT, INSERT, UPDATE, DELETE ON messages, conversations, notices, person_settings,
     memory_off, interactions TO kioku_app;
 GRANT SELECT, INSERT, UPDATE ON installation TO kioku_app;
 -- Tables of which a person's transaction sees that person's rows, and nothing else does.
@@ -268,6 +258,27 @@ CREATE FUNCTION clear_away(most int)
             ) RETURNING 1
         )
         SELECT count(*) FROM cleared
+    $$;
+
+-- Deletes people about whom nothing has been stored for a day but what they asked for in an hour;
+-- `most` rows a call.
+CREATE FUNCTION clear_away_people(most int)
+    RETURNS void
+    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
+    AS $$
+        DELETE FROM people WHERE (people.team_id, people.user_id) IN (
+            SELECT gone.team_id, gone.user_id FROM people AS gone
+            WHERE gone.asked_from < now() - interval '1 day'
+                AND NOT EXISTS (SELECT FROM messages AS said
+                    WHERE said.team_id = gone.team_id AND said.user_id = gone.user_id)
+                AND NOT EXISTS (SELECT FROM statements AS statement
+                    WHERE statement.team_id = gone.team_id AND statement.user_id = gone.user_id)
+                AND NOT EXISTS (SELECT FROM person_settings AS settings
+                    WHERE settings.team_id = gone.team_id AND settings.user_id = gone.user_id)
+                AND NOT EXISTS (SELECT FROM kept AS line
+                    WHERE line.team_id = gone.team_id AND line.user_id = gone.user_id)
+            LIMIT most
+        )
     $$;
 
 -- Removes the texts of conversations older than `days`, `most` rows of each table a call. Whatever
@@ -461,7 +472,7 @@ CREATE FUNCTION delete_everybody()
         IF NOT FOUND THEN
             RETURN 0;
         END IF;
-        FOREACH name IN ARRAY ARRAY['messages', 'told', 'people', 'person_settings', 'memory_off', 'conversations', 'store', 'statements',
+        FOREACH name IN ARRAY ARRAY['messages', 'people', 'person_settings', 'memory_off', 'conversations', 'store', 'statements',
             'reminders', 'forgotten_sources', 'kept'] LOOP
             EXECUTE format('DELETE FROM %I', name);
             GET DIAGNOSTICS deleted = ROW_COUNT;
@@ -472,13 +483,13 @@ CREATE FUNCTION delete_everybody()
     $$;
 
 REVOKE ALL ON FUNCTION
-    unanswered_threads, end_lost_requests, clear_away, end_history, end_open_messages,
+    unanswered_threads, end_lost_requests, clear_away, clear_away_people, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
     operating_state, thread_and_author, people_of_channel, are_kept, blank_answers_with_kept,
     people_past_retention, people_to_look_up, delete_everybody
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-    unanswered_threads, end_lost_requests, clear_away, end_history, end_open_messages,
+    unanswered_threads, end_lost_requests, clear_away, clear_away_people, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
     operating_state, thread_and_author, people_of_channel, are_kept, blank_answers_with_kept,
     people_past_retention, people_to_look_up, delete_everybody

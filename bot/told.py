@@ -1,37 +1,35 @@
-"""What people were told, so that they are not told it again and again: the `told` table."""
+"""When a person was told why a message is not answered, so that they are told once."""
 
 from __future__ import annotations
-
-from uuid import UUID
 
 from memory import Person, Pool
 from memory.postgres import PersonTransaction, load_statements, person_statement
 
 _SQL = load_statements("bot", "told")
 
-MODEL_AWAY = "model_away"
-"""The name of an interim reply, for `claim_telling`."""
 
+async def may_tell(pool: Pool, person: Person, ts: str, since: float) -> bool:
+    """Return whether to tell a person why their message `ts` is not answered; note that they are.
 
-async def claim_telling(
-    pool: Pool, person: Person, message_id: UUID, what: str, seconds: float
-) -> bool:
-    """Return whether to tell the person a sentence now; start its period of `seconds`.
-
-    `what` names the sentence: its key, `MODEL_AWAY` for an interim reply, or an `AccessRefusal`
-    followed by the conversation. Until the period ends only the same message gets True again,
-    because an earlier attempt at it may have failed before the sentence was sent.
+    They are told once, unless that was before `since`, in seconds since 1970, or they have been
+    answered since. The same message always gets True again, because an earlier attempt at it may
+    have failed before the sentence was sent.
     """
-    values = {"kind": what, "message": message_id, "seconds": seconds}
+    values = {"ts": ts, "since": since}
     return bool(await person_statement(pool, person, _SQL["claim"], values))
 
 
-async def end_interim_period(
-    transaction: PersonTransaction, *, below: UUID | None = None
-) -> None:
-    """End the period of the person's interim reply, in the caller's transaction.
+async def may_tell_unread(pool: Pool, person: Person, ts: str) -> bool:
+    """Return whether to tell, as `may_tell` does, that words could not be read: once a day."""
+    statement = _SQL["claim_unread"]
+    return bool(await person_statement(pool, person, statement, {"ts": ts}))
 
-    With `below` it ends only if that reply is below this message, with which it was deleted.
+
+async def note_answered(
+    transaction: PersonTransaction, *, deleted: str | None = None
+) -> None:
+    """Let the person be told again, in the caller's transaction.
+
+    With `deleted` only if they were told below this message, by its ts, with which that is gone.
     """
-    values = {"kind": MODEL_AWAY, "message": below}
-    await transaction.execute(_SQL["end"], values)
+    await transaction.execute(_SQL["end"], {"ts": deleted})

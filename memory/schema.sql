@@ -73,13 +73,16 @@ CREATE TABLE kioku_embedding_space (
 GRANT SELECT ON kioku_embedding_space TO kioku_app;
 
 -- The people about whom something is stored. `epoch` is another one once what may be stored about
--- them has changed, last at `changed_at`: memory/store/people.py.
+-- them has changed, last at `changed_at`: memory/store/people.py. `asked` counts what made Kioku ask a
+-- model for them in the hour from `asked_from` on.
 CREATE SEQUENCE epochs;
 CREATE TABLE people (
     team_id text NOT NULL,
     user_id text NOT NULL,
     epoch bigint NOT NULL DEFAULT nextval('epochs'),
     changed_at timestamptz,
+    asked int NOT NULL DEFAULT 0,
+    asked_from timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (team_id, user_id)
 );
 ALTER TABLE people ENABLE ROW LEVEL SECURITY;

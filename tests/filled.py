@@ -31,8 +31,6 @@ ROWS: tuple[LiteralString, ...] = (
     "INSERT INTO notices (turn_id, team_id, user_id)"
     " SELECT id, team_id, user_id FROM messages"
     " WHERE team_id = %(team)s AND user_id = %(user)s",
-    "INSERT INTO told (team_id, user_id, kind, message_id, until)"
-    " VALUES (%(team)s, %(user)s, 'outage', gen_random_uuid(), now() + interval '1 hour')",
     "INSERT INTO people (team_id, user_id) VALUES (%(team)s, %(user)s)",
     "INSERT INTO reminders (team_id, user_id, key, dated, zone, at)"
     " VALUES (%(team)s, %(user)s, 'k', gen_random_uuid(), 'UTC', now())",

@@ -21,10 +21,10 @@ from bot.conversation.run import Stopped, Superseded
 from bot.notices import show_later
 from bot.people import MemoryState, memory_state, memory_state_queries
 from bot.queue.queue import BACKGROUND
-from bot.quota import check_quota, quota_queries
+from bot.quota import check_quota
 from bot.slack.messages import API_TEAM, Message
 from bot.slack.names import whole_marks
-from bot.told import end_interim_period
+from bot.told import note_answered
 from memory import DM, PUBLIC, MemoryView, Person, Pool
 from memory.credentials import Credential, redact_texts
 from memory.metrics import count, step
@@ -37,7 +37,7 @@ from memory.postgres import (
     transaction,
 )
 from memory.recall import large_set_query
-from memory.store import KeptLine, epoch_query, kept_query, kept_settings
+from memory.store import Asked, KeptLine, ask_query, kept_query, kept_settings
 
 FORM_MEMORIES = "form_memories"
 WORDS_LIMIT = 8_000  # characters of a message that memories are formed from
@@ -179,9 +179,11 @@ async def read_start(
 ) -> Turn:
     """Return a turn that is not stored yet, with what decides how it begins.
 
-    Raises `bot.quota.QuotaExceeded` if `limited`.
+    `limited`: the message is counted, unless an earlier attempt was, and if there are too many in
+    this hour, raises `bot.quota.QuotaExceeded`.
     """
     message = claimed.message
+    is_counted = limited and not claimed.begun
     view = view_at(
         claimed.kind,
         message.person,
@@ -191,22 +193,22 @@ async def read_start(
     )
     queries = [
         *memory_state_queries(message.person, message.channel_id, message.ts),
-        epoch_query(message.person),
+        ask_query(message.person, int(is_counted)),
         _forgettings_query(message),
         large_set_query(view, budget=app.settings.memory_tokens),
     ]
-    if limited:
-        queries += quota_queries(app.settings, message)
     found = await execute_queries(app.pool, queries, scope=message.scope)
-    [person_rows, message_rows, [epoch], [forgotten], [memories], *quota] = found
-    check_quota(app.settings, quota)
+    [person_rows, message_rows, [counted], [forgotten], [memories]] = found
+    asked = Asked(**counted)
+    if is_counted:
+        check_quota(app.settings, asked)
     return Turn(
         claimed=claimed,
         view=view,
         memory_state=memory_state(person_rows, message_rows, app.settings.consent),
         has_large_set=memories["is_large"],
         forgotten_messages=frozenset(forgotten["messages"]),
-        epoch=epoch["epoch"],
+        epoch=asked.epoch,
         history_from=forgotten["history_from"],
     )
 
@@ -320,7 +322,7 @@ async def end_turn(
         await finish(connection, turn.claimed, outcome)
         # A fixed sentence in place of an answer does not show that a model answers again.
         if outcome == "answered" and has_reply:
-            await end_interim_period(of_author)
+            await note_answered(of_author)
         # A fixed sentence in place of an answer asks for no consent.
         has_informed = has_reply or not turn.memory_state.asks
         if turn.memory_state.is_first and has_informed:
@@ -439,7 +441,7 @@ async def form_after(
     person = transaction.person
     connection = transaction.connection
     lock = f"{BACKGROUND}:{person.namespace(audience).prefix}"
-    if await app.queue.hold_waiting(connection, FORM_MEMORIES, lock):
+    if await app.queue.hold_waiting(connection, FORM_MEMORIES, lock, delay):
         return
     arguments = {**person.ids, "audience": audience}
     await app.queue.defer(

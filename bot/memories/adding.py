@@ -17,6 +17,7 @@ from bot.conversation.turns import read_turn
 from bot.memories.expected import EXPECTED, NotKept, explain
 from bot.notices import open_promises
 from bot.people import read_memory_state
+from bot.quota import admit
 from bot.slack.reading import name_words, typed
 from bot.ui.acts import Remember, Undo
 from bot.ui.blocks import Block
@@ -192,7 +193,8 @@ class _Addition:
 
     async def remember(self) -> Done:
         """Form the lines, and say what was stored and what was not."""
-        epoch = await read_epoch(self.app.pool, self.click.person)
+        app = self.app
+        epoch = await admit(app.pool, app.settings, self.click.person)
         await self.check()
         try:
             return await self.done(*await self._form(epoch))

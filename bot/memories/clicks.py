@@ -30,6 +30,7 @@ from bot.memories.kept_lines_acts import answer_to_keep, take_back
 from bot.memories.switches import change_settings, switch
 from bot.notices import update_notices
 from bot.people import read_settings
+from bot.quota import admit
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.messages import is_direct
 from bot.ui import forms
@@ -382,6 +383,7 @@ async def _edit(
     changed: Mapping[str, str | None],
 ) -> Sequence[Change]:
     """Change fields of a memory. Raises what `edit_memory` raises."""
+    await admit(app.pool, app.settings, click.person)
     content = {**memory.content, **changed}
     # A stored memory may have fields that its kind no longer has.
     whole = {name: content[name] for name in schema.model_fields if name in content}

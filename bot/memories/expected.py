@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.locale import Localizer
+from bot.quota import QuotaExceeded
 from bot.ui.blocks import Block
 from bot.ui.done import Done
 from bot.ui.forms import field_error
@@ -34,6 +35,7 @@ EXPECTED = (
     ChangedSince,
     AlreadyUnderWay,
     Overtaken,
+    QuotaExceeded,
     NotKept,
     EmbeddingsUnavailable,
     FormationUnavailable,
@@ -55,6 +57,10 @@ def explain(localizer: Localizer, problem: Exception) -> Done:
             line = localizer.say("memory_gone")
         case ChangedSince() | Overtaken():
             line = localizer.say("changed_meanwhile")
+        case QuotaExceeded():
+            line = localizer.say(
+                "limit_reached", limit=problem.limit, until=problem.until(localizer)
+            )
         case AlreadyUnderWay():
             line = localizer.say("under_way")
     return Done(line=line, beside=True)

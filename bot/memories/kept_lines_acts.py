@@ -20,6 +20,7 @@ from bot.memories.adding import check_may_store, words_typed
 from bot.memories.expected import NotKept
 from bot.memories.kept_lines import add_post, end_lines
 from bot.queue.queue import BACKGROUND
+from bot.quota import admit
 from bot.slack.client import (
     PATIENCE_SECONDS,
     SLACK_FAULTS,
@@ -44,7 +45,6 @@ from memory.store import (
     find_kept,
     keep,
     kept_settings,
-    read_epoch,
 )
 
 log = logging.getLogger(__name__)
@@ -291,7 +291,7 @@ async def _keep(app: App, click: Click, wanted: Keep) -> Done:
     if not await app.members.is_member(person):
         raise _not_kept(click, "kept_members_only")
     _check_length(click, wanted.text)
-    epoch = await read_epoch(app.pool, person)
+    epoch = await admit(app.pool, app.settings, person)
     await check_may_store(app, click, wanted.channel, wanted.ts)
     text = await _judge(app, click, wanted)
     # The channel may have been shared, and the message edited, since it was read.

@@ -19,12 +19,18 @@ from bot.conversation.edits import (
     update_later,
     withdraw_message,
 )
-from bot.conversation.turns import read_turn, schedule_formation, stored_words
+from bot.conversation.turns import (
+    form_after,
+    read_turn,
+    schedule_formation,
+    stored_words,
+)
 from bot.delivery.reply_in_slack import unrecorded_messages
 from bot.memories.adding import words_typed
 from bot.memories.kept_lines import end_lines
 from bot.memories.kept_lines_acts import ask_again_later, still_says
 from bot.notices import update_notices
+from bot.quota import QuotaExceeded, check_quota
 from bot.slack.client import (
     PATIENCE_SECONDS,
     delete_message,
@@ -34,7 +40,7 @@ from bot.slack.client import (
 )
 from bot.slack.messages import THREAD_SETTING, split_thread_key
 from bot.slack.reading import name_words, plain, typed
-from bot.told import end_interim_period
+from bot.told import note_answered
 from memory import Person, PersonMessage
 from memory.credentials import redact_texts
 from memory.formation import delete_unsaid
@@ -44,7 +50,7 @@ from memory.postgres import (
     load_statements,
     transaction,
 )
-from memory.store import KeptLine, begin_epoch, find_kept, messages_among
+from memory.store import KeptLine, ask_within, begin_epoch, find_kept, messages_among
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +139,7 @@ async def _follow_row(
     message, so the person gets another one.
     """
     if change.text is None:
-        await end_interim_period(transaction, below=changed.id)
+        await note_answered(transaction, deleted=change.ts)
     if not changed.reworded:
         return
     person = transaction.person
@@ -141,7 +147,17 @@ async def _follow_row(
     if is_refused or not changed.on_record:
         await delete_texts(transaction, changed.id)
     elif words:
-        await schedule_formation(app, transaction, changed.audience)
+        await _form_again(app, transaction, changed.audience)
+
+
+async def _form_again(app: App, transaction: PersonTransaction, audience: str) -> None:
+    """Schedule the formation of edited words; where the person's hour is used up, after it."""
+    try:
+        check_quota(app.settings, await ask_within(transaction))
+    except QuotaExceeded as used_up:
+        await form_after(app, transaction, audience, used_up.seconds_left)
+    else:
+        await schedule_formation(app, transaction, audience)
 
 
 async def _follow_kept(

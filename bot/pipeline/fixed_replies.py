@@ -31,7 +31,7 @@ from bot.slack.posting import (
     show_privately,
 )
 from bot.slack.reading import read_said
-from bot.told import MODEL_AWAY, claim_telling
+from bot.told import may_tell
 from bot.ui.blocks import Payload, payload
 from memory import DM
 
@@ -59,20 +59,17 @@ async def postpone(app: App, claimed: ClaimedMessage, *, failed: bool = False) -
         log.error("message %s was given up: no model answered in time", claimed.id)
         await reply_fixed(app, claimed, "held_too_long", form_words=True)
         return
-    if not claimed.replied and await _may_tell(
-        app, claimed, MODEL_AWAY, _INTERIM_SECONDS
-    ):
+    if not claimed.replied and await _may_tell(app, claimed, _INTERIM_SECONDS):
         await reply_fixed(app, claimed, "held", outcome=None, form_words=True)
     await release_message(app, claimed, failed=failed)
     delay = _HELD_SECONDS * (1 + claimed.attempts)
     raise RunLater(min(delay, _LONGEST_HELD_SECONDS))
 
 
-async def _may_tell(
-    app: App, claimed: ClaimedMessage, what: str, seconds: float
-) -> bool:
-    person = claimed.message.person
-    return await claim_telling(app.pool, person, claimed.id, what, seconds)
+async def _may_tell(app: App, claimed: ClaimedMessage, seconds: float) -> bool:
+    message = claimed.message
+    since = float(message.ts) - seconds
+    return await may_tell(app.pool, message.person, message.ts, since)
 
 
 async def end_unanswered(
@@ -100,10 +97,9 @@ async def refuse_access(
         await reply_fixed(app, claimed, refusal, outcome="answered")
         return
     message = claimed.message
-    here = f"{refusal} {message.channel_id}"
     is_shown = message.audience == DM
     if message.addressed and not is_shown:
-        is_shown = await _may_tell(app, claimed, here, _DAY_SECONDS)
+        is_shown = await _may_tell(app, claimed, _DAY_SECONDS)
     if is_shown:
         await _show_refusal(app, claimed, refusal)
     await end_unanswered(app, claimed, "skipped")
@@ -157,15 +153,13 @@ async def refuse_quota(
     """Tell the author, once until they may write again, that their messages are used up.
 
     Further messages are skipped, unless they have a reply already, such as an interim one or the
-    answer to an earlier text: the sentence takes its place. None of these messages counts for the
-    quota, so that the person may write again when the sentence says so.
+    answer to an earlier text: the sentence takes its place.
     """
-    seconds = max(used_up.at - time.time(), 60.0)
-    told = not await _may_tell(app, claimed, "limit_reached", seconds)
-    if told and not claimed.begun:
+    message = claimed.message
+    is_new = await may_tell(app.pool, message.person, message.ts, used_up.since)
+    if not (is_new or claimed.begun):
         await end_unanswered(app, claimed, "skipped")
         return
-    message = claimed.message
     localizer = await app.people.localizer(message.person, message.text)
     await reply_fixed(
         app,

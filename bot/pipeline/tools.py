@@ -30,6 +30,7 @@ from bot.memories.kept_lines_acts import KeepRequest, propose_to_keep
 from bot.memories.panel import short_list
 from bot.memories.switches import EVERYWHERE, MORNING, turn_off, turn_on
 from bot.notices import add_notice
+from bot.quota import QuotaExceeded, admit
 from bot.slack.names import has_marks
 from bot.ui.acts import Keep, Open, Place, Position
 from bot.ui.done import Click, Done
@@ -77,6 +78,7 @@ everything; only proposed, by a button; say so.
 do_not_remember: delete the text of this message, as for off the record; which previous_message \
 (only proposed): the one before."""
 ACTIONS = ("open", "pause", "incognito", "resume", "forget", "do_not_remember")
+_USED_UP = "Nothing was stored: the person's requests of this hour are used up. Say so."
 _TOLD = "They read this in a message. Answer what else they asked; if nothing, write nothing."
 _MOMENT = {"type": "string", "description": "ISO 8601, in the person's time zone"}
 _PARAMETERS: dict[str, Any] = {
@@ -217,6 +219,11 @@ class Toolbox:
             if "error" not in output and self.answer is not None:
                 output = {**output, "told": _TOLD}
             return _json(output)
+        if name == CHANGE_TOOL:
+            try:
+                await admit(self._app.pool, self._app.settings, self._message.person)
+            except QuotaExceeded:
+                return _json(_error(_USED_UP))
         told = await self._memory.call(name, given)
         if name == CHANGE_TOOL:
             if "error" not in told and "refused" not in told:

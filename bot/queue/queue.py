@@ -174,13 +174,14 @@ class Queue:
         connection: Connection,
         name: str,
         lock: str,
+        delay: float = 0.0,
     ) -> bool:
-        """Return whether a job `name` with this lock waits.
+        """Return whether a job `name` with this lock waits that may begin within `delay` seconds.
 
         It then begins only after the caller's transaction has ended, and sees what that stores:
         another job need not be added.
         """
-        values = {"task": name, "lock": lock}
+        values = {"task": name, "lock": lock, "delay": delay}
         found = await connection.execute(_SQL["hold_waiting"], values, prepare=True)
         return await found.fetchone() is not None
 

@@ -59,7 +59,6 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message';
 SELECT
     (SELECT count(*) FROM notices WHERE team_id = %(team)s AND user_id = %(user)s) AS notices,
     (SELECT count(*) FROM messages WHERE team_id = %(team)s AND user_id = %(user)s) AS messages,
-    (SELECT count(*) FROM told WHERE team_id = %(team)s AND user_id = %(user)s) AS told,
     (SELECT count(*) FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s)
         AS person_settings,
     (SELECT count(*) FROM memory_off WHERE team_id = %(team)s AND user_id = %(user)s) AS memory_off;

@@ -11,9 +11,6 @@ DELETE FROM messages
 WHERE team_id = %(team)s AND user_id = %(user)s
     AND ts::float8 < extract(epoch FROM now() - interval '1 day');
 
--- name: told
-DELETE FROM told WHERE team_id = %(team)s AND user_id = %(user)s;
-
 -- name: person_settings
 DELETE FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s;
 

@@ -5,8 +5,9 @@
 -- Signatures are valid for five minutes, by a clock that may be five minutes off.
 DELETE FROM interactions WHERE at < now() - interval '15 minutes';
 
--- name: told
-DELETE FROM told WHERE until < now();
+-- name: people
+-- The counts of people who were erased.
+SELECT clear_away_people(%(most)s);
 
 -- name: messages
 -- Messages without a turn, some at a time.

@@ -6,7 +6,7 @@
 SELECT everywhere.scope IS NOT NULL AS switched_off, everywhere.until_at AS off_until,
     settings.agreed_at IS NOT NULL AS agreed, COALESCE(settings.notices, true) AS notices,
     COALESCE(settings.eagerness, 'balanced') AS eagerness, settings.language,
-    settings.told_at IS NOT NULL AS informed, settings.retention_days,
+    settings.informed_at IS NOT NULL AS informed, settings.retention_days,
     settings.locale, settings.time_zone, settings.profile_at,
     settings.deactivated_at IS NOT NULL AS deactivated
 FROM (SELECT) AS person

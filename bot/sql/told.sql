@@ -1,16 +1,25 @@
--- What people were told, and until when they are not told it again.
+-- When people were told why a message is not answered, or not remembered.
 
 -- name: claim
--- Start the period of a sentence. Returns a row if it may be shown below this message, because no
--- other message's period is running.
-INSERT INTO told AS known (team_id, user_id, kind, message_id, until)
-VALUES (%(team)s, %(user)s, %(kind)s, %(message)s, now() + make_interval(secs => %(seconds)s))
-ON CONFLICT (team_id, user_id, kind) DO UPDATE
-SET message_id = excluded.message_id, until = GREATEST(known.until, excluded.until)
-WHERE known.until < now() OR known.message_id = excluded.message_id
-RETURNING kind;
+-- Whether the person may be told below this message why it is not answered: they were told nothing
+-- since then, or below this message. Its time, by its ts, is when they were told.
+INSERT INTO person_settings AS known (team_id, user_id, told_at)
+VALUES (%(team)s, %(user)s, to_timestamp(%(ts)s::float8))
+ON CONFLICT (team_id, user_id) DO UPDATE SET told_at = excluded.told_at
+WHERE known.told_at IS NULL OR known.told_at = excluded.told_at
+    OR known.told_at < to_timestamp(%(since)s)
+RETURNING told_at;
+
+-- name: claim_unread
+-- The same for words that could not be read, once a day.
+UPDATE person_settings SET unread_told_at = to_timestamp(%(ts)s::float8)
+WHERE team_id = %(team)s AND user_id = %(user)s
+    AND (unread_told_at IS NULL OR unread_told_at = to_timestamp(%(ts)s::float8)
+        OR unread_told_at < to_timestamp(%(ts)s::float8) - interval '1 day')
+RETURNING unread_told_at;
 
 -- name: end
--- End the period of a sentence, if `message` is given only one that was shown below it.
-DELETE FROM told WHERE team_id = %(team)s AND user_id = %(user)s AND kind = %(kind)s
-    AND message_id = COALESCE(%(message)s::uuid, message_id);
+-- The person is answered, or the message `ts` below which they were told is deleted.
+UPDATE person_settings SET told_at = NULL
+WHERE team_id = %(team)s AND user_id = %(user)s
+    AND told_at = COALESCE(to_timestamp(%(ts)s::float8), told_at);

@@ -117,5 +117,5 @@ RETURNING audience, formed_at IS NULL AS unformed,
 
 -- name: note_informed
 -- Record that the person was informed of memory, or asked whether they agree to it.
-INSERT INTO person_settings (team_id, user_id, told_at) VALUES (%(team)s, %(user)s, now())
-ON CONFLICT (team_id, user_id) DO UPDATE SET told_at = excluded.told_at;
+INSERT INTO person_settings (team_id, user_id, informed_at) VALUES (%(team)s, %(user)s, now())
+ON CONFLICT (team_id, user_id) DO UPDATE SET informed_at = excluded.informed_at;

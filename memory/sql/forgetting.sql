@@ -161,7 +161,6 @@ SELECT
     (SELECT count(*) FROM store_vectors WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s)
         AS store_vectors,
     (SELECT count(*) FROM store WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s) AS store,
-    (SELECT count(*) FROM people WHERE team_id = %(team)s AND user_id = %(user)s) AS people,
     (SELECT count(*) FROM statements WHERE team_id = %(team)s AND user_id = %(user)s)
         AS statements,
     (SELECT count(*) FROM reminders WHERE team_id = %(team)s AND user_id = %(user)s) AS reminders,
@@ -175,8 +174,6 @@ WITH vectors AS (
     DELETE FROM store WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s
 ), lines AS (
     DELETE FROM kept WHERE team_id = %(team)s AND user_id = %(user)s
-), known AS (
-    DELETE FROM people WHERE team_id = %(team)s AND user_id = %(user)s
 ), planned AS (
     DELETE FROM reminders WHERE team_id = %(team)s AND user_id = %(user)s
 ), forgettings AS (
@@ -184,6 +181,15 @@ WITH vectors AS (
     WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'forgetting'
 )
 DELETE FROM statements WHERE team_id = %(team)s AND user_id = %(user)s;
+
+-- name: delete_person
+DELETE FROM people WHERE team_id = %(team)s AND user_id = %(user)s RETURNING asked, asked_from;
+
+-- name: carry_count
+-- What an erased person asked for in this hour still counts, in another epoch.
+INSERT INTO people (team_id, user_id, asked, asked_from)
+SELECT %(team)s, %(user)s, %(asked)s, %(asked_from)s
+WHERE %(asked)s > 0 AND %(asked_from)s > now() - interval '1 hour';
 
 -- name: record_erasure
 INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, what)

@@ -1,10 +1,14 @@
--- The people about whom something is stored, and the epoch of each.
+-- The people about whom something is stored: the epoch of each, and the count of their requests.
 
--- name: enter
--- The person's epoch; their row is made if there is none.
-INSERT INTO people (team_id, user_id) VALUES (%(team)s, %(user)s)
-ON CONFLICT (team_id, user_id) DO UPDATE SET team_id = excluded.team_id
-RETURNING epoch;
+-- name: ask
+-- Count requests of the person that make Kioku ask a model; the first one after an hour begins another
+-- count. Returns that, when it began, and the epoch. Somebody unknown gets a row.
+INSERT INTO people AS known (team_id, user_id, asked)
+VALUES (%(team)s, %(user)s, %(requests)s)
+ON CONFLICT (team_id, user_id) DO UPDATE SET
+    asked = excluded.asked + CASE WHEN known.asked_from > now() - interval '1 hour' THEN known.asked ELSE 0 END,
+    asked_from = CASE WHEN known.asked_from > now() - interval '1 hour' THEN known.asked_from ELSE now() END
+RETURNING epoch, asked, extract(epoch FROM asked_from)::float8 AS asked_from;
 
 -- name: begin_epoch
 UPDATE people SET epoch = nextval('epochs'), changed_at = clock_timestamp()

@@ -54,8 +54,11 @@ from memory.store.statements import (
 )
 from memory.store.pages import memory_page as memory_page
 from memory.store.people import (
+    Asked as Asked,
+    ask as ask,
+    ask_query as ask_query,
+    ask_within as ask_within,
     begin_epoch as begin_epoch,
-    epoch_query as epoch_query,
     read_epoch as read_epoch,
 )
 from memory.store.reembedding import (

@@ -51,7 +51,8 @@ async def erase(
     """Forget everything about a person without Undo, and count what is left afterwards.
 
     Only the ids (channel and ts) of the source messages are kept, so that they are not formed
-    again, and a record of each erasure with its id (`forgotten_since`). `identity` is the id of an
+    again, a record of each erasure with its id (`forgotten_since`), and for a day the count of the
+    person's hour. `identity` is the id of an
     erasure that is repeated because a restored database lacks it. `delete_app_rows` is
     awaited in the same transaction, `count_app_rows` after it. A concurrent formation of other
     messages waits for the same lock and then writes, unless its `in_commit` raises because
@@ -64,6 +65,8 @@ async def erase(
         forgotten = await forget_within(transaction, Selection(everything=True))
         async with seeing_forgotten(transaction), seeing_states(transaction):
             await transaction.execute(_SQL["erase"])
+        for row in await transaction.fetch(_SQL["delete_person"]):
+            await transaction.execute(_SQL["carry_count"], row)
         if identity or any(counts.values()):
             values = {"id": identity or uuid4()}
             await transaction.execute(_SQL["record_erasure"], values)

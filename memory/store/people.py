@@ -9,6 +9,8 @@ exclusive or shared.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from memory.model.namespace import Person
 from memory.postgres.database import (
     PersonTransaction,
@@ -21,14 +23,40 @@ from memory.postgres.statements import load_statements
 _SQL = load_statements("memory", "people")
 
 
-def epoch_query(person: Person) -> Query:
-    """Return the query for a person's epoch: one row, which is made if there is none."""
-    return Query(_SQL["enter"], person.ids, prepare=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A person's epoch, and how many requests of theirs made Kioku ask a model in this hour.
+
+    The hour began at `asked_from`, in seconds since 1970, with the first of them.
+    """
+
+    epoch: int
+    asked: int
+    asked_from: float
+
+
+def ask_query(person: Person, requests: int) -> Query:
+    """Return the query that counts requests of a person: one row with the fields of `Asked`."""
+    values = {**person.ids, "requests": requests}
+    return Query(_SQL["ask"], values, prepare=True)
+
+
+async def ask(pool: Pool, person: Person) -> Asked:
+    """Count a request of a person, for which a model is asked next."""
+    query = ask_query(person, 1)
+    [[row]] = await execute_queries(pool, [query], scope=person.settings)
+    return Asked(**row)
+
+
+async def ask_within(transaction: PersonTransaction) -> Asked:
+    """Count a request of a person, as `ask` does, in a transaction that holds their lock."""
+    [row] = await transaction.fetch(_SQL["ask"], {"requests": 1})
+    return Asked(**row)
 
 
 async def read_epoch(pool: Pool, person: Person) -> int:
-    """Return the epoch of a person."""
-    query = epoch_query(person)
+    """Return the epoch of a person, of whom nothing is counted."""
+    query = ask_query(person, 0)
     [[row]] = await execute_queries(pool, [query], scope=person.settings)
     epoch: int = row["epoch"]
     return epoch

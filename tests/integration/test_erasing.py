@@ -34,9 +34,9 @@ pytestmark = pytest.mark.slow
 NOBODYS = {
     *("conversations", "forgotten_sources", "interactions"),
     *("kioku_embedding_space", "kioku_migrations", "installation"),
-    *("store_migrations", "vector_migrations"),
+    *("store_migrations", "vector_migrations", "people"),
 }
-OF_MEMORY = {"store", "store_vectors", "people", "statements", "reminders", "kept"}
+OF_MEMORY = {"store", "store_vectors", "statements", "reminders", "kept"}
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 
 # What is on the receipt, and the jobs that wait: they hold ids until they have run.
-NAMED = {"forgotten_sources", "procrastinate_jobs"}
+NAMED = {"forgotten_sources", "people", "procrastinate_jobs"}
 WORK: Mapping[str, Callable[..., Awaitable[None]]] = {
     "form_memories": form_memories,
     "publish_home": publish_home,
@@ -88,6 +88,11 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
         await app.answering.drain(job["args"]["thread"])
     for job in jobs(app):
         await WORK[job["task_name"]](app.core, **job["args"])
+    # The hour's count goes after a day.
+    app.rows("SELECT * FROM clear_away_people(1000)")
+    assert naming(app.database, person.user_id)["people"] == 1
+    app.rows("UPDATE people SET asked_from = asked_from - interval '1 day' RETURNING 1")
+    app.rows("SELECT * FROM clear_away_people(1000)")
     left = naming(app.database, person.user_id)
     # And that the person was erased, for a backup that is restored.
     assert left.pop("forgotten_sources") == erased.never_formed_messages + 1 > 1

@@ -63,7 +63,7 @@ async def test_channels_that_are_not_listed_are_closed(
         closed, ts=ts, thread_ts=root, text="and more", addressed=False
     )
     assert await store_message(app.core, more)
-    app.rows("UPDATE told SET until = now() - interval '1 day' RETURNING kind")
+    app.rows("UPDATE person_settings SET told_at = NULL RETURNING 1")
     await app.answering.drain(more.thread)
     assert len(told(app, closed)) == 1
     nothing_is_kept(app, closed.user)

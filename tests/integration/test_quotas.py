@@ -1,8 +1,7 @@
-"""The quota: counted for all replicas, said once, and nothing asked of the model beyond it."""
+"""The count of an hour: one for all replicas, said once, and no model is asked beyond it."""
 
 from __future__ import annotations
 
-import random
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -10,19 +9,18 @@ import pytest
 from aiohttp import web
 
 from bot.locale import LANGUAGES, Localizer, say
+from bot.memories.data import erase_person
 from bot.quota import QuotaExceeded
 from bot.runtime.ask import answer
-from memory import Person
-from memory.postgres import execute_statement, load_statements
+from bot.ui.acts import Edit
 from tests.integration.app import App, MakeApp
-
-_SQL = load_statements("bot", "quota")
+from tests.integration.playground_slack import PersonThread
 
 
 async def test_beyond_their_messages_a_person_is_told_once(make_app: MakeApp) -> None:
     """The first message beyond the quota is answered with one sentence, further ones not at all.
 
-    Once the first message is an hour old there is an answer again: the refused ones do not count.
+    Once an hour has passed since the first one there is an answer again.
     """
     app = await make_app(person_messages_per_hour=2)
     place, other = app.slack.place(), app.slack.place()
@@ -42,10 +40,7 @@ async def test_beyond_their_messages_a_person_is_told_once(make_app: MakeApp) ->
     assert app.find_turn(asked[3]) is None
     theirs = await app.ask(other, "Hello")
     assert app.turn(theirs)["status"] == "answered"
-    app.rows(
-        "UPDATE messages SET ts = (ts::numeric - 3600)::text WHERE ts = %s RETURNING 1",
-        asked[0].ts,
-    )
+    an_hour_later(app, place.user)
     again = await app.ask(place, "Hello again")
     assert app.turn(again)["reply"]
 
@@ -56,48 +51,94 @@ def is_refusal(sentence: str, limit: int) -> bool:
     return re.search(form.replace("@", ".+"), sentence) is not None
 
 
+def an_hour_later(app: App, user: str) -> None:
+    """Let a person's hour be over."""
+    app.rows(
+        "UPDATE people SET asked_from = asked_from - interval '1 hour' WHERE user_id = %s"
+        " RETURNING 1",
+        user,
+    )
+
+
 @pytest.mark.parametrize("localizer", [Localizer(language) for language in LANGUAGES])
-def test_the_sentence_says_the_minute_after_a_place_is_free(
-    localizer: Localizer,
-) -> None:
+def test_the_sentence_says_the_minute_after_the_hour(localizer: Localizer) -> None:
     """Its seconds are not shown."""
-    free_at = datetime(2026, 11, 30, 12, 0, 59, tzinfo=UTC)
-    used_up = QuotaExceeded(5, free_at.timestamp())
-    assert used_up.until(localizer) == localizer.minute(free_at + timedelta(seconds=60))
+    over_at = datetime(2026, 11, 30, 12, 0, 59, tzinfo=UTC)
+    used_up = QuotaExceeded(5, over_at.timestamp() - 3_600)
+    assert used_up.until(localizer) == localizer.minute(over_at + timedelta(seconds=60))
 
 
-_MESSAGE = (
-    "INSERT INTO messages (team_id, user_id, channel_id, ts, thread, status)"
-    " VALUES ('T1', 'U1', 'D1', %s, 'T1.D1.1', %s) RETURNING 1"
+def _said(app: App, place: PersonThread, text: str) -> PersonThread:
+    """Let the person of a place say something that is not for the app; return where."""
+    ts = str(app.slack.say(place.user, place.channel, text)["ts"])
+    return PersonThread(place.user, place.team, place.channel, ts, ts)
+
+
+LIKES = {"kind": "UserFact", "fact": "I love natto"}
+CHANGE = {"action": "create", "content": LIKES, "evidence": "I love natto"}
+
+
+@pytest.mark.parametrize(
+    "way", ["message", "add", "remember this", "edit form", "tool", "edited"]
 )
+async def test_whatever_asks_a_model_counts_once(make_app: MakeApp, way: str) -> None:
+    """In one count: the one beyond it is refused, or waits for the end of the hour."""
+    app = await make_app(person_messages_per_hour=2)
+    place = app.slack.place()
+    who = app.person(place)
+    first = await app.ask(place, "My cat is called Miso")
+    match way:
+        case "message":
+            await app.ask(place, "Hello")
+        case "add":
+            await app.add(who, "I love ramen")
+        case "remember this":
+            await app.point_at(_said(app, place, "I love ramen"))
+        case "tool":
+            an_hour_later(app, place.user)
+            app.script_calls(("memory_change", CHANGE))
+            await app.ask(place, "Remember that I love natto")
+        case "edited":
+            await app.change(first, "My cat is called Mochi")
+        case "edit form":
+            await app.form(first)
+            [memory] = await app.memories(who)
+            opened = await app.click(who, Edit(key=memory.key))
+            await app.submit(who, opened, **{"field.fact": "My cat is called Mochi"})
+    assert app.rows("SELECT asked FROM people WHERE user_id = %s", place.user) == [
+        {"asked": 2}
+    ]
+    assert is_refusal((await app.add(who, "I love soba")).line, 2)
+    refused = await app.ask(place, "Hello again")
+    assert is_refusal(app.replies(refused)[0], 2)
 
 
-@pytest.mark.parametrize("seed", range(12))
-async def test_a_place_is_free_an_hour_after_the_message_so_many_back(
-    app: App, seed: int
+async def test_edits_beyond_the_limit_are_formed_after_the_hour(
+    make_app: MakeApp,
 ) -> None:
-    """Messages but skipped ones are counted, in one window."""
-    chance = random.Random(seed)
-    now = 1_800_000_000
-    counted: list[float] = []
-    for number in range(chance.randrange(14)):
-        at = now - chance.choice([0, 1, 3_599, 3_600, 3_601, chance.randrange(7_200)])
-        status = chance.choice(["answered", "waiting", "skipped"])
-        # No two messages of a conversation have the same time.
-        app.rows(_MESSAGE, f"{at}.{number:06}", status)
-        exactly = at + number / 1_000_000
-        if status != "skipped" and now - 3_600 < exactly < now:
-            counted.append(exactly)
-    for most in range(1, 6):
-        newest = sorted(counted, reverse=True)[:most]
-        found = await execute_statement(
-            app.pool,
-            _SQL["may_ask_again"],
-            {"team": "T1", "user": "U1", "ts": f"{now}.000000", "limit": most},
-            scope=Person("T1", "U1").settings,
-        )
-        expected = [newest[-1] + 3_600] if len(newest) == most else []
-        assert [row["at"] for row in found] == pytest.approx(expected)
+    """Their job begins then; that of a message does not wait for it."""
+    app = await make_app(person_messages_per_hour=1)
+    said = await app.ask(app.slack.place(), "My cat is called Miso")
+    await app.form(said)
+    await app.change(said, "My cat is called Mochi")
+    [job] = app.rows(
+        "SELECT scheduled_at - now() > interval '59 minutes' AS late FROM procrastinate_jobs"
+        " WHERE task_name = 'form_memories'"
+    )
+    assert job["late"]
+
+
+async def test_erasing_leaves_the_count(make_app: MakeApp) -> None:
+    """Three rounds of *Delete All My Data* at a limit of three: three answers."""
+    app = await make_app(person_messages_per_hour=3)
+    place = app.slack.place()
+    answered = 0
+    for number in range(3):
+        for again in range(2):
+            said = await app.ask(place, f"I like food {number} {again}")
+            answered += app.event(said)["status"] == "answered"
+        await erase_person(app.pool, app.person(place), keeps_off=True)
+    assert answered == 3
 
 
 async def test_a_caller_of_the_api_is_refused(make_app: MakeApp) -> None:

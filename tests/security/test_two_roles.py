@@ -43,7 +43,6 @@ TABLES = [
     "memory_off",
     "forgotten_sources",
     "notices",
-    "told",
     "people",
     "reminders",
     "kept",

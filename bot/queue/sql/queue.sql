@@ -62,6 +62,7 @@ FROM procrastinate_jobs;
 -- jobs that are locked, and so does this statement for one that a worker is just taking.
 SELECT id FROM procrastinate_jobs
 WHERE lock = %(lock)s AND status = 'todo' AND task_name = %(task)s
+    AND (scheduled_at IS NULL OR scheduled_at <= now() + make_interval(secs => %(delay)s))
 LIMIT 1 FOR SHARE SKIP LOCKED;
 
 -- name: delete_old
