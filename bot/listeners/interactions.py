@@ -39,6 +39,7 @@ from bot.slack.client import (
     repeat,
     slack_fault,
 )
+from bot.slack.files import is_slacks
 from bot.slack.messages import (
     CONTROL,
     UNREADABLE,
@@ -409,7 +410,8 @@ class Interactions:
         try:
             if not replaces and await _show_in_thread(client, body, shown):
                 return
-            if await _respond(place.url, shown, replace=replaces):
+            answerable = is_slacks(client, place.url)
+            if answerable and await _respond(place.url, shown, replace=replaces):
                 return
             # Slack takes answers for half an hour, and a form may have been open for longer.
             await show_privately(
@@ -564,7 +566,12 @@ async def _respond(url: str, shown: Payload, *, replace: bool) -> bool:
 async def _post(url: str, body: Mapping[str, Any]) -> int:
     """Post JSON to a response URL once; return the status of the answer."""
     async with aiohttp.request(
-        "POST", url, json=body, proxy=proxy_for(url), timeout=_TIMEOUT
+        "POST",
+        url,
+        json=body,
+        allow_redirects=False,
+        proxy=proxy_for(url),
+        timeout=_TIMEOUT,
     ) as answer:
         raise_if_passing(answer)
         return answer.status

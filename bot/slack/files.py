@@ -76,7 +76,7 @@ async def read_file(slack: SlackApi, team_id: str, url: str, *, most: int) -> by
     token is sent only to Slack. Raises `FileUnreadable`.
     """
     client = slack.client(team_id)
-    if not _is_slacks(client, url):
+    if not is_slacks(client, url):
         raise FileUnreadable("files_gone")
     retries = SlackRetries(slack.limits, team_id, DOWNLOAD, TURN_PATIENCE_SECONDS)
 
@@ -107,7 +107,7 @@ async def _download(client: AsyncWebClient, token: str, url: str, most: int) -> 
                 return await _content(answer, most)
             # Enterprise Grid redirects to another host of Slack's, which needs the token again.
             url = urljoin(url, answer.headers.get("Location", ""))
-            if not _is_slacks(client, url):
+            if not is_slacks(client, url):
                 raise FileUnreadable("files_scope")
     raise FileUnreadable("files_gone")
 
@@ -129,7 +129,8 @@ async def _content(answer: aiohttp.ClientResponse, most: int) -> bytes:
     return bytes(content)
 
 
-def _is_slacks(client: AsyncWebClient, url: str) -> bool:
+def is_slacks(client: AsyncWebClient, url: str) -> bool:
+    """Return whether an address is one of Slack's, or of the server that stands in for it."""
     target = urlsplit(url)
     api = urlsplit(client.base_url)
     if (target.scheme, target.netloc) == (api.scheme, api.netloc):

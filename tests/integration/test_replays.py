@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import aiohttp
 import pytest
 from aiohttp import web
+from slack_sdk.signature import SignatureVerifier
 
 from tests.databases import owner_rows
 from tests.integration.app import App
@@ -107,3 +109,33 @@ async def test_what_was_carried_out_is_not_carried_out_again(wiretap: Wiretap) -
     await wiretap.endpoint.interactions.wait_until_idle(30.0)
     assert wiretap.state(ann) == before
     assert await ann.seen() == seen
+
+
+async def test_a_command_that_names_another_host_is_answered_in_slack(
+    wiretap: Wiretap,
+) -> None:
+    """Who can sign cannot make the app post to an address of their choice."""
+    reached: list[str] = []
+
+    async def elsewhere(request: web.Request) -> web.Response:
+        reached.append(request.path)
+        return web.Response()
+
+    ann = SlackPerson(wiretap.app)
+    await ann.command("/memories pause")
+    other = web.Application()
+    other.router.add_post("/inside", elsewhere)
+    async with serving(other) as address:
+        sent = dict(parse_qsl(wiretap.kept[-1][0].decode()))
+        sent |= {"text": "resume", "trigger_id": "7.7.7"}
+        body = urlencode({**sent, "response_url": f"{address}/inside"})
+        verifier = SignatureVerifier(str(wiretap.app.slack.info["signing_secret"]))
+        headers = dict(wiretap.kept[-1][1])
+        stamp = headers["X-Slack-Request-Timestamp"]
+        signed = verifier.generate_signature(timestamp=stamp, body=body)
+        headers["X-Slack-Signature"] = str(signed)
+        assert (await wiretap.send(body.encode(), headers))[0] == 200
+        await wiretap.endpoint.interactions.wait_until_idle(30.0)
+    assert wiretap.state(ann) == []
+    assert reached == []
+    assert "Memory is on" in str(await ann.seen())
