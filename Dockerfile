@@ -22,6 +22,10 @@ RUN /opt/build/bin/python -m pip wheel --no-deps --no-index --no-build-isolation
     && /opt/build/bin/python -m pip --python /opt/kioku/bin/python check
 
 FROM base AS serve
+LABEL org.opencontainers.image.title="Kioku" \
+    org.opencontainers.image.description="A Slack app that remembers each person it talks with" \
+    org.opencontainers.image.version="0.1.0" \
+    org.opencontainers.image.licenses="MIT"
 RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin kioku
 COPY --from=build /opt/kioku /opt/kioku
 ENV PATH=/opt/kioku/bin:$PATH \

@@ -6,11 +6,11 @@ SUPPLY := build/supply-chain
 
 .PHONY: dist sbom audit
 
-dist:  ## Build the package's sdist, and its wheel from that, into dist/
+dist:  ## Build the sdist of Kioku and of each package of its playground, and a wheel from each, into dist/
 	rm -rf dist build/lib *.egg-info
 	$(PYTHON) -m venv --clear $(BUILDER)
 	$(BUILDER)/bin/python $(PIP_INSTALL) -r deploy/image/requirements.lock
-	$(BUILDER)/bin/python -c 'from setuptools.build_meta import build_sdist; build_sdist("dist")'
+	for one in . packages/*; do (cd $$one && $(CURDIR)/$(BUILDER)/bin/python -c 'import sys; from setuptools.build_meta import build_sdist; build_sdist(sys.argv[1])' $(CURDIR)/dist) || exit; done
 	$(BUILDER)/bin/python -m pip wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir dist dist/*.tar.gz
 
 $(SUPPLY)/.installed: deploy/supply-chain/requirements.lock

@@ -121,7 +121,8 @@ async def _playground(settings: Settings, *, in_slack: bool) -> AsyncIterator[Pr
     """
     if find_spec("kioku_stand_in") is None:
         raise Problem(
-            "The playground is not installed: set Slack's tokens and OPENAI_API_KEY."
+            "The playground is not installed: install Kioku with its extra `playground`, or set"
+            " Slack's tokens and OPENAI_API_KEY."
         )
     folder = settings.data_dir.resolve()
     port = 0 if in_slack else settings.port

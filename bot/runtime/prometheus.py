@@ -17,12 +17,14 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    Info,
     ProcessCollector,
     generate_latest,
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from psycopg import OperationalError
 
+from bot import VERSION
 from bot.conversation.inbox import Outcome
 from bot.models.failures import Cause
 from bot.pipeline.formation import FormationOutcome
@@ -97,6 +99,8 @@ class Metrics(logging.Handler):
         for name, text in GAUGES.items():
             gauge = Gauge(f"kioku_{name}", text, registry=registry)
             self._gauges[name] = gauge
+        build = Info("kioku_build", "The version of Kioku", registry=registry)
+        build.info({"version": VERSION})
         ProcessCollector(registry=registry)
 
     def step(self, name: str, seconds: float) -> None:

