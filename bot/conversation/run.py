@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 from uuid import UUID
 
-from psycopg import OperationalError
-
 from bot.app import App
 from bot.cancellation import cancel_until_done
-from bot.logs import fault
 from bot.slack.messages import THREAD_SETTING
 from memory.postgres import execute_statement, load_statements
 
-log = logging.getLogger(__name__)
-
 _SQL = load_statements("bot", "inbox")
-_PAUSE_SECONDS = 0.5
 _Result = TypeVar("_Result")
 
 
@@ -87,21 +80,16 @@ class Run:
     async def confirm(self) -> None:
         """Raise `Interrupted` if the message is no longer this run's.
 
-        PostgreSQL is asked, for as long as it takes, only if this process may have lost touch with
-        it since it was last asked.
+        PostgreSQL is asked only if this process may have lost touch with it since it was last
+        asked. Raises `psycopg.OperationalError` if it does not answer.
         """
-        while self._pulse.unbroken_since() > self._confirmed_at:
-            asked_at = time.monotonic()
-            try:
-                interruption = await self.read_interruption()
-            except OperationalError as error:
-                log.warning("an answer waits for PostgreSQL: %s", fault(error))
-                await asyncio.sleep(_PAUSE_SECONDS)
-                continue
-            if interruption is not None:
-                raise interruption
-            self._confirmed_at = asked_at
+        if self._pulse.unbroken_since() <= self._confirmed_at:
             return
+        asked_at = time.monotonic()
+        interruption = await self.read_interruption()
+        if interruption is not None:
+            raise interruption
+        self._confirmed_at = asked_at
 
     async def read_interruption(self) -> Interrupted | None:
         """Return the reason in the message's row why the attempt must end, or None."""

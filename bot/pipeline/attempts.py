@@ -159,8 +159,9 @@ async def _handle_error(app: App, claimed: ClaimedMessage, error: Exception) -> 
     if is_unavailable(error):
         count("errors", kind="database_away")
         log.warning("a turn waits for PostgreSQL and is begun again: %s", fault(error))
-        await _release_when_back(app, claimed)
-        raise RunLater(0.0) from error
+        # If PostgreSQL does not take this either, the job is lost, and runs again.
+        await _begin_again(app, claimed, _FIRST_PAUSE_SECONDS)
+        return
     is_slack_away = isinstance(error, SLACK_FAULTS) and is_passing(error)
     if is_slack_away and claimed.attempts < _MAX_RUNS_WITHOUT_SLACK:
         count("errors", kind="slack_away")
@@ -184,19 +185,6 @@ async def _begin_again(
     with suppress(Interrupted):
         await release_message(app, claimed, failed=failed)
         raise RunLater(seconds)
-
-
-async def _release_when_back(app: App, claimed: ClaimedMessage) -> None:
-    """Release a message once PostgreSQL is back: an outage is no failure of the message."""
-    while True:
-        await asyncio.sleep(_FIRST_PAUSE_SECONDS)
-        try:
-            with suppress(Interrupted):
-                await release_message(app, claimed)
-        except OperationalError as error:
-            log.warning("a message waits for PostgreSQL: %s", fault(error))
-        else:
-            return
 
 
 @step("turn")

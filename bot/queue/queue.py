@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
@@ -19,11 +19,17 @@ import procrastinate
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy
 from procrastinate.schema import SchemaManager
+from procrastinate.worker import Worker
 
 from bot.cancellation import cancel_until_done
 from bot.logs import fault
-from bot.queue.manager import PatientJobManager
-from bot.queue.pulse import Pulse
+from bot.queue.manager import JobManager
+from bot.queue.pulse import (
+    BEAT_SECONDS,
+    SILENCE_SECONDS,
+    STALLED_SECONDS,
+    Pulse,
+)
 from memory import Pool
 from memory.postgres import (
     Connection,
@@ -32,6 +38,8 @@ from memory.postgres import (
     fetch_rows,
     load_statements,
     packaged_migrations,
+    take_connection,
+    transaction_timeout,
 )
 
 log = logging.getLogger(__name__)
@@ -42,19 +50,16 @@ procrastinate sets no role."""
 REPLIES = "replies"
 """Jobs whose result a person waits for."""
 BACKGROUND = "background"
-STALLED_SECONDS = 6.0
-"""Seconds without a heartbeat after which a process is taken for dead."""
 # A notification announces a new reply at once. Polling finds a job that has become due, one whose
 # lock was freed, those of the other queues, and, behind a pooler that carries no notifications,
 # every job.
 _POLL_SECONDS = 0.5
 _ABORT_POLL_SECONDS = 1.0
-_UPKEEP_SECONDS = 1.5
 # A worker's row is needed as long as its process may go on.
 _PRUNE_SECONDS = 600.0
 _REPLIES_PATIENCE_SECONDS = 25.0
 _BACKGROUND_PATIENCE_SECONDS = 3.0
-# How long a worker may take to store what it hands back: it would wait for PostgreSQL without end.
+# How long a worker may take to store what it hands back.
 _HAND_BACK_SECONDS = 5.0
 _PAUSE_SECONDS = 0.5
 _SQL = load_statements("bot.queue", "queue")
@@ -71,25 +76,26 @@ def migrations() -> list[Migration]:
 
 
 class Queue:
-    """Adds, runs and aborts jobs, whose arguments are opaque ids only."""
+    """Adds, runs and aborts jobs, whose arguments are opaque ids only.
+
+    The workers are crash-only. A failed statement ends the job that it is of, which procrastinate
+    repeats, and no worker. A process that has sent no heartbeat for `SILENCE_SECONDS` writes
+    nothing to Slack until PostgreSQL has confirmed its run (`bot.conversation.run`); after
+    `STALLED_SECONDS` others take its jobs; after `BEGIN_AGAIN_SECONDS` it shuts down all its
+    connections, so that whatever waits for PostgreSQL ends, and begins again with new ones.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
         self.pulse = Pulse()
         connector = procrastinate.PsycopgConnector()
-        self._stopping = asyncio.Event()
-        self._manager = PatientJobManager(connector, self.pulse, self._stopping)
-        self.app = procrastinate.App(
-            connector=connector,
-            worker_defaults={
-                "stalled_worker_timeout": _PRUNE_SECONDS,
-                "install_signal_handlers": False,
-                "delete_jobs": "successful",
-                "worker_middleware": [self._manager.run_job],
-            },
-        )
+        self._manager = JobManager(connector)
+        self.app = procrastinate.App(connector=connector)
         self.app.job_manager = self._manager
-        self._workers: list[asyncio.Task[None]] = []
+        # What works now, for each queue. One that ends works until its last job has ended.
+        self._workers: dict[str, Worker] = {}
+        self._works: list[asyncio.Task[None]] = []
+        self._is_stopping = False
         self._upkeep: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -202,57 +208,75 @@ class Queue:
             self._work(REPLIES, replies, _REPLIES_PATIENCE_SECONDS, listens=True),
             self._work(BACKGROUND, background, _BACKGROUND_PATIENCE_SECONDS),
         )
-        self._workers = [asyncio.create_task(work, name="worker") for work in works]
-        # A worker of procrastinate sends no heartbeats while it waits for its jobs, to stop or to
-        # start again.
+        self._works = [asyncio.create_task(work, name="worker") for work in works]
+        # A worker of procrastinate sends no heartbeats while it waits for its last jobs.
         self._upkeep = asyncio.create_task(self._repeat_upkeep(), name="upkeep")
 
     def begin_to_stop(self) -> None:
         """Take no more jobs; what runs goes on."""
-        if self._stopping.is_set():
-            # A second cancellation would cut off the jobs that run.
-            return
-        self._stopping.set()
-        for worker in self._workers:
-            worker.cancel()
+        self._is_stopping = True
+        for worker in self._workers.values():
+            worker.stop()  # type: ignore[no-untyped-call]
 
     async def stop(self) -> None:
         """Take no more jobs; let running ones end (replies for 25 seconds), or hand them back."""
         self.begin_to_stop()
-        if self._workers:
+        if self._works:
             longest = _REPLIES_PATIENCE_SECONDS + _HAND_BACK_SECONDS
-            await asyncio.wait(self._workers, timeout=longest)
-        self._workers = []
+            await asyncio.wait(self._works, timeout=longest)
+        self._works = []
         if self._upkeep is not None:
             await cancel_until_done(self._upkeep)
 
     async def _repeat_upkeep(self) -> None:
         """Do the upkeep again and again, until the last jobs have ended."""
-        while any(not worker.done() for worker in self._workers):
+        while any(not work.done() for work in self._works):
             try:
                 await self._keep_up()
             except Exception as error:  # noqa: BLE001 - whatever it was, work goes on
                 log.warning("upkeep of the queue failed: %s", fault(error))
-            await asyncio.sleep(_UPKEEP_SECONDS)
+            if self.pulse.is_to_begin_again():
+                log.warning(
+                    "PostgreSQL took no heartbeat for %.0f seconds: all connections begin again",
+                    self.pulse.silence(),
+                )
+                self.pool.begin_again()
+            await asyncio.sleep(BEAT_SECONDS)
 
     async def _keep_up(self) -> None:
-        """Send heartbeats, and then recover the jobs of processes that have sent none.
+        """Send a heartbeat, and then recover the jobs of processes that have sent none.
 
         In this order a process that was suspended does not take itself for dead.
         """
-        await self._manager.beat_for_all()
-        await recover_jobs(self.pool)
+        ids = [worker.worker_id for worker in self._workers.values()]
+        own = [worker_id for worker_id in ids if worker_id is not None]
+        with transaction_timeout(SILENCE_SECONDS):
+            await execute_statement(self.pool, _SQL["beat"], {"workers": own})
+            self.pulse.beat()
+            await recover_jobs(self.pool, own, self._manager.running)
 
     async def run_until_empty(self) -> None:
         """Run the jobs of all queues that are due, until none is left.
 
         If this is cancelled, running jobs are handed back after three seconds.
         """
-        await self.app.run_worker_async(
+        worker = self._worker(
             wait=False,
             listen_notify=False,
             shutdown_graceful_timeout=_BACKGROUND_PATIENCE_SECONDS,
-            update_heartbeat_interval=_UPKEEP_SECONDS,
+            update_heartbeat_interval=BEAT_SECONDS,
+        )
+        await worker.run()  # type: ignore[no-untyped-call]
+
+    def _worker(self, **options: Any) -> Worker:
+        """Return a worker of procrastinate, that does not run yet, with its usual options."""
+        return Worker(
+            self.app,
+            stalled_worker_timeout=_PRUNE_SECONDS,
+            install_signal_handlers=False,
+            delete_jobs="successful",
+            worker_middleware=[self._manager.run_job],
+            **options,
         )
 
     async def _work(
@@ -263,35 +287,40 @@ class Queue:
         Unless it `listens`, a worker finds its jobs by polling. A notification wakes a worker in
         every process, also for a job that is not due yet, as most in the background are.
         """
-        while not self._stopping.is_set():
+        while not self._is_stopping:
+            worker = self._workers[queue] = self._worker(
+                queues=[queue],
+                concurrency=at_once,
+                listen_notify=listens,
+                fetch_job_polling_interval=_POLL_SECONDS,
+                abort_job_polling_interval=_ABORT_POLL_SECONDS,
+                shutdown_graceful_timeout=patience,
+                # `_keep_up` sends them.
+                update_heartbeat_interval=_PRUNE_SECONDS,
+            )
             try:
-                await self.app.run_worker_async(
-                    queues=[queue],
-                    concurrency=at_once,
-                    listen_notify=listens,
-                    fetch_job_polling_interval=_POLL_SECONDS,
-                    abort_job_polling_interval=_ABORT_POLL_SECONDS,
-                    shutdown_graceful_timeout=patience,
-                    # `start` lets `beat_for_all` send them.
-                    update_heartbeat_interval=_PRUNE_SECONDS,
-                )
+                await worker.run()  # type: ignore[no-untyped-call]
             except Exception as error:  # noqa: BLE001 - whatever it was, work goes on
                 log.warning(
                     "a worker of the queue ended and starts again: %s", fault(error)
                 )
-            await asyncio.sleep(_PAUSE_SECONDS)
+                await asyncio.sleep(_PAUSE_SECONDS)
 
 
-async def recover_jobs(pool: Pool) -> None:
-    """Let the jobs of processes that died run again: of those without a heartbeat."""
-    values = {"seconds": STALLED_SECONDS}
+async def recover_jobs(
+    pool: Pool, own: Sequence[int] = (), running: Collection[int | None] = ()
+) -> None:
+    """Let the jobs of processes that died run again: of those without a heartbeat.
+
+    So do jobs of the workers `own` that are not `running`: PostgreSQL gave them out unheard, or
+    their end was lost.
+    """
+    values = {"seconds": STALLED_SECONDS, "own": [*own], "running": [*running]}
     # As the login: the application's role may not look at its connections.
-    async with pool.connection() as connection:
+    async with take_connection(pool) as connection:
         for job in await fetch_rows(connection, _SQL["recover"], values):
             log.warning(
-                "job %d (%s) of a process that died runs again",
-                job["id"],
-                job["task_name"],
+                "job %d (%s) was lost and runs again", job["id"], job["task_name"]
             )
 
 

@@ -15,6 +15,7 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
 
 from bot.logs import StandingWarnings, fault
+from bot.queue.pulse import Pulse
 from bot.runtime.problems import cannot_open
 from bot.runtime.signatures import SignatureCheck
 from bot.slack.messages import UNREADABLE
@@ -67,18 +68,22 @@ class Readiness:
 
 def create_web_app(
     readiness: Readiness,
+    pulse: Pulse,
     app: AsyncApp,
     warnings: StandingWarnings,
     signing_secret: str | None = None,
 ) -> web.Application:
     """Return the application: ``/healthz``, ``/readyz``, and Slack's route if a secret is given.
 
-    ``/readyz`` shows `warnings`, too, but they leave the process ready. Bolt's own web application
-    is not used, because it logs the bodies of unsigned requests.
+    ``/healthz`` fails once the workers have neither sent a heartbeat nor begun again for two
+    minutes. ``/readyz`` shows `warnings`, too, but they leave the process ready. Bolt's own web
+    application is not used, because it logs the bodies of unsigned requests.
     """
     application = web.Application()
 
     async def healthz(_: web.Request) -> web.Response:
+        if pulse.is_dead():
+            return web.Response(text="The workers hang: restart Kioku.\n", status=503)
         return web.Response(text="alive\n")
 
     async def readyz(_: web.Request) -> web.Response:

@@ -24,6 +24,7 @@ from bot.listeners.interactions import Interactions
 from bot.logs import fault
 from bot.network import proxy_for
 from bot.pipeline.backfill import keeping_heard
+from bot.queue.pulse import BEGIN_AGAIN_SECONDS
 from bot.runtime.ask import add_ask
 from bot.runtime.database_addresses import database
 from bot.runtime.http import Readiness, create_web_app, serving
@@ -125,7 +126,13 @@ class _Reception:
     async def problem(self) -> str | None:
         """Return one sentence about what keeps the process from being ready, or None."""
         problem = await self._socket_problem() or await database_problem(self.app)
-        return problem or self.app.presence.problem
+        return problem or self._worker_problem() or self.app.presence.problem
+
+    def _worker_problem(self) -> str | None:
+        silence = self.app.queue.pulse.silence()
+        if silence > BEGIN_AGAIN_SECONDS:
+            return f"PostgreSQL has taken no heartbeat of the workers for {silence:.0f} seconds."
+        return None
 
     async def _socket_problem(self) -> str | None:
         if self.socket is not None and not await self.socket.is_connected():
@@ -140,7 +147,9 @@ def _create_web_app(app: App, bolt: AsyncApp, reception: _Reception) -> web.Appl
     if settings.slack_app_token is None and settings.slack_signing_secret is not None:
         secret = settings.slack_signing_secret.get_secret_value()
     readiness = Readiness(reception.problem)
-    application = create_web_app(readiness, bolt, app.slack.warnings, secret)
+    application = create_web_app(
+        readiness, app.queue.pulse, bolt, app.slack.warnings, secret
+    )
     if settings.api_token is not None:
         add_ask(application, app, settings.api_token.get_secret_value())
     return application

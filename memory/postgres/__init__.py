@@ -11,6 +11,7 @@ from memory.postgres.database import (
     is_unavailable as is_unavailable,
     person_statement as person_statement,
     person_transaction as person_transaction,
+    take_connection as take_connection,
     transaction as transaction,
 )
 from memory.postgres.migrate import (

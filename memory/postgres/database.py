@@ -13,14 +13,14 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
-from typing import LiteralString, TypeAlias
-from weakref import WeakValueDictionary
+from typing import Any, LiteralString
+from weakref import WeakSet, WeakValueDictionary
 
 import psycopg
 from psycopg import AsyncClientCursor, AsyncConnection, AsyncCursor
 from psycopg.abc import Params
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.pq import PipelineStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -42,13 +42,18 @@ _STATEMENT_SETTING = "statement_timeout"
 # Connections of one pool that one person may use at the same time, including those that wait for
 # a row.
 PERSON_CONNECTIONS = 3
-# A database that is resuming from a pause, as Aurora does, takes 30.
-_CONNECT_SECONDS = 60
+CONNECT_SECONDS = 60
+"""How long a new connection is waited for: a database that resumes from a pause, as Aurora does,
+takes 30 seconds."""
+ANSWER_SECONDS = 20.0
+"""How long the answer to a statement is waited for. PostgreSQL gives a lock back that a suspended
+process holds after `IDLE_SECONDS`."""
 
 # Connect to a server that accepts writes, and detect a lost peer within seconds.
 _CONNECTING = {
+    "client_encoding": "UTF8",
     "target_session_attrs": "read-write",
-    "connect_timeout": str(_CONNECT_SECONDS),
+    "connect_timeout": str(CONNECT_SECONDS),
     "keepalives_idle": "10",
     "keepalives_interval": "5",
     "keepalives_count": "3",
@@ -72,10 +77,32 @@ _PASSING = (
     psycopg.errors.IdleInTransactionSessionTimeout,
 )
 
-Connection: TypeAlias = AsyncConnection[DictRow]
-"""A connection of a `Pool`: its rows are dictionaries."""
-
 _timeout: ContextVar[float | None] = ContextVar("timeout of transactions", default=None)
+
+
+class Connection(AsyncConnection[DictRow]):
+    """A connection of a `Pool`, whose rows are dictionaries.
+
+    A statement that PostgreSQL does not answer within `ANSWER_SECONDS` raises
+    `psycopg.OperationalError`, and the connection is lost: a proxy may keep it open for ever.
+    """
+
+    async def wait(self, *arguments: Any, **named: Any) -> Any:
+        """Wait for PostgreSQL, for whose notifications there is no limit."""
+        end = asyncio.get_running_loop().time() + ANSWER_SECONDS
+        with _shut_down_at(end, self, if_asked=True):
+            return await super().wait(*arguments, **named)
+
+    def shut_down(self) -> None:
+        """Let whoever waits for PostgreSQL get an error at once, as do all who come later.
+
+        A cancel request would wait for the server.
+        """
+        with (
+            suppress(OSError, psycopg.OperationalError),
+            socket.socket(fileno=os.dup(self.pgconn.socket)) as line,
+        ):
+            line.shutdown(socket.SHUT_RDWR)
 
 
 class Pool(AsyncConnectionPool[Connection]):
@@ -85,6 +112,16 @@ class Pool(AsyncConnectionPool[Connection]):
     the same person's lock has a connection, and one person uses at most `PERSON_CONNECTIONS`. A
     semaphore exists while a task holds it or waits for it.
     """
+
+    @cached_property
+    def connections(self) -> WeakSet[Connection]:
+        """The connections that are open, idle and in use."""
+        return WeakSet()
+
+    def begin_again(self) -> None:
+        """Shut down all connections: what waits for one ends with an error; new ones are made."""
+        for connection in self.connections:
+            connection.shut_down()
 
     @cached_property
     def writers(self) -> WeakValueDictionary[str, asyncio.Semaphore]:
@@ -97,9 +134,10 @@ class Pool(AsyncConnectionPool[Connection]):
         return WeakValueDictionary()
 
 
-async def _configure(connection: Connection) -> None:
+async def _configure(pool: Pool, connection: Connection) -> None:
+    pool.connections.add(connection)
     await connection.set_autocommit(True)
-    [row] = await fetch_rows(connection, "SELECT pg_backend_pid() AS pid")
+    [row] = await fetch_rows(connection, _SQL["begin_session"])
     # A pooler reports a process id of its own: the next transaction may use another connection to
     # PostgreSQL, which does not know statements prepared on this one.
     if row["pid"] == connection.info.backend_pid:
@@ -118,7 +156,7 @@ def create_pool(
     *,
     min_size: int = 2,
     max_size: int = 10,
-    timeout: float = 30.0,
+    timeout: float = CONNECT_SECONDS,
 ) -> Pool:
     """Return a closed pool of connections of the user in `conninfo`.
 
@@ -135,10 +173,14 @@ def create_pool(
             await pool.check()  # a restart of PostgreSQL closes the others as well
             raise psycopg.OperationalError("The connection was lost while it was idle.")
 
+    async def configure(connection: Connection) -> None:
+        await _configure(pool, connection)
+
     pool = Pool(
         with_usual_options(conninfo),
+        connection_class=Connection,
         open=False,
-        configure=_configure,
+        configure=configure,
         check=check,
         kwargs={"row_factory": dict_row, "prepare_threshold": None},
         min_size=min_size,
@@ -194,10 +236,10 @@ def transaction_timeout(seconds: float) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _connection(
-    pool: Pool, scope: Mapping[str, str], *, lock: str = ""
+async def take_connection(
+    pool: Pool, scope: Mapping[str, str] = {}, *, lock: str = ""
 ) -> AsyncIterator[Connection]:
-    """Take a connection from the pool for the seconds of `transaction_timeout`.
+    """Take a connection of the login from the pool, for the seconds of `transaction_timeout`.
 
     The task first waits in front of the pool for the place of `lock`, then for one of those that
     share `scope`. At the timeout the connection is shut down.
@@ -241,21 +283,21 @@ async def _take_places(
 
 
 @contextmanager
-def _shut_down_at(end: float, connection: Connection) -> Iterator[None]:
+def _shut_down_at(
+    end: float, connection: Connection, *, if_asked: bool = False
+) -> Iterator[None]:
     """Shut a connection down at `end`, by the event loop's clock, if this block has not ended.
 
-    The task that waits for it gets an error immediately: a cancel request would wait for the
-    server. If the event loop was blocked, pending input is read first.
+    `if_asked`: only if a statement is under way. If the event loop was blocked, pending input is
+    read first.
     """
     loop = asyncio.get_running_loop()
     alarm: asyncio.TimerHandle
 
     def shut_down() -> None:
-        with (
-            suppress(OSError, psycopg.OperationalError),
-            socket.socket(fileno=os.dup(connection.pgconn.socket)) as line,
-        ):
-            line.shutdown(socket.SHUT_RDWR)
+        is_asked = connection.pgconn.transaction_status == TransactionStatus.ACTIVE
+        if is_asked or not if_asked:
+            connection.shut_down()
 
     def expire() -> None:
         nonlocal alarm
@@ -322,7 +364,7 @@ async def transaction(
         seconds = math.ceil(timeout)
         limits[_IDLE_SETTING] = f"{max(IDLE_SECONDS, seconds)}s"
         limits[_STATEMENT_SETTING] = f"{seconds + 1}s"
-    async with _connection(pool, scope, lock=lock) as connection:
+    async with take_connection(pool, scope, lock=lock) as connection:
         try:
             await begin(connection, {**limits, **scope}, lock=lock, shared=shared)
             yield connection
@@ -372,7 +414,7 @@ async def execute_queries(
     settings = _settings(scope)
     fault: Exception | None = None
     for _ in range(_ATTEMPTS):
-        async with _connection(pool, scope) as connection:
+        async with take_connection(pool, scope) as connection:
             try:
                 return await _execute(connection, settings, queries)
             except (IndexError, psycopg.errors.FeatureNotSupported) as error:

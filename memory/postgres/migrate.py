@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import LiteralString
 
 import psycopg
-from psycopg import AsyncConnection, Connection, sql
+from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 
 from memory.model.embedding_space import EmbeddingSpace
 from memory.model.errors import DatabaseNotReady, EmbeddingSpaceMismatch
 from memory.postgres.comparisons import STEP, write_comparisons
 from memory.postgres.database import (
+    Connection,
     Pool,
     begin,
     fetch_rows,
@@ -136,7 +137,9 @@ def migrate(
     return done
 
 
-def _enter_schemas(connection: Connection[DictRow], target: MigrationTarget) -> None:
+def _enter_schemas(
+    connection: psycopg.Connection[DictRow], target: MigrationTarget
+) -> None:
     """Set the search_path of this session and user to the schemas of the tables and pgvector.
 
     The schema's SECURITY DEFINER functions keep this search_path, so temporary tables come last.
@@ -155,7 +158,7 @@ def _enter_schemas(connection: Connection[DictRow], target: MigrationTarget) -> 
             connection.execute("CREATE EXTENSION vector")
 
 
-def _lock_migrations(connection: Connection[DictRow]) -> None:
+def _lock_migrations(connection: psycopg.Connection[DictRow]) -> None:
     """Wait for the lock that one migration at a time holds until its session ends."""
     # Poll, because a blocking pg_advisory_lock() holds a snapshot that LangGraph's CREATE INDEX
     # CONCURRENTLY would wait for: a deadlock.
@@ -183,7 +186,7 @@ def _refuse_other_schema(applied: Set[str], wanted: Set[str]) -> None:
 
 
 def _create_langgraph_store(
-    connection: Connection[DictRow], space: EmbeddingSpace
+    connection: psycopg.Connection[DictRow], space: EmbeddingSpace
 ) -> None:
     # Importing LangGraph takes half a second, so it waits until PostgreSQL has started.
     from langgraph.store.postgres import PostgresStore
@@ -197,12 +200,12 @@ def _create_langgraph_store(
     PostgresStore(connection, index=index).setup()
 
 
-def _record(connection: Connection[DictRow], name: str) -> None:
+def _record(connection: psycopg.Connection[DictRow], name: str) -> None:
     connection.execute("INSERT INTO kioku_migrations (name) VALUES (%s)", (name,))
 
 
 def _record_embedding_space(
-    connection: Connection[DictRow], space: EmbeddingSpace
+    connection: psycopg.Connection[DictRow], space: EmbeddingSpace
 ) -> None:
     with connection.transaction():
         recorded = connection.execute(
@@ -268,7 +271,7 @@ async def check_access(conninfo: str) -> bool:
     `DatabaseNotReady`, and `psycopg.OperationalError` if PostgreSQL gives no connection.
     """
     try:
-        async with await AsyncConnection[DictRow].connect(
+        async with await Connection.connect(
             with_usual_options(conninfo), row_factory=dict_row
         ) as connection:
             check_server(connection.info)

@@ -21,3 +21,12 @@ SELECT epoch FROM people WHERE team_id = %(team)s AND user_id = %(user)s;
 -- name: set
 SELECT set_config(name, value, true)
 FROM unnest(%(names)s::text[], %(values)s::text[]) AS setting (name, value);
+
+-- name: begin_session
+-- How values are read, written and isolated, which a role, a database or the environment may set
+-- otherwise; and the process that serves the session.
+SELECT pg_backend_pid() AS pid, set_config('DateStyle', 'ISO', false),
+    set_config('IntervalStyle', 'postgres', false), set_config('TimeZone', 'UTC', false),
+    set_config('bytea_output', 'hex', false), set_config('extra_float_digits', '1', false),
+    set_config('standard_conforming_strings', 'on', false),
+    set_config('default_transaction_isolation', 'read committed', false);

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple
 
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncCursor
 from psycopg.rows import DictRow
 
 from memory import Pool
+from memory.postgres import Connection
 
 
 class Sent(NamedTuple):
@@ -35,7 +36,7 @@ class _Cursor(AsyncCursor[DictRow]):
         return done
 
 
-class CountedConnection(AsyncConnection[DictRow]):
+class CountedConnection(Connection):
     """A connection that notes each statement it sends."""
 
     statements: ClassVar[list[Sent]] = []

@@ -15,6 +15,7 @@ from typing import Any
 from bot.app import App
 from bot.listeners.bolt_app import create_bolt_app
 from bot.listeners.interactions import REMEMBER_THIS, Interactions
+from bot.queue.pulse import Pulse
 from bot.runtime.http import Readiness, create_web_app
 from bot.ui.acts import ACT, ButtonAct, Export, Undo, clicked_act
 from bot.ui.blocks import button, payload
@@ -86,7 +87,7 @@ async def served(app: App, signing_secret: str) -> AsyncIterator[Endpoint]:
     interactions = Interactions(app)
     bolt = create_bolt_app(app, interactions)
     application = create_web_app(
-        Readiness(ready), bolt, app.slack.warnings, signing_secret
+        Readiness(ready), Pulse(), bolt, app.slack.warnings, signing_secret
     )
     async with serving(application) as url:
         yield Endpoint(f"{url}/slack/events", interactions)

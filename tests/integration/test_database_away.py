@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -18,6 +19,7 @@ from memory.postgres import (
 )
 from tests.databases import owner_rows, read_only
 from tests.frozen import frozen
+from tests.waiting import until
 
 INSERT = (
     "INSERT INTO conversations VALUES ('T1', %s, 'public', false)"
@@ -63,6 +65,60 @@ async def test_a_transaction_with_a_deadline_fails_in_time(
         assert not written(database, "C2")
         await write(pool, "C3")
     assert written(database, "C3")
+
+
+@pytest.mark.parametrize("ends", ["by time", "because all begin again"])
+async def test_no_statement_is_waited_for_without_end(
+    database: str, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    """A proxy may keep a silent connection open: the next statement has another one."""
+    if ends == "by time":
+        monkeypatch.setattr("memory.postgres.database.ANSWER_SECONDS", 0.3)
+    async with asyncio.timeout(60), opened(database) as pool:
+
+        async def hang() -> None:
+            async with pool.connection() as connection:
+                await connection.execute("SELECT pg_sleep(600)")
+
+        hanging = asyncio.create_task(hang())
+        under_way = (
+            "SELECT 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)'"
+        )
+        if ends != "by time":
+            await until(lambda: owner_rows(database, under_way))
+            pool.begin_again()
+        with pytest.raises(psycopg.OperationalError):
+            await hanging
+        await write(pool, "C1")
+    assert written(database, "C1")
+
+
+async def test_notifications_are_waited_for_without_end(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was asked of PostgreSQL, so it owes no answer."""
+    monkeypatch.setattr("memory.postgres.database.ANSWER_SECONDS", 0.1)
+    async with opened(database) as pool, pool.connection() as connection:
+        await connection.execute("LISTEN news")
+        async for _ in connection.notifies(timeout=0.5):
+            raise AssertionError("nobody said anything")
+        await connection.execute("SELECT")
+
+
+async def test_a_session_sets_itself_how_values_are_read(database: str) -> None:
+    """A role or a database may have settings that psycopg cannot read."""
+    for setting in ("DateStyle = German, DMY", "client_encoding = LATIN1"):
+        owner_rows(
+            database,
+            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET ', current_database())"
+            f" || '{setting}'; END $$",
+        )
+    async with opened(database) as pool:
+        [row] = await execute_statement(
+            pool, "SELECT now() AS at, 'ラーメン 🍜' AS said"
+        )
+        assert row["at"].utcoffset() == timedelta()
+        assert row["said"] == "ラーメン 🍜"
 
 
 async def test_a_connection_lost_during_the_commit_is_an_outage(database: str) -> None:

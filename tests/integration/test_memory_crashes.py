@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import psycopg
 import pytest
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncCursor
 from psycopg.rows import DictRow
 
 from memory import (
@@ -30,6 +30,7 @@ from memory import (
     undo_forgetting,
 )
 from memory.formation import delete_unsaid
+from memory.postgres import Connection
 from tests.databases import login_of, printed
 from tests.memories import add_memory
 
@@ -56,7 +57,7 @@ class _Cursor(AsyncCursor[DictRow]):
         return await super().execute(query, params, **more)
 
 
-class Mortal(AsyncConnection[DictRow]):
+class Mortal(Connection):
     """A connection that dies at its `last` statement; the commit is one."""
 
     statements: ClassVar[int] = 0

@@ -6,11 +6,10 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
-from math import inf
 from typing import Any, LiteralString
 
 import pytest
-from procrastinate import JobContext, manager
+from procrastinate import JobContext, PsycopgConnector, manager
 from procrastinate.exceptions import ConnectorException
 from procrastinate.job_context import AbortReason
 from procrastinate.jobs import AbortJobRequested, Job
@@ -21,10 +20,10 @@ from bot.conversation.edits import DELETE_ANSWER
 from bot.conversation.turns import FORM_MEMORIES
 from bot.logs import _Discreet
 from bot.notices import SHOW_NOTICE
+from bot.queue.pulse import BEAT_SECONDS, STALLED_SECONDS
 from bot.queue.queue import (
     BACKGROUND,
     REPLIES,
-    STALLED_SECONDS,
     Queue,
     delete_old_jobs,
     recover_jobs,
@@ -39,6 +38,12 @@ from tests.waiting import until
 SECONDS = 30.0
 HOUR = 3_600.0
 RETRY = Backoff(base=1, longest=0.1, most=3)
+
+
+@pytest.fixture
+def stalled_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is lost is noticed after a second."""
+    monkeypatch.setattr("bot.queue.queue.STALLED_SECONDS", 1.0)
 
 
 @pytest.fixture
@@ -154,28 +159,46 @@ async def test_jobs_of_a_lock_run_in_order_and_leave_nothing(
     await until(lambda: jobs(database) == [])
 
 
-async def test_a_job_given_while_the_connection_was_lost_runs(
-    database: str, pool: Pool, queue: Queue, work: Work, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("stalled_soon")
+@pytest.mark.parametrize("lost", ["fetch_job", "finish_job"])
+async def test_a_job_whose_beginning_or_end_was_lost_runs_again(
+    database: str,
+    pool: Pool,
+    queue: Queue,
+    work: Work,
+    monkeypatch: pytest.MonkeyPatch,
+    lost: str,
 ) -> None:
-    """PostgreSQL gave it to the worker, which did not hear of it; the later ones run, too."""
-    fetch = manager.JobManager.fetch_job
-    unheard: list[int | None] = []
+    """PostgreSQL gave it to a worker that did not hear of it, or did not hear of its end."""
+    execute_one = PsycopgConnector.execute_query_one_async
+    execute = PsycopgConnector.execute_query_async
+    failed: list[str] = []
 
-    async def fetch_unheard(
-        self: manager.JobManager, queues: Iterable[str] | None, worker_id: int
-    ) -> Job | None:
-        job = await fetch(self, queues, worker_id)
-        if job is not None and job.task_name == "work" and not unheard:
-            unheard.append(job.id)
+    def fail(query: str, of: str) -> None:
+        if lost == of and not failed:
+            failed.append(query)
             raise ConnectorException from AdminShutdown()
-        return job
 
-    monkeypatch.setattr(manager.JobManager, "fetch_job", fetch_unheard)
-    await put(pool, queue, "L", "unheard")
+    async def fetch(self: PsycopgConnector, query: str, **values: Any) -> Any:
+        row = await execute_one(self, query, **values)
+        if row.get("task_name") == "work":
+            fail(query, "fetch_job")
+        return row
+
+    async def end(self: PsycopgConnector, query: str, **values: Any) -> None:
+        if "attempts" in values:
+            fail(query, "finish_job")
+        await execute(self, query, **values)
+
+    monkeypatch.setattr(PsycopgConnector, "execute_query_one_async", fetch)
+    monkeypatch.setattr(PsycopgConnector, "execute_query_async", end)
+    await put(pool, queue, "L", "lost")
     await put(pool, queue, "L", "behind")
     queue.start(replies=1, background=1)
-    await until(lambda: work.done == ["unheard", "behind"])
     await until(lambda: jobs(database) == [])
+    assert failed
+    again = ["lost"] if lost == "finish_job" else []
+    assert work.done == ["lost", *again, "behind"]
 
 
 async def test_a_worker_goes_on_when_another_takes_a_job_of_the_same_lock_first(
@@ -354,8 +377,9 @@ async def test_a_running_job_is_aborted_by_its_lock(pool: Pool, queue: Queue) ->
     assert ends == [AbortReason.USER_REQUEST, "next"]
 
 
+@pytest.mark.usefixtures("stalled_soon")
 async def test_a_job_that_is_aborted_before_its_first_step_ends(
-    database: str, pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch
+    database: str, pool: Pool, queue: Queue, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A task that is cancelled before its first step runs none, so nothing would end its job."""
     heard: list[manager.NotificationCallback] = []
@@ -388,15 +412,12 @@ async def test_a_job_that_is_aborted_before_its_first_step_ends(
     monkeypatch.setattr(manager.JobManager, "listen_for_jobs", listen_for_jobs)
     monkeypatch.setattr(manager.JobManager, "fetch_job", fetch_job)
 
-    ends: list[object] = []
-    register_waiting(queue, asyncio.Event(), ends)
     queue.start(replies=1, background=1)
     await until(lambda: heard)
     await put(pool, queue, "L1", "aborted")
     await put(pool, queue, "L1", "next")
-    await until(lambda: len(ends) == 2)
-    assert ends == [AbortReason.USER_REQUEST, "next"]
-    await until(lambda: jobs(database) == [])
+    await until(lambda: work.done == ["next"])
+    await until(lambda: [job["status"] for job in jobs(database)] == ["failed"])
 
 
 async def test_an_abort_leaves_the_next_job_of_the_lock_alone(
@@ -573,19 +594,6 @@ async def test_a_job_that_takes_long_is_handed_back_when_the_queue_stops(
     assert found == [("running", "todo"), ("waiting", "todo")]
 
 
-async def test_a_worker_does_not_begin_once_the_queue_stops(
-    database: str, queue: Queue
-) -> None:
-    """Its cancellation can be lost while it waits for a connection."""
-    queue.begin_to_stop()
-    worker = asyncio.create_task(queue.app.run_worker_async(queues=[REPLIES]))
-    ended, _ = await asyncio.wait({worker}, timeout=SECONDS)
-    worker.cancel()
-    assert ended == {worker}
-    assert worker.cancelled()
-    assert owner_rows(database, "SELECT id FROM procrastinate_workers") == []
-
-
 @pytest.mark.parametrize("end", ["stops", "fails and starts again"])
 async def test_a_worker_that_ends_lives_until_its_last_job_has_ended(
     database: str, pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch, end: str
@@ -630,23 +638,27 @@ async def test_a_worker_that_ends_lives_until_its_last_job_has_ended(
     assert jobs(database) == []
 
 
-async def test_a_process_is_out_of_touch_while_one_of_its_workers_is(
-    database: str, queue: Queue, monkeypatch: pytest.MonkeyPatch
+async def test_a_process_without_a_heartbeat_begins_again(
+    database: str,
+    pool: Pool,
+    queue: Queue,
+    work: Work,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The jobs of that worker may be another process's, whatever the others say."""
-    beat = manager.JobManager.update_heartbeat
-    workers: LiteralString = "SELECT id FROM procrastinate_workers ORDER BY id"
+    """Whatever waits for PostgreSQL ends, and it works on; silent for two minutes it is dead."""
+    monkeypatch.setattr("bot.queue.pulse.BEGIN_AGAIN_SECONDS", 0.5)
+    may_beat: LiteralString = "{} UPDATE ON procrastinate_workers {} kioku_app"
+    owner_rows(database, may_beat.format("REVOKE", "FROM"))
     queue.start(replies=1, background=1)
-    await until(lambda: len(owner_rows(database, workers)) == 2)
-    last = owner_rows(database, workers)[-1]["id"]
-
-    async def hang(self: manager.JobManager, worker_id: int) -> None:
-        if worker_id == last:
-            await asyncio.Event().wait()
-        await beat(self, worker_id)
-
-    monkeypatch.setattr(manager.JobManager, "update_heartbeat", hang)
-    await until(lambda: queue.pulse.unbroken_since() == inf)
+    await until(lambda: "all connections begin again" in caplog.text)
+    owner_rows(database, may_beat.format("GRANT", "TO"))
+    await put(pool, queue, "L", "after")
+    await until(lambda: work.done == ["after"])
+    await until(lambda: queue.pulse.silence() < BEAT_SECONDS)
+    assert not queue.pulse.is_dead()
+    monkeypatch.setattr("bot.queue.pulse.DEAD_SECONDS", 0.0)
+    assert queue.pulse.is_dead()
 
 
 async def test_without_a_worker_what_is_due_is_run_until_nothing_is_left(

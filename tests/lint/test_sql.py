@@ -17,7 +17,6 @@ _SQL = re.compile(
 # Statements about databases, roles and connections: they run before there is a schema, or name what
 # no parameter can.
 ADMINISTRATION = {
-    "memory/postgres/database.py",
     "memory/postgres/embedded.py",
     "memory/postgres/migrate.py",
     "memory/postgres/requirements.py",

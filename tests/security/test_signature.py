@@ -22,6 +22,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import StandingWarnings
+from bot.queue.pulse import Pulse
 from bot.runtime.http import Readiness, create_web_app
 from tests.loopback import serving
 
@@ -97,7 +98,9 @@ async def endpoint() -> AsyncIterator[Endpoint]:
         return opened.problem
 
     warnings = StandingWarnings(logging.getLogger("bot.test"))
-    served = create_web_app(Readiness(ready, seconds=0.0), app, warnings, SECRET)
+    served = create_web_app(
+        Readiness(ready, seconds=0.0), Pulse(), app, warnings, SECRET
+    )
     async with serving(served) as url, aiohttp.ClientSession() as session:
         opened = Endpoint(url, session, app, warnings)
         yield opened
@@ -222,8 +225,10 @@ async def fetched(endpoint: Endpoint, path: str) -> tuple[int, str]:
         return answer.status, await answer.text()
 
 
-async def test_health_and_readiness(endpoint: Endpoint) -> None:
-    """Alive is always said; ready only while nothing is missing, else what is."""
+async def test_health_and_readiness(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alive while the workers are; ready only while nothing is missing, else what is."""
     for problem, status, text in (
         (None, 200, "ready\n"),
         ("PostgreSQL cannot be reached.", 503, "PostgreSQL cannot be reached.\n"),
@@ -231,6 +236,9 @@ async def test_health_and_readiness(endpoint: Endpoint) -> None:
         endpoint.problem = problem
         assert await fetched(endpoint, "/readyz") == (status, text)
         assert await fetched(endpoint, "/healthz") == (200, "alive\n")
+    monkeypatch.setattr("bot.queue.pulse.DEAD_SECONDS", 0.0)
+    hang = "The workers hang: restart Kioku.\n"
+    assert await fetched(endpoint, "/healthz") == (503, hang)
 
 
 async def test_readiness_is_checked_once_however_many_ask() -> None:
@@ -257,7 +265,9 @@ async def test_without_a_signing_secret_slacks_endpoint_is_not_served(
     async def ready() -> str | None:
         return None
 
-    application = create_web_app(Readiness(ready), endpoint.app, endpoint.warnings)
+    application = create_web_app(
+        Readiness(ready), Pulse(), endpoint.app, endpoint.warnings
+    )
     async with serving(application) as url:
         endpoint.url = url
         assert (await endpoint.post(BODY, signed(BODY)))[0] == 404

@@ -1,18 +1,28 @@
 -- Statements about procrastinate's tables that its own functions do not have.
 
+-- name: beat
+-- Record that these workers live.
+UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = ANY(%(workers)s);
+
 -- name: recover
--- Let the jobs in progress run again whose workers have sent no heartbeat for so many seconds. The worker
--- is looked up in a subquery: for a job that has changed meanwhile, PostgreSQL evaluates that again, but
--- not a join. Periodic work whose next job waits already is ended: that job waits for its lock, and does
--- its work. Nothing is recovered before this user has had a connection for so long: after a restart of
--- PostgreSQL, and on a server that has just taken over, no process had the time yet to say that it lives.
+-- Let the jobs in progress run again whose workers have sent no heartbeat for so many seconds, and those
+-- that this process has had for so long without running them. The worker is looked up in a subquery: for
+-- a job that has changed meanwhile, PostgreSQL evaluates that again, but not a join. Periodic work whose
+-- next job waits already is ended: that job waits for its lock, and does its work. No worker counts as
+-- dead before this user has had a connection for so long: after a restart of PostgreSQL, and on a server
+-- that has just taken over, no process had the time yet to say that it lives.
 WITH stalled AS (
     SELECT id, task_name, queueing_lock FROM procrastinate_jobs AS job
-    WHERE status = 'doing' AND (worker_id IS NULL OR (
-        SELECT last_heartbeat FROM procrastinate_workers AS worker WHERE worker.id = job.worker_id
-    ) < now() - make_interval(secs => %(seconds)s)) AND (
-        SELECT min(backend_start) < now() - make_interval(secs => %(seconds)s) FROM pg_stat_activity
-        WHERE usename = session_user AND datname = current_database())
+    WHERE status = 'doing' AND (
+        worker_id = ANY(%(own)s) AND id <> ALL(%(running)s) AND (
+            SELECT max(at) FROM procrastinate_events AS event
+            WHERE event.job_id = job.id AND event.type = 'started'
+        ) < now() - make_interval(secs => %(seconds)s)
+        OR (worker_id IS NULL OR (
+            SELECT last_heartbeat FROM procrastinate_workers AS worker WHERE worker.id = job.worker_id
+        ) < now() - make_interval(secs => %(seconds)s)) AND (
+            SELECT min(backend_start) < now() - make_interval(secs => %(seconds)s) FROM pg_stat_activity
+            WHERE usename = session_user AND datname = current_database()))
     FOR UPDATE SKIP LOCKED
 )
 SELECT id, task_name, CASE
