@@ -34,6 +34,7 @@ from bot.pipeline.fixed_replies import (
     refuse_access,
     refuse_quota,
     reply_fixed,
+    tell_place_refused,
 )
 from bot.pipeline.turn import answer_message
 from bot.queue.retries import RunLater
@@ -143,6 +144,7 @@ async def _handle(app: App, claimed: ClaimedMessage) -> bool:
     except DeliveryFailed as failed:
         if failed.is_expected:
             log.warning("a conversation takes no answer from the app: %s", failed.code)
+            await tell_place_refused(app, claimed)
         else:
             count("errors", kind="delivery")
             log.exception("a reply could not be delivered: %s", failed.code)

@@ -147,6 +147,20 @@ async def _post_refusal(
     )
 
 
+async def tell_place_refused(app: App, claimed: ClaimedMessage) -> None:
+    """Tell the author in their direct messages, once a day, that a conversation takes no answer."""
+    message = claimed.message
+    if message.audience == DM or not await _may_tell(app, claimed, _DAY_SECONDS):
+        return
+    localizer = await app.people.localizer(message.person, message.text)
+    shown = payload(localizer.say("place_refused", channel=f"<#{message.channel_id}>"))
+    client = app.slack.client(message.team_id, patience=PATIENCE_SECONDS)
+    with unless_refused("say that a conversation takes no answer"):
+        await client.chat_postMessage(
+            channel=message.user_id, metadata=notice_metadata(), **shown
+        )
+
+
 async def refuse_quota(
     app: App, claimed: ClaimedMessage, used_up: QuotaExceeded
 ) -> None:

@@ -405,6 +405,19 @@ async def test_what_slack_does_not_take_is_given_up(
     assert bool(line.exc_info) is (level == "ERROR")
 
 
+async def test_who_wrote_where_slack_takes_no_answer_is_told_once(app: App) -> None:
+    """It is said in their direct messages, once a day."""
+    place = app.slack.place(channel="public", text="<@BOT> hello")
+    for _ in range(2):
+        app.slack.fault("chat.startStream", error="restricted_action")
+        app.slack.fault("chat.postMessage", error="restricted_action")
+        asked = await app.ask(place, "<@BOT> hello")
+        assert app.event(asked)["status"] == "failed"
+    told = say("en", "place_refused", channel=f"<#{place.channel}>")
+    posts = [one["args"] for one in app.slack.calls("chat.postMessage")]
+    assert [one["text"] for one in posts if one["channel"] == place.user] == [told]
+
+
 async def test_a_message_that_failed_too_often_gets_an_apology(app: App) -> None:
     """A message whose turn failed or ended its process too often gets one sentence instead."""
     place = app.slack.place()
