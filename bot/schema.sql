@@ -103,8 +103,10 @@ CREATE TABLE notices (
     user_id text NOT NULL,
     shown_at timestamptz,
     -- Its message, if it is in a direct message: an ephemeral one cannot be changed.
-    ts text
+    ts text,
+    FOREIGN KEY (team_id, user_id) REFERENCES people ON DELETE CASCADE
 );
+CREATE TRIGGER "1_make_person" AFTER INSERT ON notices FOR EACH ROW EXECUTE FUNCTION make_person();
 CREATE INDEX notices_person ON notices (team_id, user_id);
 
 -- What a person decided about their memory, and what Slack says about them.
@@ -130,8 +132,10 @@ CREATE TABLE person_settings (
     time_zone text,
     profile_at timestamptz,
     deactivated_at timestamptz,
-    PRIMARY KEY (team_id, user_id)
+    PRIMARY KEY (team_id, user_id),
+    FOREIGN KEY (team_id, user_id) REFERENCES people ON DELETE CASCADE
 );
+CREATE TRIGGER "1_make_person" AFTER INSERT ON person_settings FOR EACH ROW EXECUTE FUNCTION make_person();
 CREATE INDEX person_settings_deactivated ON person_settings (deactivated_at)
     WHERE deactivated_at IS NOT NULL;
 
@@ -260,8 +264,8 @@ CREATE FUNCTION clear_away(most int)
         SELECT count(*) FROM cleared
     $$;
 
--- Deletes people about whom nothing has been stored for a day but what they asked for in an hour;
--- `most` rows a call.
+-- Deletes people about whom nothing is stored but what they asked for in an hour of the day before;
+-- `most` rows a call. What else refers to a person depends on these tables.
 CREATE FUNCTION clear_away_people(most int)
     RETURNS void
     LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
@@ -273,6 +277,8 @@ CREATE FUNCTION clear_away_people(most int)
                     WHERE said.team_id = gone.team_id AND said.user_id = gone.user_id)
                 AND NOT EXISTS (SELECT FROM statements AS statement
                     WHERE statement.team_id = gone.team_id AND statement.user_id = gone.user_id)
+                AND NOT EXISTS (SELECT FROM store AS memory
+                    WHERE memory.team_id = gone.team_id AND memory.user_id = gone.user_id)
                 AND NOT EXISTS (SELECT FROM person_settings AS settings
                     WHERE settings.team_id = gone.team_id AND settings.user_id = gone.user_id)
                 AND NOT EXISTS (SELECT FROM kept AS line
@@ -333,19 +339,21 @@ CREATE FUNCTION end_open_messages() RETURNS bigint
     $$;
 
 -- For the person of this transaction, who is erased: what Slack may deliver again, or is read from
--- it after an outage, is known by its ids for a day, without its author and its texts. Returns how
--- many.
-CREATE FUNCTION forget_author_of_messages() RETURNS bigint
+-- it after an outage, is known by its ids for a day, without its author and its texts; older messages
+-- are deleted.
+CREATE FUNCTION forget_author_of_messages() RETURNS void
     LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
-        WITH kept AS (UPDATE messages SET user_id = '', status = 'deleted', message = NULL,
+        UPDATE messages SET user_id = '', status = 'deleted', message = NULL,
             token = NULL, begun_at = NULL, question = '', words = '', reply = NULL,
             reply_ts = '{}', posting_since = NULL, formed_at = NULL,
             audience = NULL, on_record = true, removal_proposed = false, failures = 0,
             with_kept = false, cited = '{}',
             ended_at = now() - interval '13 days'
         WHERE team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
-        RETURNING 1) SELECT count(*) FROM kept
+            AND ts::float8 >= extract(epoch FROM now() - interval '1 day');
+        DELETE FROM messages
+        WHERE team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
     $$;
 
 -- People with memories about which nothing was said for longer than they are kept, or with turns,
@@ -472,8 +480,8 @@ CREATE FUNCTION delete_everybody()
         IF NOT FOUND THEN
             RETURN 0;
         END IF;
-        FOREACH name IN ARRAY ARRAY['messages', 'people', 'person_settings', 'memory_off', 'conversations', 'store', 'statements',
-            'reminders', 'forgotten_sources', 'kept'] LOOP
+        FOREACH name IN ARRAY ARRAY['messages', 'people', 'memory_off', 'conversations',
+            'forgotten_sources', 'store'] LOOP
             EXECUTE format('DELETE FROM %I', name);
             GET DIAGNOSTICS deleted = ROW_COUNT;
             total := total + deleted;

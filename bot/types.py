@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, TypeAlias
-
-from memory import Erased
 
 CutReason: TypeAlias = Literal["cut_short", "cut_filtered", "cut_loop", "cut_ended"]
 
@@ -43,13 +43,23 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PersonErased(Erased):
-    """The receipt: what was erased, and what stays.
+class PersonErased:
+    """The receipt: when what was erased, and what stays.
 
-    `never_formed_messages` counts messages (channel and time) from which no memory is formed
-    again, and `switches` the places (a conversation, a thread, or everywhere) in which memory
-    stays off.
+    `counts` are the deleted rows by table, of which `memories` were memories, and `left` those that
+    are still found afterwards. `never_formed_messages` counts messages (channel and time) from
+    which no memory is formed again, and `switches` the places (a conversation, or everywhere) in
+    which memory stays off.
     """
 
+    at: datetime
+    memories: int
+    counts: Mapping[str, int]
+    left: Mapping[str, int]
     never_formed_messages: int
     switches: int = 0
+
+    @property
+    def total(self) -> int:
+        """The number of deleted rows."""
+        return sum(self.counts.values())

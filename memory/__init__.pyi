@@ -63,10 +63,7 @@ from .store.edits import (
     edit_memory as edit_memory,
     move_memory as move_memory,
 )
-from .store.erasing import (
-    Erased as Erased,
-    erase as erase,
-)
+from .store.erasing import erase as erase
 from .store.export import export_memories as export_memories
 from .store.forgetting import (
     Forgotten as Forgotten,

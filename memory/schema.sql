@@ -10,6 +10,32 @@
 
 GRANT SELECT ON kioku_migrations, store_migrations, vector_migrations TO kioku_app;
 
+-- The people about whom something is stored. `epoch` is another one once what may be stored about
+-- them has changed, last at `changed_at`: memory/store/people.py. `asked` counts what made Kioku ask a
+-- model for them in the hour from `asked_from` on.
+CREATE SEQUENCE epochs;
+CREATE TABLE people (
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    epoch bigint NOT NULL DEFAULT nextval('epochs'),
+    changed_at timestamptz,
+    asked int NOT NULL DEFAULT 0,
+    asked_from timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (team_id, user_id)
+);
+ALTER TABLE people ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_people ON people
+    USING (team_id = (SELECT current_setting('kioku.team', true))
+        AND user_id = (SELECT current_setting('kioku.user', true)));
+GRANT SELECT, INSERT, UPDATE, DELETE ON people TO kioku_app;
+GRANT USAGE ON SEQUENCE epochs TO kioku_app;
+-- Whoever has a row in a table that refers to this one has one here, made by a trigger whose name comes
+-- before that of the foreign key's; who is erased loses it, and with it all of those.
+CREATE FUNCTION make_person() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$ BEGIN
+    INSERT INTO people (team_id, user_id) VALUES (NEW.team_id, NEW.user_id) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+
 -- Memories, each in the namespace of the one audience that may read it. The person follows from the prefix, chat.TEAM.USER.AUDIENCE,
 -- so that LangGraph's own store can write here, too.
 ALTER TABLE store
@@ -22,6 +48,10 @@ ALTER TABLE store
     -- `sources` and `said_on` of all that was said, for what only the person sees; the value has those
     -- of what the audience heard
     ADD COLUMN own jsonb NOT NULL DEFAULT '{}';
+CREATE INDEX store_person ON store (team_id, user_id);
+ALTER TABLE store ADD FOREIGN KEY (team_id, user_id) REFERENCES people ON DELETE CASCADE;
+CREATE TRIGGER "1_make_person" AFTER INSERT ON store FOR EACH ROW WHEN (NEW.team_id IS NOT NULL)
+    EXECUTE FUNCTION make_person();
 -- A search reads thousands of rows: they stay whole and are not compressed, if they fit into a page.
 ALTER TABLE store SET (toast_tuple_target = 8160);
 ALTER TABLE store ENABLE ROW LEVEL SECURITY;
@@ -72,26 +102,6 @@ CREATE TABLE kioku_embedding_space (
 );
 GRANT SELECT ON kioku_embedding_space TO kioku_app;
 
--- The people about whom something is stored. `epoch` is another one once what may be stored about
--- them has changed, last at `changed_at`: memory/store/people.py. `asked` counts what made Kioku ask a
--- model for them in the hour from `asked_from` on.
-CREATE SEQUENCE epochs;
-CREATE TABLE people (
-    team_id text NOT NULL,
-    user_id text NOT NULL,
-    epoch bigint NOT NULL DEFAULT nextval('epochs'),
-    changed_at timestamptz,
-    asked int NOT NULL DEFAULT 0,
-    asked_from timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (team_id, user_id)
-);
-ALTER TABLE people ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_people ON people
-    USING (team_id = (SELECT current_setting('kioku.team', true))
-        AND user_id = (SELECT current_setting('kioku.user', true)));
-GRANT SELECT, INSERT, UPDATE, DELETE ON people TO kioku_app;
-GRANT USAGE ON SEQUENCE epochs TO kioku_app;
-
 -- What was said about memories, one row per statement. memory.model.statement adds them up to the
 -- rows of store, which nothing else writes.
 CREATE TABLE statements (
@@ -132,8 +142,10 @@ CREATE TABLE statements (
     -- Python has no date below year 1: one such row would end every read of its person's rows.
     CHECK (said_at >= '2000-01-01 00:00:00+00' AND said_at < '2100-01-01 00:00:00+00'),
     CHECK (until BETWEEN '2000-01-01 00:00:00+00' AND '2100-01-01 00:00:00+00'),
-    CHECK ((forgotten_id IS NULL) = (forgotten_at IS NULL))
+    CHECK ((forgotten_id IS NULL) = (forgotten_at IS NULL)),
+    FOREIGN KEY (team_id, user_id) REFERENCES people ON DELETE CASCADE
 );
+CREATE TRIGGER "1_make_person" AFTER INSERT ON statements FOR EACH ROW EXECUTE FUNCTION make_person();
 CREATE INDEX statements_memory ON statements (team_id, user_id, key, number);
 CREATE INDEX statements_subject ON statements (team_id, user_id, kind, subject, number);
 CREATE INDEX statements_message ON statements (team_id, user_id, channel, ts);
@@ -166,8 +178,10 @@ CREATE TABLE reminders (
     message_id uuid,
     posting_since timestamptz,
     ts text,
-    PRIMARY KEY (team_id, user_id, key)
+    PRIMARY KEY (team_id, user_id, key),
+    FOREIGN KEY (team_id, user_id) REFERENCES people ON DELETE CASCADE
 );
+CREATE TRIGGER "1_make_person" AFTER INSERT ON reminders FOR EACH ROW EXECUTE FUNCTION make_person();
 CREATE INDEX reminders_at ON reminders (at) WHERE at IS NOT NULL;
 ALTER TABLE reminders ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_reminders ON reminders
@@ -211,8 +225,10 @@ CREATE TABLE kept (
     kept_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     posting_since timestamptz,
     line_ts text,
-    UNIQUE (team_id, channel_id, ts)
+    UNIQUE (team_id, channel_id, ts),
+    FOREIGN KEY (team_id, user_id) REFERENCES people ON DELETE CASCADE
 );
+CREATE TRIGGER "1_make_person" AFTER INSERT ON kept FOR EACH ROW EXECUTE FUNCTION make_person();
 CREATE INDEX kept_person ON kept (team_id, user_id);
 ALTER TABLE kept ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_kept ON kept

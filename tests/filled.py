@@ -31,7 +31,6 @@ ROWS: tuple[LiteralString, ...] = (
     "INSERT INTO notices (turn_id, team_id, user_id)"
     " SELECT id, team_id, user_id FROM messages"
     " WHERE team_id = %(team)s AND user_id = %(user)s",
-    "INSERT INTO people (team_id, user_id) VALUES (%(team)s, %(user)s)",
     "INSERT INTO reminders (team_id, user_id, key, dated, zone, at)"
     " VALUES (%(team)s, %(user)s, 'k', gen_random_uuid(), 'UTC', now())",
     "INSERT INTO kept (team_id, user_id, channel_id, ts, thread_ts, text, decision)"
@@ -39,13 +38,17 @@ ROWS: tuple[LiteralString, ...] = (
 )
 
 
-def fill(owner: psycopg.Connection[Any], person: Person, number: int = 0) -> None:
-    """Put a row of this person into each table, as the owner, in a channel of that number."""
+def values_of(person: Person, number: int = 0) -> dict[str, Any]:
+    """Return the parameters of `ROWS` for a person, in a channel of that number."""
     prefix = person.namespace("dm").prefix
     content = {"kind": "UserFoodPreference", "content": {"food_name": prefix}}
     vector = literal([1.0] + [0.0] * (SPACE.dimensions - 1))
     values = {"prefix": prefix, "vector": vector, "value": Jsonb(content)}
     values |= {"team": person.team_id, "user": person.user_id, "channel": f"D{number}"}
-    values |= {"thread": f"{person.team_id}.D{number}.1.0", "event": f"Ev{prefix}"}
+    return values | {"thread": f"{person.team_id}.D{number}.1.0"}
+
+
+def fill(owner: psycopg.Connection[Any], person: Person, number: int = 0) -> None:
+    """Put a row of this person into each table, as the owner, in a channel of that number."""
     for statement in ROWS:
-        owner.execute(statement, values)
+        owner.execute(statement, values_of(person, number))

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from psycopg.rows import DictRow
 from slack_sdk.web.async_client import AsyncWebClient
@@ -28,23 +28,26 @@ from bot.slack.reading import read_said
 from bot.types import PersonErased
 from bot.ui.done import Click, Done
 from bot.ui.export_markdown import export_markdown
-from memory import Overtaken, Person, Pool, erase, export_memories
+from memory import Overtaken, Person, Pool, export_memories
 from memory.credentials import redact
 from memory.model import Json
 from memory.postgres import (
     PersonTransaction,
     load_statements,
-    person_statement,
     person_transaction,
     transaction_timeout,
 )
-from memory.store import needles_of_forgotten, read_epoch
+from memory.store import (
+    erase_within,
+    needles_of_forgotten,
+    read_epoch,
+    seeing_forgotten,
+    seeing_states,
+)
 
 log = logging.getLogger(__name__)
 
 _SQL = load_statements("bot", "data")
-# A statement for each of our tables with rows of a person; a test compares them with the database.
-_ERASING = load_statements("bot", "erasing")
 
 _DATABASE_SECONDS = 30.0
 # Errors without the scope for files, or in a workspace that refuses such files from apps.
@@ -135,63 +138,43 @@ async def erase_person(
     """
     queue = Queue(pool)
     await queue.open()
-
-    async def delete_app_rows(transaction: PersonTransaction) -> dict[str, int]:
-        connection = transaction.connection
+    async with person_transaction(pool, person, locked=True) as transaction:
+        before = await _count_rows(transaction)
         rows = await transaction.fetch(_SQL["threads_being_answered"])
-        answering = [row["thread"] for row in rows]
         await end_lines(queue, transaction)
-        counts = await _erase_ours(transaction, keeps_off=keeps_off)
+        if identity is None and any(before.values()):
+            identity = uuid4()
+        memories = await erase_within(transaction, identity)
+        await transaction.execute(_SQL["forget_author_of_messages"])
+        if not keeps_off:
+            await transaction.execute(_SQL["forget_switches"])
         # Home shows memories until it is published again without them.
-        await publish_later(connection, queue, person)
-        await queue.abort(connection, answering)
-        return counts
-
-    async def count_app_rows(transaction: PersonTransaction) -> dict[str, int]:
-        [rows] = await transaction.fetch(_SQL["count_left"])
-        return rows
-
-    erased = await erase(
-        pool,
-        person,
-        identity,
-        delete_app_rows=delete_app_rows,
-        count_app_rows=count_app_rows,
-    )
-    left = dict(erased.left)
+        await publish_later(transaction.connection, queue, person)
+        await queue.abort(transaction.connection, [row["thread"] for row in rows])
+    async with person_transaction(pool, person) as transaction:
+        left = await _count_rows(transaction)
+        [references] = await transaction.fetch(_SQL["count_references"])
     switches = 0
     if keeps_off:
         switches = left["memory_off"]
-        left["memory_off"] = 0
-    log.info("erased a person: %d row(s), %d left", erased.total, sum(left.values()))
-    [references] = await person_statement(pool, person, _SQL["count_references"])
-    return PersonErased(
-        at=erased.at,
-        memories=erased.memories,
-        counts=erased.counts,
+        before["memory_off"] = left["memory_off"] = 0
+    erased = PersonErased(
+        at=datetime.now(UTC),
+        memories=memories,
+        counts=before,
         left=left,
         never_formed_messages=references["places"],
         switches=switches,
     )
+    log.info("erased a person: %d row(s), %d left", erased.total, sum(left.values()))
+    return erased
 
 
-async def _erase_ours(
-    transaction: PersonTransaction, *, keeps_off: bool
-) -> dict[str, int]:
-    """Delete the person's rows in each table of the app; return how many, by table.
-
-    `keeps_off`: the switches stay.
-    """
-    counts: dict[str, int] = {}
-    for table, statement in _ERASING.items():
-        if keeps_off and table == "memory_off":
-            continue
-        gone = await transaction.execute(statement)
-        counts[table] = gone.rowcount
-    # Answers in progress stop; the ids of messages that Slack may deliver again are kept.
-    [row] = await transaction.fetch(_SQL["forget_author_of_messages"])
-    counts["messages"] += row["kept"]
-    return counts
+async def _count_rows(transaction: PersonTransaction) -> dict[str, int]:
+    """Return how many rows of the person each table has, with those that are hidden."""
+    async with seeing_forgotten(transaction), seeing_states(transaction):
+        rows = await transaction.fetch(_SQL["count_rows"])
+    return {row["name"]: row["rows"] for row in rows}
 
 
 # --- sent to the person ------------------------------------------------------------------------

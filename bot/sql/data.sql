@@ -47,18 +47,28 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND token IS NOT NULL;
 
 -- name: forget_author_of_messages
 -- Keep the ids of messages that may be delivered again, without their author and texts.
-SELECT forget_author_of_messages() AS kept;
+SELECT forget_author_of_messages();
+
+-- name: forget_switches
+DELETE FROM memory_off WHERE team_id = %(team)s AND user_id = %(user)s;
 
 -- name: count_references
 -- Count the references to messages from which no memory is formed again.
 SELECT count(*) AS places FROM forgotten_sources
 WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message';
 
--- name: count_left
--- Count the rows that are left, by the name of the table.
-SELECT
-    (SELECT count(*) FROM notices WHERE team_id = %(team)s AND user_id = %(user)s) AS notices,
-    (SELECT count(*) FROM messages WHERE team_id = %(team)s AND user_id = %(user)s) AS messages,
-    (SELECT count(*) FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s)
-        AS person_settings,
-    (SELECT count(*) FROM memory_off WHERE team_id = %(team)s AND user_id = %(user)s) AS memory_off;
+-- name: count_rows
+-- How many rows of the person each table has, but for what an erasure leaves.
+SELECT 'store' AS name, count(*) AS rows FROM store
+    WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s
+UNION ALL SELECT 'store_vectors', count(*) FROM store_vectors
+    WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s
+UNION ALL SELECT 'statements', count(*) FROM statements WHERE team_id = %(team)s AND user_id = %(user)s
+UNION ALL SELECT 'reminders', count(*) FROM reminders WHERE team_id = %(team)s AND user_id = %(user)s
+UNION ALL SELECT 'kept', count(*) FROM kept WHERE team_id = %(team)s AND user_id = %(user)s
+UNION ALL SELECT 'messages', count(*) FROM messages WHERE team_id = %(team)s AND user_id = %(user)s
+UNION ALL SELECT 'notices', count(*) FROM notices WHERE team_id = %(team)s AND user_id = %(user)s
+UNION ALL SELECT 'person_settings', count(*) FROM person_settings
+    WHERE team_id = %(team)s AND user_id = %(user)s
+UNION ALL SELECT 'memory_off', count(*) FROM memory_off
+    WHERE team_id = %(team)s AND user_id = %(user)s;

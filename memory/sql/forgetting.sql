@@ -155,34 +155,12 @@ SELECT forgotten_id, team_id, user_id, what, channel, ts, keys, statements FROM 
 WHERE forgotten_at >= %(since)s
 ORDER BY team_id, user_id, forgotten_at, forgotten_id, channel, ts;
 
--- name: count_rows
--- How many rows of the person each table has.
-SELECT
-    (SELECT count(*) FROM store_vectors WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s)
-        AS store_vectors,
-    (SELECT count(*) FROM store WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s) AS store,
-    (SELECT count(*) FROM statements WHERE team_id = %(team)s AND user_id = %(user)s)
-        AS statements,
-    (SELECT count(*) FROM reminders WHERE team_id = %(team)s AND user_id = %(user)s) AS reminders,
-    (SELECT count(*) FROM kept WHERE team_id = %(team)s AND user_id = %(user)s) AS kept;
-
--- name: erase
--- Delete everything of the person but the ids of forgotten messages.
-WITH vectors AS (
-    DELETE FROM store_vectors WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s
-), rows AS (
-    DELETE FROM store WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s
-), lines AS (
-    DELETE FROM kept WHERE team_id = %(team)s AND user_id = %(user)s
-), planned AS (
-    DELETE FROM reminders WHERE team_id = %(team)s AND user_id = %(user)s
-), forgettings AS (
-    DELETE FROM forgotten_sources
-    WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'forgetting'
-)
-DELETE FROM statements WHERE team_id = %(team)s AND user_id = %(user)s;
+-- name: delete_forgettings
+DELETE FROM forgotten_sources
+WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'forgetting';
 
 -- name: delete_person
+-- Delete the person, and by foreign keys their rows in the other tables.
 DELETE FROM people WHERE team_id = %(team)s AND user_id = %(user)s RETURNING asked, asked_from;
 
 -- name: carry_count

@@ -3,6 +3,7 @@
 from memory.store.edits import (
     validated as validated,
 )
+from memory.store.erasing import erase_within as erase_within
 from memory.store.expiry import expire_due as expire_due
 from memory.store.forgetting import (
     Gone as Gone,
@@ -12,6 +13,10 @@ from memory.store.forgetting import (
     needles_of_forgotten as needles_of_forgotten,
     selected as selected,
     undoable_forgetting as undoable_forgetting,
+)
+from memory.store.hidden import (
+    seeing_forgotten as seeing_forgotten,
+    seeing_states as seeing_states,
 )
 from memory.store.kept import (
     KEPT_BY_PERSON as KEPT_BY_PERSON,

@@ -15,7 +15,6 @@ from bot.locale import say
 from bot.pipeline.reply import MAX_CALLS, MAX_ROUNDS
 from bot.pipeline.tools import ACTIONS, SETTINGS_TOOL
 from bot.ui.acts import Forget, Switch
-from memory.postgres import load_statements
 from memory.tools.definitions import CHANGE_TOOL
 from tests.integration.app import App
 from tests.integration.messages import pressable
@@ -269,7 +268,7 @@ def kept(app: App, user: str, *, without: str = "") -> dict[str, list[dict[str, 
     """
     found: dict[str, list[dict[str, Any]]] = {}
     with psycopg.connect(app.database, row_factory=dict_row) as owner:
-        for table in (*load_statements("bot", "erasing"), "statements"):
+        for table in ("messages", "notices", "person_settings", "statements"):
             rows = owner.execute(
                 # An update moves a row: without an order it may come later.
                 sql.SQL(
@@ -287,11 +286,10 @@ def kept(app: App, user: str, *, without: str = "") -> dict[str, list[dict[str, 
             " ORDER BY prefix, key",
             (user,),
         ).fetchall()
-    del found["memory_off"]
     return found
 
 
-_TIMES = ("profile_at", "told_at", "seen_at", "changed_at")
+_TIMES = ("profile_at", "informed_at", "told_at", "seen_at", "changed_at")
 _SOON = str(date.today() + timedelta(days=30))  # noqa: DTZ011 - any day that is to come
 _HOSTILE: list[dict[str, Any]] = [
     {},

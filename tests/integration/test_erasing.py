@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bot.config import load_settings
-from bot.memories.data import erase_person, export_person
+from bot.memories.data import EXPORTED, erase_person, export_person
 from bot.pipeline.formation import mark_formed, read_unformed
 from bot.ui.acts import Forget
 from memory import (
@@ -30,13 +30,16 @@ from tests.memories import ApprovedStore
 
 pytestmark = pytest.mark.slow
 
-# Whose rows are nobody's, are everybody's, or hold ids of messages only.
-NOBODYS = {
-    *("conversations", "forgotten_sources", "interactions"),
-    *("kioku_embedding_space", "kioku_migrations", "installation"),
-    *("store_migrations", "vector_migrations", "people"),
+# Of these something outlives the person: ids of messages and of what was forgotten, where memory is
+# off, and the hour's count.
+OUTLIVE = {"messages", "forgotten_sources", "memory_off", "people"}
+# What says nothing that the person or another part of the export does not.
+NOT_EXPORTED = {"store_vectors", "reminders", "notices", "people"}
+PARTS = {
+    "memories": "store",
+    "forgotten": "forgotten_sources",
+    "settings": "person_settings",
 }
-OF_MEMORY = {"store", "store_vectors", "statements", "reminders", "kept"}
 
 
 @pytest.fixture
@@ -45,21 +48,27 @@ def place(app: App) -> PersonThread:
     return app.slack.place()
 
 
-def tables(app: App) -> set[str]:
-    """Return every table of the database that is not the queue's own."""
+def test_every_table_with_rows_of_people_is_erased_and_exported(app: App) -> None:
+    """A table of people's rows goes with its person, and is counted, and exported.
+
+    Or it is named here. The vectors go with their memories.
+    """
     found = app.rows(
-        "SELECT table_name AS name FROM information_schema.tables"
-        " WHERE table_schema = 'public' AND table_type = 'BASE TABLE'",
+        "SELECT table_name AS name FROM information_schema.columns JOIN information_schema.tables"
+        " USING (table_schema, table_name)"
+        " WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND column_name = 'user_id'"
     )
-    return {
-        row["name"] for row in found if not row["name"].startswith("procrastinate_")
-    }
-
-
-def test_every_table_with_rows_of_people_is_erased(app: App) -> None:
-    """A table that holds rows of people is among those that are erased."""
-    ours = load_statements("bot", "erasing").keys()
-    assert tables(app) == NOBODYS | OF_MEMORY | ours
+    tables = {row["name"] for row in found}
+    cascading = app.rows(
+        "SELECT conrelid::regclass::text AS name FROM pg_constraint"
+        " WHERE confrelid = 'people'::regclass AND confdeltype = 'c'"
+    )
+    gone = {row["name"] for row in cascading} | {"store_vectors"}
+    assert tables == gone | OUTLIVE
+    counted = load_statements("bot", "data")["count_rows"]
+    assert all(f" {table}" in counted for table in gone)
+    exported = {PARTS.get(part, part) for part in EXPORTED}
+    assert tables == exported | NOT_EXPORTED
 
 
 async def test_erase_wins_against_formation_200_times(app: App) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import psycopg
 import pytest
 
 from bot.conversation.inbox import ANSWER, store_message
@@ -21,6 +22,7 @@ from memory import Person
 from memory.postgres import load_statements
 from tests.conftest import ROOT
 from tests.databases import naming
+from tests.filled import ROWS, values_of
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 
@@ -73,7 +75,6 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     )
     erased = await erase_person(app.pool, person)
     assert not any(erased.left.values())
-    assert load_statements("bot", "erasing").keys() <= erased.left.keys()
     assert erased.counts["store"] == erased.counts["store_vectors"] >= 2
     assert erased.counts["messages"] == 3
     assert erased.counts["statements"] >= 2
@@ -104,6 +105,24 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
         say("en", "deleted_rest", count=erased.total - erased.memories - 3) in receipt
     )
     assert (await erase_person(app.pool, person)).total == 0
+
+
+@pytest.mark.parametrize(
+    "table", ["messages", "statements", "store", "person_settings", "kept"]
+)
+def test_nobody_of_whom_something_is_stored_is_cleared_away(
+    app: App, table: str
+) -> None:
+    """A person with one row of a table keeps it, however long ago they asked for something."""
+    person = Person(app.slack.team_id, "UALONE")
+    [statement] = [row for row in ROWS if row.startswith(f"INSERT INTO {table} ")][:1]
+    with psycopg.connect(app.database) as owner:
+        owner.execute(statement, values_of(person))
+    before = naming(app.database, "UALONE")
+    app.rows("UPDATE people SET asked_from = now() - interval '9 days'")
+    app.rows("SELECT * FROM clear_away_people(1000)")
+    assert before.keys() >= {table}
+    assert naming(app.database, "UALONE") == before
 
 
 async def test_messages_just_delivered_lose_their_author_and_are_deleted_soon(

@@ -172,6 +172,7 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
         "forgotten_sources",
         "procrastinate_jobs",
         "memory_off",
+        "people",
         "person_settings",
     }
     off: LiteralString = "SELECT scope FROM memory_off WHERE user_id = %s"
