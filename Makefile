@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DOCS := .venv-docs
 PACKAGES := packages/slack-playground packages/openai-double packages/stand-in
+OURS := slack_playground openai_double kioku_stand_in
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 FROM_LOCKS := --require-hashes --only-binary :all:
 # Each process of a test would compile Kioku again.
@@ -49,12 +50,14 @@ soak: install  ## Run the long fault runs, about fifteen minutes: everything bre
 	$(BIN)/python -m tests.soak trouble
 	$(BIN)/python -m tests.soak attack
 
-lint: install  ## ruff, mypy --strict, import-linter, and the tests in tests/lint
+lint: install  ## ruff, mypy --strict, import-linter, deptry, and the tests in tests/lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	for one in $(PACKAGES); do $(BIN)/mypy $$one/tests || exit; done
 	$(BIN)/lint-imports
+	$(BIN)/deptry bot memory
+	for one in $(PACKAGES); do (cd $$one && $(CURDIR)/$(BIN)/deptry . --exclude tests --ignore DEP002 $(OURS:%=--known-first-party %)) || exit; done
 	$(BIN)/python -m pytest -q tests/lint
 	$(BIN)/python -m docs.translations
 
