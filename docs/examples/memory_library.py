@@ -1,4 +1,4 @@
-"""Kioku's `memory` package in a LangGraph application of your own, without Slack.
+"""Kioku's `memory` package with an agent of LangChain's, without Slack.
 
 docs/tutorials/memory-library.md explains this program.
 """
@@ -8,7 +8,7 @@ import json
 import time
 
 import openai
-from langgraph.func import entrypoint
+from langchain.agents import create_agent
 
 import memory
 from docs.examples.environment import (
@@ -31,31 +31,32 @@ async def talk(
     )
     former = memory.Former(pool, embedder, model)
 
-    @entrypoint()
     async def turn(text: str) -> str:
         recalled = await memory.recall_memories(pool, embedder, view, text)
         shown = [
             {"kind": one.kind, "content": one.content} for one in recalled.memories
         ]
         lines = "\n".join(json.dumps(one, ensure_ascii=False) for one in shown)
-        reply = await client.responses.create(
-            model=REPLY_MODEL,
-            instructions=f"<memories>\n{lines}\n</memories>",
-            input=text,
-        )
         typed = memory.PersonMessage(text=text, channel="web", ts=f"{time.time():.6f}")
+        agent = create_agent(
+            f"openai:{REPLY_MODEL}",
+            tools=memory.MemoryTools(former, view, typed).langchain(),
+            system_prompt=f"<memories>\n{lines}\n</memories>",
+        )
+        question = {"role": "user", "content": text}
+        answer = await agent.ainvoke({"messages": [question]})
         formed = await former.form(view, [typed])
         for change in formed.changes:
             content = change.after or change.before or {}
             print(f"{change.action}: {memory.subject(change.kind, content)}")
-        return reply.output_text
+        return str(answer["messages"][-1].text)
 
     print("### tell")
-    await turn.ainvoke("I love ramen, and I'm learning Rust.")
+    await turn("I love ramen, and I'm learning Rust.")
     print("### ask")
-    print(await turn.ainvoke("What should I eat today?"))
+    print(await turn("What should I eat today?"))
     print("### forget")
-    await turn.ainvoke("I'm sick of ramen")
+    await turn("I'm sick of ramen")
 
     print("### the changes")
     entries = await memory.list_changes(pool, alice)

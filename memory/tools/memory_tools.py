@@ -7,8 +7,10 @@ verdict; a deletion is only proposed.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -28,7 +30,10 @@ from memory.store.memories import Memory, find_in_view
 from memory.store.questions import Question
 from memory.store.statements import InCommit, do_nothing
 from memory.tools.arguments import read_arguments
-from memory.tools.definitions import CHANGE_TOOL, SEARCH_TOOL
+from memory.tools.definitions import CHANGE_TOOL, SEARCH_TOOL, memory_tools
+
+if TYPE_CHECKING:
+    from langchain_core.tools import StructuredTool
 
 JUDGED_WITHIN = 8.0  # seconds to wait for the verdict on a memory that a tool stores
 SEARCH_LIMIT = 20
@@ -113,6 +118,29 @@ class MemoryTools:
         if name == SEARCH_TOOL:
             return await self._search(given)
         return await self._change(given)
+
+    def langchain(self) -> list[StructuredTool]:
+        """Return the tools for an agent of LangChain, such as ``create_agent``.
+
+        Each returns the JSON of what `call` returns.
+        """
+        definitions = memory_tools(tuple(self.former.kinds.values()))
+        return [self._langchain_tool(one) for one in definitions]
+
+    def _langchain_tool(self, definition: Json) -> StructuredTool:
+        # Most callers need none.
+        from langchain_core.tools import StructuredTool
+
+        async def run(**given: Any) -> str:
+            output = await self.call(definition["name"], given)
+            return json.dumps(output, ensure_ascii=False)
+
+        return StructuredTool.from_function(
+            coroutine=run,
+            name=definition["name"],
+            description=definition["description"],
+            args_schema=definition["parameters"],
+        )
 
     async def _search(self, given: Json) -> list[Json]:
         query = str(given.get("query") or " ")

@@ -19,8 +19,8 @@ from tests.conftest import ROOT, Server
 
 ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
-# LangMem leaves `strict` to OpenAI's default when it is given a model's name.
-plain_langmem = pytest.mark.nonconforming
+# LangMem, given a model's name, and LangChain's agents leave `strict` to OpenAI's default.
+plain_tools = pytest.mark.nonconforming
 
 Run = Callable[..., str]
 
@@ -105,7 +105,7 @@ def rows(printed: str) -> dict[str, dict[str, Any]]:
     return {key: value["content"] for key, value in values.items()}
 
 
-@plain_langmem
+@plain_tools
 def test_store_manager_updates_a_row_and_deletes_the_other(run: Run) -> None:
     """Ramen keeps its key and becomes miso ramen; pasta is gone from the store."""
     before, after = map(rows, parts(run("store_manager")).values())
@@ -115,7 +115,7 @@ def test_store_manager_updates_a_row_and_deletes_the_other(run: Run) -> None:
     assert "味噌ラーメン" in after[keys["ラーメン"]]["description"]
 
 
-@plain_langmem
+@plain_tools
 def test_memory_tools_are_called_by_the_model(run: Run) -> None:
     """The model remembers, finds and forgets by tool calls."""
     remember, search, forget = parts(run("memory_tools")).values()
@@ -130,7 +130,7 @@ def test_memory_tools_are_called_by_the_model(run: Run) -> None:
 KINDS = ("prompt_memory", "metaprompt", "gradient")
 
 
-@plain_langmem
+@plain_tools
 def test_prompt_optimizer_prints_what_each_kind_proposes(
     run: Run, stand_in: Server, tmp_path: Path
 ) -> None:
@@ -173,7 +173,7 @@ def test_hot_path_suggests_what_was_said_in_another_conversation(
     )
 
 
-@plain_langmem
+@plain_tools
 def test_background_forms_once_after_the_pause(run: Run, stand_in: Server) -> None:
     """Three messages cost one call of the memory model, and nothing is stored before it."""
     # So slow that LangMem discards one canceled run before the next message.
@@ -210,13 +210,13 @@ def check_technology_story(printed: str) -> set[str]:
     return set(values)
 
 
-@plain_langmem
+@plain_tools
 def test_postgres_store_brings_its_own_database(run: Run) -> None:
     """Without DATABASE_URL the example starts a PostgreSQL of its own."""
     check_technology_story(run("postgres_store"))
 
 
-@plain_langmem
+@plain_tools
 def test_postgres_store_keeps_memories_from_one_program_to_the_next(
     run: Run, empty_database: str
 ) -> None:
@@ -228,8 +228,9 @@ def test_postgres_store_keeps_memories_from_one_program_to_the_next(
     )
 
 
+@plain_tools
 def test_the_memory_library_works_without_slack(run: Run) -> None:
-    """Told, recalled, forgotten, undone and forgotten again, in a plain LangGraph application."""
+    """Told, recalled, forgotten, undone and forgotten again, by an agent of LangChain's."""
     printed = parts(run("memory_library"))
     assert printed["tell"] == "remembered: ramen\nremembered: Rust\n"
     assert "- I love ramen" in printed["ask"]

@@ -266,6 +266,23 @@ async def test_what_is_to_be_remembered_is_stored_at_once(
     assert len(case.model.verdict_requests) == 1
 
 
+async def test_an_agent_of_langchain_calls_the_same_tools(case: ToolTest) -> None:
+    """They have the names and schemas of the definitions, and answer in JSON."""
+    tools = case.tools("I love ramen")
+    search, change = tools.langchain()
+    defined = memory_tools(SCHEMAS)
+    assert [one["name"] for one in defined] == [search.name, change.name]
+    assert [one["parameters"] for one in defined] == [
+        search.args_schema,
+        change.args_schema,
+    ]
+    given = {"action": "create", "content": RAMEN, "evidence": "I love ramen"}
+    told = json.loads(await change.ainvoke(given))
+    assert told["done"] is True
+    [found] = json.loads(await search.ainvoke({"query": "food"}))
+    assert found["id"] == told["ids"][0]
+
+
 async def test_an_update_keeps_what_it_leaves_out(case: ToolTest) -> None:
     """A field goes where the model names it as null."""
     await change(

@@ -1,9 +1,11 @@
 """The public API of `memory`."""
 
+import os
 import re
 import subprocess
 import sys
 from operator import attrgetter
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -34,6 +36,27 @@ def test_an_unknown_name_is_refused() -> None:
     """A misspelt name is an AttributeError, as of any module."""
     with pytest.raises(AttributeError, match="remember_everything"):
         getattr(memory, "remember_" + "everything")
+
+
+def test_another_memory_before_ours_ends_a_command_with_one_sentence(
+    tmp_path: Path,
+) -> None:
+    """A user's own folder of that name, on PYTHONPATH, is named, and no traceback is shown."""
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / "__init__.py").touch()
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = Path(sys.executable).with_name("kioku")
+    done = subprocess.run(
+        [command, "--version"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("kioku: Python finds another `memory` before Kioku's")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_importing_memory_loads_no_client() -> None:
