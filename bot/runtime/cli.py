@@ -44,6 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     add = command("setup", "setup:set_up", text)
     text = "print the address of Slack's form, and open no browser"
     add("--no-browser", action="store_false", dest="browser", help=text)
+    text = "print the app's manifest as JSON, for Slack's own command-line tool"
+    command("manifest", "manifest:print_manifest", text)
     add = command(
         "migrate", "migration:migrate", "bring the database up to this version"
     )

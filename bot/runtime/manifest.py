@@ -11,6 +11,7 @@ from urllib.parse import quote
 import yaml
 
 from bot import DISTRIBUTION
+from bot.config import Settings
 
 
 def manifest_path() -> Path:
@@ -27,6 +28,14 @@ def manifest_path() -> Path:
     raise FileNotFoundError(
         "manifest.yml is missing from this installation: install Kioku again."
     )
+
+
+def print_manifest(_: Settings) -> None:
+    """Print the manifest as JSON, as Slack's command-line tool takes it from ``.slack/hooks.json``.
+
+    Source: https://docs.slack.dev/tools/slack-cli/reference/hooks
+    """
+    print(json.dumps(_read_manifest(), ensure_ascii=False, indent=2))
 
 
 def create_app_url() -> str:

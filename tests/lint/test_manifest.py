@@ -15,9 +15,11 @@ import yaml
 from jsonschema import Draft7Validator
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.config import load_settings
 from bot.listeners import events
 from bot.listeners.interactions import Interactions
-from bot.runtime.manifest import manifest_scopes
+from bot.runtime.cli import _parser
+from bot.runtime.manifest import manifest_scopes, print_manifest
 from bot.slack import messages
 from slack_playground.web_api.methods import load_methods
 from tests.conftest import ROOT
@@ -54,6 +56,23 @@ FEATURE_SCOPES = {
 }
 # What an element of a form needs. Source: Block Kit reference, file input element.
 ELEMENT_SCOPES = {"files:read"}
+
+
+def test_slacks_own_tool_gets_the_manifest_and_starts_what_there_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The two hooks are commands of `kioku`, and one prints the manifest as JSON."""
+    file = json.loads((ROOT / ".slack" / "hooks.json").read_text("utf-8"))
+    assert file["config"] == {"sdk-managed-connection-enabled": True}
+    commands = {}
+    for hook, line in file["hooks"].items():
+        program, *arguments = line.split()
+        assert program == ".venv/bin/kioku"
+        commands[hook] = _parser().parse_args(arguments).command
+    assert commands == {"get-manifest": "manifest", "start": "up"}
+    print_manifest(load_settings({}, dotenv=None))
+    manifest = yaml.safe_load((ROOT / "manifest.yml").read_text("utf-8"))
+    assert json.loads(capsys.readouterr().out) == manifest
 
 
 def called_methods() -> set[str]:
