@@ -50,9 +50,9 @@ _LONGEST_HELD_SECONDS = 15.0
 async def postpone(app: App, claimed: ClaimedMessage, *, failed: bool = False) -> None:
     """Postpone a message; send its author an interim reply if it is the first one that waits.
 
-    `failed`: the model fails for this message alone, which is counted. Raises `RunLater`, unless
-    the job and the message have both waited for half an hour: then the author is told that the
-    message stays unanswered.
+    Slack shows of each that it waits. `failed`: the model fails for this message alone, which is
+    counted. Raises `RunLater`, unless the job and the message have both waited for half an hour:
+    then the author is told that the message stays unanswered.
     """
     has_waited = claimed.waited >= _INTERIM_SECONDS
     if claimed.attempts >= MAX_HELD_ATTEMPTS and has_waited:
@@ -62,6 +62,7 @@ async def postpone(app: App, claimed: ClaimedMessage, *, failed: bool = False) -
     if not claimed.replied and await _may_tell(app, claimed, _INTERIM_SECONDS):
         await reply_fixed(app, claimed, "held", outcome=None, form_words=True)
     await release_message(app, claimed, failed=failed)
+    app.sessions.show_wait(claimed.message, after=0.0)
     delay = _HELD_SECONDS * (1 + claimed.attempts)
     raise RunLater(min(delay, _LONGEST_HELD_SECONDS))
 

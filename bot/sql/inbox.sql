@@ -67,9 +67,9 @@ RETURNING messages.id, message, failures, process_died, status = 'stopped' AS st
 SELECT status FROM messages WHERE id = %(id)s AND token = %(token)s;
 
 -- name: progress
--- How far a message is: it waits for its turn, its turn has begun, or it has ended.
-SELECT CASE WHEN ended_at IS NOT NULL THEN 'ended' WHEN begun_at IS NOT NULL THEN 'begun' ELSE 'waiting' END
-    AS progress
+-- How far a message is: it waits for its turn or for the model, its turn runs, or it has ended.
+SELECT CASE WHEN ended_at IS NOT NULL THEN 'ended'
+    WHEN begun_at IS NOT NULL AND token IS NOT NULL THEN 'begun' ELSE 'waiting' END AS progress
 FROM messages WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s;
 
 -- name: stop

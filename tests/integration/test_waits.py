@@ -75,6 +75,23 @@ async def test_a_message_that_postgresql_does_not_take_is_seen_to_wait(
     await until(lambda: session(app, message) == "active")
 
 
+async def test_each_message_that_waits_for_the_model_is_seen_to_wait(app: App) -> None:
+    """One interim reply tells of the outage; the second message has the indicator alone."""
+    place = app.slack.place()
+    app.fault(status=500, times=-1)
+    messages = [await app.receive(place, text) for text in ("one", "two")]
+    for message in messages:
+        await app.answering.drain(message.thread)
+    assert [len(app.replies(message)) for message in messages] == [1, 0]
+    await until(lambda: {session(app, one) for one in messages} == {"processing"})
+    app.stand_in.call("/_model/faults", method="DELETE")
+    app.core.model.breaker.answered()
+    for message in messages:
+        await app.answering.drain(message.thread)
+    await until(lambda: {session(app, one) for one in messages} == {"active"})
+    assert [len(app.replies(message)) for message in messages] == [1, 1]
+
+
 async def test_a_wait_that_ends_without_an_answer_is_not_seen_any_more(
     app: App,
 ) -> None:
