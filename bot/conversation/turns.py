@@ -28,6 +28,7 @@ from bot.told import note_answered
 from memory import DM, PUBLIC, MemoryView, Person, Pool
 from memory.credentials import Credential, redact_texts
 from memory.metrics import count, step
+from memory.model import MessageKey
 from memory.postgres import (
     PersonTransaction,
     Query,
@@ -42,6 +43,7 @@ from memory.store import Asked, KeptLine, ask_query, kept_query, kept_settings
 FORM_MEMORIES = "form_memories"
 WORDS_LIMIT = 8_000  # characters of a message that memories are formed from
 HISTORY_TURNS = 10
+_BEFORE_SECONDS = 3_600  # how old "that" can be in "forget that"
 _SQL = load_statements("bot", "turns")
 # Many more can be unformed while formation is off; the prompt leaves out the oldest.
 _UNFORMED_WORDS = 100
@@ -268,17 +270,23 @@ async def read_turn(
     return found[0] if found else None
 
 
-async def message_before(pool: Pool, message: Message) -> str | None:
-    """Return the ts of the author's previous message in this thread, or in the whole DM."""
-    values = {
-        "channel": message.channel_id,
-        "ts": message.ts,
-        "thread": message.thread,
-        "dm": DM,
-    }
-    statement = _SQL["message_before"]
-    found = await person_statement(pool, message.person, statement, values)
-    return str(found[0]["ts"]) if found else None
+async def message_before(
+    pool: Pool, person: Person, channel: str, ts: str
+) -> DictRow | None:
+    """Return `ts` and `question` of a person's last message in a channel before `ts`, for an hour.
+
+    Requests about memory, of which no text is stored, are passed over; blanked messages are not.
+    """
+    since = f"{float(ts) - _BEFORE_SECONDS:.6f}"
+    values = {"channel": channel, "ts": ts, "since": since}
+    found = await person_statement(pool, person, _SQL["message_before"], values)
+    return found[0] if found else None
+
+
+async def blank_message(transaction: PersonTransaction, message: MessageKey) -> None:
+    """Keep no text of a message and of its answer, also if it is only being answered."""
+    channel, ts = message
+    await transaction.execute(_SQL["blank"], {"channel": channel, "ts": ts})
 
 
 @step("end")

@@ -96,7 +96,6 @@ class ReplyStream:
         *,
         can_be_rated: bool = False,
         cited: int = 0,
-        says_off: bool = True,
     ) -> None:
         """Deliver the whole reply; the other arguments are those of its `footer`.
 
@@ -113,7 +112,6 @@ class ReplyStream:
             self._turn.memory_state,
             stand_in=self._app.settings.stand_in,
             can_be_rated=can_be_rated,
-            says_off=says_off,
         )
         if cited:
             below.append(cited_button(localizer, self._turn.id, cited))

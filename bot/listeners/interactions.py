@@ -18,19 +18,13 @@ from bot.app import App
 from bot.locale import LANGUAGES, Localizer
 from bot.logs import fault
 from bot.memories.adding import remember_message
-from bot.memories.clicks import (
-    Result,
-    forget_typed,
-    form_errors,
-    memories_searched,
-    memories_typed,
-    perform,
-    submit,
-)
+from bot.memories.clicks import Result, form_errors, perform, submit
+from bot.memories.commands import act_of, carry_out
 from bot.memories.expected import EXPECTED, explain
 from bot.memories.home import show_home
 from bot.memories.kept_lines_acts import keep_message
 from bot.memories.panel import read_panel
+from bot.memories.requests import Request, heard_after_forget, heard_after_memories
 from bot.network import proxy_for
 from bot.slack.client import (
     SLACK_FAULTS,
@@ -185,13 +179,7 @@ class Interactions:
         await ack()
         words = _typed_words(command)
         place = place_of(command)
-        position = memories_searched(words, place.channel)
-        if position is not None:
-            await self._open_panel(command, place, position)
-        else:
-            await self._do(
-                command, place, lambda click: memories_typed(self._app, click, words)
-            )
+        await self._asked(command, place, heard_after_memories(words))
 
     async def _forget(self, ack: AsyncAck, command: dict[str, Any]) -> None:
         await ack()
@@ -201,8 +189,16 @@ class Interactions:
             # The person chooses in the panel.
             await self._open_panel(command, place, Position())
         else:
+            await self._asked(command, place, heard_after_forget(words))
+
+    async def _asked(self, command: Body, place: Place, request: Request) -> None:
+        """Show the panel, or do what else was asked for after a command."""
+        act = act_of(request, place.channel)
+        if isinstance(act, Position):
+            await self._open_panel(command, place, act)
+        else:
             await self._do(
-                command, place, lambda click: forget_typed(self._app, click, words)
+                command, place, lambda click: carry_out(self._app, click, request)
             )
 
     async def _shortcut_used(self, ack: AsyncAck, body: dict[str, Any]) -> None:

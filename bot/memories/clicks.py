@@ -1,4 +1,4 @@
-"""What a person does with a click or a form, and what they type after a command.
+"""What a person does with a click or a form.
 
 Everything is done in the namespace of the person who clicked: an act names a memory, never a
 person.
@@ -15,23 +15,15 @@ from typing import TypeAlias, assert_never
 from pydantic import BaseModel
 
 from bot.app import App
-from bot.conversation.audiences import look_up_kind
 from bot.locale import Localizer
 from bot.memories.adding import add_lines, check_may_store, remember_as_typed
 from bot.memories.data import erase_person, send_export
-from bot.memories.forgetting import (
-    forget_everything_question,
-    forget_selected,
-    forget_words_question,
-    nothing_to_forget,
-    undo_forgotten,
-)
+from bot.memories.forgetting import forget_selected, undo_forgotten
 from bot.memories.kept_lines_acts import answer_to_keep, take_back
 from bot.memories.switches import change_settings, switch
 from bot.notices import update_notices
 from bot.people import read_settings
 from bot.quota import admit
-from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.messages import is_direct
 from bot.ui import forms
 from bot.ui.acts import (
@@ -80,7 +72,7 @@ from memory import (
     undo_changes,
 )
 from memory.metrics import count
-from memory.model import Json, folded
+from memory.model import Json
 from memory.postgres import person_transaction, transaction_timeout
 from memory.store import find_memory, put_off
 
@@ -411,85 +403,3 @@ async def _delete_data(app: App, click: Click) -> SlackView:
     ):
         erased = await erase_person(app.pool, person, keeps_off=True)
     return forms.receipt_view(click.localizer, erased)
-
-
-# --- commands ----------------------------------------------------------------------------------
-
-_COMMANDS: Mapping[str, tuple[str, ...]] = {
-    "help": ("help", "?", "ヘルプ", "使い方"),
-    "pause": ("pause", "off", "一時停止", "停止", "オフ"),
-    "resume": ("resume", "on", "再開", "オン"),
-    "incognito": ("incognito", "シークレット"),
-    "settings": ("settings", "設定"),
-    "channel": ("channel", "チャンネル"),
-    "why": ("why", "理由"),
-}
-_EVERYTHING = frozenset({"everything", "all", "すべて", "全て", "全部", "ぜんぶ"})
-
-
-def memories_searched(words: str, channel: str) -> Position | None:
-    """Return what ``/memories`` with these words shows in the panel; None if they are a command."""
-    match _command(words):
-        case "channel":
-            return Position(list="kept", of=channel)
-        case "why":
-            return Position(list="changes")
-        case None:
-            return Position(of=words)
-    return None
-
-
-def _command(words: str) -> str | None:
-    """Return the command that words are, if any.
-
-    With a time, as in ``pause 2 hours``, memory is off until it is turned on: a search would leave
-    it on.
-    """
-    given = folded(words)
-    first, _, _ = given.partition(" ")
-    if first in _COMMANDS["pause"]:
-        return "pause"
-    for command, names in _COMMANDS.items():
-        if given in names:
-            return command
-    return None
-
-
-async def memories_typed(app: App, click: Click, words: str) -> Result:
-    """Answer ``/memories`` with a word that is a command."""
-    match _command(words):
-        case "pause":
-            done = await switch(app, click, Switch(to="off"))
-            how = click.localizer.say("pause_for_a_time")
-            return replace(done, line=f"{done.line}\n{how}")
-        case "resume":
-            return await switch(app, click, Switch(to="on"))
-        case "incognito":
-            return await _turn_off_here(app, click)
-        case "settings":
-            return await _open_settings(app, click)
-    return click.say("help")
-
-
-async def _turn_off_here(app: App, click: Click) -> Done:
-    """Switch memory off in a conversation, but not in somebody else's direct messages.
-
-    There its scope would be read as the person's direct messages with the app.
-    """
-    channel = click.place.channel
-    if is_direct(channel):
-        try:
-            await look_up_kind(app, click.person.team_id, channel)
-        except SLACK_FAULTS as error:
-            # While Slack does not say, it is switched off in any case.
-            if error_code(error) == "channel_not_found":
-                return click.say("off_not_here")
-    return await switch(app, click, Switch(to="off", scope=channel))
-
-
-async def forget_typed(app: App, click: Click, words: str) -> Done:
-    """Answer ``/forget`` with words: ask whether to forget what contains them, or everything."""
-    if folded(words) in _EVERYTHING:
-        return forget_everything_question(click.localizer)
-    question = await forget_words_question(app, click.person, click.localizer, words)
-    return question or nothing_to_forget(click.localizer, words)

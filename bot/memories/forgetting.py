@@ -8,14 +8,14 @@ from typing import Any
 from uuid import UUID
 
 from bot.app import App
-from bot.conversation.turns import form_after, read_turn, schedule_formation
+from bot.conversation.turns import form_after, schedule_formation
 from bot.locale import Localizer
 from bot.memories.home import publish_later
 from bot.notices import update_notices
 from bot.ui.acts import Forget, Position, Undo
-from bot.ui.blocks import bulleted, button, escaped, truncate
+from bot.ui.blocks import bulleted, button, escaped
 from bot.ui.done import Click, Done
-from bot.ui.lines import asked_text, memory_line
+from bot.ui.lines import memory_line
 from bot.ui.payloads import forget_button, forget_question, with_others
 from memory import (
     DM,
@@ -48,7 +48,6 @@ _SQL = load_statements("bot", "forgetting")
 FORGETTING_SECONDS = 60.0
 MAX_KEYS = 50  # memories that one button forgets, because their keys are in its value
 _NAMED = 5
-_WORDS_LIMIT = 80  # characters of a message in the question whether to forget it
 
 
 async def forget_words_question(
@@ -73,33 +72,32 @@ def nothing_to_forget(localizer: Localizer, words: str) -> Done:
     return Done(line=line, buttons=[search])
 
 
-async def forget_question_about(
-    app: App, person: Person, localizer: Localizer, selection: Selection
-) -> Done | None:
-    """Return the question whether to forget everything, memories, a message or a period.
+async def forget_memories_question(
+    app: App, person: Person, localizer: Localizer, keys: Collection[str]
+) -> Done:
+    """Return the question whether to forget these memories, or that there are none."""
+    memories = await _memories(app, person, keys)
+    if not memories:
+        return Done(line=localizer.say("memory_gone"))
+    return forget_question(localizer, memories)
 
-    Returns None if the memories do not exist. A message or a period may have stored texts even if
-    there is no memory of it.
+
+async def forget_period_question(
+    app: App, person: Person, localizer: Localizer, since: datetime, until: datetime
+) -> Done:
+    """Return the question whether to forget what was said in a time.
+
+    There may be texts of it even if there is no memory.
     """
-    if selection.everything:
-        return forget_everything_question(localizer)
-    if selection.keys:
-        memories = await _memories(app, person, selection.keys)
-        if not memories:
-            return None
-        return forget_question(localizer, memories)
-    found = await selected(app.pool, person, selection)
-    lines = [await _selection_line(app, person, localizer, selection)]
+    found = await selected(app.pool, person, Selection(since=since, until=until))
+    first, last = localizer.minute(since), localizer.minute(until)
+    lines = [localizer.say("forget_between", since=first, until=last)]
     lines += [memory_line(localizer, memory) for memory in found[:_NAMED]]
     more = len(found) - _NAMED
     if more > 0:
         lines.append(localizer.say("forget_more", count=more))
     line = f"{localizer.say('forget_these')}\n{bulleted(lines)}"
-    act = Forget(
-        messages=tuple(selection.messages),
-        since=selection.since,
-        until=selection.until,
-    )
+    act = Forget(since=since, until=until)
     return Done(line=line, buttons=[forget_button(localizer, act)])
 
 
@@ -112,25 +110,6 @@ def forget_everything_question(localizer: Localizer) -> Done:
     """Return the question whether to forget everything."""
     everything = forget_button(localizer, Forget(everything=True))
     return Done(line=localizer.say("forget_everything_ask"), buttons=[everything])
-
-
-async def _selection_line(
-    app: App, person: Person, localizer: Localizer, selection: Selection
-) -> str:
-    """Return which texts a selection deletes: a message, by its beginning, or those of a period."""
-    if selection.until is not None:
-        until = localizer.minute(selection.until)
-        if selection.since is None:
-            return localizer.say("forget_before", until=until)
-        since = localizer.minute(selection.since)
-        return localizer.say("forget_between", since=since, until=until)
-    [(channel, ts)] = selection.messages
-    turn = await read_turn(app.pool, person, channel, ts)
-    if turn is None or not turn["question"]:
-        return localizer.say("forget_said")
-    question = asked_text(localizer, turn["question"])
-    words = truncate(" ".join(question.split()), _WORDS_LIMIT)
-    return localizer.say("forget_message", words=escaped(words))
 
 
 async def forget_selected(app: App, click: Click, act: Forget) -> Done:
@@ -169,11 +148,6 @@ def _one_or_count(localizer: Localizer, memories: Sequence[Memory]) -> str:
     if len(memories) == 1:
         return memory_line(localizer, memories[0])
     return localizer.say("counted_memories", count=len(memories))
-
-
-def receipt_of_message(localizer: Localizer, forgotten: Forgotten) -> Done:
-    """Return that a message is not remembered, with *Undo* if it had been."""
-    return receipt(localizer, localizer.say("not_remembered"), forgotten)
 
 
 def receipt(localizer: Localizer, line: str, forgotten: Forgotten) -> Done:

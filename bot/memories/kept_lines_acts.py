@@ -1,16 +1,14 @@
 """*Keep for This Channel* and *Keep as Decision*: a message is kept by a click of its author alone.
 
 The author uses the shortcut, or clicks below a question that shows the very words. Somebody else's
-shortcut brings that question, the author's own request to the app (`keep_request`), or an edit of a
-message that was kept. The words are read from Slack at that moment, and judged before that.
+shortcut brings that question, the author's own request to the app (`bot.memories.requests`), or an
+edit of a message that was kept. The words are read from Slack at that moment, and judged before.
 """
 
 from __future__ import annotations
 
 import html
 import logging
-import re
-from dataclasses import dataclass
 
 from bot.access import person_refusal, refusal_in
 from bot.app import App
@@ -19,6 +17,7 @@ from bot.locale import Localizer
 from bot.memories.adding import check_may_store, words_typed
 from bot.memories.expected import NotKept
 from bot.memories.kept_lines import add_post, end_lines
+from bot.memories.requests import heard
 from bot.queue.queue import BACKGROUND
 from bot.quota import admit
 from bot.slack.client import (
@@ -56,45 +55,14 @@ _REASONS = {
     "other_person": "kept_refused_other",
     "sensitive": "kept_refused_sensitive",
 }
-# How a message begins that asks the app to keep the rest of it.
-_HERE = r"(?:this|the|our) (?:channel|team|group)"
-_KEEP = r"(?:please )?(?:remember|keep|note)"
-_COLON = r"(?:\s*[:,：、]|\s+that\b|\Z)"
-_HERE_JA = r"この(?:チャンネル|グループ|チーム)"
-_KEEP_JA = r"(?:覚え|残し)て(?:おいて)?(?:ください|ね)?(?:[:：、。]|\Z)"
-_REQUESTS = (
-    rf"{_KEEP} (?:this |that |it )?(?:for|in) {_HERE}{_COLON}",
-    rf"{_KEEP} (?P<en>(?:this|the|our) decision)(?: (?:for|in|of) {_HERE})?{_COLON}",
-    rf"{_HERE_JA}(?:のため)?に{_KEEP_JA}",
-    rf"{_HERE_JA}(?P<ja>の決定(?:事項)?として){_KEEP_JA}",
-)
-_REQUEST = re.compile("|".join(_REQUESTS), re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class KeepRequest:
-    """The words that a message to the app asks to keep for its conversation."""
-
-    words: str
-    decision: bool
-
-
-def keep_request(words: str) -> KeepRequest | None:
-    """Return what a message, by the words that its author typed, asks to keep; None if it does not.
-
-    It begins with the request, such as “keep this for the channel:”; the words are what follows.
-    """
-    found = _REQUEST.match(words)
-    if found is None:
-        return None
-    is_decision = any(found.groupdict().values())
-    return KeepRequest(words[found.end() :].strip(), is_decision)
 
 
 def words_to_keep(words: str) -> str:
     """Return what is kept of a message: all of it but the request to keep it."""
-    request = keep_request(words)
-    return request.words if request else words
+    request = heard(words)
+    if request is None or request.what not in ("keep", "decision"):
+        return words
+    return request.words
 
 
 def still_says(line: KeptLine, words: str) -> bool:
@@ -135,17 +103,13 @@ async def keep_message(
     return click.say("kept_asked")
 
 
-async def propose_to_keep(
-    app: App, click: Click, wanted: Keep, request: KeepRequest
-) -> Done:
+async def propose_to_keep(app: App, click: Click, wanted: Keep) -> Done:
     """Return the question whether to keep what a message to the app asks for. Raises `NotKept`."""
-    if not request.words:
+    if not wanted.text:
         raise _not_kept(click, "kept_how")
     await _check_place(app, click, wanted.channel)
-    _check_length(click, request.words)
-    named = {"text": request.words, "decision": request.decision}
-    asked = wanted.model_copy(update=named)
-    question = author_question(click.localizer, asked, "own")
+    _check_length(click, wanted.text)
+    question = author_question(click.localizer, wanted, "own")
     return Done(line=question.line, buttons=question.buttons)
 
 

@@ -70,8 +70,8 @@ async def switch(app: App, click: Click, act: Switch) -> Done:
                     line=off_line(localizer, still_off), buttons=[on_button(localizer)]
                 )
             return on_done(localizer, act.scope)
-        case "hour":
-            end = datetime.now(UTC) + timedelta(hours=1)
+        case "off" if act.minutes:
+            end = datetime.now(UTC) + timedelta(minutes=act.minutes)
         case "tomorrow":
             tomorrow = localizer.today() + timedelta(days=1)
             end = datetime.combine(tomorrow, time(MORNING), localizer.zone)

@@ -15,9 +15,16 @@ from bot.app import App
 from bot.cancellation import cancel_until_done
 from bot.conversation.inbox import ClaimedMessage, Outcome
 from bot.conversation.run import Stopped
-from bot.conversation.turns import Turn, end_turn, read_start, store_begin
+from bot.conversation.turns import (
+    Turn,
+    blank_message,
+    end_turn,
+    read_start,
+    store_begin,
+)
 from bot.locale import Localizer
-from bot.memories.kept_lines_acts import KeepRequest, keep_request
+from bot.memories.commands import carry_out_message
+from bot.memories.requests import Request, heard
 from bot.models.failures import ReplyFailed
 from bot.pipeline.attachments import AttachedFile, reading_files, trouble_lines
 from bot.pipeline.context import Thread, read_thread
@@ -31,16 +38,18 @@ from bot.pipeline.tools import Toolbox
 from bot.slack.content import Content, read_content
 from bot.slack.messages import API_TEAM, Message, mentions, person_reference
 from bot.slack.names import UNKNOWN_PERSON, person_mark
-from bot.slack.reading import read_said
+from bot.slack.reading import read_said, typed, without_code
 from bot.types import FILES_ALONE, Reply
+from bot.ui.acts import Place
 from bot.ui.answers import reply_text, with_notes
 from bot.ui.blocks import one_line
-from bot.ui.done import Done
+from bot.ui.done import Click, Done
 from bot.ui.kept_lines import quote
 from memory import DM, Memory, Person, recall_memories
 from memory.credentials import Credential, redact
 from memory.metrics import step_ended
 from memory.model import texts, with_texts
+from memory.postgres import person_transaction
 from memory.recall import Recalled
 from memory.store import KeptLine, shown_lines
 
@@ -53,8 +62,9 @@ class _Result:
     """The reply to a message, the model's `prompt`, and the `tools` it could call.
 
     `is_answer`: a model's answer to the question is in `text`. `links`: the addresses and mentions
-    that stay links in it. `left_out`: sentences that say what was left out of the request. `cited`:
-    the marks of what the answer rests on.
+    that stay links in it. `left_out`: sentences that say what was left out of the request.
+    `is_left_out`: the author asked for the message to be left out of memory. `cited`: the marks of
+    what the answer rests on.
     """
 
     outcome: Outcome
@@ -65,6 +75,7 @@ class _Result:
     links: frozenset[str] = frozenset()
     refused: bool = False
     left_out: Sequence[str] = ()
+    is_left_out: bool = False
     cited: Sequence[str] = ()
 
     @property
@@ -100,24 +111,32 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
     question, words = await read_said(
         app.names, message.person, message.text, message.channel_id
     )
-    request = None
-    if message.team_id != API_TEAM:
-        request = keep_request(words)
+    request = _request(app, message, words)
+    is_left_out = request is not None and request.what == "not_this"
+    if is_left_out:
+        state = replace(start.memory_state, on_record=False)
+        start = replace(start, memory_state=state)
+        request = None
     # A large set takes an embedding call, so recall begins before the turn is stored.
     async with _recalling(app, start, question) as recalling:
         turn = await store_begin(
             app,
             start,
-            question=stored_question(question, content),
-            # A message that asks for this says nothing about the person.
+            # A request about memory says nothing about the person, and may repeat what they want
+            # to be forgotten.
+            question="" if request else stored_question(question, content),
             words="" if request else words,
         )
+        if is_left_out:
+            async with person_transaction(app.pool, message.person) as transaction:
+                await blank_message(transaction, (message.channel_id, message.ts))
         reading = reading_files(app, message.team_id, content.files)
         async with open_sink(app, turn) as sink, reading as files:
             if request is not None:
-                result = await _propose_to_keep(app, turn, request, sink)
+                result = await _carry_out(app, turn, request, sink)
             else:
                 result = await _ask_model(app, turn, content, files, recalling, sink)
+                result = replace(result, is_left_out=is_left_out)
             answer = _with_unread(await sink.localizer(), result)
             quotes = await _quotes(app, message.team_id, result, sink)
             told = _told_instead(turn, result, sink, answer)
@@ -130,7 +149,7 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
     if result.prompt.files:
         credentials = await asyncio.to_thread(lambda: result.prompt.credentials)
     reply = None
-    if result.outcome != "failed":
+    if result.outcome != "failed" and request is None:
         reply = without_mentions(text, result.prompt.mentions)
     await end_turn(
         app,
@@ -199,13 +218,30 @@ def _said_elsewhere(memories: Sequence[Memory], message: Message) -> tuple[Memor
     return tuple(one for one in memories if set(one.source_messages) != this_message)
 
 
-async def _propose_to_keep(
-    app: App, turn: Turn, request: KeepRequest, sink: ReplySink
+def _request(app: App, message: Message, words: str) -> Request | None:
+    """Return what a message asks of memory, by the words that its author typed outside code.
+
+    Who calls POST /ask sees no button, and can only have the message left out of memory.
+    """
+    bot_user_id = app.slack.bot_user_id(message.team_id)
+    if not heard(typed(without_code(message.text), bot_user_id)):
+        return None
+    request = heard(words)
+    is_heard = request is not None and request.what == "not_this"
+    return request if is_heard or message.team_id != API_TEAM else None
+
+
+async def _carry_out(
+    app: App, turn: Turn, request: Request, sink: ReplySink
 ) -> _Result:
-    """Ask the person whether to keep what their message asks for; no model is asked."""
-    tools = Toolbox(app, turn, await _localizer(turn, sink))
-    await tools.propose_to_keep(request)
-    nothing = Prompt(question="", user_id=turn.message.user_id)
+    """Do what the message asks of memory; no model is asked."""
+    message = turn.message
+    localizer = await _localizer(turn, sink)
+    tools = Toolbox(app, turn, localizer)
+    place = Place(channel=message.channel_id)
+    click = Click(person=message.person, localizer=localizer, place=place)
+    tools.show(await carry_out_message(app, message, click, request))
+    nothing = Prompt(question="", user_id=message.user_id)
     return _Result(outcome="answered", text="", prompt=nothing, tools=tools)
 
 
@@ -479,7 +515,6 @@ async def _deliver(
         with_notes(localizer, "\n\n".join([text, *quotes]), _notes(turn, result)),
         can_be_rated=result.is_answer,
         cited=len(result.memories),
-        says_off=not result.tools.switched_on,
     )
     return text
 
@@ -498,6 +533,8 @@ def _notes(turn: Turn, result: _Result) -> list[str]:
     notes = []
     if result.outcome == "answered" and result.prompt.recalled.newest_only:
         notes.append("newest_only")
+    if result.is_left_out and result.outcome == "answered":
+        notes.append("not_remembered")
     if _is_redacted(turn):
         notes.append("left_out")
     if turn.is_cut:

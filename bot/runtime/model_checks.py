@@ -17,10 +17,9 @@ from bot.pipeline.links import LinkFilter
 from bot.pipeline.mentions import AnswerNames
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import StreamedAnswer
-from bot.pipeline.tools import tool_definitions
 from bot.runtime.problems import Problem, place_of, way_to
 from bot.runtime.wiring import create_reply_model
-from memory import load_schemas
+from memory import load_schemas, memory_tools
 from memory.model import ErrorCause, ModelError, speaks_openai
 
 ANSWER_TOKENS = 500
@@ -50,7 +49,7 @@ async def check_replies(settings: Settings, client: openai.AsyncOpenAI) -> str:
     limited = settings.model_copy(update={"max_output_tokens": limit})
     model = create_reply_model(limited, client)
     server = place_of(settings.reply_model, settings.reply_server)
-    tools = tool_definitions(load_schemas(settings.schemas), False)
+    tools = memory_tools(load_schemas(settings.schemas))
     try:
         written = await _ask(model, tools)
     except ReplyFailed as failed:

@@ -161,6 +161,11 @@ def typed(text: str, bot_user_id: str) -> str:
     return _ENDS.sub("", text)
 
 
+def without_code(text: str) -> str:
+    """Return a text with “…” in place of code within a line."""
+    return _CODE.sub("…", text)
+
+
 def _without_signs(text: str) -> str:
     """Return a text without its signs of code, slanted and bold text and what is struck out.
 

@@ -22,10 +22,12 @@ ORDER BY ts DESC LIMIT %(most_exchanges)s;
 
 -- name: known_of_thread
 -- The earlier messages of the thread that the history has, or of which a text was deleted, and the app's
--- answers to them.
+-- answers to them. What its author took out of memory is off the record, and formed.
 SELECT unnest(ts || reply_ts) AS ts FROM messages
-WHERE thread = %(thread)s AND ts < %(ts)s AND on_record AND begun_at IS NOT NULL
-    AND (question = '' OR reply IS NULL OR begun_at > to_timestamp(%(history_from)s));
+WHERE thread = %(thread)s AND ts < %(ts)s AND begun_at IS NOT NULL
+    AND CASE WHEN on_record
+        THEN question = '' OR reply IS NULL OR begun_at > to_timestamp(%(history_from)s)
+        ELSE formed_at IS NOT NULL END;
 
 -- name: exchanges_of_direct_messages
 -- The newest exchanges of the thread and of the person's last day, because people do not think in
@@ -56,15 +58,20 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND
     AND begun_at IS NOT NULL;
 
 -- name: message_before
--- The author's previous message in this thread, or in the whole direct message, without those that
--- they have forgotten. It runs in a transaction of the author alone.
-SELECT ts FROM messages
-WHERE team_id = %(team)s AND user_id = %(user)s AND begun_at IS NOT NULL
-    AND channel_id = %(channel)s AND ts < %(ts)s AND (thread = %(thread)s OR audience = %(dm)s)
-    AND (channel_id, ts) NOT IN (
-        SELECT channel, ts FROM forgotten_sources
-        WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message')
+-- The person's last message in a channel, since a time. A request about memory is begun without a text;
+-- a message that was blanked is off the record.
+SELECT ts, question FROM messages
+WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s
+    AND ts < %(ts)s AND ts > %(since)s
+    AND NOT (on_record AND begun_at IS NOT NULL AND question = '' AND words = '')
 ORDER BY ts DESC LIMIT 1;
+
+-- name: blank
+-- Take a message of the person out of memory, with its answer: no text of it is kept or formed, also if
+-- it is only being answered, and nobody's prompt has it.
+UPDATE messages SET on_record = false, question = '', words = '', reply = NULL,
+    formed_at = COALESCE(formed_at, now())
+WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s;
 
 -- name: begin
 -- Begin a turn, perhaps again. Returns what earlier attempts posted, and how many seconds ago a message

@@ -31,7 +31,7 @@ SEARCH = "search"
 QUERY_LIMIT = 100  # characters of the words that are searched for
 
 List: TypeAlias = Literal["memories", "changes", "kept", "cited"]
-SwitchTo: TypeAlias = Literal["on", "hour", "tomorrow", "off"]
+SwitchTo: TypeAlias = Literal["on", "tomorrow", "off"]
 PromiseTo: TypeAlias = Literal["done", "dropped"]
 AnswerTo: TypeAlias = Literal["yes", "no", "both"]
 
@@ -88,11 +88,15 @@ class Open(_Act):
 
 
 class Switch(_Act):
-    """Switch memory on, or off for good or a time: everywhere or in a `bot.people.Off` scope."""
+    """Switch memory on, or off: everywhere or in a `bot.people.Off` scope.
+
+    It is off until tomorrow, for `minutes`, or, with 0 of them, until it is switched on.
+    """
 
     act: Literal["switch"] = "switch"
     to: SwitchTo
     scope: str = ""
+    minutes: int = 0
 
 
 class Answer(_Act):

@@ -53,19 +53,18 @@ def footer(
     *,
     stand_in: bool,
     can_be_rated: bool = False,
-    says_off: bool = True,
 ) -> list[Block]:
     """Return what appears below an answer with this text.
 
     `stand_in`: no language model wrote the answer, which a person's first answer says.
-    `can_be_rated`: buttons rate it. `says_off`: if memory was off for the message, a line says so.
+    `can_be_rated`: buttons rate it. If memory was off for the message, a line says so.
     """
     lines: list[str] = []
     if not stand_in:
         lines.append(localizer.say("footer"))
     elif memory_state.is_first:
         lines.append(localizer.say("footer_stand_in"))
-    if says_off and memory_state.off is not None:
+    if memory_state.off is not None:
         lines.append(off_line(localizer, memory_state.off))
     elif memory_state.needs_introduction:
         lines.append(localizer.say("footer_memory"))

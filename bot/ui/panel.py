@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import get_args
 from uuid import UUID
 
 from bot.access import PolicyRefusal
@@ -84,6 +83,12 @@ _ANSWERS: Mapping[str, Mapping[AnswerTo, str]] = {
     "older": {"yes": "ask_older", "both": "ask_keep_both", "no": "ask_keep_newer"},
     "remove": {"yes": "menu_forget", "no": "ask_keep"},
     "store": {"yes": "remember_button", "no": "ask_not_store"},
+}
+_SWITCHES = {
+    "switch_on": Switch(to="on"),
+    "switch_hour": Switch(to="off", minutes=60),
+    "switch_tomorrow": Switch(to="tomorrow"),
+    "switch_off": Switch(to="off"),
 }
 _DIVIDER: Block = {"type": "divider"}
 _MOST_PLACES = 5  # that are named where memory is off
@@ -322,9 +327,8 @@ def _state(localizer: Localizer, content: PanelContent) -> list[Block]:
 def _switch_menu(localizer: Localizer, chosen: SwitchTo | None) -> Block:
     """Return the menu that switches memory on or off."""
     options: list[Block] = []
-    for to in get_args(SwitchTo):
-        text = localizer.say(f"switch_{to}")
-        options.append(option(text, Switch(to=to).value))
+    for key, act in _SWITCHES.items():
+        options.append(option(localizer.say(key), act.value))
     # Slack sends no event for the option that is already chosen.
     menu = select(options, Switch(to=chosen).value if chosen else "")
     menu["action_id"] = ACT

@@ -12,4 +12,7 @@ from memory.formation.extract import (
 )
 from memory.formation.formation_model import FormationModel as FormationModel
 from memory.formation.proposal import VerdictReason as VerdictReason
-from memory.formation.unsaid import delete_unsaid as delete_unsaid
+from memory.formation.unsaid import (
+    delete_unsaid as delete_unsaid,
+    undo_message as undo_message,
+)

@@ -1,4 +1,4 @@
-"""Deletion of what a message no longer says, once it is edited or deleted."""
+"""What a message no longer says, once it is edited, deleted or taken back."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from memory.model.person_message import PersonMessage
 from memory.model.statement import MessageKey, Statement
 from memory.postgres.database import Pool
 from memory.store.hidden import seeing_forgotten
+from memory.store.people import begin_epoch
 from memory.store.questions import delete_questions_of_message
 from memory.store.statements import (
     InCommit,
@@ -22,6 +23,7 @@ from memory.store.statements import (
     read_statements,
     refresh_keys,
     statements_of_message,
+    withdraw,
     writing,
 )
 
@@ -63,6 +65,28 @@ async def delete_unsaid(
         if batches:
             await in_commit(transaction, batches)
     return keys
+
+
+async def undo_message(
+    pool: Pool,
+    embedder: Embedder,
+    person: Person,
+    message: MessageKey,
+    *,
+    in_commit: InCommit[Collection[UUID]],
+) -> None:
+    """Withdraw what a message says, as an Undo does, and delete the questions that quote it.
+
+    What a model has been asked about the person is not stored any more: it may repeat the message.
+    `in_commit` is awaited in the transaction with the batches of the notices about it.
+    """
+    async with writing(pool, embedder, person) as transaction:
+        await begin_epoch(transaction)
+        said = await statements_of_message(transaction, message)
+        await withdraw(transaction, [one.id for one in said])
+        batches = await delete_questions_of_message(transaction, message)
+        batches |= {one.batch for one in said}
+        await in_commit(transaction, batches)
 
 
 def _left_behind(

@@ -99,11 +99,6 @@ class MemoryTools:
     questions: tuple[Question, ...] = field(default=(), init=False)
     refused: tuple[Refusal, ...] = field(default=(), init=False)
 
-    def switch_off(self) -> None:
-        """Stop reading and writing, because the person just asked for it."""
-        self.off = True
-        self.refused = ()
-
     async def call(self, name: str, given: Json) -> Json | list[Json]:
         """Run one function call of the model; return its output, which may be an error for it.
 

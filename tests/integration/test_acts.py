@@ -11,7 +11,8 @@ from uuid import uuid4
 import pytest
 
 from bot.locale import say
-from bot.memories.clicks import memories_typed
+from bot.memories.commands import carry_out
+from bot.memories.requests import Request
 from bot.memories.switches import turn_off, turn_on
 from bot.people import read_memory_state
 from bot.ui.acts import (
@@ -235,8 +236,8 @@ async def turn_off_and_on(ann: SlackPerson, panel: Place) -> None:
             state = await read_memory_state(transaction, "D1", "0", "notice")
             return state.off is not None
 
-    for value in ("off", "hour", "tomorrow"):
-        panel = await ann.click(panel, "switch", to=value)
+    for act in ({"to": "off"}, {"to": "off", "minutes": 60}, {"to": "tomorrow"}):
+        panel = await ann.click(panel, "switch", **act)
         assert await off()
         panel = await ann.click(panel, "switch", to="on")
         assert not await off()
@@ -333,7 +334,7 @@ TYPED: dict[str, tuple[str, str]] = {
     "/forget Likes": ("panel_no_match", "Search"),
     "/memories help": ("help", "/forget everything"),
     "/memories pause": ("off", "Turn Memory On"),
-    "/memories pause 2 hours": ("off", "Turn Memory On"),
+    "/memories pause until the fair": ("off", "Turn Memory On"),
     "/memories 停止": ("off", "Turn Memory On"),
     "/memories ？": ("help", "/forget everything"),
     "/memories ｏｆｆ": ("off", "Turn Memory On"),
@@ -393,7 +394,7 @@ async def test_incognito_between_two_people_is_not_said_to_hold_with_the_app(
     localizer = await ann.app.core.people.localizer(ann.person)
     place = CommandPlace(channel="D0123456789")
     click = Click(person=ann.person, localizer=localizer, place=place)
-    done = await memories_typed(ann.app.core, click, "incognito")
+    done = await carry_out(ann.app.core, click, Request(what="here"))
     assert (done == Done(line=ann.sentence("off_not_here"))) is not is_slack_away
     switches = ann.app.rows("SELECT scope FROM memory_off WHERE user_id = %s", ann.user)
     assert [one["scope"] for one in switches] == [place.channel] * is_slack_away
@@ -528,7 +529,6 @@ PLAIN = {
     "Forget ramen": "forget_ask",
     "Forget what I said today": "forget_these",
     "Forget everything about me": "forget_everything_ask",
-    "Don't remember this": "not_remembered",
 }
 
 

@@ -346,11 +346,9 @@ async def test_a_question_about_a_forwarded_message_says_so(app: App) -> None:
     message = written(app, place, forwarded["ts"])
     assert await store_message(app.core, message)
     await app.answering.drain(message.thread)
-    given = {"action": "do_not_remember", "which": "previous_message"}
-    app.script_calls(("memory_settings", given))
     asked = await app.ask(place, "don't remember that", thread_ts=message.thread_ts)
     words = say("en", "asked_forwarded")
-    assert say("en", "forget_message", words=words) in str(app.shown(asked))
+    assert say("en", "taken_back", words=words) in str(app.shown(asked))
 
 
 @pytest.mark.parametrize(

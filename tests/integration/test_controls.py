@@ -17,13 +17,13 @@ from bot.locale import Localizer, say
 from bot.memories.channels import change_channel
 from bot.memories.forgetting import forget_selection
 from bot.memories.switches import change_settings, turn_off, turn_on
-from bot.people import Choices, Off
+from bot.people import Choices
 from bot.pipeline.edits import follow_change
 from bot.pipeline.tools import Toolbox
 from bot.runtime.ask import answer
 from bot.slack.messages import Message
-from bot.ui.acts import Forget, Switch, Undo, clicked_act
-from memory import Person, Selection, list_changes
+from bot.ui.acts import Switch, Undo, clicked_act
+from memory import Person, Selection
 from memory.postgres import person_statement
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import change_of, elements, pressable, says
@@ -41,11 +41,6 @@ LIKES_NATTO = {
 }
 REMEMBER: Call = ("memory_change", LIKES_NATTO)
 """The call by which a model remembers a liking."""
-
-
-def setting(action: str, **given: Any) -> Call:
-    """Return a call by which a model changes or shows a setting."""
-    return "memory_settings", {"action": action, **given}
 
 
 def footer(app: App, message: Message) -> str:
@@ -162,7 +157,6 @@ async def test_off_here_is_off_in_the_conversation_whatever_its_threads(
         assert say("en", "off_here", where=where) in answer.line
         assert not answer.replaces
     else:
-        app.script_calls(setting("incognito"))
         await app.ask(place, "<@BOT> turn memory off in this thread", thread_ts=root.ts)
     assert notice in app.shown(root)
 
@@ -264,125 +258,154 @@ async def test_what_is_on_the_record(
     assert found == [{"kept": expected}]
 
 
-async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> None:
-    """After "don't remember this" its texts are deleted at once, and no tool writes of it."""
-    place = app.slack.place()
-    app.script_calls(setting("do_not_remember", which="this_message"), REMEMBER)
-    said = await app.ask(place, "I love natto. But don't remember this.")
-    done, refused = app.outputs()
-    assert (done["not_remembered"], done["done"]) == ("this_message", True)
-    assert "error" in refused
-    assert nothing_kept(app, said)
-    assert says(app.shown(said), "not_remembered")
-    assert pressable(app.shown(said), Undo) == []
-    app.script_calls(REMEMBER, setting("do_not_remember", which="this_message"))
-    stored = await app.ask(place, "I love natto. Off the record, please.")
-    assert await app.memories(stored.person) == []
-    assert len(pressable(app.shown(stored), Undo)) == 1
-    assert await app.form(said) == []
-    await app.ask(place, "What shall I eat?")
-    assert "natto" not in app.request_texts()[-1]
-    await app.edit(said, "I love natto")
-    assert nothing_kept(app, said)
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Don't remember this: I love natto. What goes with it?",
+        "I love natto. What goes with it? But don't remember this.",
+        "これは覚えないで。納豆（natto）が好きです。何と合いますか？",
+    ],
+)
+async def test_a_message_is_not_remembered_when_its_author_says_so(
+    app: App, words: str
+) -> None:
+    """It is answered, with memories, and stored as while memory is off; no tool writes of it.
 
-
-async def test_the_message_before_can_be_meant(app: App) -> None:
-    """ "Don't remember that" proposes to forget the previous message, and what was formed of it.
-
-    The question quotes it, and alone is shown. A message that is forgotten already is left out.
+    Neither does an edit that takes the request away.
     """
     place = app.slack.place()
+    await app.form(await app.ask(place, "I love okonomiyaki"))
+    app.script_calls(REMEMBER, text="Rice.")
+    said = await app.ask(place, words)
+    assert "okonomiyaki" in app.context()
+    [refused] = app.outputs()
+    assert "error" in refused
+    assert nothing_kept(app, said)
+    [answer] = app.replies(said)
+    assert answer == f"Rice.\n\n{say('en', 'not_remembered')}"
+    await app.edit(said, "I love natto")
+    assert nothing_kept(app, said)
+    assert [one["food_name"] for one in await app.form(said)] == ["okonomiyaki"]
+    await app.ask(place, "What shall I eat?")
+    assert "natto" not in app.request_texts()[-1]
+
+
+async def test_the_message_before_is_taken_back(app: App) -> None:
+    """What it taught is undone, it and its answer are blanked, and nothing else changes.
+
+    The receipt quotes it. Said again, nothing more is taken back. No model is asked.
+    """
+    place = app.slack.place()
+    earlier = await app.ask(place, "I love okonomiyaki")
+    await app.form(earlier)
     said = await app.ask(place, "I love natto")
-    assert await app.form(said)
-    app.script_calls(setting("do_not_remember", which="this_message"))
+    await app.form(said)
+    asks = app.model_requests()
+    for key in ("taken_back", "taken_back_already"):
+        asked = await app.ask(place, "forget that")
+        [told] = app.shown(asked)
+        assert told["text"] == say("en", key, words="I love natto")
+        assert nothing_kept(app, said)
+        assert nothing_kept(app, asked)
+    assert app.model_requests() == asks
+    await app.show_notices()
+    change = say("en", "change_remembered", what="Likes natto very much")
+    undone = say("en", "change_undone", line=change)
+    assert says(app.shown(said), "change_undone", line=change), undone
+    assert app.turn(earlier)["words"] == "I love okonomiyaki"
+    foods = [one["food_name"] for one in await app.form(said)]
+    assert foods == ["okonomiyaki"]
+    await app.ask(place, "What shall I eat?")
+    assert "natto" not in app.request_texts()[-1]
+    assert "okonomiyaki" in app.request_texts()[-1]
+
+
+@pytest.mark.parametrize("how", ["formed", "being answered", "edited"])
+async def test_words_that_wait_are_taken_back_before_they_are_formed(
+    app: App, how: str
+) -> None:
+    """Also those of a message that is only being answered, or that is edited afterwards."""
+    place = app.slack.place()
+    if how == "being answered":
+        said = await app.receive(place, "I love natto")
+    else:
+        said = await app.ask(place, "I love natto")
     await app.ask(place, "don't remember this")
-    app.script_calls(setting("do_not_remember", which="previous_message"))
-    asked = await app.ask(place, "don't remember that")
-    assert app.outputs()[-1]["proposed"] is True
-    assert app.turn(said)["words"] == "I love natto"
-    assert nothing_kept(app, asked)
-    assert len(await app.memories(said.person)) == 1
-    [proposed] = pressable(app.shown(asked), Forget)
-    assert not says(app.shown(asked), "not_remembered")
-    assert say("en", "forget_message", words="I love natto") in str(app.shown(asked))
-    done = await app.click(said.person, proposed)
-    assert done.line.startswith(
-        f"{say('en', 'not_remembered')}\nForgotten: Likes natto"
-    )
-    assert await app.memories(said.person) == []
-    await app.end_undo(said.person)
+    await app.answering.drain(said.thread)
+    if how == "edited":
+        await app.change(said, "I love natto a lot")
+    assert await app.form(said) == []
     assert nothing_kept(app, said)
 
 
-@pytest.mark.parametrize(
-    ("end", "clock"),
-    [
-        ("T18:05", "18:05"),
-        ("T18:05+01:00", "02:05"),
-        ("T18:05Z", "03:05"),
-        ("", "08:00"),
-    ],
-)
-async def test_it_is_off_until_the_model_says(app: App, end: str, clock: str) -> None:
-    """A time without an offset is the person's; a date alone is its morning."""
-    zone = ZoneInfo("Asia/Tokyo")
-    place = app.slack.place(tz="Asia/Tokyo")
-    later = (datetime.now(zone) + timedelta(days=40)).date().isoformat()
-    app.script_calls(setting("pause", until=f"{later}{end}"))
-    asked = await app.ask(place, "I feel ill, so pause your memory")
-    [row] = app.rows("SELECT until_at FROM memory_off WHERE user_id = %s", place.user)
-    assert row["until_at"].astimezone(zone).strftime("%H:%M") == clock
-    assert nothing_kept(app, asked)
-    assert pressable(app.shown(asked), Switch) == [Switch(to="on")]
-
-
-@pytest.mark.parametrize(
-    ("zone", "end"),
-    [
-        ("America/Los_Angeles", "9999-12-31T23:59:59"),
-        ("America/Los_Angeles", "9999-12-31"),
-        ("Asia/Tokyo", "9999-12-31T23:59:59Z"),
-        ("Asia/Tokyo", "9999-12-31T23:59:59-12:00"),
-        ("Asia/Tokyo", "2100-01-01T09:00:01"),
-    ],
-)
-async def test_off_until_a_year_that_is_not_stored_is_off_without_an_end(
-    app: App, zone: str, end: str
-) -> None:
-    """A model may say "for ever" as the last year of a calendar: the person can still do all."""
-    place = app.slack.place(tz=zone)
-    app.script_calls(setting("pause", until=end))
-    asked = await app.ask(place, "never remember anything")
-    assert app.outputs()[-1]["until"] == "until they switch it on"
-    assert app.rows("SELECT until_at FROM memory_off") == [{"until_at": None}]
-    assert says(app.shown(asked), "off")
-    assert app.replies(await app.ask(place, "hello"))
-    assert (await app.panel(asked.person)).off == Off()
-    await turn_on(app.core, asked.person)
-
-
-async def test_two_switches_in_one_message_are_told_each_with_its_button(
+async def test_without_a_message_of_the_last_hour_here_the_person_is_asked_which(
     app: App,
 ) -> None:
-    """Off everywhere, and off in this conversation, are both said; each button ends its own."""
+    """What they said elsewhere, or long ago, stays."""
     place = app.slack.place()
-    app.script_calls(setting("pause"), setting("incognito"))
-    asked = await app.ask(place, "pause, and keep this conversation out of it")
-    shown = app.shown(asked)
-    assert says(shown, "off")
-    assert says(shown, "off_here", where=say("en", "place_dm"))
-    here = Switch(to="on", scope=place.channel)
-    assert pressable(app.shown(asked), Switch) == [Switch(to="on"), here]
+    said = await app.ask(place, "I love natto")
+    await app.form(said)
+    channel = app.slack.channel("public", place.user)
+    here = PersonThread(place.user, place.team, channel, "", "")
+    asked = await app.ask(here, "<@BOT> forget that")
+    assert say("en", "taken_back_none") in str(app.shown(asked))
+    app.rows(
+        "UPDATE messages SET ts = '1700000000.000100' WHERE ts = %s RETURNING 1",
+        said.ts,
+    )
+    asked = await app.ask(place, "forget that")
+    assert say("en", "taken_back_none") in str(app.shown(asked))
+    assert len(await app.memories(said.person)) == 1
+
+
+async def test_nothing_is_heard_in_quotes_or_code(app: App) -> None:
+    """Such a message is answered and remembered like any other."""
+    place = app.slack.place()
+    said = await app.ask(place, "I love natto")
+    for words in (
+        "`forget that`",
+        "```forget that```",
+        "&gt; forget that",
+        '"forget that"',
+    ):
+        await app.ask(place, words)
+    assert len(app.requests()) == 5
+    assert app.turn(said)["words"] == "I love natto"
+
+
+@pytest.mark.parametrize(
+    ("words", "hours"),
+    [("pause your memory for 2 hours", 2), ("30分間、記憶を停止して", 0.5)],
+)
+@pytest.mark.parametrize("by", ["message", "command"])
+async def test_a_pause_takes_the_time_that_is_said(
+    app: App, words: str, hours: float, by: str
+) -> None:
+    """It is said until when, with the button that ends it."""
+    place = app.slack.place(tz="Asia/Tokyo")
+    if by == "message":
+        asked = await app.ask(place, words)
+        assert nothing_kept(app, asked)
+        assert pressable(app.shown(asked), Switch) == [Switch(to="on")]
+        line = app.shown(asked)[-1]["text"]
+    else:
+        channel = app.slack.channel("public", place.user)
+        who = app.person(place)
+        answer = await app.interface.type_command(who, channel, "/memories", words)
+        line = answer.line
+    [row] = app.rows("SELECT until_at FROM memory_off WHERE user_id = %s", place.user)
+    left = row["until_at"] - datetime.now(UTC)
+    assert timedelta() < timedelta(hours=hours) - left < timedelta(minutes=1)
+    until_at = Localizer("en", ZoneInfo("Asia/Tokyo")).minute(row["until_at"])
+    assert say("en", "off_until", until=until_at) in line
 
 
 async def test_a_pause_counts_where_memory_is_off_for_less(app: App) -> None:
     """Off in one conversation, or until a time, is no reason not to switch it off everywhere."""
     place = app.slack.place()
-    app.script_calls(setting("incognito"))
-    root = await app.ask(place, "not in this conversation")
-    for given in ({"until": "2099-01-01T09:00"}, {}):
-        app.script_calls(setting("pause", **given))
-        await app.ask(place, "pause your memory", thread_ts=root.ts)
+    root = await app.ask(place, "incognito mode")
+    for words in ("pause your memory for 2 hours", "pause your memory"):
+        await app.ask(place, words, thread_ts=root.ts)
     everywhere = "SELECT until_at FROM memory_off WHERE user_id = %s AND scope = ''"
     assert app.rows(everywhere, place.user) == [{"until_at": None}]
 
@@ -395,8 +418,7 @@ async def test_words_that_name_more_than_one_button_forgets_say_so(
     place = app.slack.place()
     for food in ("miso ramen", "shio ramen", "tonkotsu ramen"):
         await app.form(await app.ask(place, f"I love {food}"))
-    app.script_calls(setting("forget", words="ramen"))
-    asked = await app.ask(place, "forget what I said of ramen")
+    asked = await app.ask(place, "forget what I said about ramen")
     assert says(app.shown(asked), "forget_part", total=3, count=2)
 
 
@@ -453,13 +475,11 @@ async def test_the_question_whether_to_remember_is_no_answer(make_app: MakeApp) 
     assert texts == [say("en", "model_empty"), say("en", "consent_ask")]
 
 
-async def test_a_model_cannot_agree_for_a_person(make_app: MakeApp) -> None:
+async def test_words_do_not_agree_for_a_person(make_app: MakeApp) -> None:
     """With KIOKU_CONSENT=ask, “turn memory on” asks them: their click is the consent."""
     app = await make_app(consent="ask")
     place = app.slack.place()
-    app.script_calls(setting("resume"))
     asked = await app.ask(place, "turn memory on")
-    assert app.outputs()[0]["proposed"] is True
     assert pressable(app.shown(asked)[-1:], Switch) == [
         Switch(to="on"),
         Switch(to="off"),
@@ -534,22 +554,3 @@ async def test_a_tool_stores_nothing_of_what_changed_meanwhile(
             await follow_change(core, change)
     assert "error" in await tools.call("memory_change", json.dumps(LIKES_NATTO))
     assert await app.memories(said.person) == []
-
-
-async def test_what_a_tool_stored_before_a_crash_goes_as_well(app: App) -> None:
-    """The next attempt leaves no trace of it after "don't remember this"."""
-    app.script_calls(REMEMBER)
-    app.fault(delay_ms=1)
-    app.fault(hold=True)
-    said = await app.receive(app.slack.place(), "I love natto")
-    task = asyncio.create_task(app.answering.drain(said.thread))
-    await until(lambda: app.stand_in.call("/_model/journal")["held"])
-    task.cancel()
-    await asyncio.wait([task])
-    app.stand_in.call("/_model/script", method="DELETE")
-    assert len(await app.memories(said.person)) == 1
-    app.script_calls(setting("do_not_remember"))
-    await app.answering.drain(said.thread)
-    assert nothing_kept(app, said)
-    assert await app.memories(said.person) == []
-    assert await list_changes(app.pool, said.person) == []

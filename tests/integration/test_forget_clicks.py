@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from bot.conversation.turns import FORM_MEMORIES
-from bot.locale import say
+from bot.locale import Localizer, say
 from bot.pipeline.formation import form_memories
 from bot.ui.acts import Answer, Forget, Move
 from memory import Person, open_questions
 from tests.databases import naming
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import pressable
+from tests.integration.playground_slack import PersonThread
 from tests.person import shown
 
-AN_HOUR_AGO = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
 
-
-async def asked_to_forget(app: App, place: Any, **given: Any) -> Forget:
-    """Let the model propose to forget; return what the button forgets."""
-    app.script_calls(("memory_settings", {"action": "forget", **given}))
-    asked = await app.ask(place, "Forget that")
+async def asked_to_forget(app: App, place: PersonThread) -> Forget:
+    """Let a person ask to forget the last hour; return what the button forgets."""
+    asked = await app.ask(place, "Forget the last hour")
     [proposed] = pressable(app.shown(asked), Forget)
     return proposed
 
@@ -57,7 +55,7 @@ async def test_what_was_said_since_a_moment_is_forgotten(app: App) -> None:
     long_ago(app, old.ts)
     await app.form(await app.ask(place, "I love sushi"))
     fresh = await app.ask(place, "I love natto")
-    proposed = await asked_to_forget(app, place, since=AN_HOUR_AGO)
+    proposed = await asked_to_forget(app, place)
     assert await foods(app, who) == ["ramen", "sushi"]
     later = await app.ask(place, "I love tempura")
     done = await app.click(who, proposed)
@@ -86,24 +84,44 @@ async def test_what_was_said_since_a_moment_is_forgotten(app: App) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "asked_about"),
-    [
-        (
-            {"since": "2025-03-01", "until": "2025-04-01"},
-            "from Sat, Mar 1, 2025 at 12:00 AM to Tue, Apr 1, 2025 at 12:00 AM",
-        ),
-        ({"until": "2025-04-01T09:30"}, "before Tue, Apr 1, 2025 at 9:30 AM"),
-    ],
+    ("words", "hour"),
+    [("forget everything I said today", 0), ("今日話したことは全部忘れて", 0)],
 )
 async def test_the_question_names_the_time_that_is_meant(
-    app: App, given: dict[str, str], asked_about: str
+    app: App, words: str, hour: int
 ) -> None:
-    """The model has read it from “everything from March”; it is that of the person's zone."""
-    place = app.slack.place()
-    app.script_calls(("memory_settings", {"action": "forget", **given}))
-    asked = await app.ask(place, "Forget everything from March")
+    """It is that of the person's zone."""
+    zone = ZoneInfo("Asia/Tokyo")
+    place = app.slack.place(tz="Asia/Tokyo")
+    asked = await app.ask(place, words)
+    today = datetime.now(zone).replace(hour=hour, minute=0)
+    since = Localizer("en", zone).minute(today)
+    [proposed] = pressable(app.shown(asked), Forget)
+    assert proposed.until is not None
+    until = Localizer("en", zone).minute(proposed.until)
     told = " ".join(map(shown, app.shown(asked)))
-    assert f"What you told me {asked_about}, with my answers." in told
+    assert say("en", "forget_between", since=since, until=until) in told
+
+
+@pytest.mark.parametrize("channel", ["dm", "public"])
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [("ramen", True), ("what I said about ramen", True), ("zebras", False)],
+)
+async def test_what_is_not_found_is_said_so(
+    app: App, channel: str, words: str, found: bool
+) -> None:
+    """To the person alone, with the search; nothing goes before the click."""
+    place = app.slack.place(channel=channel)
+    mention = "" if channel == "dm" else "<@BOT> "
+    said = await app.ask(place, f"{mention}I love ramen")
+    await app.form(said, "dm" if channel == "dm" else "public")
+    asked = await app.ask(place, f"{mention}forget {words}")
+    *_, told = app.shown(asked)
+    assert bool(pressable([told], Forget)) is found
+    assert bool(told.get("is_ephemeral")) is (channel == "public")
+    assert (say("en", "panel_no_match", words=words) in str(told)) is not found
+    assert len(await app.memories(said.person)) == 1
 
 
 async def test_what_goes_back_to_earlier_words_can_be_restored(app: App) -> None:
@@ -114,7 +132,7 @@ async def test_what_goes_back_to_earlier_words_can_be_restored(app: App) -> None
     await app.form(first)
     long_ago(app, first.ts)
     await app.form(await app.ask(place, "I moved to Tokyo"))
-    proposed = await asked_to_forget(app, place, since=AN_HOUR_AGO)
+    proposed = await asked_to_forget(app, place)
     done = await app.click(who, proposed)
     [memory] = await app.memories(who)
     assert memory.content["fact"] == "I live in Osaka"
@@ -139,7 +157,7 @@ async def test_texts_of_what_was_forgotten_go_when_it_cannot_be_undone(
     if also == "moved":
         await app.click(who, Move(key=sushi.key, to="public"))
     fresh = await app.ask(place, "I love natto")
-    proposed = await asked_to_forget(app, place, since=AN_HOUR_AGO)
+    proposed = await asked_to_forget(app, place)
     later = await app.ask(place, "I love tempura")
     await app.click(who, proposed)
     if also == "deleted":

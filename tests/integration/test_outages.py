@@ -289,20 +289,12 @@ async def test_stop_ends_the_wait(app: App) -> None:
     assert turn["removal_proposed"] is False
 
 
-@pytest.mark.parametrize("action", ["pause", "incognito"])
-async def test_what_a_tool_has_changed_is_shown_while_the_model_is_away(
-    app: App, action: str
-) -> None:
-    """The model calls a tool and then is away: the person is told, with the opposite button."""
-    place = app.slack.place()
-    app.script_calls(("memory_settings", {"action": action}))
-    app.fault(delay_ms=1)
+async def test_a_request_about_memory_needs_no_model(app: App) -> None:
+    """Memory is switched off, and the person told, while the model is away."""
     app.fault(status=503, times=-1)
-    asked = await app.receive(place, "Please keep nothing in mind today")
+    asked = await app.receive(app.slack.place(), "pause your memory")
     await drain(app, asked)
-    assert app.replies(asked)[0] == say("en", "model_down")
-    assert app.event(asked)["status"] == "failed"
-    assert due_in(app, asked) is None
+    assert app.event(asked)["status"] == "answered"
     assert pressable(app.shown(asked), Switch)
 
 

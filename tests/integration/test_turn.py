@@ -124,7 +124,6 @@ async def test_what_is_not_to_be_remembered_is_read_from_the_thread_for_nobody(
     place = app.slack.place(channel="public")
     ken, team = app.slack.person(name="Ken")
     app.slack.control("channels/update", {"channel": place.channel, "add": [ken]})
-    app.script_calls(("memory_settings", {"action": "do_not_remember"}))
     await app.ask(place, "<@BOT> off the record: I play the tuba", thread_ts=place.root)
     by_ken = PersonThread(ken, team, place.channel, "", place.root)
     for question in ("<@BOT> what did she say?", "<@BOT> and now?", "<@BOT> now?"):

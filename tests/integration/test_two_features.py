@@ -231,7 +231,6 @@ async def test_memory_on_in_words_ends_what_turns_it_off_here(app: App) -> None:
     place = app.slack.place(channel="public")
     root = await app.ask(place, "<@BOT> hello")
     await app.off(place, place.channel)
-    app.script_calls(("memory_settings", {"action": "resume"}))
     await app.ask(place, "<@BOT> turn memory on again", thread_ts=root.ts)
     later = await app.ask(place, "<@BOT> I love soba", thread_ts=root.ts)
     assert app.turn(later)["words"] == "I love soba"

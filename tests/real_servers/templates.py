@@ -31,8 +31,8 @@ from bot.models.responses import ResponsesModel
 from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import ask_model
-from bot.pipeline.tools import Toolbox, tool_definitions
-from memory import Memory, Person, load_schemas
+from bot.pipeline.tools import Toolbox
+from memory import Memory, Person, load_schemas, memory_tools
 from tests.loopback import serving
 from tests.real_servers.servers import LLAMA_MODEL, llama_server
 from tests.real_servers.tap import Body
@@ -161,7 +161,7 @@ class IdleTools(Toolbox):
     """Kioku's tools, which do nothing."""
 
     def __init__(self) -> None:
-        self.definitions = [*tool_definitions(load_schemas(None), False)]
+        self.definitions = [*memory_tools(load_schemas(None))]
 
     @property
     def looked_up(self) -> Sequence[Memory]:

@@ -24,8 +24,7 @@ from langchain_core.messages import AIMessage
 from bench.needed import everyday
 from bot.conversation.turns import Exchange
 from bot.pipeline.prompt import Prompt
-from bot.pipeline.tools import tool_definitions
-from memory import DM, SCHEMAS, Memory, Person
+from memory import DM, SCHEMAS, Memory, Person, memory_tools
 from memory.formation.evidence import TypedMessage, whole_message
 from memory.formation.extract import extract_writes
 from memory.formation.proposal import Proposal
@@ -116,7 +115,7 @@ def reply(
     return {
         "model": "m",
         "input": prompt.input,
-        "tools": tool_definitions(tuple(SCHEMAS), False),
+        "tools": memory_tools(tuple(SCHEMAS)),
     }
 
 

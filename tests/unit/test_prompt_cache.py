@@ -12,14 +12,13 @@ import pytest
 from bot.conversation.turns import Exchange
 from bot.models.responses import conservative, with_breakpoints
 from bot.pipeline.prompt import Prompt
-from bot.pipeline.tools import tool_definitions
-from memory import SCHEMAS, Memory
+from memory import SCHEMAS, Memory, memory_tools
 from memory.model import estimated_tokens
 from memory.recall import Recalled
 from tests.unit.memories import memory
 
 BEGAN = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
-TOOLS = json.dumps(tool_definitions(tuple(SCHEMAS), False))
+TOOLS = json.dumps(memory_tools(tuple(SCHEMAS)))
 LEAST_TOKENS = 1_024
 QUESTION = "And what would you suggest for the team lunch on Thursday, then?"
 REPLY = (

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, Final
 
@@ -38,7 +37,6 @@ _SOMEBODY: Final = re.compile(
     r"@(\w+)|([^\s、はがのを@]+)(?:さん|くん)"
     r"|\b(?:is|does|did|has|about|can|will) ((?!I\b)[A-Z]\w+)"
 )
-_NOW: Final = re.compile(r"It is \w+, (\d{4}-\d\d-\d\dT\d\d:\d\d[^\s,]*)")
 
 
 def _replies(language: int) -> dict[str, str]:
@@ -136,13 +134,9 @@ def _next_call(prompt: Prompt, words: str) -> list[Call]:
 
 def _wanted(clause: Clause, prompt: Prompt) -> Iterator[tuple[str, Json]]:
     """Yield the tools, Kioku's or LangMem's, that can do what a clause asks for."""
-    arguments = {**clause.rule.get("with", {}), **clause.parts}
-    words = without_fillers(arguments.get("words", clause.text))
-    if clause.name == "forget":
-        arguments["words"] = words
-    if "tool" in clause.rule or "with" in clause.rule:
-        tool = clause.rule.get("tool", "memory_settings")
-        yield tool, _with_times(arguments, prompt)
+    words = without_fillers(clause.parts.get("words", clause.text))
+    if "tool" in clause.rule:
+        yield clause.rule["tool"], {**clause.parts}
     if clause.name == "remember":
         memory = clause.memories[0]
         content = {"kind": memory.kind, **memory.content}
@@ -150,32 +144,13 @@ def _wanted(clause: Clause, prompt: Prompt) -> Iterator[tuple[str, Json]]:
             "memory_change",
             {"action": "create", "evidence": clause.quote, "content": content},
         )
-        yield "manage_memory", {"action": "create", "content": arguments["fact"]}
+        yield "manage_memory", {"action": "create", "content": clause.parts["fact"]}
     if clause.name in ("forget", "question"):
         yield _SEARCH, {"query": words}
     if clause.name == "forget":
         for entry in _found(prompt):
             if words.casefold() in str(entry["value"]).casefold():
                 yield "manage_memory", {"action": "delete", "id": entry["key"]}
-
-
-def _with_times(arguments: Json, prompt: Prompt) -> Json:
-    """Return arguments with times computed from the line of the prompt that has the time."""
-    now = datetime.now(UTC)
-    stated = _NOW.search(f"{prompt.instructions}\n{prompt.last_user_text}")
-    if stated is not None:
-        now = datetime.fromisoformat(stated[1])
-    hours = arguments.pop("hours", None)
-    match arguments.get("since"):
-        case "today":
-            arguments["since"] = f"{now.date()}"
-        case "hours":
-            since = now - timedelta(hours=int(hours or 1))
-            arguments["since"] = since.isoformat(timespec="minutes")
-        case None if hours:
-            until = now + timedelta(hours=int(hours))
-            arguments["until"] = until.isoformat(timespec="minutes")
-    return arguments
 
 
 def _found(prompt: Prompt) -> list[Json]:

@@ -17,7 +17,6 @@ MODEL = "gpt-6-luna"
 HONEST_EN, _ = SCRIPT["replies"]["unknown"]
 NOW = "It is Friday, 2026-11-20T19:58+09:00, in the time zone Asia/Tokyo."
 OFF = "Memory is off for this message: the person has switched it off."
-PAUSE_FOR_TWO_HOURS = {"action": "pause", "until": "2026-11-20T21:58+09:00"}
 TEXT = {"type": "string"}
 PARAMETERS: dict[str, dict[str, Any]] = {
     "memory_search": {"query": TEXT},
@@ -27,7 +26,6 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "id": TEXT,
         "content": {"type": "object"},
     },
-    "memory_settings": {"action": TEXT, "until": TEXT, "since": TEXT, "words": TEXT},
     "search_web": {"query": TEXT},
 }
 TOOLS: list[Any] = [
@@ -351,55 +349,6 @@ async def test_what_it_does_not_understand_gets_one_honest_sentence(
 @pytest.mark.parametrize(
     ("text", "tool", "arguments"),
     [
-        ("pause your memory for 2 hours", "memory_settings", PAUSE_FOR_TWO_HOURS),
-        *(
-            (text, "memory_settings", {"action": "forget", "since": since})
-            for text, since in (
-                ("forget what I said today", "2026-11-20"),
-                ("forget everything I told you today", "2026-11-20"),
-                ("今日話したことは全部忘れて", "2026-11-20"),
-                ("forget the last hour", "2026-11-20T18:58+09:00"),
-                ("forget everything from the last hour", "2026-11-20T18:58+09:00"),
-                ("Forget what I said in the past 2 hours", "2026-11-20T17:58+09:00"),
-                ("この1時間に話したことは忘れて", "2026-11-20T18:58+09:00"),
-                ("直近2時間のことを全部忘れてください", "2026-11-20T17:58+09:00"),
-            )
-        ),
-        *(
-            (text, "memory_settings", {"action": "forget", "words": "ramen"})
-            for text in (
-                "forget ramen",
-                "forget that I like ramen",
-                "Please forget about ramen.",
-                "Can you forget that I love ramen?",
-                "Delete what you know about ramen",
-                "remove ramen from your memory",
-                "forget everything about ramen",
-            )
-        ),
-        *(
-            (text, "memory_settings", {"action": "forget", "words": "ラーメン"})
-            for text in (
-                "ラーメンが好きなことは忘れて",
-                "ラーメンのことは忘れてください",
-                "ラーメンについて忘れてほしい",
-                "ラーメンの記憶を消して",
-            )
-        ),
-        *(
-            (text, "memory_settings", {"action": "incognito"})
-            for text in (
-                "Turn incognito on",
-                "turn memory off in this thread",
-                "Please turn your memory off here",
-                "turn off memory in this channel",
-                "off here",
-                "シークレットをオンにして",
-                "このスレッドでは記憶をオフにして",
-                "この会話では、記憶を止めてください",
-                "ここでは記憶をオフにしてください",
-            )
-        ),
         ("search the web for ramen", "search_web", {"query": "ramen"}),
         (
             "remember that I live in Osaka",
@@ -419,23 +368,23 @@ async def test_what_it_does_not_understand_gets_one_honest_sentence(
 async def test_a_request_calls_the_tool_that_is_for_it(
     client: openai.AsyncOpenAI, text: str, tool: str, arguments: dict[str, Any]
 ) -> None:
-    """Times are computed from the line of the prompt that says what time it is."""
+    """The groups of its phrase are the arguments."""
     assert calls(await respond(client, text)) == [(tool, arguments)]
 
 
 @pytest.mark.parametrize(
-    ("text", "value", "words"),
+    ("value", "words"),
     [
-        ("forget everything", {"error": "Memory stays off."}, "couldn’t"),
-        ("what do you remember about me?", {"shown_privately": True}, "Here it is"),
-        ("forget everything", {"proposed": True, "done": False}, "Please confirm"),
-        ("forget everything", {"done": True}, "Done"),
+        ({"error": "Memory is off."}, "couldn’t"),
+        ({"done": False, "asked": "…"}, "Please confirm"),
+        ({"done": True}, "Done"),
     ],
 )
 async def test_the_words_fit_what_came_of_it(
-    client: openai.AsyncOpenAI, text: str, value: Any, words: str
+    client: openai.AsyncOpenAI, value: Any, words: str
 ) -> None:
     """The reply says what the tool did, and an older output says nothing of newer words."""
+    text = "remember that I live in Osaka"
     called = await respond(client, text)
     told = [text, *called.output, output(called, value)]
     answer = await respond(client, *told)
