@@ -143,9 +143,9 @@ class ReplyInSlack:
     stream at the end is posted, and a stream that a post replaces is deleted.
 
     `record_reply` stores that a message is about to be begun before Slack is called, and its ts
-    afterwards; that of a stream is recorded while the stream goes on. The run is confirmed before
-    anything is written to Slack, so a worker that was superseded writes nothing more, and deletes
-    the message that it has just begun.
+    afterwards, before anything more is written. The run is confirmed before anything is written to
+    Slack, so a worker that was superseded writes nothing more, and deletes the message that it has
+    just begun.
 
     The methods raise what the Slack client raises, `psycopg.OperationalError`, and `Interrupted`.
     """
@@ -170,7 +170,6 @@ class ReplyInSlack:
         # (seconds since 1970); None if there is certainly no such message.
         self._asked_at = None if turn.asked is None else time.time() - turn.asked
         self._start: asyncio.Task[None] | None = None
-        self._recording: asyncio.Task[None] | None = None
 
     # --- what the reply is to be ---------------------------------------------------------------
 
@@ -192,7 +191,6 @@ class ReplyInSlack:
         person pressed Stop.
         """
         await self._wait_until_answered()
-        await self._wait_until_recorded()
         if self.state is State.HELD or not self._unsent().strip():
             return False
         await self._turn.claimed.run.confirm()
@@ -225,7 +223,6 @@ class ReplyInSlack:
         has_ended = self.state is State.STREAMING and await self._end(below)
         if not has_ended:
             await self._post_rest(below)
-        await self._wait_until_recorded()
         return has_ended
 
     async def tell(self, payload: Payload) -> None:
@@ -258,7 +255,6 @@ class ReplyInSlack:
         if not has_ended:
             self._begin_page(start=len(self.text) - len(line))
             await self._post_rest(below)
-        await self._wait_until_recorded()
         return has_ended
 
     async def leave(self) -> None:
@@ -268,7 +264,6 @@ class ReplyInSlack:
         """
         try:
             await self._wait_until_answered()
-            await self._wait_until_recorded()
             if self._is_intended and self._asked_at is None:
                 await self._record("give_up_intent")
         except (Interrupted, OperationalError, *SLACK_FAULTS) as error:
@@ -313,7 +308,7 @@ class ReplyInSlack:
         self._asked_at = time.time()
         self._start = asyncio.create_task(self._ask_for_stream(piece))
         try:
-            # Stop ends the wait for Slack's answer, but not the call.
+            # Stop ends the wait for Slack's answer, but neither the call nor its record.
             await asyncio.shield(self._start)
         finally:
             if self._start.done():
@@ -338,10 +333,10 @@ class ReplyInSlack:
         self._page.ts = str(answer["ts"])
         self._page.sent += len(piece)
         self.state = State.STREAMING
-        self._recording = asyncio.create_task(self._record_begun(self._page.ts))
+        await self._record_begun(self._page.ts)
 
     async def _wait_until_answered(self) -> None:
-        """EMPTY → STREAMING, or HELD: wait for a call that outlived a cancellation."""
+        """EMPTY → STREAMING, or HELD: wait for a beginning that outlived a cancellation."""
         if self._start is None:
             return
         start = self._start
@@ -520,7 +515,6 @@ class ReplyInSlack:
 
     async def _prepare(self) -> None:
         """Delete outdated messages; record that a message is about to be begun."""
-        await self._wait_until_recorded()
         if self._asked_at is not None:
             self._outdated += await unrecorded_messages(
                 self._app.pool,
@@ -552,12 +546,6 @@ class ReplyInSlack:
             raise
         self._is_intended = False
         self._asked_at = None
-
-    async def _wait_until_recorded(self) -> None:
-        """Wait until the ts of the stream is recorded; raises what `_record_begun` raised."""
-        if self._recording is not None:
-            await asyncio.shield(self._recording)
-            self._recording = None
 
     async def _delete(self, ts: str) -> None:
         """Delete a message, if Slack allows it."""
