@@ -83,13 +83,15 @@ _timeout: ContextVar[float | None] = ContextVar("timeout of transactions", defau
 class Connection(AsyncConnection[DictRow]):
     """A connection of a `Pool`, whose rows are dictionaries.
 
-    A statement that PostgreSQL does not answer within `ANSWER_SECONDS` raises
-    `psycopg.OperationalError`, and the connection is lost: a proxy may keep it open for ever.
+    A statement that PostgreSQL does not answer within `ANSWER_SECONDS`, or the longer time of a
+    `transaction_timeout`, raises `psycopg.OperationalError`, and the connection is lost: a proxy
+    may keep it open for ever.
     """
 
     async def wait(self, *arguments: Any, **named: Any) -> Any:
         """Wait for PostgreSQL, for whose notifications there is no limit."""
-        end = asyncio.get_running_loop().time() + ANSWER_SECONDS
+        seconds = max(ANSWER_SECONDS, _timeout.get() or 0.0)
+        end = asyncio.get_running_loop().time() + seconds
         with _shut_down_at(end, self, if_asked=True):
             return await super().wait(*arguments, **named)
 

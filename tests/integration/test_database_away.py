@@ -89,6 +89,9 @@ async def test_no_statement_is_waited_for_without_end(
             pool.begin_again()
         with pytest.raises(psycopg.OperationalError):
             await hanging
+        # Who may wait longer does.
+        with transaction_timeout(30.0):
+            await execute_statement(pool, "SELECT pg_sleep(0.6)")
         await write(pool, "C1")
     assert written(database, "C1")
 
