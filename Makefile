@@ -43,7 +43,7 @@ test: install  ## Check style, types, imports and pages, and run the tests but t
 	@$(MAKE) -j2 lint tests
 tests: install; $(BIN)/python -m tests.run
 
-test-all: $(VENV)/.outside  ## Run the slow tests: browser, deploy, examples, real model servers, crashes, a short soak
+test-all: $(VENV)/.outside  ## Run the slow tests: browser, deploy, examples, real model servers, crashes, a short soak, PostgreSQL 16
 	$(BIN)/python -m tests.run --slow
 
 soak: install  ## Run the long fault runs, about fifteen minutes: everything breaks; one person attacks

@@ -1,5 +1,6 @@
 """Run the tests: ``python -m tests.run`` those of ``make test``, with ``--slow`` the slow ones.
 
+With ``--slow`` the tests of the database run on PostgreSQL 16 as well (`tests.postgres_16`).
 With ``--coverage`` it runs both and measures the branches of every process that a test starts,
 which takes half as long again. The tests of ``make lint`` are left out. The exit code is pytest's,
 or 2 where pytest passed and the coverage is too low.
@@ -18,6 +19,24 @@ ROOT = Path(__file__).resolve().parent.parent
 WORKERS = "4"
 SLOW_FOLDERS = ("tests/browser", "tests/deploy", "tests/examples")
 """Folders whose tests are all slow, and need no mark."""
+_OF_DATABASE = (
+    "audiences",
+    "database",
+    "database_shapes",
+    "erasing_everywhere",
+    "forgetting",
+    "kept",
+    "logins",
+    "memory_machine",
+    "pipelines",
+    "queue",
+    "recall",
+)
+ON_16 = (
+    "tests/security",
+    *(f"tests/integration/test_{name}.py" for name in _OF_DATABASE),
+)
+"""Tests of what PostgreSQL itself does, which run on its oldest version, too."""
 
 
 def main(option: str = "") -> int:
@@ -32,7 +51,9 @@ def main(option: str = "") -> int:
             return _python("coverage", "report") or code
     # What is not run is not imported either.
     if option == "--slow":
-        return _python(*tests, "-m", "slow", *SLOW_FOLDERS, *_marked())
+        code = _python(*tests, "-m", "slow", *SLOW_FOLDERS, *_marked())
+        on_16 = (*tests, "-p", "tests.postgres_16", "-m", "not slow", *ON_16)
+        return _python(*on_16) or code
     ignored = [f"--ignore={folder}" for folder in SLOW_FOLDERS]
     return _python(*tests, "-m", "not slow", *ignored)
 
