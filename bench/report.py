@@ -42,15 +42,15 @@ def _met(goal: str, value: float) -> bool:
     return value >= float(bound)
 
 
-def goals(metrics: Metrics) -> list[tuple[str, str, str, str, str]]:
-    """Return the metric, description, goal, measured value and verdict of each goal."""
+def goals(metrics: Metrics) -> list[tuple[str, str, str, str]]:
+    """Return the metric, description, goal and value of each goal; what is missed is bold."""
     rows = []
     for name, (goal, text) in TEXTS["goals"].items():
         value = metrics.get(name)
-        verdict = "not measured"
-        if value is not None:
-            verdict = "met" if _met(goal, value) else "missed"
-        rows.append((f"`{name}`", text, goal, number(value), verdict))
+        shown = number(value)
+        if value is not None and not _met(goal, value):
+            shown = f"**{shown}**"
+        rows.append((f"`{name}`", text, goal, shown))
     return rows
 
 
@@ -72,24 +72,17 @@ def _to_explain(metrics: Metrics) -> list[str]:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table."""
-    rule = ["---"] * len(head)
-    lines = [f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)]
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
+    lines.insert(1, "|" + "---|" * len(head))
     return "\n".join(lines)
 
 
 def _compared(metrics: Metrics, rows: Mapping[str, str]) -> str:
     lines = []
     for name, text in rows.items():
-        own = metrics.get(name)
-        shown = [text, number(own)]
-        for peer in _PEERS:
-            value = metrics.get(f"{peer}{name}")
-            cell = number(value)
-            if value is not None and own:
-                cell += f" ({value / own:.1f}×)"
-            shown.append(cell)
-        lines.append(shown)
-    head = ("", "Kioku", "Articles' design (× Kioku's)", "mem0 (× Kioku's)")
+        figures = [number(metrics.get(f"{system}{name}")) for system in ("", *_PEERS)]
+        lines.append([text, *figures])
+    head = ("", "Kioku", "Articles' design", "mem0")
     return table(head, lines)
 
 
@@ -149,7 +142,7 @@ def page(result: Mapping[str, Any]) -> str:
         processor=machine["processor"],
         cores=machine["cores"],
         python=machine["python"],
-        goals=table(("Metric", "What it is", "Goal", "Measured", ""), goals(metrics)),
+        goals=table(("Metric", "What it is", "Goal", "Measured"), goals(metrics)),
         first_token=FIRST_TOKEN_MS,
         embedding=EMBEDDING_MS,
         floor=number(metrics["floor_ms_p50"]),
