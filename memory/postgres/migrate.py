@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -43,10 +43,20 @@ _SQL = load_statements("memory", "roles")
 _LANGGRAPH = "langgraph/store"
 _MIGRATION_LOCK = 0x6B696F6B75  # "kioku"
 _MIGRATION_POLL_SECONDS = 0.1
+STATEMENT_SECONDS = 600.0
+"""How long one statement of a migration is waited for, which may wait for locks of a service."""
 _EMBEDDING_SPACE: LiteralString = (
     "SELECT model, dimensions, NOT EXISTS (SELECT FROM store_vectors) AS empty"
     " FROM kioku_embedding_space"
 )
+
+
+class _Owner(psycopg.Connection[DictRow]):
+    """A connection whose statements are waited for as long as a migration's may take."""
+
+    def wait(self, *arguments: Any, **named: Any) -> Any:
+        """Wait for PostgreSQL; raise `psycopg.OperationalError` if it does not answer."""
+        return super().wait(*arguments, **{"timeout": STATEMENT_SECONDS, **named})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +109,9 @@ def migrate(
     roles: list[str] = []
     for step in steps:
         roles += [role for role in step.roles if role not in roles]
-    with psycopg.connect(conninfo, autocommit=True, row_factory=dict_row) as connection:
+    with _Owner.connect(
+        with_usual_options(conninfo), autocommit=True, row_factory=dict_row
+    ) as connection:
         check_server(connection.info)
         _lock_migrations(connection)
         target = find_target(connection)

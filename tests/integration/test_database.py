@@ -96,6 +96,19 @@ async def test_what_compares_texts_is_written_again_if_the_comparison_changes(
     assert owner_rows(database, columns) == before
 
 
+def test_a_migration_waits_for_no_statement_without_end(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody holds a lock on what it reads, or PostgreSQL is silent; then it goes on."""
+    monkeypatch.setattr("memory.postgres.migrate.STATEMENT_SECONDS", 0.3)
+    with psycopg.connect(database) as owner:
+        owner.execute("LOCK TABLE kioku_migrations")
+        with pytest.raises(psycopg.OperationalError):
+            migrate(database, SPACE, migrations())
+    monkeypatch.undo()
+    assert migrate(database, SPACE, migrations()) == []
+
+
 def test_eight_at_once_migrate_once(empty_database: str) -> None:
     """Of eight that migrate at the same moment one applies the steps, and none fails."""
     with ThreadPoolExecutor(8) as threads:
