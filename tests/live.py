@@ -1,5 +1,7 @@
 """Tries in a real workspace what Slack's documentation leaves open: ``python -m tests.live U…``.
 
+``python -m tests.live blocks FILE`` lets Slack validate what tests have sent (BLOCKS_FILE).
+
 Each trial posts with SLACK_BOT_TOKEN into the direct message with that person, and into the channel
 named after it, reads back what Slack made of it, prints a row for docs/reality.md, and deletes it.
 """
@@ -8,13 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import VERSION
@@ -34,6 +41,7 @@ from bot.slack.client import (
 from bot.ui.answers import footer, text_chunk
 
 _FIRST = "`python -m tests.live` is running; this message will be deleted shortly."
+_NUMBER = re.compile(r"[0-9a-f]*\d[0-9a-f.-]*")
 _OLD = "Kioku's trial wrote this first."
 _NEW = "Kioku's trial changed it."
 
@@ -88,6 +96,35 @@ async def try_live(settings: Settings, user: str, channel: str | None = None) ->
             f"Kioku's messages {', '.join(left)} are not deleted: delete them by hand."
         )
     return 1 if failed else 0
+
+
+async def try_blocks(settings: Settings, lines: Iterable[str]) -> int:
+    """Print what Slack finds wrong in each payload of `lines`; return the exit code.
+
+    Of payloads that differ by ids and numbers only, the first is sent. A token is not needed.
+    """
+    bot_token = None
+    if settings.slack_bot_token is not None:
+        bot_token = settings.slack_bot_token.get_secret_value()
+    client = AsyncWebClient(
+        token=bot_token,
+        base_url=settings.slack_api_url,
+        retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=9)],
+    )
+    payloads: dict[str, str] = {}
+    for line in lines:
+        payloads.setdefault(_NUMBER.sub("0", line), line)
+    refused = 0
+    for line in payloads.values():
+        [(kind, value)] = json.loads(line).items()
+        try:
+            await client.api_call("blocks.validate", json={kind: json.dumps(value)})
+        except SlackApiError as error:
+            refused += 1
+            found = error.response.get("errors") or error.response["error"]
+            sys.stdout.write(f"{json.dumps(found)} in {line[:200]}\n")
+    sys.stdout.write(f"{len(payloads)} payloads, {refused} of them refused\n")
+    return 1 if refused else 0
 
 
 @dataclass(slots=True)
@@ -188,4 +225,7 @@ class _Live:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["blocks"]:
+        lines = Path(sys.argv[2]).read_text("utf-8").splitlines()
+        sys.exit(asyncio.run(try_blocks(load_settings(), lines)))
     sys.exit(asyncio.run(try_live(load_settings(), *sys.argv[1:3])))

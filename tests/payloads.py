@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tests.loopback import call
@@ -12,6 +15,8 @@ from tests.loopback import call
 CALLS = "slack_calls"
 EXPECTED = "slack_failures"
 VIOLATIONS = "slack_violations"
+BLOCKS_FILE = "BLOCKS_FILE"
+"""The variable that names a file: each payload of blocks and each view is added to it as a line."""
 _KINDS = ("violations", "failures")
 _SETTLE_SECONDS = 30
 # What shows how a thread was left in `processing`.
@@ -37,6 +42,8 @@ class Payloads:
             yield
         finally:
             if alive():
+                if file := os.environ.get(BLOCKS_FILE):
+                    _write_blocks(Path(file), call(f"{url}/_playground/calls"))
                 for kind in _KINDS:
                     self._left[kind] += self._new(url, kind)
                 made = call(f"{url}/_playground/calls?since=999999999")["last"]
@@ -94,6 +101,18 @@ class Payloads:
         }
         self._processing |= new
         return [_left_sentence(*one) for one in new]
+
+
+def _write_blocks(file: Path, journal: Mapping[str, Any]) -> None:
+    """Add what was taken of a playground's calls, as ``{"blocks": […]}`` or ``{"view": {…}}``."""
+    with file.open("a", encoding="utf-8") as lines:
+        for one in journal["calls"]:
+            for kind in ("blocks", "view"):
+                value = one["args"].get(kind)
+                if isinstance(value, str):  # as in a form
+                    value = json.loads(value)
+                if value and one["executed"]:
+                    lines.write(f"{json.dumps({kind: value}, ensure_ascii=False)}\n")
 
 
 def unexpected(failures: Iterable[str], expected: Collection[str]) -> list[str]:

@@ -92,6 +92,10 @@ REFUSALS: dict[str, list[tuple[Json, str]]] = {
         ),
         ({"status": "active", "initiator_user_id": "UNONE"}, "user_not_found"),
     ],
+    "blocks.validate": [
+        ({"blocks": [{"type": "header"}]}, "invalid_blocks"),
+        ({"view": {"type": "home"}}, "invalid_view"),
+    ],
     "chat.teleport": [({}, "unknown_method")],
 }
 

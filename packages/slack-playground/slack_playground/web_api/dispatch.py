@@ -223,7 +223,7 @@ def _advice(method: str, args: Json) -> list[str]:
     """Return violations of Slack's guidance in a valid call."""
     if "view" in args:
         return view_advice(args["view"])
-    if method.endswith("Stream"):
+    if method.endswith(("Stream", ".validate")):
         blocks: list[Json] = []
         for chunk in args.get("chunks", []):
             blocks += chunk.get("blocks", [])

@@ -38,7 +38,7 @@ class SlackError(Exception):
             messages = [f"[ERROR] {message}" for message in self.messages]
             body["response_metadata"] = {"messages": messages}
         if self.error == "invalid_blocks":
-            body["errors"] = self.messages
+            body.setdefault("errors", self.messages)
         return body
 
 

@@ -4,7 +4,7 @@ import json
 import time
 from typing import Any
 
-from slack_playground.blocks import view_errors
+from slack_playground.blocks import block_errors, view_errors
 from slack_playground.interactions import (
     TRIGGER_SECONDS,
     close_view,
@@ -46,6 +46,24 @@ def _trigger(call: Call) -> Trigger:
     if trigger.used:
         raise SlackError("exchanged_trigger_id")
     return trigger
+
+
+@serves("blocks.validate")
+def validate(call: Call) -> Json:
+    """blocks.validate: a wrong payload is refused, with each error and its place."""
+    if "view" in call.args:
+        error, found = "invalid_view", view_errors(call.args["view"])
+    else:
+        error, found = "invalid_blocks", block_errors(call.args.get("blocks"))
+    errors = []
+    for one in found:
+        message, _, pointer = one.removesuffix("]").partition(" [json-pointer:")
+        errors.append(
+            {"code": "failed_constraint", "message": message, "pointer": pointer}
+        )
+    if errors:
+        raise SlackError(error, errors=errors)
+    return {}
 
 
 @serves("views.open", "views.push")
