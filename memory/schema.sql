@@ -125,6 +125,7 @@ CREATE TABLE statements (
     channel text,
     ts text,
     said_at timestamptz NOT NULL,
+    stored_at timestamptz NOT NULL DEFAULT now(),
     -- the person's time zone then
     zone text NOT NULL,
     until timestamptz,

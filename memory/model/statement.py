@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from memory.model.dates import slack_time
+from memory.model.dates import EARLIEST, slack_time
 from memory.model.schemas import (
     PROMISE_KIND,
     Content,
@@ -57,10 +57,10 @@ class Statement:
     it has those that the memory had when it was moved, and of a removal it is None. `audience` is
     where it was said, or, for a move, where the memory goes.
     `evidence` has the person's words as typed, from the message at `channel` and `ts`, both None
-    for a form or a tool. `said_at` is the time of the message, and `zone` the person's time zone
-    then. After `until` the statement no longer counts. `may_harm`: somebody may come to harm if it
-    is not known. `batch` is the same for all statements of one notice. `number` is the order in
-    which they were stored.
+    for a form or a tool. `said_at` is the time of the message, `stored_at` when it was stored, and
+    `zone` the person's time zone when it was said. After `until` the statement no longer counts.
+    `may_harm`: somebody may come to harm if it is not known. `batch` is the same for all statements
+    of one notice. `number` is the order in which they were stored.
     """
 
     id: UUID
@@ -80,6 +80,7 @@ class Statement:
     may_harm: bool = False
     number: int = 0
     withdrawn_at: datetime | None = None
+    stored_at: datetime = EARLIEST
 
     @property
     def message(self) -> MessageKey | None:

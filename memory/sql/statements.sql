@@ -15,7 +15,7 @@ SELECT set_config('kioku.forgotten', %(shown)s, true),
 -- name: read_by_keys
 -- The statements of these memories, in the order in which they were stored.
 SELECT id, number, key, audience, kind, act, actor, content, evidence, channel, ts, said_at, zone,
-    until, may_harm, batch, withdrawn_at
+    until, may_harm, batch, withdrawn_at, stored_at
 FROM counted_statements
 WHERE team_id = %(team)s AND user_id = %(user)s AND key = ANY(%(keys)s)
 ORDER BY number;
@@ -78,7 +78,7 @@ RETURNING key;
 -- name: read_of_message
 -- What a message says.
 SELECT id, number, key, audience, kind, act, actor, content, evidence, channel, ts, said_at, zone,
-    until, may_harm, batch, withdrawn_at
+    until, may_harm, batch, withdrawn_at, stored_at
 FROM counted_statements
 WHERE team_id = %(team)s AND user_id = %(user)s AND channel = %(channel)s AND ts = %(ts)s;
 

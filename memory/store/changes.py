@@ -36,8 +36,9 @@ class Change:
 
     `key` is the memory's. `before` and `after` are its content without and with these statements;
     None if there was or is no memory. `statements` are their ids, and `id` is the first of them.
-    `message` is the message that they come from. `expires_at` is when they end, `undone_at` when
-    they were withdrawn. `audience` is where they were said, or to which the memory was moved.
+    `message` is the message that they come from. `at` is when they were stored, `expires_at` when
+    they end, `undone_at` when they were withdrawn. `audience` is where they were said, or to which
+    the memory was moved.
     `said` are the fields that they say, or else the one that names the subject; `readers` are the
     audiences of the memory before and after.
     """
@@ -160,7 +161,7 @@ def _change_of(statements: Sequence[Statement], batch: UUID) -> Change:
         action=_action(own, before, after),
         before=before,
         after=after,
-        at=last.said_at,
+        at=last.stored_at,
         batch=batch,
         said=_said(own, after or before or {}),
         readers=(old.audience if old else DM, new.audience if new else DM),

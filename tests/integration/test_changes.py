@@ -143,7 +143,11 @@ def food(name: str, level: int | None = 80, **more: Any) -> dict[str, Any]:
 
 
 async def test_every_writer_leaves_a_change(ledger: Ledger) -> None:
-    """Formation, edits and moves each leave one change, newest first, with the values around it."""
+    """Formation, edits and moves each leave one change, newest first, with the values around it.
+
+    Each has the time at which it was made, whenever its message was written.
+    """
+    begin = datetime.now(UTC)
     liked = await ledger.like("soba")
     again = await ledger.change(
         "I love soba", ts="1700000002.0", content=food("soba"), key=liked.key
@@ -157,6 +161,9 @@ async def test_every_writer_leaves_a_change(ledger: Ledger) -> None:
         key=liked.key,
     )
     entries = await list_changes(ledger.pool, ALICE)
+    times = [entry.at for entry in entries]
+    assert times == sorted(times, reverse=True)
+    assert begin - timedelta(seconds=2) < times[-1] <= datetime.now(UTC)
     assert [entry.action for entry in entries] == [
         "removed",
         "moved",
