@@ -258,9 +258,7 @@ async def _payload(app: App, notice: _Notice) -> Payload | None:
         return None
     promises = await open_promises(app.pool, person, notable, notice.audience)
     localizer = notice.settings.localizer(notice.reply or "")
-    return notice_payload(
-        localizer, notice.turn, told, questions, promises, channel=notice.channel
-    )
+    return notice_payload(localizer, notice.turn, told, questions, promises)
 
 
 async def open_promises(

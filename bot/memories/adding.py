@@ -326,6 +326,8 @@ class _Addition:
             lines.append(refusal_line(localizer, one.reason, one.sentence))
         if problem:
             lines.append(problem)
+        if below and not lines:
+            lines.append(localizer.say("noted"))
         if not lines:
             return self.click.say("add_known", beside=True)
         return Done(line="\n".join(lines), undo=undo, buttons=buttons, below=below)

@@ -7,7 +7,6 @@ person.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TypeAlias, assert_never
@@ -54,7 +53,7 @@ from bot.ui.done import Click, Done
 from bot.ui.lines import (
     ends_promise,
     memory_line,
-    summary_line,
+    summary_lines,
 )
 from bot.ui.promise_payloads import promise_answers
 from bot.ui.promises import is_due_after
@@ -166,14 +165,8 @@ async def _open_edit(app: App, click: Click, act: Edit) -> Done | SlackView:
 
 async def _switch(app: App, click: Click, act: Switch) -> Result:
     done = await switch(app, click, act)
-    position = click.place.position
-    if position is not None:
-        # The panel itself says whether memory is on.
-        return position
-    if act.to == "off" and act.scope:
-        # A notice keeps its Undo when its button switches memory off in the conversation.
-        return replace(done, beside=True)
-    return done
+    # The panel itself says whether memory is on.
+    return click.place.position or done
 
 
 async def _answer(app: App, click: Click, act: Answer) -> Done:
@@ -276,7 +269,7 @@ async def _report_changes(app: App, click: Click, done: Sequence[Change]) -> Don
     place = click.place
     if place.position is None and place.channel and not is_direct(place.channel):
         made = [one.heard_in(place.channel) for one in made]
-    line = summary_line(click.localizer, made)
+    line = "\n".join(summary_lines(click.localizer, made))
     if not line:
         return click.say("no_changes")
     if all(one.undone_at for one in made):

@@ -10,7 +10,7 @@ from bot.locale import Localizer
 from bot.people import Off
 from bot.slack.messages import is_direct
 from bot.types import FILES_ALONE, FORWARDED_ALONE
-from bot.ui.blocks import LINE_LIMIT, escaped, one_line, truncate
+from bot.ui.blocks import escaped, one_line, truncate
 from bot.ui.promises import due_line, is_open
 from memory import (
     DM,
@@ -64,6 +64,7 @@ _DETAILS: Mapping[str, tuple[str, ...]] = {
     "UserFact": (),
     "Episode": ("action", "result"),
 }
+_NAMED = 5  # changes that a notice or a receipt names
 _SAID_LIMIT = 120  # characters of the sentence of a memory in its row
 _ENDED = ("done", "dropped")
 # Reasons that mean the same to a person as another reason.
@@ -268,28 +269,18 @@ def ends_promise(entry: Change) -> bool:
     return was_open and (entry.after or {}).get("state") in _ENDED
 
 
-def summary_line(localizer: Localizer, entries: Sequence[Change]) -> str:
-    """Return changes in one line: a single one in words, several by their number.
+def summary_lines(localizer: Localizer, entries: Sequence[Change]) -> list[str]:
+    """Return a line for each change worth telling, at most `_NAMED`, and how many others there are.
 
-    Undone changes are shown only if all were undone. Empty if none is worth telling.
+    Undone changes are shown only if all were undone.
     """
     told = notable_changes(entries)
-    if not told:
-        return ""
-    shown = [entry for entry in told if entry.undone_at is None]
-    are_undone = not shown
-    if are_undone:
-        shown = told
-    if len(shown) == 1:
-        line = change_line(localizer, shown[0])
-        if len(line) <= LINE_LIMIT:
-            return line
-    are_new = all(entry.action == "remembered" for entry in shown)
-    key = "notice_remembered" if are_new else "notice_changed"
-    line = localizer.say(key, count=len(shown))
-    if are_undone:
-        return localizer.say("change_undone", line=line)
-    return line
+    shown = [entry for entry in told if entry.undone_at is None] or told
+    lines = [change_line(localizer, entry) for entry in shown[:_NAMED]]
+    more = len(shown) - _NAMED
+    if more > 0:
+        lines.append(localizer.say("forget_more", count=more))
+    return lines
 
 
 def notable_changes(entries: Sequence[Change]) -> list[Change]:

@@ -10,6 +10,7 @@ from uuid import UUID
 from bot.locale import Localizer
 from bot.people import Off
 from bot.ui.acts import (
+    Edit,
     Forget,
     Open,
     Position,
@@ -30,13 +31,14 @@ from bot.ui.blocks import (
 )
 from bot.ui.done import Done
 from bot.ui.lines import (
+    change_line,
     memory_line,
     notable_changes,
     off_sentences,
     place_name,
     question_line,
     refusal_line,
-    summary_line,
+    summary_lines,
     with_sentence,
 )
 from bot.ui.panel import answer_buttons, consent_buttons, forget_all_button
@@ -61,15 +63,13 @@ def notice_payload(
     changes: Sequence[Change],
     questions: Sequence[Question],
     promises: Sequence[tuple[Memory, datetime | None]],
-    *,
-    channel: str,
 ) -> Payload:
-    """Return a notice: the changes of a batch in one line, and the first open question.
+    """Return a notice: what the changes of a batch are, with *Undo*, and the first open question.
 
     Its open `promises`, each with when the person is reminded of it next, are shown as they are
-    now, several in a row each. A button switches memory off in the conversation, `channel`.
+    now, several in a row each. A single change can be edited.
     """
-    lines, buttons = _notice_lines(localizer, batch, changes, promises, channel)
+    lines, buttons = _notice_lines(localizer, batch, changes, promises)
     blocks = [note(line) for line in lines]
     for line, row in promise_rows(localizer, promises):
         lines.append(line)
@@ -93,22 +93,20 @@ def _notice_lines(
     batch: UUID,
     changes: Sequence[Change],
     promises: Sequence[tuple[Memory, datetime | None]],
-    channel: str,
 ) -> tuple[list[str], list[Block]]:
-    """Return the lines of a notice's changes and their buttons; no *Undo* if all are undone."""
+    """Return the lines of a notice's changes and their buttons; none if all are undone."""
     told = notable_changes(changes)
     if not told:
         return [], []
     lines, buttons = lines_told(localizer, told, promises)
     if all(one.undone_at for one in changes):
         return lines, buttons
+    what = lines[0] if lines else change_line(localizer, told[0])
     undo = Undo(what="notice", ids=(batch,))
-    buttons = [*buttons, explained_button(localizer, "undo_button", undo, lines[0])]
-    if len(promises) != 1:
-        show = Position(list="changes")
-        off_here = Switch(to="off", scope=channel)
-        buttons.append(button(localizer.say("show_button"), show))
-        buttons.append(button(localizer.say("off_here_button"), off_here))
+    buttons = [*buttons, explained_button(localizer, "undo_button", undo, what)]
+    if len(told) == 1 and not promises and told[0].after is not None:
+        edit = Edit(key=told[0].key)
+        buttons.append(explained_button(localizer, "menu_edit", edit, what))
     return lines, buttons
 
 
@@ -117,14 +115,18 @@ def lines_told(
     told: Sequence[Change],
     promises: Sequence[tuple[Memory, datetime | None]],
 ) -> tuple[list[str], list[Block]]:
-    """Return the lines of changes, and the buttons of an open promise if it is the only one."""
+    """Return the lines of changes, and the buttons of an open promise if it is the only one.
+
+    Several promises have a row each: see `promise_rows`.
+    """
+    promised = {promise.key for promise, _ in promises}
+    others = [change for change in told if change.key not in promised]
+    lines = summary_lines(localizer, others)
     if len(promises) != 1:
-        return [summary_line(localizer, told)], []
+        return lines, []
     [(promise, reminder)] = promises
     line, buttons = promise_told(localizer, promise, reminder)
-    if len(told) == 1:
-        return [line], buttons
-    return [summary_line(localizer, told), line], buttons
+    return [*lines, line], buttons
 
 
 def consent_question(localizer: Localizer) -> Done:

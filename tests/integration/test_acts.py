@@ -668,7 +668,7 @@ async def test_an_answer_leaves_what_else_the_message_said_was_remembered(
     done = await app.click(ann.person, Answer(question=question.id, answer=answer))
     told = ann.sentence("change_remembered", what="I have two cats")
     if answer == "yes":
-        told = "Made 2 changes to your memories"
+        told += "\nUpdated: My manager is Tom (was: My manager is Sarah)"
     assert (done.line, done.replaces) == (told, True)
     assert done.undo is not None
     await app.click(ann.person, done.undo)

@@ -169,7 +169,8 @@ async def test_many_lines_are_one_notice(verified: Verified) -> None:
     done = await app.add(who, *lines)
     assert len(verified.model.verdict_requests) == 1
     assert await facts(app, who) == sorted(books)
-    assert say("en", "notice_remembered", count=19) in done.line
+    assert say("en", "change_remembered", what=books[4]) in done.line
+    assert say("en", "forget_more", count=14) in done.line
     assert say("en", "refused_other_person", what=LEAVE) in done.line
     assert done.undo
     await app.click(who, done.undo)

@@ -110,7 +110,7 @@ async def test_a_notice_has_the_promises_in_the_order_of_the_message(app: App) -
     asked = await app.ask(app.slack.place(), words)
     await app.form(asked)
     notice = app.shown(asked)[-1]
-    _, passport, plants = notice["text"].split("\n")
+    passport, plants = notice["text"].split("\n")
     assert "passport" in passport
     assert "plants" in plants
 

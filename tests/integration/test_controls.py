@@ -22,13 +22,12 @@ from bot.pipeline.edits import follow_change
 from bot.pipeline.tools import Toolbox
 from bot.runtime.ask import answer
 from bot.slack.messages import Message
-from bot.ui.acts import Switch, Undo, clicked_act
+from bot.ui.acts import Switch, Undo
 from memory import Person, Selection
 from memory.postgres import person_statement
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import change_of, elements, pressable, says
 from tests.integration.playground_slack import PersonThread
-from tests.person import elements as person_elements
 from tests.waiting import until
 
 # The name and the arguments of a tool that the model calls.
@@ -133,14 +132,13 @@ async def test_off_in_a_channel_is_off_there_and_for_one_person(app: App) -> Non
     assert "ramen" in app.request_texts()[-1]
 
 
-@pytest.mark.parametrize("way", ["words", "button"])
 @pytest.mark.parametrize("channel", ["dm", "public"])
 async def test_off_here_is_off_in_the_conversation_whatever_its_threads(
-    app: App, channel: str, way: str
+    app: App, channel: str
 ) -> None:
-    """By words or by the button of a notice, in a thread; in no other conversation.
+    """By words in a thread; nothing there is read or kept until the person switches it on.
 
-    The notice keeps its *Undo*; nothing there is read or kept until the person switches it on.
+    A notice has no button for it, and keeps its *Undo*.
     """
     audience = "dm" if channel == "dm" else "public"
     begun = app.slack.place(channel=channel)
@@ -148,16 +146,9 @@ async def test_off_here_is_off_in_the_conversation_whatever_its_threads(
     place = PersonThread(begun.user, begun.team, root.channel_id, root.ts, root.ts)
     await app.form(root, audience)
     [notice] = [one for one in app.shown(root) if pressable([one], Undo)]
-    off = Switch(to="off", scope=root.channel_id)
     where = say("en", "place_dm") if channel == "dm" else f"<#{root.channel_id}>"
-    if way == "button":
-        [button] = [one for one in person_elements(notice) if clicked_act(one) == off]
-        clicked = {**notice, "channel": root.channel_id}
-        answer = await app.interface.press(root.person, clicked, button)
-        assert say("en", "off_here", where=where) in answer.line
-        assert not answer.replaces
-    else:
-        await app.ask(place, "<@BOT> turn memory off in this thread", thread_ts=root.ts)
+    assert pressable([notice], Switch) == []
+    await app.ask(place, "<@BOT> turn memory off in this thread", thread_ts=root.ts)
     assert notice in app.shown(root)
 
     there = await app.ask(

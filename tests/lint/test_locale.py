@@ -94,7 +94,7 @@ def test_bold_and_code_are_apart_from_words() -> None:
 def test_plural_forms_count_something() -> None:
     """A text with plural forms has as many as its language, and says the number."""
     plural = [key for key, forms in TEXTS["en"].items() if len(forms) > 1]
-    assert len(plural) > 3
+    assert plural
     for key in plural:
         assert [len(TEXTS[language][key]) for language in ("en", "ja")] == [2, 1]
         assert "count" in placeholders(TEXTS["en"][key][0])

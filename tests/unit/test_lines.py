@@ -14,9 +14,7 @@ from bot.ui.acts import (
     Answer,
     AnswerTo,
     Edit,
-    Position,
     Remember,
-    Switch,
     Undo,
     clicked_act,
 )
@@ -44,7 +42,6 @@ from tests.unit.memories import (
 
 EN = Localizer("en")
 LAST_DAY = EN.day(date(2026, 11, 26))
-CHANNEL = "D1"
 ANSWERS: tuple[AnswerTo, ...] = ("yes", "both", "no")
 OSAKA, TOKYO = fact("I live in Osaka"), fact("I live in Tokyo")
 FOOD, TECH = "UserFoodPreference", "UserTechInterest"
@@ -196,20 +193,23 @@ def test_only_news_is_told_and_of_each_memory_the_last() -> None:
     ("changes", "line"),
     [
         ([change("remembered", None, OSAKA)], "Remembered: I live in Osaka"),
-        ([change("remembered", None, fact("x" * 3_000))], "Remembered 1 thing"),
+        (
+            [change("remembered", None, fact("x" * 3_000))],
+            f"Remembered: {'x' * (LINE_LIMIT - 1)}…",
+        ),
         (
             [
                 change("remembered", None, OSAKA),
                 change("remembered", None, TOKYO, number=2),
             ],
-            "Remembered 2 things",
+            "Remembered: I live in Osaka\nRemembered: I live in Tokyo",
         ),
         (
             [
                 change("remembered", None, OSAKA),
                 change("removed", TOKYO, None, number=2),
             ],
-            "Made 2 changes to your memories",
+            "Remembered: I live in Osaka\nForgotten: I live in Tokyo",
         ),
         (
             [
@@ -223,28 +223,25 @@ def test_only_news_is_told_and_of_each_memory_the_last() -> None:
                 change("remembered", None, OSAKA, undone_at=NOON),
                 change("remembered", None, TOKYO, number=2, undone_at=NOON),
             ],
-            "Remembered 2 things (undone)",
+            "Remembered: I live in Osaka (undone)\nRemembered: I live in Tokyo (undone)",
         ),
     ],
     ids=["one", "long", "two", "mixed", "one undone", "both undone"],
 )
-def test_a_notice_is_one_line(changes: list[Change], line: str) -> None:
-    """A single change is told in its words, several by their number, with Undo until undone."""
+def test_a_notice_names_what_it_tells_of(changes: list[Change], line: str) -> None:
+    """In its words, five at most, with Undo until undone, and Edit of a single one."""
     batch = changes[0].id
-    payload = notice_payload(EN, batch, changes, [], [], channel=CHANNEL)
+    payload = notice_payload(EN, batch, changes, [], [])
     assert payload["text"] == line
-    said, *rows = payload["blocks"]
-    assert (said["type"], [one["text"] for one in said["elements"]]) == (
-        "context",
-        [line],
-    )
-    undo = Undo(what="notice", ids=(batch,))
-    show = Position(list="changes")
-    off = Switch(to="off", scope=CHANNEL)
-    undone = all(one.undone_at for one in changes)
-    acts = [clicked_act(button) for row in rows for button in row["elements"]]
-    assert acts == ([] if undone else [undo, show, off])
-    assert undone or rows[0]["elements"][0]["accessibility_label"] == f"Undo: {line}"
+    said = [one for one in payload["blocks"] if one["type"] == "context"]
+    assert [one["elements"][0]["text"] for one in said] == line.split("\n")
+    rows = payload["blocks"][len(said) :]
+    acts: list[Any] = [Undo(what="notice", ids=(batch,))]
+    if len(changes) == 1 and changes[0].after is not None:
+        acts.append(Edit(key=changes[0].key))
+    if all(one.undone_at for one in changes):
+        acts = []
+    assert [clicked_act(one) for row in rows for one in row["elements"]] == acts
 
 
 @pytest.mark.parametrize(
@@ -286,18 +283,18 @@ def test_a_reminder_says_its_time_once(
 
 def test_a_notice_of_several_promises_says_when_each_is_reminded_of() -> None:
     """One without a day asks for it; the button of each opens its form."""
-    changes = [
-        change("remembered", None, OSAKA),
-        change("remembered", None, TO_MIA, number=2),
-        change("remembered", None, TO_MIA, number=3),
-    ]
     dated = memory(2, kind=PROMISE_KIND, **NOON_OF_2020)
     undated = memory(3, kind=PROMISE_KIND, **TO_MIA)
+    changes = [
+        change("remembered", None, OSAKA),
+        change("remembered", None, TO_MIA, number=2, key=dated.key),
+        change("remembered", None, TO_MIA, number=3, key=undated.key),
+    ]
     at_ten = datetime(2020, 11, 27, 10, tzinfo=UTC)
     promises = [(dated, at_ten), (undated, None)]
-    payload = notice_payload(EN, changes[0].id, changes, [], promises, channel=CHANNEL)
+    payload = notice_payload(EN, changes[0].id, changes, [], promises)
     assert payload["text"].split("\n") == [
-        "Remembered 3 things",
+        "Remembered: I live in Osaka",
         "Promised: notes (to Mia, by Fri, Nov 27, 2020 at 12:00 PM)."
         " I’ll remind you on Fri, Nov 27, 2020 at 10:00 AM.",
         "Promised: notes (to Mia). When should I remind you?",
@@ -337,7 +334,7 @@ def test_of_several_questions_the_first_is_asked(
 ) -> None:
     """It has a button for each answer that can be; how many others there are is said."""
     asked = [first, question("remove"), question("store")]
-    payload = notice_payload(EN, first.id, [], asked, [], channel=CHANNEL)
+    payload = notice_payload(EN, first.id, [], asked, [])
     said, row, more = payload["blocks"]
     assert said["text"]["text"].replace(", 2026,", ",") == line
     assert [one["text"]["text"] for one in row["elements"]] == answers

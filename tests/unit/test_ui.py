@@ -75,7 +75,13 @@ from bot.ui.forms import (
     receipt_view,
     settings_form,
 )
-from bot.ui.lines import change_line, memory_line, off_line, question_line, summary_line
+from bot.ui.lines import (
+    change_line,
+    memory_line,
+    off_line,
+    question_line,
+    summary_lines,
+)
 from bot.ui.panel import (
     PAGE_SIZE,
     PanelContent,
@@ -565,7 +571,7 @@ def test_everything_is_one_line(
         memory_line(localizer, memory),
         change_line(localizer, change),
         change_line(localizer, change.heard_in(audience)),
-        summary_line(localizer, several),
+        *summary_lines(localizer, several),
         question_line(localizer, question),
         question_line(localizer, question.heard_in(audience)),
         off_line(localizer, off),
@@ -600,9 +606,7 @@ def test_every_notice_fits(
     promises: list[tuple[Memory, datetime | None]],
 ) -> None:
     """Whatever was remembered and is asked."""
-    payload = notice_payload(
-        localizer, TURN, changes, questions, promises, channel="D1"
-    )
+    payload = notice_payload(localizer, TURN, changes, questions, promises)
     if payload["blocks"]:
         message_fits(payload)
 
