@@ -81,19 +81,21 @@ class ClaimedMessage:
 
 
 @step("inbox")
-async def store_message(app: App, message: Message) -> bool:
+async def store_message(app: App, message: Message, *, missed: bool = False) -> bool:
     """Store a message and the job that answers it in one statement; return whether it did.
 
     A message is not stored if its (team, channel, ts) is already known, as when a mention comes
     both as ``message`` and ``app_mention``, or if its workspace has removed the app. One that does
     not address the bot is stored only if its author has asked the bot before in the thread, and
     the bot was asked or answered there in the last 30 minutes. The more messages of a person wait,
-    the later their next ones begin. Raises `psycopg.OperationalError`.
+    the later their next ones begin. One that was `missed` is not stored if its author has been
+    erased since. Raises `psycopg.OperationalError`.
     """
     values = {
         **_new_row(message),
         "message": message_body(message),
         "must_agree": app.settings.consent == "ask",
+        "missed": missed,
         "queue": REPLIES,
         "task": ANSWER,
     }

@@ -146,11 +146,9 @@ async def read_missed_messages(
 ) -> None:
     """Store a page of the messages after `oldest` in a channel, or in one `thread` of it.
 
-    Which of them are for the app is decided as for delivered messages. None is in a conversation
-    that is shared with another organisation.
+    Which of them are for the app is decided as for delivered messages. None is older than a day, in
+    a conversation that is shared with another organisation, or from before its author was erased.
     """
-    if float(oldest) < time.time() - 2 * _DAY_SECONDS:
-        return
     answer: AsyncSlackResponse | dict[str, Any] = {}
     with unless_refused("show what was missed"):
         answer = await list_messages(
@@ -163,7 +161,9 @@ async def read_missed_messages(
         )
     # A thread is returned with its first message, however old.
     messages = answer.get("messages") or []
-    found = [one for one in messages if float(one["ts"]) > float(oldest)]
+    # The job may have waited.
+    since = max(float(oldest), time.time() - _DAY_SECONDS)
+    found = [one for one in messages if float(one["ts"]) > since]
     # Slack lists direct messages without saying so, and a thread's channel is not listed.
     if found and (await look_up_kind(app, team, channel)).shared:
         return
@@ -175,7 +175,7 @@ async def read_missed_messages(
         installation = app.slack.installation_in(team)
         message = read_found_message(one, installation, channel_id=channel)
         if message is not None:
-            await store_message(app, message)
+            await store_message(app, message, missed=True)
         if one.get("reply_count") and not thread:
             later.append(_reading(team, channel, str(one["ts"]), oldest))
     await _schedule(app, app.pool, READ_MISSED, later, _SPACING_SECONDS)

@@ -3,13 +3,17 @@
 
 -- name: store
 -- Store a waiting message with the job that answers it, unless it is known, or neither addressed
--- to the bot nor in a thread that is followed. The more messages of its person wait, the later its
--- job begins.
+-- to the bot nor in a thread that is followed, or was missed before its person was erased. The more
+-- messages of its person wait, the later its job begins.
 WITH stored AS (
     INSERT INTO messages (team_id, user_id, channel_id, ts, thread, audience, message, on_record)
     SELECT %(team)s, %(user)s, %(channel)s, %(ts)s, %(thread)s, %(audience)s, %(message)s,
         on_record(%(team)s, %(user)s, %(channel)s, %(must_agree)s)
-    WHERE %(addressed)s OR is_followed(%(thread)s, %(user)s, %(ts)s, %(since)s)
+    WHERE (%(addressed)s OR is_followed(%(thread)s, %(user)s, %(ts)s, %(since)s))
+        AND NOT (%(missed)s AND EXISTS (
+            SELECT FROM forgotten_sources
+            WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'erased'
+                AND forgotten_at > to_timestamp(%(ts)s::text::float8)))
     ON CONFLICT (team_id, channel_id, ts) DO NOTHING
     RETURNING messages.thread, (
         SELECT count(*)::int FROM messages AS other

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from slack_sdk.errors import SlackApiError
 
+from bot.memories.data import erase_person
 from bot.pipeline import backfill
 from bot.pipeline.backfill import CATCH_UP, READ_MISSED
 from bot.slack.client import SLACK_FAULTS
@@ -204,6 +205,24 @@ async def test_backfill_goes_back_one_day_at_most(app: App) -> None:
         READ_MISSED,
     )
     assert row["age"] == pytest.approx(86_400, abs=60)
+
+
+@pytest.mark.parametrize("why", ["its author was erased", "it is too old"])
+async def test_what_is_not_to_be_answered_any_more_is_not_read(
+    app: App, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    """Only the time until the job runs may have changed that."""
+    place = app.slack.place()
+    await app.ask(place, "known")
+    app.slack.say(place.user, text="missed")
+    await missed(app)
+    await plan(app, place)
+    if why == "it is too old":
+        monkeypatch.setattr("bot.pipeline.backfill._DAY_SECONDS", -3_600.0)
+    else:
+        await erase_person(app.pool, app.person(place))
+    await caught_up(app)
+    assert waiting(app) == []
 
 
 async def test_a_channel_shared_while_the_app_was_away_is_not_read(app: App) -> None:
