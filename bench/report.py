@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from bench.peers.articles import DEVIATIONS as ARTICLES
-from bench.peers.mem0_peer import DEVIATIONS as MEM0
 from bench.results import LATEST, PUBLIC
 from bench.testbed import EMBEDDING_MS, FIRST_TOKEN_MS, ROOT
 
@@ -153,8 +151,6 @@ def page(result: Mapping[str, Any]) -> str:
         reasons=_list(reasons),
         search=_search(metrics),
         own=table(("", "Kioku"), own),
-        articles=_list(ARTICLES),
-        mem0=_list(MEM0),
         **_public(),
     )
     return written.lstrip()

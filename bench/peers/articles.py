@@ -4,7 +4,7 @@ The design: 「LangMemの長期記憶をPostgreSQL(pgvector)に永続化する�
 "Lambda関数", which builds on 「LangMemの長期記憶の概要と使い方を理解する」 (2025-02-26).
 
 Each request connects, sets the tables up, reads the memories, replies with them and forms new ones.
-Code and prompts are ours; `DEVIATIONS` lists where the design could not be kept.
+Code and prompts are ours; comments below say where the design could not be kept.
 """
 
 from __future__ import annotations
@@ -21,17 +21,16 @@ from bench.peers.serving import serve
 
 MODEL = "gpt-6-luna"
 
-DEVIATIONS = (
-    "The model is `gpt-6-luna`: `gpt-4o-2024-11-20` is being shut down.",
-    "`OpenAIEmbeddings` gets `check_embedding_ctx_length=False`. Otherwise it downloads a"
-    " tokenizer's files at the first call.",
-    "The memory manager is made in the request. It keeps the first store that it sees, whose"
-    " connection is closed when the next request comes.",
-    "One warm process serves all requests, each in a thread, where Lambda starts an instance for"
-    " each. The start of an instance is not counted, but requests share one interpreter.",
-    "The database URL comes from the environment, not from Secrets Manager at the start.",
-    "Prompts and field descriptions are about as long as the articles', but worded differently.",
-)
+# Where the design could not be kept:
+# - The model is `gpt-6-luna`: `gpt-4o-2024-11-20` is being shut down.
+# - `OpenAIEmbeddings` gets `check_embedding_ctx_length=False`. Otherwise it downloads a
+#   tokenizer's files at the first call.
+# - The memory manager is made in the request. It keeps the first store that it sees, whose
+#   connection is closed when the next request comes.
+# - One warm process serves all requests, each in a thread, where Lambda starts an instance for
+#   each. The start of an instance is not counted, but requests share one interpreter.
+# - The database URL comes from the environment, not from Secrets Manager at the start.
+# - Prompts and field descriptions are about as long as the articles', but worded differently.
 
 GUIDANCE = "会話から、本人が興味を持つ技術とその背景をもれなく書き出す"
 

@@ -16,13 +16,12 @@ MODEL = "gpt-6-luna"
 EMBEDDINGS = "text-embedding-3-small"
 SHOWN = 3  # memories in a prompt
 
-DEVIATIONS = (
-    "The store is pgvector on the PostgreSQL of the others, with mem0's default index (HNSW) and"
-    " pool (5 connections), in place of a Qdrant file.",
-    "The prompt frames the memories as `<memories>`, one JSON string a line.",
-    "The model is `gpt-6-luna` for replies and memories; telemetry is off.",
-    "The optional spaCy is not installed, so mem0 links no entities, which saves it work.",
-)
+# Where the design could not be kept:
+# - The store is pgvector on the PostgreSQL of the others, with mem0's default index (HNSW) and
+#   pool (5 connections), in place of a Qdrant file.
+# - The prompt frames the memories as `<memories>`, one JSON string a line.
+# - The model is `gpt-6-luna` for replies and memories; telemetry is off.
+# - The optional spaCy is not installed, so mem0 links no entities, which saves it work.
 
 
 def main() -> None:
