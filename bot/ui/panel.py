@@ -558,10 +558,9 @@ def _kept_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
 
 def _not_remembered(localizer: Localizer, content: PanelContent) -> list[Block]:
     """Return what was not remembered in the last day, above all changes."""
-    if content.position != Position(list="changes"):
+    is_whole_list = content.position == Position(list="changes")
+    if not (is_whole_list and content.not_remembered):
         return []
-    if not content.not_remembered:
-        return [note(localizer.say("not_remembered_none"))]
     blocks = [header(localizer.say("not_remembered_title"))]
     for refused in content.not_remembered:
         line = refusal_line(localizer, refused.reason, refused.sentence)
