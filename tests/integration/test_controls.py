@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import uuid4
@@ -13,8 +14,10 @@ import pytest
 
 from bot.conversation.inbox import take_message
 from bot.conversation.turns import begin_turn
+from bot.listeners.interactions import KEEP_FOR_CHANNEL
 from bot.locale import Localizer, say
 from bot.memories.channels import change_channel
+from bot.memories.data import erase_person
 from bot.memories.forgetting import forget_selection
 from bot.memories.switches import change_settings, turn_off, turn_on
 from bot.people import Choices
@@ -22,8 +25,8 @@ from bot.pipeline.edits import follow_change
 from bot.pipeline.tools import Toolbox
 from bot.runtime.ask import answer
 from bot.slack.messages import Message
-from bot.ui.acts import Switch, Undo
-from memory import Person, Selection
+from bot.ui.acts import Open, Switch, Undo
+from memory import Person, Selection, list_changes
 from memory.postgres import person_statement
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import change_of, elements, pressable, says
@@ -86,21 +89,45 @@ async def test_off_is_no_read_and_no_write(app: App) -> None:
     assert [one["food_name"] for one in await app.form(after)] == ["ramen"]
 
 
-@pytest.mark.parametrize("scope", ["everywhere", "conversation"])
-async def test_off_wins_over_a_formation_under_way(app: App, scope: str) -> None:
-    """What the model found while the person switched memory off is thrown away."""
-    place = app.slack.place()
-    said = await app.ask(place, "I love okonomiyaki")
-    fault = {"endpoint": "responses", "kind": "formation", "hold": True, "times": 1}
+@pytest.mark.parametrize("how", ["off", "off here", "forgets", "erased"])
+@pytest.mark.parametrize("work", ["formation", "add", "keep"])
+async def test_nothing_is_stored_of_what_a_model_was_asked_before(
+    app: App, work: str, how: str
+) -> None:
+    """What it found while the person switched memory off, forgot or was erased is thrown away."""
+    place = app.slack.place(channel="public", text="I love okonomiyaki")
+    person = app.person(place)
+    kind = "verdict" if work == "keep" else "formation"
+    fault = {"endpoint": "responses", "kind": kind, "hold": True, "times": 1}
+    begun: Coroutine[Any, Any, Any]
+    match work:
+        case "formation":
+            said = await app.ask(place, "<@BOT> I love okonomiyaki")
+            begun = app.form(said, "public")
+        case "add":
+            opened = await app.click(person, Open(form="add"))
+            begun = app.submit(person, opened, lines="I love okonomiyaki")
+        case _:
+            begun = app.interface.point_at(place, person, KEEP_FOR_CHANNEL)
     app.stand_in.call("/_model/faults", fault)
-    running = asyncio.create_task(app.form(said))
+    running = asyncio.create_task(begun)
     # It has read the words, and waits for the model.
     await until(lambda: app.stand_in.call("/_model/journal")["held"])
-    await app.off(place, "" if scope == "everywhere" else place.channel)
+    match how:
+        case "erased":
+            await erase_person(app.pool, person)
+        case "forgets":
+            await forget_selection(app.core, person, Selection(everything=True))
+        case _:
+            await app.off(place, place.channel if how == "off here" else "")
     app.stand_in.call("/_model/release", {})
-    assert await running == []
-    await turn_on(app.core, said.person)
-    assert await app.form(said) == []
+    await running
+    await turn_on(app.core, person)
+    assert await app.memories(person) == []
+    assert await list_changes(app.pool, person) == []
+    assert app.rows("SELECT 1 FROM kept WHERE user_id = %s", place.user) == []
+    if work == "formation":
+        assert await app.form(said, "public") == []
 
 
 async def test_off_in_a_channel_is_off_there_and_for_one_person(app: App) -> None:

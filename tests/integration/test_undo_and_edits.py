@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.memories.forgetting import delete_forgotten_texts
+from bot.pipeline.formation import form_memories
 from bot.slack.messages import Message
 from bot.ui.acts import Forget, Undo
 from memory.store import expire_due
@@ -113,6 +114,55 @@ async def test_a_change_that_leaves_the_text_as_it_is_forms_nothing_again(
     await app.note(same)
     assert app.formations(message.person) == []
     assert app.turn(message) == {**turn, "changed_ts": same["event"]["ts"]}
+
+
+async def form_as_scheduled(app: App, message: Message) -> int:
+    """Run a job of formation as a worker does; return how many requests it made."""
+    before = requests_for_memories(app)
+    await form_memories(app.core, message.team_id, message.user_id, "dm")
+    return requests_for_memories(app) - before
+
+
+def requests_for_memories(app: App) -> int:
+    """Return how many requests of the memory model there were."""
+    entries = app.stand_in.call("/_model/journal")["entries"]
+    return sum(one.get("kind") in ("formation", "verdict") for one in entries)
+
+
+def seconds_later(app: App, seconds: int) -> None:
+    """Let time pass since the last change, and since the last words."""
+    for column in (
+        "people SET changed_at = changed_at",
+        "messages SET ended_at = ended_at",
+    ):
+        app.rows(f"UPDATE {column} - interval '{seconds} seconds' RETURNING 1")
+
+
+@pytest.mark.parametrize("how", ["edited", "deleted by a bot"])
+async def test_words_that_change_again_and_again_are_read_once_they_rest(
+    app: App, how: str
+) -> None:
+    """Every five seconds for five minutes no model is asked; eight seconds after that, once.
+
+    A preview, which changes no word, puts nothing off.
+    """
+    place = app.slack.place()
+    message = await app.ask(place, "I love ramen")
+    for number in range(60):
+        if how == "edited":
+            await app.edit(message, f"I love {('udon', 'soba')[number % 2]}")
+        else:
+            said = await app.receive(place, f"I love udon{number}")
+            await app.withdraw(said)
+        assert await form_as_scheduled(app, message) == 0
+        seconds_later(app, 5)
+    preview = changed(message, app.turn(message)["words"])
+    await app.note(preview)
+    seconds_later(app, 2)
+    assert await form_as_scheduled(app, message) == 0
+    seconds_later(app, 1)
+    assert await form_as_scheduled(app, message) == 2
+    assert await foods(app, message) == ["soba" if how == "edited" else "ramen"]
 
 
 @pytest.mark.parametrize("undone", [True, False])
