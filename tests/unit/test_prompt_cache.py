@@ -38,6 +38,11 @@ class Cache:
     def __init__(self) -> None:
         self._written: set[str] = set()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was long enough to be written yet."""
+        return not self._written
+
     def found_share(self, prompt: Prompt) -> float:
         """Return which share of a request is found; then write the prefixes that it marks."""
         items = [dict(item) for item in prompt.input]
@@ -68,7 +73,10 @@ def parts_of(item: dict[str, Any]) -> list[dict[str, Any]]:
 def test_most_of_a_running_conversation_is_found(
     memories: int, *, learns: bool
 ) -> None:
-    """From the second turn on at least 90 %, also after something was learnt on the way."""
+    """At least 90 % from the second turn on that the cache takes, also after something was learnt.
+
+    With five memories the first requests are too short for it.
+    """
     cache = Cache()
     before = BEGAN - timedelta(days=1)
     known = [remembered(number, before) for number in range(memories)]
@@ -82,11 +90,13 @@ def test_most_of_a_running_conversation_is_found(
             exchanges=tuple(exchanges),
             now=now,
         )
+        had_nothing = cache.is_empty
         share = cache.found_share(asked)
-        assert share >= 0.9 or turn == 0, (turn, share)
+        assert share >= 0.9 or had_nothing, (turn, share)
         ts = f"{now.timestamp():.6f}"
         exchanges.append(
             Exchange(ts=ts, user_id="U1", question=asked.question, reply=REPLY)
         )
         if learns and turn == 0:
             known.append(remembered(memories + turn, now + timedelta(seconds=30)))
+    assert not cache.is_empty
