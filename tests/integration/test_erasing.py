@@ -191,7 +191,7 @@ async def test_an_export_has_nothing_that_is_forgotten(
     """Not the message, its answer, or another message that names it, until it is undone."""
     message = await app.ask(place, "I love ramen")
     await app.form(message)
-    await app.ask(place, "What do you know about me?")
+    await app.ask(place, "How is the weather?")
     await app.ask(place, "Where is ramen from?")
     settings = load_settings({}, dotenv=None)
     selection = Selection(messages=[(message.channel_id, message.ts)])
@@ -205,6 +205,6 @@ async def test_an_export_has_nothing_that_is_forgotten(
     questions = [turn["question"] for turn in kept["messages"]]
     assert questions == [
         "I love ramen",
-        "What do you know about me?",
+        "How is the weather?",
         "Where is ramen from?",
     ]

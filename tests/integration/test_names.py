@@ -181,6 +181,7 @@ async def test_look_ups_have_budgets(
     """Twenty a minute for one person, whose mentions leave the names of others; a third in all."""
     clock = Clock()
     monkeypatch.setattr(names, "time", clock)
+    monkeypatch.setattr(names, "PATIENCE_SECONDS", 60.0)
     found = Names(slack.api())
     people = [slack.person(name=f"Colleague {number}")[0] for number in range(45)]
     marks = [person_mark(one) for one in people]
