@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from bot.app import App
 from bot.cancellation import cancel_until_done
@@ -112,31 +112,17 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
         app.names, message.person, message.text, message.channel_id
     )
     request = _request(app, message, words)
-    is_left_out = request is not None and request.what == "not_this"
-    if is_left_out:
-        state = replace(start.memory_state, on_record=False)
-        start = replace(start, memory_state=state)
-        request = None
     # A large set takes an embedding call, so recall begins before the turn is stored.
     async with _recalling(app, start, question) as recalling:
-        turn = await store_begin(
-            app,
-            start,
-            # A request about memory says nothing about the person, and may repeat what they want
-            # to be forgotten.
-            question="" if request else stored_question(question, content),
-            words="" if request else words,
-        )
-        if is_left_out:
-            async with person_transaction(app.pool, message.person) as transaction:
-                await blank_message(transaction, (message.channel_id, message.ts))
+        question = stored_question(question, content)
+        turn = await _begin(app, start, request, question, words)
         reading = reading_files(app, message.team_id, content.files)
         async with open_sink(app, turn) as sink, reading as files:
-            if request is not None:
+            if _needs_no_model(request):
                 result = await _carry_out(app, turn, request, sink)
             else:
                 result = await _ask_model(app, turn, content, files, recalling, sink)
-                result = replace(result, is_left_out=is_left_out)
+                result = replace(result, is_left_out=request is not None)
             answer = _with_unread(await sink.localizer(), result)
             quotes = await _quotes(app, message.team_id, result, sink)
             told = _told_instead(turn, result, sink, answer)
@@ -149,7 +135,7 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
     if result.prompt.files:
         credentials = await asyncio.to_thread(lambda: result.prompt.credentials)
     reply = None
-    if result.outcome != "failed" and request is None:
+    if result.outcome != "failed" and not _needs_no_model(request):
         reply = without_mentions(text, result.prompt.mentions)
     await end_turn(
         app,
@@ -229,6 +215,32 @@ def _request(app: App, message: Message, words: str) -> Request | None:
     request = heard(words)
     is_heard = request is not None and request.what == "not_this"
     return request if is_heard or message.team_id != API_TEAM else None
+
+
+def _needs_no_model(request: Request | None) -> TypeGuard[Request]:
+    """Return whether there is a request that is carried out without an answer to the message."""
+    return request is not None and request.what != "not_this"
+
+
+async def _begin(
+    app: App, start: Turn, request: Request | None, question: str, words: str
+) -> Turn:
+    """Store the turn, as `store_begin` does.
+
+    A request about memory says nothing about the person, and may repeat what they want to be
+    forgotten: none of its text is stored. A message to be left out of memory is off the record.
+    """
+    if _needs_no_model(request):
+        return await store_begin(app, start, question="", words="")
+    if request is None:
+        return await store_begin(app, start, question=question, words=words)
+    message = start.message
+    state = replace(start.memory_state, on_record=False)
+    start = replace(start, memory_state=state)
+    turn = await store_begin(app, start, question=question, words=words)
+    async with person_transaction(app.pool, message.person) as transaction:
+        await blank_message(transaction, (message.channel_id, message.ts))
+    return turn
 
 
 async def _carry_out(
