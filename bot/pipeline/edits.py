@@ -74,9 +74,7 @@ async def follow_change(app: App, change: MessageChange) -> None:
     if author:
         scope |= Person(change.team_id, author).settings
     question, words = _texts_of(app, change)
-    lock = ""
-    if author:
-        lock = Person(change.team_id, author).prefix
+    lock = Person(change.team_id, author).prefix if author else ""
     async with transaction(app.pool, scope, lock=lock, shared=True) as connection:
         if change.text is None:
             changed = await withdraw_message(connection, app.queue, change)
@@ -94,21 +92,34 @@ async def follow_change(app: App, change: MessageChange) -> None:
             return
         of_author = PersonTransaction(connection, Person(change.team_id, user))
         await of_author.execute(_SQL["enter_person"])
-        was_formed = False
         if changed is not None:
             await _follow_row(app, of_author, change, changed, words)
-            was_formed = changed.reworded and changed.formed
         if kept is not None:
             await _follow_kept(app, of_author, change, kept, words)
-        message = (change.channel_id, change.ts)
-        said_something = was_formed or await messages_among(of_author, [message])
-        if said_something:
-            root = "" if change.text is None else split_thread_key(change.thread)[2]
-            await update_later(app.queue, of_author, *message, root)
-        if said_something or kept is not None or (changed and changed.says_else):
-            await begin_epoch(of_author)
+        await _follow_memories(app, of_author, change, changed, is_kept=bool(kept))
         if changed is not None and changed.interrupts:
             await app.queue.abort(connection, [change.thread])
+
+
+async def _follow_memories(
+    app: App,
+    transaction: PersonTransaction,
+    change: MessageChange,
+    changed: ChangedMessage | None,
+    *,
+    is_kept: bool,
+) -> None:
+    """Update later what was formed from a message; what a model was asked before is not stored."""
+    message = (change.channel_id, change.ts)
+    says_something = changed is not None and changed.reworded and changed.formed
+    if not says_something:
+        says_something = bool(await messages_among(transaction, [message]))
+    if says_something:
+        root = "" if change.text is None else split_thread_key(change.thread)[2]
+        await update_later(app.queue, transaction, *message, root)
+    says_else = changed is not None and changed.says_else
+    if says_something or is_kept or says_else:
+        await begin_epoch(transaction)
 
 
 def _texts_of(app: App, change: MessageChange) -> tuple[str, str]:

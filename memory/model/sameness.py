@@ -14,7 +14,7 @@ import regex
 
 from memory.model.text import folded, texts
 
-VERSION = 1
+VERSION = 2
 MAX_PLAIN = 4_000
 """The most characters of a memory that are searched: 2,000, with spaces around each mark."""
 
@@ -118,5 +118,13 @@ def needles(typed: str, *, whole: bool = False) -> list[str]:
 
 
 def _visible(text: str) -> str:
-    """Return a text as it is compared: folded, without invisible characters."""
-    return _INVISIBLE.sub("", folded(text)).translate(_TYPED_ALIKE)
+    """Return a text as it is compared: folded, without invisible characters.
+
+    What folding makes of one character may compose with the next one, and what stood between two
+    may be invisible: both are done until nothing changes, so that the result is its own.
+    """
+    before = None
+    while text != before:
+        before = text
+        text = _INVISIBLE.sub("", folded(text)).translate(_TYPED_ALIKE)
+    return text

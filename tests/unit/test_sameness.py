@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from memory.model.sameness import (
@@ -73,6 +73,7 @@ TYPED = st.text(
 
 
 @given(TYPED | st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=60))
+@example("ß\u0301 a\u200d\u0301")
 def test_every_word_that_was_typed_is_found(text: str) -> None:
     """Each word as it stands in a text, also as a whole one, and all of them together."""
     searched = plain([text])
