@@ -59,6 +59,7 @@ ADDITIONS = {
     "payload message_action *: unknown": (
         f"{_DOCS}/reference/interaction-payloads/shortcuts-interaction-payload"
     ),
+    "blocks.validate: no published shape": f"{_DOCS}/reference/methods/blocks.validate",
     "response_url: no published shape": f"{_DOCS}/interactivity/handling-user-interaction",
     "payload command is_enterprise_install: string, not boolean": (
         f"{_DOCS}/interactivity/implementing-slash-commands"

@@ -23,8 +23,10 @@ async def test_what_nobody_published_is_named(slack: Slack) -> None:
 
 
 def test_every_method_has_a_published_shape() -> None:
-    """The answers of each method that the playground serves can be compared."""
-    assert HANDLERS.keys() - {"response_url"} <= answers().keys()
+    """The answers of each method that the playground serves can be compared, or it is named."""
+    named = {f"{method}: no published shape" for method in HANDLERS} & ADDITIONS.keys()
+    unnamed = HANDLERS.keys() - {one.partition(":")[0] for one in named}
+    assert unnamed <= answers().keys()
 
 
 def test_every_addition_has_an_address() -> None:
