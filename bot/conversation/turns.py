@@ -38,7 +38,13 @@ from memory.postgres import (
     transaction,
 )
 from memory.recall import large_set_query
-from memory.store import Asked, KeptLine, ask_query, kept_query, kept_settings
+from memory.store import (
+    Asked,
+    KeptLine,
+    ask_query,
+    kept_query,
+    kept_settings,
+)
 
 FORM_MEMORIES = "form_memories"
 WORDS_LIMIT = 8_000  # characters of a message that memories are formed from
@@ -287,6 +293,19 @@ async def blank_message(transaction: PersonTransaction, message: MessageKey) -> 
     """Keep no text of a message and of its answer, also if it is only being answered."""
     channel, ts = message
     await transaction.execute(_SQL["blank"], {"channel": channel, "ts": ts})
+
+
+async def end_exchanges(
+    transaction: PersonTransaction, since: str, *, edited: str = ""
+) -> None:
+    """Show the person's exchanges from the message `since` on to no model again.
+
+    What was taken back, edited or deleted may stand in any of them, in whatever words. The text of
+    the message `edited` stays. An answer that is being written is not stored if the caller begins
+    another epoch.
+    """
+    values = {"since": since, "edited": edited}
+    await transaction.execute(_SQL["end_exchanges"], values)
 
 
 @step("end")

@@ -14,6 +14,7 @@ from typing import TypeAlias, assert_never
 from pydantic import BaseModel
 
 from bot.app import App
+from bot.conversation.turns import end_exchanges
 from bot.locale import Localizer
 from bot.memories.adding import add_lines, check_may_store, remember_as_typed
 from bot.memories.data import erase_person, send_export
@@ -72,8 +73,12 @@ from memory import (
 )
 from memory.metrics import count
 from memory.model import Json
-from memory.postgres import person_transaction, transaction_timeout
-from memory.store import find_memory, put_off
+from memory.postgres import (
+    PersonTransaction,
+    person_transaction,
+    transaction_timeout,
+)
+from memory.store import begin_epoch, find_memory, put_off
 
 _ERASING_SECONDS = 30.0
 
@@ -241,15 +246,40 @@ async def _undo(app: App, click: Click, act: Undo) -> Done:
         case "forgetting":
             return await undo_forgotten(app, click, act.ids[0])
         case "notice":
-            made = await undo_changes(pool, embedder, click.person, batch=act.ids[0])
+            made = await undo_changes(
+                pool,
+                embedder,
+                click.person,
+                batch=act.ids[0],
+                in_commit=_end_exchanges_since,
+            )
         case "changes":
-            made = await undo_changes(pool, embedder, click.person, ids=act.ids)
+            made = await undo_changes(
+                pool,
+                embedder,
+                click.person,
+                ids=act.ids,
+                in_commit=_end_exchanges_since,
+            )
     if not made:
         return click.say("undo_gone", beside=True)
     change = made[0]
     if len(made) == 1 and click.place.position is None and ends_promise(change):
         return await _promise_again(app, click, change.key)
     return await _report_changes(app, click, made)
+
+
+async def _end_exchanges_since(
+    transaction: PersonTransaction, undone: Sequence[Change]
+) -> None:
+    """End the exchanges from the first message on that is taken back."""
+    since: list[str] = []
+    for one in undone:
+        _, ts = one.message or ("", "")
+        since.append(ts or f"{one.at.timestamp():.6f}")
+    if since:
+        await end_exchanges(transaction, min(since))
+        await begin_epoch(transaction)
 
 
 async def _promise_again(app: App, click: Click, key: str) -> Done:

@@ -20,6 +20,7 @@ from bot.conversation.edits import (
     withdraw_message,
 )
 from bot.conversation.turns import (
+    end_exchanges,
     form_after,
     read_turn,
     schedule_formation,
@@ -109,7 +110,10 @@ async def _follow_memories(
     *,
     is_kept: bool,
 ) -> None:
-    """Update later what was formed from a message; what a model was asked before is not stored."""
+    """Update later what was formed from a message; answers since then are shown to no model again.
+
+    Nor is anything stored of what a model was asked before.
+    """
     message = (change.channel_id, change.ts)
     says_something = changed is not None and changed.reworded and changed.formed
     if not says_something:
@@ -117,6 +121,10 @@ async def _follow_memories(
     if says_something:
         root = "" if change.text is None else split_thread_key(change.thread)[2]
         await update_later(app.queue, transaction, *message, root)
+    if change.text is None and changed is not None:
+        await end_exchanges(transaction, change.ts)
+    elif says_something and (changed is None or changed.reworded):
+        await end_exchanges(transaction, change.ts, edited=change.ts)
     says_else = changed is not None and changed.says_else
     if says_something or is_kept or says_else:
         await begin_epoch(transaction)

@@ -73,6 +73,13 @@ UPDATE messages SET on_record = false, question = '', words = '', reply = NULL,
     formed_at = COALESCE(formed_at, now())
 WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s;
 
+-- name: end_exchanges
+-- Blank what the person asked from a message on, and the answers: no prompt has them again. Of a message
+-- that was edited, what it says now stays.
+UPDATE messages SET question = CASE WHEN ts = %(edited)s THEN question ELSE '' END, reply = NULL
+WHERE team_id = %(team)s AND user_id = %(user)s AND ts >= %(since)s AND ended_at IS NOT NULL
+    AND (question <> '' OR reply IS NOT NULL);
+
 -- name: begin
 -- Begin a turn, perhaps again. Returns what earlier attempts posted, and how many seconds ago a message
 -- of the reply may have been posted that is not recorded.

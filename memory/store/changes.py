@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
@@ -18,6 +18,7 @@ from memory.postgres.database import PersonTransaction, Pool, person_transaction
 from memory.postgres.statements import load_statements
 from memory.store.statements import (
     add_statements,
+    do_nothing,
     keys_of,
     read_statements,
     withdraw,
@@ -27,6 +28,9 @@ from memory.store.subjects import Known
 
 _SQL = load_statements("memory", "statements")
 
+WithChanges: TypeAlias = Callable[
+    [PersonTransaction, Sequence["Change"]], Awaitable[object]
+]
 Action: TypeAlias = Literal["remembered", "updated", "confirmed", "removed", "moved"]
 
 
@@ -213,11 +217,13 @@ async def undo_changes(
     *,
     ids: Collection[UUID] = (),
     batch: UUID | None = None,
+    in_commit: WithChanges = do_nothing,
 ) -> list[Change]:
     """Withdraw changes, named by ids of their statements, or all of a notice; return them.
 
     This works at any time and in any order: what other statements say about the memories stays.
-    Changes that were already withdrawn are left out.
+    Changes that were already withdrawn are left out. `in_commit` gets those that were not, in the
+    same transaction.
     """
     async with writing(pool, embedder, person) as transaction:
         if batch is not None:
@@ -229,6 +235,7 @@ async def undo_changes(
         for one in counted:
             statements += one.statements
         await withdraw(transaction, statements)
+        await in_commit(transaction, counted)
         now = datetime.now(UTC)
         return [replace(one, undone_at=now) for one in counted]
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from bot.memories.forgetting import delete_forgotten_texts
 from bot.pipeline.formation import form_memories
 from bot.slack.messages import Message
 from bot.ui.acts import Forget, Undo
+from memory import list_changes
 from memory.store import expire_due
 from tests.integration.app import App
 from tests.integration.messages import changed
@@ -39,6 +43,36 @@ async def test_undo_restores_nothing_that_was_changed_in_slack_meanwhile(
     turn = app.turn(message)
     assert "ramen" not in turn["question"] + turn["words"]
     assert "ramen" not in await foods(app, message)
+
+
+@pytest.mark.parametrize("how", ["undone", "edited", "deleted"])
+async def test_what_was_answered_since_is_shown_to_no_model_again(
+    app: App, how: str
+) -> None:
+    """In no conversation, in whatever words; what was asked before the message still is."""
+    place = app.slack.place()
+    await app.ask(place, "Where is Kyoto?")
+    said = await app.ask(place, "My boat is called Velmira")
+    await app.form(said)
+    app.script("She is a fine ship, your V.")
+    await app.ask(place, "What is my boat called?")
+    channel = app.slack.channel("public", place.user)
+    elsewhere = replace(place, channel=channel)
+    app.script("Your V. sails on Monday.")
+    asked = await app.ask(elsewhere, "When does my boat sail?")
+    if how == "undone":
+        [change] = await list_changes(app.pool, said.person)
+        await app.click(said.person, Undo(what="notice", ids=(change.batch,)))
+    else:
+        text = None if how == "deleted" else "My boat is called Quetzal"
+        await app.change(said, text)
+    await app.ask(place, "Which boat do I have?")
+    prompt = json.dumps(app.prompts()[-1])
+    assert "Kyoto" in prompt
+    assert not [one for one in ("Velmira", "your V.", "sails") if one in prompt]
+    assert ("Quetzal" in prompt) is (how == "edited")
+    await app.ask(elsewhere, "Which boat?", thread_ts=asked.ts)
+    assert "Your V. sails" not in json.dumps(app.prompts()[-1])
 
 
 async def test_what_names_a_forgotten_memory_goes_also_if_its_message_is_deleted(
