@@ -3,11 +3,12 @@
 -- name: read
 -- The message that an event is about, unless a newer event has changed it already: whether it is
 -- still to be answered, whether a run answers it, what it says, and whether its stored texts change.
--- The mark of what came with a question is not one of its words (`stored_question`).
+-- The mark of what came with a question is not one of its words (`stored_question`). A question that was
+-- blanked is not compared.
 SELECT id, user_id, audience, ended_at IS NULL AS is_open, token IS NOT NULL AS is_taken,
     message->>'text' AS text, formed_at IS NOT NULL AS formed,
-    (question <> '' OR words <> '') AND (words <> %(words)s
-        OR regexp_replace(question, '(^|\n)\[(files|forwarded)\](\n\[files\])?$', '') <> %(question)s)
+    (question <> '' OR words <> '') AND (words <> %(words)s OR question <> ''
+        AND regexp_replace(question, '(^|\n)\[(files|forwarded)\](\n\[files\])?$', '') <> %(question)s)
         AS reworded
 FROM messages
 WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s

@@ -73,6 +73,10 @@ async def test_what_was_answered_since_is_shown_to_no_model_again(
     assert ("Quetzal" in prompt) is (how == "edited")
     await app.ask(elsewhere, "Which boat?", thread_ts=asked.ts)
     assert "Your V. sails" not in json.dumps(app.prompts()[-1])
+    if how == "undone":
+        # Slack sends the same text again, for a reply or a preview.
+        await app.change(said, "My boat is called Velmira")
+        assert await app.form(said) == []
 
 
 async def test_what_names_a_forgotten_memory_goes_also_if_its_message_is_deleted(
