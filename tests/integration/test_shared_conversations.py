@@ -255,7 +255,11 @@ async def test_what_was_said_before_follows_its_message(
     """Its memory goes with an edit or deletion in a channel that is shared now; none is formed."""
     app = slack_app
     place = app.slack.place(channel="public")
-    message = await app.ask(place, "<@BOT> I love ramen")
+    # The event comes as Slack sends it, so the message is not stored a second time here.
+    words = f"<@{app.slack.bot_user_id}> I love ramen"
+    said = await do(app, "messages", user=place.user, channel=place.channel, text=words)
+    ts = said["ts"]
+    message = app.slack.message(place, ts=ts, thread_ts=ts, text=words)
     assert len(await app.form(message, "public")) == 1
     app.slack.control("channels/update", {"channel": place.channel, "shared": True})
     where = {"user": place.user, "channel": place.channel, "ts": message.ts}
