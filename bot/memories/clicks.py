@@ -240,27 +240,20 @@ async def _snooze(app: App, click: Click, act: Snooze) -> Done:
 
 
 async def _undo(app: App, click: Click, act: Undo) -> Done:
-    pool = app.pool
-    embedder = app.embedder
+    undo = partial(
+        undo_changes,
+        app.pool,
+        app.embedder,
+        click.person,
+        in_commit=_end_exchanges_since,
+    )
     match act.what:
         case "forgetting":
             return await undo_forgotten(app, click, act.ids[0])
         case "notice":
-            made = await undo_changes(
-                pool,
-                embedder,
-                click.person,
-                batch=act.ids[0],
-                in_commit=_end_exchanges_since,
-            )
+            made = await undo(batch=act.ids[0])
         case "changes":
-            made = await undo_changes(
-                pool,
-                embedder,
-                click.person,
-                ids=act.ids,
-                in_commit=_end_exchanges_since,
-            )
+            made = await undo(ids=act.ids)
     if not made:
         return click.say("undo_gone", beside=True)
     change = made[0]

@@ -32,9 +32,8 @@ Of memory: ``pause`` everywhere, for a time or until the person turns it on, or 
 words, those ``since`` a time, or ``everything``; to show a ``list``, the ``changes``, or what is
 kept for the ``channel``. Of data: to delete all ``data``, or ``export`` it."""
 
-_LONGEST = (
-    300  # characters of what is compared with phrases, whose time grows with them
-)
+# Characters of what is compared with phrases, whose time grows with them.
+_LONGEST = 300
 
 _PARTS: Mapping[str, str] = {
     "dont": r"(?:(?:do not|don'?t)(?: ever)?|never)",
