@@ -27,8 +27,8 @@ from playwright.async_api import CDPSession, FloatRect, Locator, Page, async_pla
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH = 1000
 HEIGHT = 640
-QUALITY = 65
-MOST_BYTES = 3_000_000
+QUALITY = 50
+MOST_BYTES = 1_000_000
 # The end of the files' names, then a locale, a colleague and the steps: @ a person, ~ the menu of a
 # memory, ! a click, = a still of this name, # the end of the film and a channel, > a question to
 # the app there, whose thread is opened; any other is typed.
@@ -73,10 +73,10 @@ class Film:
         self.frames.append((picture, place, milliseconds))
 
     async def watch(self, page: Page, seconds: float) -> None:
-        """Take five pictures a second for so long."""
-        for _ in range(round(seconds * 5)):
-            await self.take(200)
-            await page.wait_for_timeout(120)
+        """Take two pictures a second for so long."""
+        for _ in range(round(seconds * 2)):
+            await self.take(500)
+            await page.wait_for_timeout(400)
 
     def webp(self) -> bytes:
         """Put the pictures into one animated WebP that repeats."""
@@ -168,9 +168,9 @@ async def _type(page: Page, film: Film, text: str) -> None:
     x = int(frame["x"]) // 2 * 2
     y = int(frame["y"]) // 2 * 2
     place = (x, y, WIDTH - x, HEIGHT - y)
-    for start in range(0, len(text), 3):
-        await page.keyboard.type(text[start : start + 3])
-        await film.take(110, place)
+    for start in range(0, len(text), 6):
+        await page.keyboard.type(text[start : start + 6])
+        await film.take(220, place)
     await film.take(350)
     await page.keyboard.press("Enter")
 
