@@ -79,7 +79,8 @@ class LimitedResponse(aiohttp.ClientResponse):
             return None
         if len(text) <= EVENT_BYTES:
             return loads(text)
-        return await asyncio.to_thread(_parse_large, text)
+        # The hook lets other threads go on, which the parser itself does not.
+        return await asyncio.to_thread(json.loads, text, object_hook=lambda one: one)
 
 
 async def limit_response(response: httpx2.Response) -> None:
@@ -135,8 +136,3 @@ def _too_large(path: str) -> str:
     """Log that an answer was not read, and return what to raise."""
     log.warning("an answer of %s is too large, it was not read", path)
     return "The answer is too large."
-
-
-def _parse_large(text: str) -> Any:
-    """Parse JSON; the hook lets other threads go on, which the parser itself does not."""
-    return json.loads(text, object_hook=lambda value: value)

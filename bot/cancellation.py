@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from typing import Any
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 _AGAIN_SECONDS = 0.5
+_Result = TypeVar("_Result")
 
 
 async def cancel_until_done(task: asyncio.Task[Any]) -> None:
@@ -19,6 +22,20 @@ async def cancel_until_done(task: asyncio.Task[Any]) -> None:
     while not task.done():
         task.cancel()
         await asyncio.wait({task}, timeout=_AGAIN_SECONDS)
+
+
+@asynccontextmanager
+async def in_background(
+    work: Coroutine[Any, Any, _Result], name: str
+) -> AsyncIterator[asyncio.Task[_Result]]:
+    """Do `work` beside the block, whose end cancels it; an error is raised to whoever awaits it."""
+    task = asyncio.create_task(work, name=name)
+    try:
+        yield task
+    finally:
+        await cancel_until_done(task)
+        # What nobody awaited is not logged.
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def stopped_by_signal() -> asyncio.Event:

@@ -345,15 +345,9 @@ def load_settings(
     try:
         return Settings.model_validate(known)
     except ValidationError as invalid:
-        raise _settings_error(invalid) from None
-
-
-def _settings_error(invalid: ValidationError) -> SettingsError:
-    """Return the first of pydantic's errors as one sentence, without the value."""
-    wrong = invalid.errors(include_input=False, include_url=False)[0]
-    name = wrong["loc"][0]
-    why = wrong["msg"].removeprefix("Value error, ")
-    if wrong["type"] == "bool_parsing":
-        why = "on or off is needed"
-    begin = why[:1].lower()
-    return SettingsError(f"{name}: {begin}{why[1:]}.")
+        wrong = invalid.errors(include_input=False, include_url=False)[0]
+        why = wrong["msg"].removeprefix("Value error, ")
+        if wrong["type"] == "bool_parsing":
+            why = "on or off is needed"
+        begin = why[:1].lower()
+        raise SettingsError(f"{wrong['loc'][0]}: {begin}{why[1:]}.") from None

@@ -144,7 +144,10 @@ _EXPECTED = (
 
 
 class _Discreet(logging.Filter):
-    """Drops the chatter of libraries, and what they quote: input on errors, arguments of jobs."""
+    """Drops the chatter of libraries, and what they quote: input on errors, arguments of jobs.
+
+    A line about a job names it by its task and id, as in ``form_memories[17]``.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         library = record.name.split(".", 1)[0]
@@ -152,9 +155,14 @@ class _Discreet(logging.Filter):
         if library in _INDISCREET or quotes:
             record.msg = "a fault was reported; its text is withheld"
             record.args = ()
-        if library == _QUEUE:
-            _name_job(record)
-        if str(record.msg).startswith(_EXPECTED) or _from_broken_client(record):
+        job = getattr(record, "job", None)
+        if library == _QUEUE and job:
+            named = f"{job['task_name']}[{job['id']}]"
+            record.msg = record.getMessage().replace(job["call_string"], named)
+            record.args = ()
+        # aiohttp reports a request that is not HTTP, which it answers with 400.
+        is_of_client = type(_error_of(record)).__module__ == "aiohttp.http_exceptions"
+        if is_of_client or str(record.msg).startswith(_EXPECTED):
             return False
         return library in _OURS or record.levelno >= logging.WARNING
 
@@ -174,20 +182,6 @@ class _OncePerMinute(logging.Filter):
                 return False
             self._next[beginning] = record.created + _WARNING_SECONDS
         return True
-
-
-def _name_job(record: logging.LogRecord) -> None:
-    """Let a line about a job name it by its task and id only, as in ``form_memories[17]``."""
-    job = getattr(record, "job", None)
-    if job:
-        named = f"{job['task_name']}[{job['id']}]"
-        record.msg = record.getMessage().replace(job["call_string"], named)
-        record.args = ()
-
-
-def _from_broken_client(record: logging.LogRecord) -> bool:
-    """Return whether aiohttp reports a request that is not HTTP, which it answered with 400."""
-    return type(_error_of(record)).__module__ == "aiohttp.http_exceptions"
 
 
 def set_up_logging(level: str) -> None:

@@ -44,11 +44,27 @@ def use_network_settings(*, dotenv: Path = Path(".env")) -> None:
         if value:
             os.environ[name] = value
     for name in _PROXIES[:2]:
-        _check_proxy(name, os.environ.get(name, ""))
-    _check_certificates(os.environ.get(_CERT_FILE))
+        value = os.environ.get(name)
+        if value and not _is_http_proxy(value):
+            raise SettingsError(
+                f"{name.upper()}: the address of an HTTP proxy is needed, such as"
+                " http://proxy.example.com:8080."
+            )
+    if path := os.environ.get(_CERT_FILE):
+        try:
+            ssl.create_default_context(cafile=path)
+        except OSError:  # an `ssl.SSLError` is one
+            raise SettingsError(
+                f"{_CERT_FILE}: a file that this user may read is needed, with certificates in"
+                " PEM."
+            ) from None
     # On macOS a proxy of the system's settings may count if there is none in the environment.
     if any(os.environ.get(name) for name in _PROXIES):
-        os.environ[_NO_PROXY] = _direct_names(os.environ.get(_NO_PROXY, ""))
+        # In the form every package reads: `*` alone, suffixes without `*` and dot.
+        entries = re.split(r"[,\s]+", os.environ.get(_NO_PROXY, ""))
+        suffixes = [entry.removeprefix("*").removeprefix(".") for entry in entries]
+        names = ",".join(filter(None, [*suffixes, *_LOOPBACK]))
+        os.environ[_NO_PROXY] = "*" if "*" in entries else names
 
 
 def _given(name: str) -> str:
@@ -58,38 +74,10 @@ def _given(name: str) -> str:
     )
 
 
-def _check_proxy(name: str, value: str) -> None:
-    if value and not _is_http_proxy(value):
-        raise SettingsError(
-            f"{name.upper()}: the address of an HTTP proxy is needed, such as"
-            " http://proxy.example.com:8080."
-        )
-
-
 def _is_http_proxy(value: str) -> bool:
     if "://" not in value:
         value = f"http://{value}"
     return re.fullmatch(WEB_ADDRESS, value) is not None
-
-
-def _check_certificates(path: str | None) -> None:
-    if path is None:
-        return
-    try:
-        ssl.create_default_context(cafile=path)
-    except OSError:  # an `ssl.SSLError` is one
-        raise SettingsError(
-            f"{_CERT_FILE}: a file that this user may read is needed, with certificates in PEM."
-        ) from None
-
-
-def _direct_names(no_proxy: str) -> str:
-    """Return NO_PROXY in the form every package reads: `*` alone, suffixes without `*` and dot."""
-    entries = re.split(r"[,\s]+", no_proxy)
-    if "*" in entries:
-        return "*"
-    suffixes = [entry.removeprefix("*").removeprefix(".") for entry in entries]
-    return ",".join(filter(None, [*suffixes, *_LOOPBACK]))
 
 
 def proxy_for(url: str) -> str | None:
@@ -138,6 +126,7 @@ def is_this_machine(host: str) -> bool:
 
 
 def _in_network(host: str, no_proxy: str) -> bool:
+    """Return whether a host is an address in one of the networks of NO_PROXY."""
     try:
         address = ip_address(host)
     except ValueError:

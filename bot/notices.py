@@ -1,9 +1,15 @@
 """Notices of remembered changes, each a message of its own: below the answer, or ephemeral.
 
-A turn has one notice: a row, and a job, both made in the transaction that remembers. Its text
-follows from the changes and questions of the turn's batch. In a direct message the `ts` of its
-message is stored, so that it can be updated or deleted later; in a channel only the person sees it,
-and only their own click can change it.
+A turn has one notice: its state in the message's row, and a job, both made in the transaction that
+remembers. Its text follows from the changes and questions of the turn's batch. In a direct message
+the `ts` of its message is stored, so that it can be updated or deleted later; in a channel only the
+person sees it, and only their own click can change it.
+
+::
+
+    NULL ──add_notice──▶ DUE ──show_notice──▶ the ts of its message, which is updated
+                          ▲└────────────────▶ TOLD: ephemeral, refused, deleted, or not wanted
+                          └──add_notice─────────┘
 
 People also learn that the memory model could not read some of their messages: once a day a line
 says so, and *Changes* lists them. The SQL is in bot/sql/notices.sql.
@@ -12,7 +18,7 @@ says so, and *Changes* lists them. The SQL is in bot/sql/notices.sql.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -52,11 +58,13 @@ SHOW_REMINDER = "show_reminder"
 _SQL = load_statements("bot", "notices")
 _REMINDERS = load_statements("bot", "reminders")
 _FEW_SECONDS = 5.0
+DUE = "due"
+TOLD = "told"
 
 
 @dataclass(frozen=True, slots=True)
 class _Notice:
-    """A person's turn, and its notice if one was `added`: where it is shown, and its message."""
+    """A person's turn: where it was asked and answered, and the `state` of its notice."""
 
     person: Person
     settings: PersonSettings
@@ -67,9 +75,7 @@ class _Notice:
     question_ts: str
     replied: bool
     reply: str | None
-    added: bool
-    ts: str | None
-    shown: bool
+    state: str | None
 
 
 async def add_notice(
@@ -157,11 +163,8 @@ async def update_notices(
         "except_turn": except_turn,
     }
     rows = await transaction.fetch(_SQL["changeable"], values)
-    turns = [row["turn_id"] for row in rows]
-    arguments = {"if_posted": "yes"}
-    if message_deleted:
-        arguments["message_deleted"] = "yes"
-    await show_later(app, transaction, turns, **arguments)
+    after = "deletion" if message_deleted else "change"
+    await show_later(app, transaction, [row["id"] for row in rows], after=after)
     jobs: dict[str, dict[str, str]] = {}
     for row in await transaction.fetch(_REMINDERS["posted"], {"keys": list(keys)}):
         arguments = {**transaction.person.ids, "key": row["key"], "ts": row["ts"]}
@@ -174,60 +177,59 @@ async def show_later(
     app: App,
     transaction: PersonTransaction,
     turns: Iterable[UUID],
-    **how: str,
+    *,
+    after: str = "",
 ) -> None:
     """Show the notices of turns that have one, once the caller's transaction is committed.
 
-    The jobs of one notice run one at a time. `how` are arguments of `show_notice`.
+    The jobs of one notice run one at a time. `after`: see `show_notice`.
     """
     jobs: dict[str, dict[str, str]] = {}
     for turn in turns:
-        arguments = {**transaction.person.ids, "turn": str(turn), **how}
+        arguments = {**transaction.person.ids, "turn": str(turn), "after": after}
         jobs[f"{SHOW_NOTICE}:{turn}"] = arguments
     await app.queue.defer(transaction.connection, SHOW_NOTICE, jobs, queue=REPLIES)
 
 
 async def show_notice(
-    app: App,
-    team: str,
-    user: str,
-    turn: str,
-    if_posted: str = "",
-    message_deleted: str = "",
+    app: App, team: str, user: str, turn: str, after: str = ""
 ) -> None:
     """Post the notice of a turn, or update or delete its message; run as a job.
 
-    With `if_posted` nothing is done for a notice that has no message. With `message_deleted` a
-    notice that has nothing left to say says that.
-    Raises a fault of Slack's that may pass; a final refusal is logged.
+    `after` a "change" or a "deletion" of the person's message only a message that is there is
+    updated; after a deletion a notice that has nothing left to say says that. Raises a fault of
+    Slack's that may pass; a final refusal is logged.
     """
     person = Person(team, user)
     notice = await _find(app.pool, person, UUID(turn))
-    if notice is None or not notice.added:
+    if notice is None or notice.state in (None, TOLD):
         return
-    if if_posted and notice.ts is None:
+    ts = None if notice.state == DUE else notice.state
+    if after and ts is None:
         return
     said = await _payload(app, notice)
-    if said is None and message_deleted and notice.ts is not None:
+    if said is None and after == "deletion":
         said = payload(notice.settings.localizer().say("notice_deleted"))
     with unless_refused("show a notice"):
-        if said is not None:
-            notice = await _show(app, notice, said)
-        elif notice.ts is not None:
-            await _delete(app, notice, notice.ts)
-            notice = replace(notice, ts=None)
-    values = {"turn": notice.turn, "ts": notice.ts}
+        ts = await _show(app, notice, ts, said)
+    values = {"turn": notice.turn, "state": ts or TOLD}
     await person_statement(app.pool, person, _SQL["note_shown"], values)
 
 
-async def _show(app: App, notice: _Notice, said: Payload) -> _Notice:
-    """Post a notice's message or update it; one that was shown and deleted stays away."""
-    if notice.ts is not None:
-        client = app.slack.client(notice.person.team_id)
-        await client.chat_update(channel=notice.channel, ts=notice.ts, **said)
-    elif not notice.shown:
-        notice = replace(notice, ts=await _post(app, notice, said))
-    return notice
+async def _show(
+    app: App, notice: _Notice, ts: str | None, said: Payload | None
+) -> str | None:
+    """Show what a notice says, in its message `ts` if it has one; return the ts it has then."""
+    if ts is None:
+        if said is None:
+            return None
+        return await _post(app, notice, said)
+    client = app.slack.client(notice.person.team_id)
+    if said is None:
+        await client.chat_delete(channel=notice.channel, ts=ts)
+        return None
+    await client.chat_update(channel=notice.channel, ts=ts, **said)
+    return ts
 
 
 async def _find(pool: Pool, person: Person, turn: UUID) -> _Notice | None:
@@ -251,7 +253,7 @@ async def _payload(app: App, notice: _Notice) -> Payload | None:
     told = [change.heard_in(notice.audience) for change in told]
     asked = await open_questions(app.pool, person, batch=notice.turn)
     questions = [question.heard_in(notice.audience) for question in asked]
-    if not (notice.settings.notices or notice.shown or notice.ts):
+    if notice.state == DUE and not notice.settings.notices:
         told = []
     notable = notable_changes(told)
     if not (notable or questions):
@@ -280,12 +282,6 @@ async def open_promises(
         if is_open(promise.kind, promise.content)
         and may_read(audience, promise.audience)
     ]
-
-
-async def _delete(app: App, notice: _Notice, ts: str) -> None:
-    client = app.slack.client(notice.person.team_id)
-    with unless_refused("delete a notice"):
-        await client.chat_delete(channel=notice.channel, ts=ts)
 
 
 async def _post(app: App, notice: _Notice, said: Payload) -> str | None:

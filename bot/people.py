@@ -100,13 +100,6 @@ class PersonSettings:
         except (LookupError, ValueError, OSError):  # no such zone on this machine
             return UTC
 
-    @property
-    def profile_is_fresh(self) -> bool:
-        """Whether the locale and time zone are too new to ask Slack again."""
-        if self.profile_at is None:
-            return False
-        return datetime.now(UTC) - self.profile_at < PROFILE_TRUSTED
-
     def localizer(self, text: str = "") -> Localizer:
         """Return the localizer for this person: the language to answer in, and their time zone.
 
@@ -270,7 +263,9 @@ class People:
         try:
             if settings is None:
                 settings = await self._read(person)
-            if settings.profile_is_fresh or may_be_old or person.team_id == API_TEAM:
+            at = settings.profile_at
+            is_fresh = at is not None and datetime.now(UTC) - at < PROFILE_TRUSTED
+            if is_fresh or may_be_old or person.team_id == API_TEAM:
                 return settings
             return await self._look_up(person, settings, keep_new=keep_new)
         except OperationalError as error:

@@ -45,6 +45,9 @@ CREATE TABLE messages (
     posting_since timestamptz,
     -- The person was asked whether to forget what the message names: its words remove nothing.
     removal_proposed boolean NOT NULL DEFAULT false,
+    -- The notice of what its words or its tools changed: NULL, there is none; 'due', it is to be shown;
+    -- 'told', it has no message that can be changed, as an ephemeral one; else the ts of its message.
+    notice text,
     -- NULL: it is still to be answered. One that is 'stopped' then is still to be told so.
     ended_at timestamptz,
     formed_at timestamptz,
@@ -95,19 +98,6 @@ CREATE TABLE conversations (
     changed_at timestamptz NOT NULL DEFAULT '-infinity',
     PRIMARY KEY (team_id, channel_id)
 );
-
--- That a formation or a tool changed something, to be shown below the reply.
-CREATE TABLE notices (
-    turn_id uuid PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
-    team_id text NOT NULL,
-    user_id text NOT NULL,
-    shown_at timestamptz,
-    -- Its message, if it is in a direct message: an ephemeral one cannot be changed.
-    ts text,
-    FOREIGN KEY (team_id, user_id) REFERENCES people ON DELETE CASCADE
-);
-CREATE TRIGGER "1_make_person" AFTER INSERT ON notices FOR EACH ROW EXECUTE FUNCTION make_person();
-CREATE INDEX notices_person ON notices (team_id, user_id);
 
 -- What a person decided about their memory, and what Slack says about them.
 CREATE TABLE person_settings (
@@ -175,15 +165,15 @@ CREATE TABLE interactions (
     at timestamptz NOT NULL DEFAULT now()
 );
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON messages, conversations, notices, person_settings,
-    memory_off, interactions TO kioku_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON messages, conversations, person_settings, memory_off,
+    interactions TO kioku_app;
 GRANT SELECT, INSERT, UPDATE ON installation TO kioku_app;
 -- Tables of which a person's transaction sees that person's rows, and nothing else does.
 DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY '{notices,person_settings,memory_off}'::text[] LOOP
+    FOREACH name IN ARRAY '{person_settings,memory_off}'::text[] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
         EXECUTE format('CREATE POLICY own_rows ON %I USING (team_id = %s AND user_id = %s)', name,
             'current_setting(''kioku.team'', true)', 'current_setting(''kioku.user'', true)');
@@ -348,7 +338,7 @@ CREATE FUNCTION forget_author_of_messages() RETURNS void
             token = NULL, begun_at = NULL, question = '', words = '', reply = NULL,
             reply_ts = '{}', posting_since = NULL, formed_at = NULL,
             audience = NULL, on_record = true, removal_proposed = false, failures = 0,
-            with_kept = false, cited = '{}',
+            with_kept = false, cited = '{}', notice = NULL,
             ended_at = now() - interval '13 days'
         WHERE team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
             AND ts::float8 >= extract(epoch FROM now() - interval '1 day');

@@ -46,12 +46,12 @@ from .model.schemas import (
     UserTechInterest as UserTechInterest,
     subject as subject,
 )
-from .postgres.database import (
+from .postgres.embedded import EmbeddedPostgres as EmbeddedPostgres
+from .postgres.migrate import migrate as migrate
+from .postgres.pool import (
     Pool as Pool,
     create_pool as create_pool,
 )
-from .postgres.embedded import EmbeddedPostgres as EmbeddedPostgres
-from .postgres.migrate import migrate as migrate
 from .recall.search import recall_memories as recall_memories
 from .store.changes import (
     Change as Change,

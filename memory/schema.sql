@@ -12,13 +12,15 @@ GRANT SELECT ON kioku_migrations, store_migrations, vector_migrations TO kioku_a
 
 -- The people about whom something is stored. `epoch` is another one once what may be stored about
 -- them has changed, last at `changed_at`: memory/store/people.py. `asked` counts what made Kioku ask a
--- model for them in the hour from `asked_from` on.
+-- model for them in the hour from `asked_from` on. At `searched_at` a memory that the model's provider
+-- declines was last looked for.
 CREATE SEQUENCE epochs;
 CREATE TABLE people (
     team_id text NOT NULL,
     user_id text NOT NULL,
     epoch bigint NOT NULL DEFAULT nextval('epochs'),
     changed_at timestamptz,
+    searched_at timestamptz,
     asked int NOT NULL DEFAULT 0,
     asked_from timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (team_id, user_id)
@@ -131,6 +133,8 @@ CREATE TABLE statements (
     until timestamptz,
     -- somebody may come to harm if it is not known
     may_harm boolean NOT NULL DEFAULT false,
+    -- the model's provider declines its memory, unless that was said otherwise since
+    left_out boolean NOT NULL DEFAULT false,
     -- the statements of one notice
     batch uuid NOT NULL,
     -- 'asked': a question that waits for the person; 'refused': it was not remembered, with the reason

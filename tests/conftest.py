@@ -32,6 +32,7 @@ from memory import (
     create_pool,
 )
 from openai_double.conformance import TRAFFIC, verify
+from openai_double.control import Settings
 from tests import conformance, fork_server
 from tests.databases import (
     SPACE,
@@ -405,8 +406,10 @@ def stand_in_process() -> Iterator[Server]:
 
 @pytest.fixture
 def stand_in(stand_in_process: Server) -> Server:
-    """The stand-in model, with nothing scripted and an empty journal."""
-    stand_in_process.call("/_model/settings", {"reasoning": False})
+    """The stand-in model with its usual settings, nothing scripted and an empty journal."""
+    stand_in_process.call(
+        "/_model/settings", Settings().model_dump(exclude={"record_traffic"})
+    )
     for path in ("/_model/faults", "/_model/script", "/_model/journal"):
         stand_in_process.call(path, method="DELETE")
     return stand_in_process

@@ -28,9 +28,6 @@ ROWS: tuple[LiteralString, ...] = (
     " gen_random_uuid(), 'asked', now() + interval '1 hour')",
     "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
     " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'D1', '1.0')",
-    "INSERT INTO notices (turn_id, team_id, user_id)"
-    " SELECT id, team_id, user_id FROM messages"
-    " WHERE team_id = %(team)s AND user_id = %(user)s",
     "INSERT INTO reminders (team_id, user_id, key, dated, zone, at)"
     " VALUES (%(team)s, %(user)s, 'k', gen_random_uuid(), 'UTC', now())",
     "INSERT INTO kept (team_id, user_id, channel_id, ts, thread_ts, text, decision)"

@@ -189,7 +189,9 @@ class _Runner:
                 after=tuple(before.values()),
                 cited=tuple(names[key] for key in cited),
             )
-        formed = await self._former.form(memory.memory_view(namespace), words)
+        formed = await self._former.form(
+            memory.memory_view(namespace), words, passes_over=True
+        )
         after = await memory.list_memories(self._pool, person)
         return Outcome(
             said_on=said_at.astimezone(zone).date(),

@@ -57,7 +57,7 @@ class ClaimedMessage:
 
     `kind` is that of its conversation, which an attempt looks up. `failures`: attempts that ended
     in an error, with their process, or because the model failed for this message alone. `begun`: an
-    earlier attempt began its turn; `replied`: one has posted something since the newest edit.
+    earlier attempt began its turn; `replied`: one has posted something.
     `stopped`: the person pressed Stop before this attempt. `process_died`: the process of the
     previous attempt did. `waited`: seconds from its last edit, or from when it was written, to this
     attempt. `attempts`: how often the job ran before, perhaps for another message.

@@ -100,4 +100,6 @@ class Run:
         )
         if not rows:
             return Superseded()
-        return Stopped() if rows[0]["status"] == "stopped" else None
+        if rows[0]["status"] == "stopped":
+            return Stopped()
+        return None

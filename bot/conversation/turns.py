@@ -429,7 +429,9 @@ def stored_words(words: str) -> str:
         return words
     beginning = words[:WORDS_LIMIT]
     ends = [found.start() for found in _SENTENCES.finditer(beginning)]
-    return whole_marks(beginning[: ends[-1]] if ends else beginning)
+    if ends:
+        beginning = beginning[: ends[-1]]
+    return whole_marks(beginning)
 
 
 def final_question(reply: str) -> str | None:
@@ -459,18 +461,25 @@ async def schedule_formation(
 
 
 async def form_after(
-    app: App, transaction: PersonTransaction, audience: str, delay: float
+    app: App,
+    transaction: PersonTransaction,
+    audience: str,
+    delay: float,
+    *,
+    failures: int = 0,
 ) -> None:
     """Add a job that forms memories of the person, for an audience, after `delay` seconds.
 
-    None is added if one waits already. Jobs of one person and audience run in order.
+    None is added if one waits already, unless it is to know of `failures`: how often the model has
+    failed with the oldest words. Jobs of one person and audience run in order.
     """
     person = transaction.person
     connection = transaction.connection
     lock = f"{BACKGROUND}:{person.namespace(audience).prefix}"
-    if await app.queue.hold_waiting(connection, FORM_MEMORIES, lock, delay):
+    waits = await app.queue.hold_waiting(connection, FORM_MEMORIES, lock, delay)
+    if waits and not failures:
         return
-    arguments = {**person.ids, "audience": audience}
+    arguments = {**person.ids, "audience": audience, "failures": str(failures)}
     await app.queue.defer(
         connection,
         FORM_MEMORIES,

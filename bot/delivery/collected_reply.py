@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Self
 
 from bot.locale import Localizer, language_of
-from bot.ui.done import Done
+from bot.ui.blocks import Payload
 
 
 class CollectedReply:
@@ -40,7 +40,7 @@ class CollectedReply:
         """Take the whole reply."""
         self.text = text
 
-    async def tell(self, done: Done) -> str:
+    async def tell(self, payload: Payload) -> str:
         """Raise `NotImplementedError`: the model is offered no tools that show something."""
         raise NotImplementedError
 
@@ -48,5 +48,5 @@ class CollectedReply:
         """Return the text so far."""
         return self.text
 
-    async def show(self, messages: Sequence[Done]) -> None:
+    async def show(self, messages: Sequence[Payload]) -> None:
         """Do nothing: only the reply is returned."""

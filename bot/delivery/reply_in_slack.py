@@ -1,8 +1,7 @@
-"""Writes one reply to Slack: streams it, posts it, replaces it, finds it after a crash.
+"""Writes one reply to Slack: streams its first message, posts the rest, finds it after a crash.
 
-A reply is one or more messages, called pages here. A message that was streamed is appended to,
-stopped or deleted, and never updated: how Slack combines its text with the new blocks is not
-specified. Source: docs/reality.md, "Streams"
+A message that was streamed is appended to, stopped or deleted, and never updated: how Slack
+combines its text with the new blocks is not specified. Source: docs/reality.md, "Streams"
 
 slack_sdk's `AsyncChatStream` is not used: it sends when its buffer is long enough, not once a
 second, and begins a stream where a post is wanted.
@@ -10,23 +9,27 @@ second, and begins a stream where a post is wanted.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from psycopg import OperationalError
 
 from bot.app import App
 from bot.conversation.run import Interrupted, Stopped, Superseded
 from bot.conversation.turns import Turn
-from bot.delivery.record import RecordStatement, record_reply, recorded_in_thread
+from bot.delivery.record import (
+    RecordStatement,
+    record_reply,
+    turn_metadata,
+    unrecorded_messages,
+)
 from bot.delivery.splitting import (
     Limits,
     Split,
@@ -35,22 +38,19 @@ from bot.delivery.splitting import (
     split_point,
 )
 from bot.logs import fault
-from bot.slack import posting
 from bot.slack.client import (
     APPEND,
     CONVERSATION_GONE,
     SLACK_FAULTS,
     START,
     STOP,
-    TeamClient,
     delete_message,
     error_code,
     is_passing,
     slack_fault,
     unless_refused,
 )
-from bot.slack.messages import split_thread_key
-from bot.slack.posting import messages_since, post_once, with_metadata
+from bot.slack.posting import post_once
 from bot.slack.retries import RATE_LIMITED
 from bot.ui.answers import markdown, text_chunk
 from bot.ui.blocks import (
@@ -64,8 +64,6 @@ from bot.ui.blocks import (
     note,
     truncate,
 )
-from memory import Pool
-from memory.model import Json
 
 log = logging.getLogger(__name__)
 
@@ -73,12 +71,11 @@ log = logging.getLogger(__name__)
 _PATIENCE_SECONDS = 600.0
 # Four blocks of a message are left for what is below the text.
 PAGE_LIMITS = Limits(PART_LIMIT, MESSAGE_BLOCKS_LIMIT - 4)
+# The end of a stream is held back until it is whole, so that it can end after a paragraph.
+_NEARLY_FULL = Limits(PAGE_LIMITS.characters - 500, PAGE_LIMITS.blocks - 2)
 # A mention that an answer makes, escaped; no other text of it has one (`bot.pipeline.mentions`).
 _MENTION = re.compile(r"&lt;(@[UW][A-Z0-9]{7,20})&gt;")
-# The end of a page is held back until it is whole, so that it can end after a paragraph.
-_NEARLY_FULL = Limits(PAGE_LIMITS.characters - 500, PAGE_LIMITS.blocks - 2)
 
-_TURN_EVENT = "kioku_turn"
 _STOPPED_BY_USER = "stopped_by_user"
 
 
@@ -99,48 +96,40 @@ class DeliveryFailed(Exception):
 
 
 class State(Enum):
-    """How much of the page that is being written is in Slack."""
+    """What is in Slack of a reply, and what its row says of it."""
 
-    EMPTY = "nothing; it may be streamed"
-    STREAMING = "a stream that grows"
-    HELD = "nothing, or a stream that takes no more; the page is posted when whole"
+    RECORDED = "the row has every message, and the next may be streamed"
+    INTENDED = "the row says that a message may come, and Slack was not asked for it"
+    ASKED = "Slack was asked for a message, and whether it is there is not known"
+    STREAMING = "the row has a message that grows"
+    HELD = "nothing may be streamed: the text is posted when it is whole"
 
 
 @dataclass(slots=True)
-class _Page:
-    """A message of the reply: the text from `start` on, after `opening`.
+class _Stream:
+    """The streamed message; the reply's first `sent` characters are in it."""
 
-    `ts` is that of its stream, empty if there is none. `sent` characters are in the stream.
-    """
-
-    start: int = 0
-    opening: str = ""
-    ts: str = ""
-    sent: int = 0
-
-    def text(self, reply: str) -> str:
-        """Return the page's opening and the reply from the page's start on."""
-        return self.opening + reply[self.start :]
-
-    def position(self, characters: int) -> int:
-        """Return the position in the reply that is `characters` into the page."""
-        return self.start + max(characters - len(self.opening), 0)
+    ts: str
+    sent: int
 
 
 class ReplyInSlack:
-    """The messages of one reply in Slack, as a state machine.
-
-    `state` is that of the page that is being written; `text` is the reply so far.
+    """The messages of one reply in Slack, as a state machine; `text` is the reply so far.
 
     ::
 
-        EMPTY ──begin_stream──▶ STREAMING ──append──▶ STREAMING
-          │                         ├──turn_page──▶ EMPTY, the next page
-          └──refused──▶ HELD ◀──────┘ refused
+        RECORDED ──▶ INTENDED ──▶ ASKED ──a stream──▶ STREAMING, which grows
+           ▲            ▲           ├──a post, found──▶ RECORDED  │
+           │            └───HELD◀───┴──refused                    ├──ended──▶ RECORDED
+           └─started over────▲────────────────────────────────────┴──refused──▶ HELD
 
-    `show` takes the reply as far as a stream can, `finish` to its end, and `stop` ends it where it
-    is. Each page whose stream is full is ended, and the next one begun. What is not in an ended
-    stream at the end is posted, and a stream that a post replaces is deleted.
+    A turn begins INTENDED, because its row says so from its beginning, or ASKED, if an earlier
+    attempt died: what that left is found by its metadata and deleted before anything is written.
+    What ends in the middle of a call, by Stop or by an error, leaves ASKED, too, as a crash does.
+
+    `show` streams as much as one message can hold, `finish` ends the stream and posts the rest, and
+    `stop` ends the reply where it is. A stream that does not take its text is deleted, and all of
+    the text posted.
 
     `record_reply` stores that a message is about to be begun before Slack is called, and its ts
     afterwards, before anything more is written. The run is confirmed before anything is written to
@@ -159,30 +148,22 @@ class ReplyInSlack:
         self._patient = app.slack.client(
             self._message.team_id, patience=_PATIENCE_SECONDS
         )
-        self.state = State.EMPTY
+        self.state = State.INTENDED if turn.asked is None else State.ASKED
+        # When Slack was asked, in seconds since 1970.
+        self._asked_at = time.time() - (turn.asked or 0.0)
         self.text = ""
-        self._page = _Page()
-        self._ended_pages: list[str] = []
+        self._stream: _Stream | None = None
         # Messages to delete, of earlier attempts or of a discarded text.
         self._outdated = list(turn.reply_ts)
-        self._is_intended = True
-        # When this attempt, or one that died, asked Slack for a message whose ts is not recorded
-        # (seconds since 1970); None if there is certainly no such message.
-        self._asked_at = None if turn.asked is None else time.time() - turn.asked
-        self._start: asyncio.Task[None] | None = None
 
     # --- what the reply is to be ---------------------------------------------------------------
 
     def start_over(self) -> None:
         """Discard the text so far; what is shown of it is deleted when there is more to show."""
-        if self._page.ts:
-            self._outdated.append(self._page.ts)
-        self._outdated += self._ended_pages
-        self._ended_pages = []
-        self._page = _Page()
+        self._discard_stream()
         self.text = ""
         if self.state is State.STREAMING:
-            self.state = State.EMPTY
+            self.state = State.RECORDED
 
     async def show(self) -> bool:
         """Stream as much of the text so far as can be shown now.
@@ -190,47 +171,46 @@ class ReplyInSlack:
         Returns False if there is nothing to show yet. Raises `Stopped` if Slack says that the
         person pressed Stop.
         """
-        await self._wait_until_answered()
-        if self.state is State.HELD or not self._unsent().strip():
-            return False
-        await self._turn.claimed.run.confirm()
-        while split := self._overflow():
-            if not await self._turn_page(split, may_wait=False):
-                return True
-        text = self._page.text(self.text)
-        if not _NEARLY_FULL.fit(text):
-            return True
         # White space waits for what follows it: the whole text has none at its end.
-        piece = text[self._page.sent : shown_end(text)].rstrip()
-        if not piece:
+        piece = self.text[self._sent : shown_end(self.text)].rstrip()
+        if self.state is State.HELD or not piece:
             return self.state is State.STREAMING
-        if self.state is State.EMPTY:
+        await self._turn.claimed.run.confirm()
+        if not _NEARLY_FULL.fit(self.text):
+            return True
+        if self._stream is None:
             await self._begin_stream(piece)
-        elif self.state is State.STREAMING:
-            await self._append(piece)
+        else:
+            await self._append(self._stream, piece)
         return True
 
     async def finish(self, text: str, below: list[Block]) -> bool:
         """Deliver the whole reply, with `below` under its last message.
 
-        A page whose stream cannot be ended with its whole text is deleted and posted anew, because
-        it is not always known how much of it Slack has. Returns whether the end of a stream has
-        ended the session. Raises `DeliveryFailed` if Slack refuses the reply in every form.
+        A stream that cannot be ended with its whole text is deleted and its text posted, because it
+        is not always known how much of it Slack has. Returns whether the end of a stream has ended
+        the session. Raises `DeliveryFailed` if Slack refuses the reply in every form.
         """
-        await self._wait_until_answered()
         await self._confirm()
-        self._take_whole_text(text)
-        has_ended = self.state is State.STREAMING and await self._end(below)
-        if not has_ended:
-            await self._post_rest(below)
-        return has_ended
+        if not text.startswith(self.text[: self._sent]):
+            self.start_over()
+        self.text = text
+        rest = text
+        if self._stream is not None and self.state is State.STREAMING:
+            rest = await self._end_stream(self._stream, below)
+            if not rest:
+                return True
+        if self.state is State.HELD:
+            self._discard_stream()
+        if self._stream is None:
+            rest = rest.lstrip("\n")
+        await self._post_text(rest, below)
+        return False
 
     async def tell(self, payload: Payload) -> None:
         """Post a message of the app's own as the whole reply; raises as `finish` does."""
-        await self._wait_until_answered()
         self.start_over()
         self.text = payload["text"]
-        await self._prepare()
         try:
             await self._post(payload)
         except DeliveryFailed as failed:
@@ -243,18 +223,15 @@ class ReplyInSlack:
         text. If Slack takes no blocks either, the line becomes a message of its own. Afterwards
         `text` is what the person sees.
         """
-        await self._wait_until_answered()
         await self._confirm()
-        if not self._page.ts:
+        if self._stream is None:
             self.text = f"{self.text.rstrip()}\n\n{line}".lstrip()
-            await self._post_rest(below)
+            await self._post_text(self.text, below)
             return False
-        has_ended = await self._close_stream([note(line), *below])
-        shown = self.text[: self._page.position(self._page.sent)].rstrip()
-        self.text = f"{shown}\n\n{line}"
+        self.text = f"{self.text[: self._sent].rstrip()}\n\n{line}"
+        has_ended = await self._close(self._stream, [note(line), *below])
         if not has_ended:
-            self._begin_page(start=len(self.text) - len(line))
-            await self._post_rest(below)
+            await self._post_text(line, below)
         return has_ended
 
     async def leave(self) -> None:
@@ -262,60 +239,32 @@ class ReplyInSlack:
 
         Errors are logged only, because the reply has ended already.
         """
+        if self.state not in (State.INTENDED, State.HELD):
+            return
         try:
-            await self._wait_until_answered()
-            if self._is_intended and self._asked_at is None:
-                await self._record("give_up_intent")
-        except (Interrupted, OperationalError, *SLACK_FAULTS) as error:
+            await self._record("give_up_intent")
+        except (Interrupted, OperationalError) as error:
             log.info("a reply was left as it was: %s", fault(error))
 
-    # --- pages ---------------------------------------------------------------------------------
+    # --- the stream ----------------------------------------------------------------------------
 
-    def _unsent(self) -> str:
-        return self._page.text(self.text)[self._page.sent :]
+    @property
+    def _sent(self) -> int:
+        return self._stream.sent if self._stream else 0
 
-    def _overflow(self) -> Split | None:
-        """Return where the page must end, or None if the whole text fits into it."""
-        text = self._page.text(self.text)
-        if PAGE_LIMITS.fit(text):
-            return None
-        # The page keeps what was sent, and at least one character after its opening.
-        at_least = max(self._page.sent, len(self._page.opening) + 1)
-        return split_point(text, PAGE_LIMITS, at_least=at_least)
-
-    def _begin_page(self, start: int, opening: str = "") -> None:
-        """Begin the next page after this one, whose stream has ended."""
-        self._ended_pages.append(self._page.ts)
-        self._page = _Page(start=start, opening=opening)
-        self.state = State.EMPTY
-
-    def _take_whole_text(self, text: str) -> None:
-        """Take the reply's whole text; start over if it does not begin with what is shown."""
-        shown = self.text[: self._page.position(self._page.sent)]
-        if not text.startswith(shown):
-            self.start_over()
-        self.text = text
-
-    # --- the transitions of a stream -----------------------------------------------------------
+    def _discard_stream(self) -> None:
+        if self._stream is not None:
+            self._outdated.append(self._stream.ts)
+            self._stream = None
 
     async def _begin_stream(self, piece: str) -> None:
-        """EMPTY → STREAMING, or HELD; nothing while a rate limit refuses streams."""
+        """INTENDED → ASKED → STREAMING, or HELD; nothing while a rate limit refuses streams."""
         limits = self._slack.limits
-        team_id = self._message.team_id
-        if limits.wait(team_id, START) or limits.wait(team_id, STOP):
-            return
-        await self._prepare()
-        self._asked_at = time.time()
-        self._start = asyncio.create_task(self._ask_for_stream(piece))
-        try:
-            # Stop ends the wait for Slack's answer, but neither the call nor its record.
-            await asyncio.shield(self._start)
-        finally:
-            if self._start.done():
-                self._start = None
-
-    async def _ask_for_stream(self, piece: str) -> None:
         message = self._message
+        if limits.wait(START) or limits.wait(STOP):
+            return
+        await self._intend()
+        self._ask()
         try:
             answer = await self._client.chat_startStream(
                 channel=message.channel_id,
@@ -325,148 +274,102 @@ class ReplyInSlack:
                 chunks=[text_chunk(piece)],
             )
         except SLACK_FAULTS as error:
-            _log_refusal(error)
             if error_code(error):
-                self._asked_at = None
-            self.state = State.HELD
+                self._hold(error)
             return
-        self._page.ts = str(answer["ts"])
-        self._page.sent += len(piece)
+        ts = str(answer["ts"])
+        await self._record_begun(ts)
+        self._stream = _Stream(ts, len(piece))
         self.state = State.STREAMING
-        await self._record_begun(self._page.ts)
 
-    async def _wait_until_answered(self) -> None:
-        """EMPTY → STREAMING, or HELD: wait for a beginning that outlived a cancellation."""
-        if self._start is None:
-            return
-        start = self._start
-        await asyncio.wait({start}, timeout=posting.SETTLED_SECONDS)
-        self._start = None
-        if start.done():
-            start.result()
-            return
-        start.cancel()
-        await asyncio.wait({start})
-        self.state = State.HELD
+    async def _append(self, stream: _Stream, piece: str) -> None:
+        """STREAMING → STREAMING, or HELD; nothing while a rate limit refuses it.
 
-    async def _append(self, piece: str) -> None:
-        """STREAMING → STREAMING, or HELD; nothing while a rate limit refuses it."""
-        if self._slack.limits.wait(self._message.team_id, APPEND):
+        Raises `Stopped` where Slack has ended the stream because the person pressed Stop.
+        """
+        if self._slack.limits.wait(APPEND):
             return
         try:
             await self._client.chat_appendStream(
                 channel=self._message.channel_id,
-                ts=self._page.ts,
+                ts=stream.ts,
                 chunks=[text_chunk(piece)],
             )
         except SLACK_FAULTS as error:
-            self._break(error)
+            code = error_code(error)
+            if code == _STOPPED_BY_USER:
+                raise Stopped from error
+            if code != RATE_LIMITED:
+                self._hold(error)
             return
-        self._page.sent += len(piece)
+        stream.sent += len(piece)
 
-    async def _turn_page(self, split: Split, *, may_wait: bool) -> bool:
-        """STREAMING → EMPTY: end a full page; return whether the next one was begun."""
-        text = self._page.text(self.text)
-        if self.state is State.EMPTY:
-            await self._begin_stream(text[: split.at])
-        if self.state is not State.STREAMING:
-            return False
-        client = self._patient
-        if not may_wait:
-            client = self._client
-            if self._slack.limits.wait(self._message.team_id, STOP):
-                return False
-        piece = text[self._page.sent : split.at] + split.closing
-        if not await self._stop_stream(client, piece, [], "processing"):
-            return False
-        self._begin_page(self._page.position(split.at), split.opening)
-        return True
+    async def _end_stream(self, stream: _Stream, below: list[Block]) -> str:
+        """STREAMING → RECORDED, or HELD: end the stream; return what of the text is to be posted.
 
-    async def _end(self, below: list[Block]) -> bool:
-        """Return whether the stream was ended with its whole text.
-
-        STREAMING → EMPTY where the page is full, or HELD.
+        Nothing is to be posted if the stream was ended with the whole text, and `below` under it.
         """
+        split = Split(len(self.text))
+        if not PAGE_LIMITS.fit(self.text):
+            split = split_point(self.text, PAGE_LIMITS, at_least=stream.sent)
+        piece = self.text[stream.sent : split.at] + split.closing
+        rest = self.text[split.at :]
         try:
-            if split := self._overflow():
-                await self._turn_page(split, may_wait=True)
-                return False
-            return await self._stop_stream(
-                self._patient, self._unsent(), below, "active"
-            )
-        except Stopped:
-            # The text is complete, so what Slack did not take is posted below.
-            has_whole_text = not self._unsent().strip()
-            await self._close_stream(below if has_whole_text else [])
-            self._begin_page(self._page.position(self._page.sent))
-            return has_whole_text
-
-    async def _stop_stream(
-        self, client: TeamClient, piece: str, below: list[Block], session: str
-    ) -> bool:
-        """End the stream with its last text; if that fails, call `_break` and return False."""
-        try:
-            await self._ask_for_end(client, piece, below, session)
+            await self._ask_for_end(stream, piece, below, is_last=not rest)
         except SLACK_FAULTS as error:
-            self._break(error)
-            return False
-        return True
+            if error_code(error) != _STOPPED_BY_USER:
+                self._hold(error)
+                return self.text
+            # The text is complete, so what Slack did not take is posted below.
+            rest = self.text[stream.sent :]
+            is_whole = not rest.strip()
+            await self._close(stream, below, is_last=is_whole)
+            return "" if is_whole else rest
+        self.state = State.RECORDED
+        return split.opening + rest if rest else ""
 
-    async def _close_stream(self, below: list[Block]) -> bool:
-        """End a stream that takes no more text; return whether Slack took `below`."""
+    async def _close(
+        self, stream: _Stream, below: list[Block], *, is_last: bool = True
+    ) -> bool:
+        """End a stream that takes no more text; return whether Slack took that."""
+        self.state = State.RECORDED
         try:
-            await self._ask_for_end(self._patient, "", below, "active")
+            await self._ask_for_end(stream, "", below, is_last=is_last)
         except SLACK_FAULTS as error:
             log.info("a stream had ended: %s", slack_fault(error))
             return False
         return True
 
     async def _ask_for_end(
-        self, client: TeamClient, piece: str, below: list[Block], session: str
+        self, stream: _Stream, piece: str, below: list[Block], *, is_last: bool
     ) -> None:
+        """End a stream with a piece; the last message has `below`, and ends the session."""
         # A stream that was opened with `chunks` refuses `markdown_text`.
         chunks = [text_chunk(piece)] if piece else None
-        await client.chat_stopStream(
+        await self._patient.chat_stopStream(
             channel=self._message.channel_id,
-            ts=self._page.ts,
+            ts=stream.ts,
             chunks=chunks,
-            blocks=below or None,
+            blocks=(is_last and below) or None,
             metadata=turn_metadata(self._turn.id),
-            session_status=session,
+            session_status="active" if is_last else "processing",
         )
 
-    def _break(self, error: Exception) -> None:
-        """STREAMING → HELD, unless the error is only a rate limit.
-
-        Raises `Stopped` where Slack has ended the stream because the person pressed Stop.
-        """
-        code = error_code(error)
-        if code == RATE_LIMITED:
-            return
-        if code == _STOPPED_BY_USER:
-            raise Stopped from error
-        _log_refusal(error)
+    def _hold(self, error: Exception) -> None:
+        log.info("streaming was given up: %s", slack_fault(error))
         self.state = State.HELD
 
-    # --- the transitions of posts --------------------------------------------------------------
+    # --- posts ---------------------------------------------------------------------------------
 
-    async def _post_rest(self, below: list[Block]) -> None:
-        """Post the page, in place of a stream that does not end with it, and what follows it."""
-        if self._page.ts:
-            self._outdated.append(self._page.ts)
-            self._page.ts = ""
-        rest = self._page.text(self.text)
-        if not self._ended_pages:
-            rest = rest.lstrip("\n")
-        if rest.strip() or not self._ended_pages:
-            *parts, last = split_markdown(rest, PAGE_LIMITS)
-            for part in parts:
-                await self._post_part(part, [])
-            await self._post_part(last, below)
+    async def _post_text(self, text: str, below: list[Block]) -> None:
+        """Post a text, in as many messages as it needs."""
+        *parts, last = split_markdown(text, PAGE_LIMITS)
+        for part in parts:
+            await self._post_part(part, [])
+        await self._post_part(last, below)
 
     async def _post_part(self, text: str, below: list[Block]) -> None:
         """Post a part; if Slack refuses its blocks, post it as text."""
-        await self._prepare()
         blocks = [markdown(text), *below]
         try:
             await self._post({"text": truncate(text, FALLBACK_LIMIT), "blocks": blocks})
@@ -481,6 +384,8 @@ class ReplyInSlack:
         await self._post({"text": text})
 
     async def _post(self, content: Mapping[str, Any]) -> None:
+        """INTENDED → ASKED → RECORDED, or HELD."""
+        await self._intend()
         message = self._message
         try:
             ts = await post_once(
@@ -490,21 +395,21 @@ class ReplyInSlack:
                 # Unique to this message: others of the reply are in the thread.
                 turn_metadata(self._turn.id, message=uuid4().hex),
                 thread_ts=message.thread_ts,
-                confirm=self._confirm_post,
+                confirm=self._confirm_and_ask,
             )
         except SLACK_FAULTS as error:
             code = error_code(error)
             if code:
-                self._asked_at = None
+                self._hold(error)
             if is_passing(error):
                 raise
             raise DeliveryFailed(code) from error
-        self._ended_pages.append(ts)
         await self._record_begun(ts)
+        self.state = State.RECORDED
 
-    async def _confirm_post(self) -> None:
+    async def _confirm_and_ask(self) -> None:
         await self._confirm()
-        self._asked_at = time.time()
+        self._ask()
 
     async def _confirm(self) -> None:
         """Confirm the run, but ignore Stop, because a complete text is written anyway."""
@@ -513,9 +418,9 @@ class ReplyInSlack:
 
     # --- what is recorded ----------------------------------------------------------------------
 
-    async def _prepare(self) -> None:
-        """Delete outdated messages; record that a message is about to be begun."""
-        if self._asked_at is not None:
+    async def _intend(self) -> None:
+        """Any → INTENDED: delete outdated messages, and one that may be there unrecorded."""
+        if self.state is State.ASKED:
             self._outdated += await unrecorded_messages(
                 self._app.pool,
                 self._patient,
@@ -524,28 +429,32 @@ class ReplyInSlack:
                 ts=self._message.ts,
                 since=self._asked_at,
             )
-            self._asked_at = None
-            self._is_intended = False
         while self._outdated:
             await self._delete(self._outdated[0])
             del self._outdated[0]
-        if not self._is_intended:
+        if self.state is not State.INTENDED:
             await self._record("intend")
-            self._is_intended = True
+            self.state = State.INTENDED
+
+    def _ask(self) -> None:
+        """INTENDED → ASKED."""
+        self.state = State.ASKED
+        self._asked_at = time.time()
 
     async def _record(self, statement: RecordStatement, ts: str = "") -> None:
         await record_reply(self._app.pool, self._turn.claimed, statement, ts)
 
     async def _record_begun(self, ts: str) -> None:
         """Record a message that was begun; delete it if another worker answers."""
+        # If this is cancelled, it is not known whether it is recorded.
+        self._outdated.append(ts)
         try:
             await self._record("record", ts)
         except Superseded:
             # The other worker does not know of it, and would leave it beside its own.
             await self._delete(ts)
             raise
-        self._is_intended = False
-        self._asked_at = None
+        self._outdated.remove(ts)
 
     async def _delete(self, ts: str) -> None:
         """Delete a message, if Slack allows it."""
@@ -554,70 +463,6 @@ class ReplyInSlack:
             await self._record("remove", ts)
 
 
-def turn_metadata(turn_id: UUID, **payload: str) -> dict[str, Any]:
-    """Return the metadata of a reply's message. Every member of the workspace can read it."""
-    return {
-        "event_type": _TURN_EVENT,
-        "event_payload": {"turn": str(turn_id), **payload},
-    }
-
-
-async def unrecorded_messages(
-    pool: Pool, client: TeamClient, thread: str, *, turn_id: UUID, ts: str, since: float
-) -> list[str]:
-    """Return the ts of a turn's messages that are in its thread but not recorded.
-
-    `ts` is that of the message that is answered. `since` is when Slack was asked for a message
-    (seconds since 1970); until that call is certainly over, this waits. Raises what the Slack
-    client raises if the thread may be read later, and `psycopg.OperationalError`.
-    """
-    _, channel_id, thread_ts = split_thread_key(thread)
-    found = await messages_since(client, channel_id, since, thread_ts=thread_ts)
-    # Slack includes the thread's first message, however old it is.
-    replies = [one for one in found if _time(one) > float(ts)]
-    return messages_of_turn(
-        replies,
-        bot_user_id=client.bot_user_id(),
-        turn_id=turn_id,
-        since=since,
-        recorded=await recorded_in_thread(pool, thread),
-    )
-
-
-def messages_of_turn(
-    found: Iterable[Json],
-    *,
-    bot_user_id: str,
-    turn_id: UUID,
-    since: float,
-    recorded: Collection[str],
-) -> list[str]:
-    """Return the ts of the turn's messages among those `found` in its thread, in order.
-
-    They are the app's unrecorded messages with the turn's metadata. If there are none, it is the
-    one without metadata nearest to `since`, when it was asked for: a stream gets its metadata only
-    when it ends.
-    """
-    unrecorded = [one for one in found if one["ts"] not in recorded]
-    marked = with_metadata(unrecorded, turn_metadata(turn_id), author=bot_user_id)
-    if marked:
-        return marked
-    own = [one for one in unrecorded if one.get("user") == bot_user_id]
-    bare = [one for one in own if not one.get("metadata")]
-    if not bare:
-        return []
-    nearest = min(bare, key=lambda one: abs(_time(one) - since))
-    return [nearest["ts"]]
-
-
 def _as_mrkdwn(answer: str) -> str:
     """Return an answer as mrkdwn, with its mentions."""
     return _MENTION.sub(r"<\1>", escaped(answer, MESSAGE_TEXT_LIMIT))
-
-
-def _time(message: Json) -> float:
-    return float(message["ts"])
-
-
-def _log_refusal(error: Exception) -> None:
-    log.info("streaming was given up: %s", slack_fault(error))

@@ -16,8 +16,7 @@ from bot.slack.client import PATIENCE_SECONDS, SLACK_FAULTS, slack_fault
 from bot.slack.posting import show_privately
 from bot.slack.sessions import SESSION_SECONDS, title_of
 from bot.ui.answers import cited_button, footer
-from bot.ui.done import Done
-from bot.ui.payloads import done_payload
+from bot.ui.blocks import Payload
 from memory import DM
 
 log = logging.getLogger(__name__)
@@ -119,12 +118,11 @@ class ReplyStream:
         has_ended = await self._reply.finish(text, below)
         self._is_active = has_ended and was_set
 
-    async def tell(self, done: Done) -> str:
+    async def tell(self, payload: Payload) -> str:
         """Post a message of the app's own as the whole reply; return its text.
 
         Raises as `finish` does.
         """
-        payload = done_payload(await self.localizer(), done)
         await self._reply.tell(payload)
         return payload["text"]
 
@@ -142,17 +140,16 @@ class ReplyStream:
         self._is_active = has_ended and was_set
         return self._reply.text
 
-    async def show(self, messages: Sequence[Done]) -> None:
+    async def show(self, messages: Sequence[Payload]) -> None:
         """Send messages below the reply; in a channel only the person sees them."""
-        localizer = await self.localizer()
         client = self._app.slack.client(
             self._message.team_id, patience=PATIENCE_SECONDS
         )
-        for done in messages:
+        for payload in messages:
             try:
                 await show_privately(
                     client,
-                    done_payload(localizer, done),
+                    payload,
                     channel=self._message.channel_id,
                     user=self._message.user_id,
                     thread_ts=self._message.thread_ts,

@@ -137,13 +137,17 @@ def open_fence(text: str) -> str | None:
             opened = match
         elif match[2].startswith(opened[2]) and not match[3].strip():
             opened = None
-    return opened[0][:_FENCE_LENGTH] if opened else None
+    if opened is None:
+        return None
+    return opened[0][:_FENCE_LENGTH]
 
 
 def closing_fence(fence: str) -> str:
     """Return the line that closes the code block which the line `fence` opened."""
     match = _FENCE.match(fence)
-    return match[1] + match[2] if match else "```"
+    if match is None:
+        return "```"
+    return match[1] + match[2]
 
 
 def break_point(text: str, limit: int, *, at_least: int = 0) -> int:
@@ -184,7 +188,9 @@ def _lines(text: str) -> Iterator[_Line]:
             kind = "code"
             fence = match[2]
         is_row = kind == before == "table"
-        row_head = head if is_row and not _DELIMITERS.match(line) else ""
+        row_head = ""
+        if is_row and not _DELIMITERS.match(line):
+            row_head = head
         if kind == "table" and not is_row:
             head = line + following
         yield _Line(start, end, kind, _begins_block(kind, before), row_head)

@@ -21,6 +21,7 @@ from bot.app import App
 from bot.listeners.events import handle_event
 from bot.listeners.interactions import Interactions, is_by_outsider
 from bot.logs import fault
+from bot.slack.client import SlackClient
 from bot.slack.messages import UNREADABLE, installation_team, sanitize_payload
 from memory.metrics import count
 from memory.postgres import transaction_timeout
@@ -78,7 +79,7 @@ def create_bolt_app(app: App, interactions: Interactions) -> AsyncApp:
 
     bolt = AsyncApp(
         name="kioku",  # without one, Bolt reads the source of every caller to find a name
-        client=app.slack.tokenless(),
+        client=SlackClient(base_url=app.slack.base_url, session=app.slack.session),
         before_authorize=handle_events,
         authorize=authorize,
         request_verification_enabled=False,

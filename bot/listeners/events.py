@@ -113,18 +113,14 @@ async def handle_event(app: App, body: Json) -> str | None:
         case "app_uninstalled":
             await app.presence.leave()
         case "tokens_revoked":
-            _doubt_token(app, body["event"])
+            # Slack is asked about the token, if a bot's was revoked.
+            if (body["event"].get("tokens") or {}).get("bot"):
+                app.slack.token_refused.set()
         case _ if app.presence.problem is not None:
             return app.presence.problem
         case _:
             await _store_or_handle(app, body, installation)
     return None
-
-
-def _doubt_token(app: App, event: Json) -> None:
-    """Let Slack be asked about the token, if the event says that a bot's token was revoked."""
-    if (event.get("tokens") or {}).get("bot"):
-        app.slack.token_refused.set()
 
 
 async def _store_or_handle(app: App, body: Json, installation: Installation) -> None:

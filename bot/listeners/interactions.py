@@ -8,19 +8,19 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import aiohttp
 from psycopg import OperationalError
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.app import App
-from bot.locale import LANGUAGES, Localizer
+from bot.locale import Localizer
 from bot.logs import fault
 from bot.memories.adding import remember_message
-from bot.memories.clicks import Result, form_errors, perform, submit
+from bot.memories.clicks import form_errors, form_of, perform, submit
 from bot.memories.commands import act_of, carry_out
-from bot.memories.expected import EXPECTED, explain
+from bot.memories.expected import EXPECTED, NotDone, explain
 from bot.memories.home import show_home
 from bot.memories.kept_lines_acts import keep_message
 from bot.memories.panel import read_panel
@@ -39,33 +39,32 @@ from bot.slack.messages import (
     UNREADABLE,
     Installation,
     installation_team,
+    is_direct,
     is_outsider,
 )
 from bot.slack.posting import show_privately
-from bot.slack.retries import RESPONSE_URL, RateLimits, SlackRetries
+from bot.slack.retries import RESPONSE_URL, RateLimits
 from bot.ui.acts import (
+    ButtonAct,
+    DeleteData,
+    Edit,
     FormAct,
+    Open,
     Place,
     Position,
-    Row,
+    Rate,
+    Switch,
     clicked_act,
     panel_position,
     searched_words,
     submitted_act,
 )
 from bot.ui.blocks import Payload, SlackView, section
-from bot.ui.done import Click, Done
 from bot.ui.forms import final_view
-from bot.ui.panel import (
-    clicked_row,
-    in_every_language,
-    loading_view,
-    panel_view,
-    view_with_line,
-)
-from bot.ui.payloads import done_payload
-from bot.ui.promise_payloads import is_row, with_row_replaced
+from bot.ui.panel import in_every_language, loading_view, panel_view, view_as_it_was
+from bot.ui.receipt import Click, Receipt, blocks_above, replaced_in
 from memory import Person
+from memory.metrics import count
 from memory.model import Json
 from memory.postgres import execute_statement, load_statements, transaction_timeout
 
@@ -88,11 +87,12 @@ _ANY = re.compile("")
 
 Body: TypeAlias = Json
 """A command, shortcut, click or submission, as Slack sends it."""
-Work: TypeAlias = Callable[[Click], Awaitable[Result | None]]
-"""What a request asks for; it returns what is shown then, or None if nothing is."""
+_Found = TypeVar("_Found")
+Work: TypeAlias = Callable[[Click], Awaitable[_Found]]
+"""What a request asks for, and what it leads to."""
 
 
-def place_of(body: Body, block_id: str = "") -> Place:
+def place_of(body: Body) -> Place:
     """Return where a command, shortcut or click in the block `block_id` was made.
 
     A click in a form counts as one where the form was opened.
@@ -102,16 +102,29 @@ def place_of(body: Body, block_id: str = "") -> Place:
         conversation = body.get("channel") or {}
         channel = body.get("channel_id") or conversation.get("id")
         url = body.get("response_url")
-        return Place(url=str(url or ""), channel=str(channel or ""))
+        container = body.get("container") or {}
+        # What others see, too, stays as it is.
+        is_own = container.get("is_ephemeral") or is_direct(str(channel or ""))
+        return Place(
+            url=str(url or ""),
+            clicked="actions" in body and bool(is_own),
+            channel=str(channel or ""),
+        )
     if form := submitted_act(view):
         return form.place
     # What a view of another version is cannot be read: the panel is shown in its place.
     position = panel_position(view) or Position()
-    row = clicked_row(view, block_id)
+    above = blocks_above(view.get("blocks") or [], _clicked_block(body))
     view_id = ""
     if view.get("type") == "modal":
         view_id = str(view["id"])
-    return Place(view=view_id, position=position, row=row)
+    return Place(view=view_id, position=position, above=above)
+
+
+def _clicked_block(body: Body) -> str:
+    """Return the id of the clicked block; "" without one."""
+    [action, *_] = body.get("actions") or [{}]
+    return str(action.get("block_id") or "")
 
 
 def person_of(body: Body, installation: Installation) -> Person:
@@ -177,12 +190,14 @@ class Interactions:
 
     async def _memories(self, ack: AsyncAck, command: dict[str, Any]) -> None:
         await ack()
+        self._track()
         words = _typed_words(command)
         place = place_of(command)
         await self._asked(command, place, heard_after_memories(words))
 
     async def _forget(self, ack: AsyncAck, command: dict[str, Any]) -> None:
         await ack()
+        self._track()
         words = _typed_words(command)
         place = place_of(command)
         if not words:
@@ -192,92 +207,97 @@ class Interactions:
             await self._asked(command, place, heard_after_forget(words))
 
     async def _asked(self, command: Body, place: Place, request: Request) -> None:
-        """Show the panel, or do what else was asked for after a command."""
+        """Do what was asked for after a command."""
         act = act_of(request, place.channel)
         if isinstance(act, Position):
             await self._open_panel(command, place, act)
+        elif act is not None:
+            await self._act(command, place, act)
         else:
-            await self._do(
+            await self._tell(
                 command, place, lambda click: carry_out(self._app, click, request)
             )
 
     async def _shortcut_used(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         """Remember the message on which a shortcut was used, or keep it for its channel."""
         await ack()
+        self._track()
         message = body.get("message") or {}
         shortcut = body["callback_id"]
         place = place_of(body)
 
-        async def work(click: Click) -> Done | None:
+        async def work(click: Click) -> Payload:
             if shortcut == REMEMBER_THIS:
                 return await remember_message(self._app, click, place.channel, message)
             decision = shortcut == KEEP_AS_DECISION
-            return await keep_message(self._app, click, message, decision=decision)
+            kept = await keep_message(self._app, click, message, decision=decision)
+            return kept.payload
 
-        await self._do(body, place, work)
+        await self._tell(body, place, work)
 
     async def _clicked(
         self, ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]
     ) -> None:
         await ack()
-        place = place_of(body, str(action.get("block_id") or ""))
+        self._track()
+        place = place_of(body)
         act = clicked_act(action)
-        opens = isinstance(act, Position) and act.list != "kept"
-        if isinstance(act, Position) and opens and "view" not in body:
-            await self._open_panel(body, place, act)
-            return
-
-        async def work(click: Click) -> Result | None:
-            if act is None:
-                log.info("a click could not be read")
-                return click.say("old_button", beside=True)
-            return await perform(self._app, click, act)
-
-        await self._do(body, place, work)
+        match act:
+            case Rate():
+                count("ratings", rating=act.rating)
+            case Position(list="kept") if act.of != _listed_conversation(place):
+                await self._act(body, place, None)
+            case Position() if "view" in body:
+                click = await self._read_click(body, place)
+                await self._show_panel(body, click, act)
+            case Position():
+                await self._open_panel(body, place, act)
+            case _:
+                await self._act(body, place, act)
 
     async def _submitted(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         self._track()
         end = asyncio.get_running_loop().time() + _ACK_SECONDS
         if act := submitted_act(body["view"]):
-            await self._submit(ack, body, act, end)
+            await self._submit(ack, body, act)
         else:
             await self._searched(ack, body, end)
 
-    async def _submit(
-        self, ack: AsyncAck, body: Body, act: FormAct, end: float
-    ) -> None:
-        """Keep the form open if it has errors, or else do what it says and show the result.
+    async def _submit(self, ack: AsyncAck, body: Body, act: FormAct) -> None:
+        """Keep the form open if it has errors, or else do what it says and show the receipt.
 
-        A result that is a view replaces the form, if it is ready at `end`, a time of the event
-        loop, when Slack needs the answer.
+        The form closes, and the receipt stands where it was opened; that of an erasure in the form.
         """
         view = body["view"]
         click = await self._read_click(body, act.place, is_submission=True)
         errors = form_errors(self._app, click.localizer, act, view)
+        erases = isinstance(act, DeleteData)
         if errors:
             await ack(response_action="errors", errors=dict(errors))
             return
-        result_of_form = self._carry_out(
+        if erases:
+            under_way = final_view(
+                click.localizer, "delete_title", click.localizer.say("loading")
+            )
+            await ack(response_action="update", view=under_way)
+        else:
+            await ack()
+        receipt = await self._attempt(
             body, click, lambda _: submit(self._app, click, act, view)
         )
-        running = asyncio.create_task(result_of_form)
-        left = end - asyncio.get_running_loop().time()
-        await asyncio.wait({running}, timeout=max(left, 0.0))
-        ready = running.result() if running.done() else None
-        if isinstance(ready, dict):
-            await ack(response_action="update", view=ready)
-            if click.place.view:
-                await self._show_panel(body, click, Position(), None)
+        if receipt is None:
             return
-        # The form closes; what was done is shown where it was opened from.
-        await ack()
-        result = await running
-        if isinstance(result, dict):
-            texts = [
-                block["text"]["text"] for block in result["blocks"] if "text" in block
-            ]
-            result = Done(line="\n".join(texts))
-        await self._show(body, click, result)
+        if erases:
+            await self._end_erasure(body, click, receipt)
+            if click.place.view:
+                await self._show_panel(body, click, Position())
+        else:
+            await self._show(body, click, receipt)
+
+    async def _end_erasure(self, body: Body, click: Click, receipt: Receipt) -> None:
+        """Say how an erasure ended in its form, which has said that it is under way."""
+        ended = final_view(click.localizer, "delete_title", receipt.line)
+        await self._update(body, str(body["view"]["id"]), ended)
 
     async def _searched(self, ack: AsyncAck, body: Body, end: float) -> None:
         """Show the panel with what the submitted search words find.
@@ -291,12 +311,12 @@ class Interactions:
             async with asyncio.timeout_at(end):
                 click = await self._read_click(body, place_of(body), is_submission=True)
                 is_old_form = panel_position(body["view"]) is None
-                done = click.say("old_button") if is_old_form else None
-                view = await self._panel(body, click, position, done)
+                receipt = click.say("old_button") if is_old_form else None
+                view = await self._panel(body, click, position, receipt)
         except TimeoutError:
             log.warning("a search took too long")
-            late = Done(line=in_every_language("command_failed"))
-            view = view_with_line(Localizer(LANGUAGES[0]), body["view"], late)
+            late = Receipt(line=in_every_language("command_failed"))
+            view = view_as_it_was(body["view"], late)
         await ack(response_action="update", view=view)
 
     async def _open_panel(self, body: Body, place: Place, position: Position) -> None:
@@ -305,24 +325,50 @@ class Interactions:
         A modal is opened at once, because Slack gives three seconds for it, and filled when the
         database has answered.
         """
-        self._track()
         view = await self._open(body, loading_view(position))
         if view:
             place = Place(view=view, position=position, channel=place.channel)
-
-        async def work(click: Click) -> Result:
-            if view:
-                return position
-            return click.say("modal_not_opened", beside=True)
-
-        await self._do(body, place, work)
-
-    async def _do(self, body: Body, place: Place, work: Work) -> None:
-        """Do what was typed or clicked, and show what it led to."""
-        self._track()
         click = await self._read_click(body, place)
-        result = await self._carry_out(body, click, work)
-        await self._show(body, click, result)
+
+        async def opened(click: Click) -> Position:
+            if not view:
+                raise NotDone(click.localizer.say("modal_not_opened"))
+            return position
+
+        if found := await self._attempt(body, click, opened):
+            await self._show_panel(body, click, found)
+
+    async def _tell(self, body: Body, place: Place, work: Work[Payload]) -> None:
+        """Do what was typed, and show what is said of it in a message of its own."""
+        click = await self._read_click(body, place)
+        told = await self._attempt(body, click, work)
+        if told is not None:
+            await self._show_message(body, click, told, replaces=False)
+
+    async def _act(self, body: Body, place: Place, act: ButtonAct | None) -> None:
+        """Open the form of an act, or do what it says and show the receipt."""
+        click = await self._read_click(body, place)
+        match act:
+            case Open() | Edit():
+                form = await self._attempt(
+                    body, click, lambda click: form_of(self._app, click, act)
+                )
+                if form and not await self._open(body, form):
+                    await self._show_problem(body, click, click.say("modal_not_opened"))
+            case None | Position() | Rate():
+                log.info("a click could not be read")
+                await self._show_problem(body, click, click.say("old_button"))
+            case _:
+                receipt = await self._attempt(
+                    body, click, lambda click: perform(self._app, click, act)
+                )
+                if receipt is None:
+                    return
+                if isinstance(act, Switch) and place.position:
+                    # The panel itself says whether memory is on.
+                    await self._show_panel(body, click, place.position)
+                else:
+                    await self._show(body, click, receipt)
 
     def _client(self, body: Body, patience: float = _PATIENCE_SECONDS) -> TeamClient:
         """Return the client of the request's workspace; Bolt's own takes its proxy by itself."""
@@ -337,8 +383,13 @@ class Interactions:
         localizer = await self._app.people.localizer(person, may_be_old=is_submission)
         return Click(person=person, localizer=localizer, place=place)
 
-    async def _carry_out(self, body: Body, click: Click, work: Work) -> Result | None:
-        """Carry a request out once and return what it led to, or why it was not carried out."""
+    async def _attempt(
+        self, body: Body, click: Click, work: Work[_Found]
+    ) -> _Found | None:
+        """Do what a request asks for, once, and return what it led to.
+
+        Returns None if it was done before, or if the person was told why it is not done.
+        """
         try:
             trigger = {"trigger": str(body["trigger_id"])}
             with transaction_timeout(_DATABASE_SECONDS):
@@ -346,9 +397,11 @@ class Interactions:
                 return await work(click) if is_new else None
         except EXPECTED as problem:
             log.info("a click or form was not carried out: %s", type(problem).__name__)
-            return explain(click.localizer, problem)
+            why = explain(click.localizer, problem)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
-            return Done(line=_sentence(click.localizer, error), beside=True)
+            why = Receipt(line=_sentence(click.localizer, error))
+        await self._show_problem(body, click, why)
+        return None
 
     async def _open(self, body: Body, view: SlackView) -> str:
         """Open a form or the panel; return its id, empty if Slack does not open it.
@@ -370,37 +423,41 @@ class Interactions:
             return ""
         return str(opened["view"]["id"])
 
-    async def _show(self, body: Body, click: Click, result: Result | None) -> None:
-        """Open a form, or show a position or what was done where the person clicked or typed."""
-        if result is None:
+    async def _show(self, body: Body, click: Click, receipt: Receipt) -> None:
+        """Show a receipt where the person clicked or typed."""
+        if click.place.position is not None:
+            await self._show_in_view(body, click, receipt)
             return
-        if isinstance(result, dict):
-            if await self._open(body, result):
-                return
-            result = click.say("modal_not_opened", beside=True)
-        if isinstance(result, Position):
-            await self._show_panel(body, click, result, None)
-            return
-        done: Done | None = result
-        position = click.place.position
-        view = body.get("view") or {}
-        if "actions" in body and submitted_act(view):
-            # The form stays open, and says it itself.
-            await self._update(
-                body, view["id"], view_with_line(click.localizer, view, result)
-            )
-            done = None
-        if position is not None:
-            await self._show_panel(body, click, position, done)
-        elif done is not None:
-            await self._show_message(body, click, done)
+        shown = receipt.payload
+        if click.place.clicked:
+            message = body.get("message") or {}
+            shown = replaced_in(message, _clicked_block(body), receipt)
+        await self._show_message(body, click, shown, replaces=click.place.clicked)
 
-    async def _show_message(self, body: Body, click: Click, done: Done) -> None:
-        """Say what was done in a new message, or in place of the one that was clicked."""
-        shown = done_payload(click.localizer, done)
-        replaces = "actions" in body and not done.beside
-        if replaces:
-            shown = _in_clicked_row(body, shown)
+    async def _show_problem(self, body: Body, click: Click, why: Receipt) -> None:
+        """Show why something was not done; a message that was clicked stays as it is."""
+        submitted = "actions" not in body and submitted_act(body.get("view") or {})
+        if isinstance(submitted, DeleteData):
+            await self._end_erasure(body, click, why)
+        elif click.place.position is not None:
+            await self._show_in_view(body, click, why)
+        else:
+            await self._show_message(body, click, why.payload, replaces=False)
+
+    async def _show_in_view(self, body: Body, click: Click, receipt: Receipt) -> None:
+        """Draw the panel again, with a receipt; a form that was clicked stays open and has it."""
+        view = body.get("view") or {}
+        shown: Receipt | None = receipt
+        if "actions" in body and submitted_act(view):
+            above = blocks_above(view["blocks"], _clicked_block(body))
+            await self._update(body, view["id"], view_as_it_was(view, receipt, above))
+            shown = None
+        await self._show_panel(body, click, click.place.position or Position(), shown)
+
+    async def _show_message(
+        self, body: Body, click: Click, shown: Payload, *, replaces: bool
+    ) -> None:
+        """Show a message to the person alone, or in place of the one that was clicked."""
         client = self._client(body)
         place = click.place
         try:
@@ -421,28 +478,32 @@ class Interactions:
             log.warning("an answer was not shown: %s", fault(error))
 
     async def _show_panel(
-        self, body: Body, click: Click, position: Position, done: Done | None
+        self,
+        body: Body,
+        click: Click,
+        position: Position,
+        receipt: Receipt | None = None,
     ) -> None:
-        """Show a position of the panel, and what was done, in Home or in the panel's modal."""
+        """Show a position of the panel, and a receipt, in Home or in the panel's modal."""
         if not click.place.is_home:
-            view = await self._panel(body, click, position, done)
+            view = await self._panel(body, click, position, receipt)
             await self._update(body, click.place.view, view)
             return
+        above = click.place.above
         try:
             with transaction_timeout(_DATABASE_SECONDS):
-                row = _row_of(click, done)
-                await show_home(self._app, click.person, position, done, row=row)
+                await show_home(self._app, click.person, position, receipt, above=above)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
-            view = self._failed_panel(body, click, done, error)
+            view = self._failed_panel(body, click, receipt, error)
             if view["type"] == "home":
                 await self._client(body).views_publish(
                     user_id=click.person.user_id, view=view
                 )
 
     async def _panel(
-        self, body: Body, click: Click, position: Position, done: Done | None
+        self, body: Body, click: Click, position: Position, receipt: Receipt | None
     ) -> SlackView:
-        """Return the panel's modal at a position, with what was done."""
+        """Return the panel's modal at a position, with a receipt."""
         try:
             with transaction_timeout(_DATABASE_SECONDS):
                 # Read again: the person may just have chosen another language, or erased all.
@@ -453,21 +514,19 @@ class Interactions:
                 if settings.profile_at is not None:
                     localizer = settings.localizer()
                 content = await read_panel(self._app, click.person, localizer, position)
-            return panel_view(localizer, content, done, _row_of(click, done))
+            return panel_view(localizer, content, receipt, click.place.above)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
-            return self._failed_panel(body, click, done, error)
+            return self._failed_panel(body, click, receipt, error)
 
     def _failed_panel(
-        self, body: Body, click: Click, done: Done | None, error: Exception
+        self, body: Body, click: Click, receipt: Receipt | None, error: Exception
     ) -> SlackView:
-        """Return the panel as it was, with a line about what was done or about the failure."""
-        line = _sentence(click.localizer, error)
-        if done:
-            line = done.line
+        """Return the panel as it was, with a receipt or a line about the failure."""
+        why = receipt or Receipt(line=_sentence(click.localizer, error))
         view = body.get("view") or {}
         if panel_position(view):
-            return view_with_line(click.localizer, view, Done(line=line))
-        return final_view(click.localizer, "panel_title", line)
+            return view_as_it_was(view, why, click.place.above)
+        return final_view(click.localizer, "panel_title", why.line)
 
     async def _update(self, body: Body, view_id: str, view: SlackView) -> None:
         """Replace a modal, unless the person has closed it meanwhile."""
@@ -486,21 +545,15 @@ def _typed_words(command: Body) -> str:
     return " ".join(text.split())
 
 
-def _row_of(click: Click, done: Done | None) -> Row | None:
-    """Return the clicked row of the panel if what was done is shown in its place."""
-    if done is None or done.beside:
-        return None
-    return click.place.row
+def _listed_conversation(place: Place) -> str:
+    """Return the conversation whose kept lines the clicked panel lists; "" for none.
 
-
-def _in_clicked_row(body: Body, shown: Payload) -> Payload:
-    """Return what a click did; for a click in a reminder, the reminder with that in its row."""
-    [action, *_] = body["actions"]
-    block_id = str(action.get("block_id") or "")
-    if not is_row(block_id):
-        return shown
-    message = body.get("message") or {}
-    return with_row_replaced(message, block_id, shown)
+    The panel was opened by a command there, so the person has been in it.
+    """
+    position = place.position
+    if position is None or position.list != "kept":
+        return ""
+    return position.of
 
 
 def _sentence(localizer: Localizer, error: Exception) -> str:
@@ -538,18 +591,18 @@ async def _show_in_thread(client: TeamClient, body: Body, payload: Payload) -> b
 
 
 async def _respond(url: str, shown: Payload, *, replace: bool) -> bool:
-    """Send a payload to a response URL, and again as `SlackRetries` decides.
+    """Send a payload to a response URL, and again as `repeat` does.
 
     If Slack refuses it with 400, as for blocks that are too long, only its text is sent. Return
     False if Slack does not take it.
     """
-    retries = SlackRetries(RateLimits(), "", RESPONSE_URL, _PATIENCE_SECONDS)
     body: dict[str, Any] = {
         **shown,
         "response_type": "ephemeral",
         "replace_original": replace,
     }
-    status = await repeat(retries, partial(_post, url, body))
+    post = partial(_post, url, body)
+    status = await repeat(RateLimits(), RESPONSE_URL, post, patience=_PATIENCE_SECONDS)
     if status == HTTPStatus.BAD_REQUEST:
         log.warning("Slack refused the blocks of an answer, so its text is shown")
         body["blocks"] = [section(shown["text"])]

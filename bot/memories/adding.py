@@ -14,25 +14,25 @@ from bot.app import App
 from bot.conversation.audiences import ConversationKind, kind_now, view_at
 from bot.conversation.edits import update_later
 from bot.conversation.turns import read_turn
-from bot.memories.expected import EXPECTED, NotKept, explain
+from bot.memories.expected import EXPECTED, NotDone, explain
 from bot.notices import open_promises
 from bot.people import read_memory_state
 from bot.quota import admit
 from bot.slack.reading import name_words, typed
 from bot.ui.acts import Remember, Undo
-from bot.ui.blocks import Block
-from bot.ui.done import Click, Done
+from bot.ui.blocks import Payload
 from bot.ui.lines import (
     notable_changes,
     off_line,
     question_line,
     refusal_line,
 )
-from bot.ui.panel import answer_buttons
-from bot.ui.payloads import lines_told, on_button, refusal_done
+from bot.ui.payloads import lines_told, notice_payload, on_button, refusal_done
 from bot.ui.promise_payloads import promise_rows
+from bot.ui.receipt import Click, Receipt, undoable
 from memory import (
     DM,
+    ChangedSince,
     FormationResult,
     FormationUnavailable,
     MemoryView,
@@ -68,13 +68,15 @@ _DEADLINE_OF_LINE = 1.0
 
 async def add_lines(
     app: App, click: Click, lines: Sequence[str], audience: str
-) -> Done:
+) -> Receipt:
     """Remember lines now: the memories formed from a line, or else the line itself as a fact."""
     view = memory_view(click.person.namespace(audience))
     return await _Addition(app=app, click=click, lines=lines, view=view).remember()
 
 
-async def remember_message(app: App, click: Click, channel: str, message: Json) -> Done:
+async def remember_message(
+    app: App, click: Click, channel: str, message: Json
+) -> Payload:
     """Remember what a Slack message says, if the person wrote it, with the message as the source.
 
     No memory is formed from a message that the person forgot or that was written while memory was
@@ -84,12 +86,12 @@ async def remember_message(app: App, click: Click, channel: str, message: Json) 
     person = click.person
     kind = await kind_now(app, person.team_id, channel)
     if kind.shared:
-        return click.say("shared_channel")
+        raise NotDone(click.localizer.say("shared_channel"))
     if message.get("user") != person.user_id or message.get("bot_id"):
-        return click.say("remember_not_own")
+        raise NotDone(click.localizer.say("remember_not_own"))
     words = await words_typed(app, person, channel, message)
     if not words:
-        return click.say("remember_no_words")
+        raise NotDone(click.localizer.say("remember_no_words"))
     view = await _view(app, kind, person, channel, ts)
     addition = _Addition(
         app=app,
@@ -100,7 +102,15 @@ async def remember_message(app: App, click: Click, channel: str, message: Json) 
         ts=ts,
         root=str(message.get("thread_ts") or ts),
     )
-    return await addition.remember()
+    receipt = await addition.remember()
+    questions = await open_questions(app.pool, person, batch=addition.batch)
+    if not questions:
+        return receipt.payload
+    changes = await list_changes(app.pool, person, batch=addition.batch)
+    promises = await open_promises(app.pool, person, changes)
+    return notice_payload(
+        click.localizer, addition.batch, changes[::-1], questions, promises
+    )
 
 
 async def words_typed(app: App, person: Person, channel: str, message: Json) -> str:
@@ -113,10 +123,10 @@ async def words_typed(app: App, person: Person, channel: str, message: Json) -> 
     return await name_words(app.names, person, words, channel)
 
 
-async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
+async def remember_as_typed(app: App, click: Click, act: Remember) -> Receipt:
     """Store a sentence as a fact, as it was typed."""
     if not app.stores_facts:
-        return click.say("command_broke", beside=True)
+        raise NotDone(click.localizer.say("command_broke"))
     epoch = await read_epoch(app.pool, click.person)
     view = memory_view(click.person.namespace(DM))
     if act.ts:
@@ -124,7 +134,7 @@ async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
         view = await _view(app, kind, click.person, act.channel, act.ts)
         turn = await read_turn(app.pool, click.person, act.channel, act.ts)
         if turn and turn["has_changed"] and act.text not in turn["words"]:
-            return click.say("changed_meanwhile")
+            raise ChangedSince("The message was edited since.")
     addition = _Addition(
         app=app,
         click=click,
@@ -150,29 +160,29 @@ async def _view(
 async def check_may_store(
     app: App, click: Click, channel: str = "", ts: str = ""
 ) -> None:
-    """Raise `NotKept` if nothing may be stored about the person, or from their message, if any.
+    """Raise `NotDone` if nothing may be stored about the person, or from their message, if any.
 
     A message that the person forgot or wrote while memory was off, or that is older than memories
     are kept, forms nothing.
     """
     localizer = click.localizer
     if refusal := person_refusal(app.settings, click.person):
-        raise NotKept(localizer.say(refusal))
+        raise NotDone(localizer.say(refusal))
     async with person_transaction(app.pool, click.person) as transaction:
         mode = app.settings.consent
         state = await read_memory_state(transaction, channel, ts or "0", mode)
         forgotten = await forgotten_among(transaction, [(channel, ts)])
     if state.off:
         on = on_button(localizer, state.off.scope)
-        raise NotKept(off_line(localizer, state.off), on)
+        raise NotDone(off_line(localizer, state.off), on)
     if not ts:
         return
     if forgotten or not state.on_record:
-        raise NotKept(localizer.say("remember_off_record"))
+        raise NotDone(localizer.say("remember_off_record"))
     days = state.settings.kept_days(app.settings.retention_days)
     age = time.time() - float(ts)
     if days is not None and age > days * _DAY_SECONDS:
-        raise NotKept(localizer.say("remember_too_old", days=days))
+        raise NotDone(localizer.say("remember_too_old", days=days))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +201,7 @@ class _Addition:
     root: str = ""
     batch: UUID = field(default_factory=uuid4)
 
-    async def remember(self) -> Done:
+    async def remember(self) -> Receipt:
         """Form the lines, and say what was stored and what was not."""
         app = self.app
         epoch = await admit(app.pool, app.settings, self.click.person)
@@ -203,10 +213,10 @@ class _Addition:
             return await self.done([], why)
 
     async def check(self) -> None:
-        """Raise `NotKept` if this may not be stored."""
+        """Raise `NotDone` if this may not be stored."""
         await check_may_store(self.app, self.click, self.channel, self.ts)
         if any(redact(line).removed for line in self.lines):
-            raise NotKept(self.click.localizer.say("refused_secret"))
+            raise NotDone(self.click.localizer.say("refused_secret"))
 
     async def _form(self, epoch: int) -> tuple[list[Refusal], str]:
         """Store what is formed from the lines, or else the lines as facts.
@@ -300,7 +310,7 @@ class _Addition:
             queue = self.app.queue
             await update_later(queue, transaction, self.channel, self.ts, self.root)
 
-    async def done(self, refused: Sequence[Refusal], problem: str = "") -> Done:
+    async def done(self, refused: Sequence[Refusal], problem: str = "") -> Receipt:
         """Return what was stored and asked, what was refused, and the problem that ended it."""
         pool = self.app.pool
         person = self.click.person
@@ -310,27 +320,21 @@ class _Addition:
         questions = await open_questions(pool, person, batch=self.batch)
         if not (stored or questions or problem) and len(refused) == 1:
             return refusal_done(localizer, refused[0], facts=self.app.stores_facts)
-        lines: list[str] = []
-        buttons: list[Block] = []
-        below: list[Block] = []
-        undo: Undo | None = None
-        if stored:
-            promises = await open_promises(pool, person, stored)
-            lines, buttons = lines_told(localizer, stored, promises)
-            below = [row for _, row in promise_rows(localizer, promises)]
-            undo = Undo(what="notice", ids=(self.batch,))
-        if questions:
-            lines.append(question_line(localizer, questions[0]))
-            buttons = answer_buttons(localizer, questions[0])
+        promises = await open_promises(pool, person, stored)
+        lines, _ = lines_told(localizer, stored, promises)
+        lines += [line for line, _ in promise_rows(localizer, promises)]
+        # The panel asks the question.
+        lines += [question_line(localizer, one) for one in questions[:1]]
         for one in refused:
             lines.append(refusal_line(localizer, one.reason, one.sentence))
         if problem:
             lines.append(problem)
-        if below and not lines:
-            lines.append(localizer.say("noted"))
         if not lines:
-            return self.click.say("add_known", beside=True)
-        return Done(line="\n".join(lines), undo=undo, buttons=buttons, below=below)
+            raise NotDone(localizer.say("add_known"))
+        line = "\n".join(lines)
+        if not stored:
+            return Receipt(line=line)
+        return undoable(localizer, line, Undo(what="notice", ids=(self.batch,)))
 
 
 def _refused_by_verdict(formed: FormationResult) -> dict[PersonMessage, Refusal]:

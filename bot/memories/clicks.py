@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
 from pydantic import BaseModel
 
@@ -18,6 +18,7 @@ from bot.conversation.turns import end_exchanges
 from bot.locale import Localizer
 from bot.memories.adding import add_lines, check_may_store, remember_as_typed
 from bot.memories.data import erase_person, send_export
+from bot.memories.expected import NotDone
 from bot.memories.forgetting import forget_selected, undo_forgotten
 from bot.memories.kept_lines_acts import answer_to_keep, take_back
 from bot.memories.switches import change_settings, switch
@@ -29,9 +30,9 @@ from bot.ui import forms
 from bot.ui.acts import (
     AddLines,
     Answer,
-    ButtonAct,
     ChangePromise,
     DeleteData,
+    Doing,
     Edit,
     Export,
     Forget,
@@ -39,8 +40,7 @@ from bot.ui.acts import (
     Keep,
     Move,
     Open,
-    Position,
-    Rate,
+    Opening,
     Remember,
     SaveMemory,
     SaveSettings,
@@ -50,14 +50,9 @@ from bot.ui.acts import (
     Undo,
 )
 from bot.ui.blocks import SlackView
-from bot.ui.done import Click, Done
-from bot.ui.lines import (
-    ends_promise,
-    memory_line,
-    summary_lines,
-)
-from bot.ui.promise_payloads import promise_answers
+from bot.ui.lines import memory_line, summary_lines
 from bot.ui.promises import is_due_after
+from bot.ui.receipt import Click, Receipt, undoable
 from memory import (
     Change,
     ChangedSince,
@@ -71,7 +66,6 @@ from memory import (
     open_questions,
     undo_changes,
 )
-from memory.metrics import count
 from memory.model import Json
 from memory.postgres import (
     PersonTransaction,
@@ -82,28 +76,14 @@ from memory.store import begin_epoch, find_memory, put_off
 
 _ERASING_SECONDS = 30.0
 
-# A line about what was done, a form to open, or a position of the panel to show.
-Result: TypeAlias = Done | SlackView | Position
 
-
-async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
-    """Do what a button, a menu or the search says.
-
-    Returns None if Slack itself shows the click and nothing is added.
-    """
+async def perform(app: App, click: Click, act: Doing) -> Receipt:
+    """Do what a button or a menu says. Raises one of `bot.memories.expected.EXPECTED`."""
     match act:
-        case Position(list="kept") if act.of != _listed_conversation(click):
-            return click.say("old_button", beside=True)
-        case Position():
-            return act
-        case Open():
-            return await _open(app, click, act)
         case Switch():
-            return await _switch(app, click, act)
+            return await switch(app, click, act)
         case Answer():
             return await _answer(app, click, act)
-        case Edit():
-            return await _open_edit(app, click, act)
         case Forget():
             return await forget_selected(app, click, act)
         case Undo():
@@ -123,66 +103,50 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
             return await answer_to_keep(app, click, act)
         case TakeBack():
             return await take_back(app, click, act)
-        case Rate():
-            count("ratings", rating=act.rating)
-            return None
         case Export():
             return await send_export(app, click)
     assert_never(act)
 
 
-def _listed_conversation(click: Click) -> str:
-    """Return the conversation whose kept lines the clicked panel lists; "" for none.
-
-    The panel was opened by a command there, so the person has been in it.
-    """
-    position = click.place.position
-    if position is None or position.list != "kept":
-        return ""
-    return position.of
-
-
-async def _open(app: App, click: Click, act: Open) -> Done | SlackView:
-    match act.form:
-        case "add":
+async def form_of(app: App, click: Click, act: Opening) -> SlackView:
+    """Return the form that an act opens. Raises one of `bot.memories.expected.EXPECTED`."""
+    match act:
+        case Edit():
+            return await _edit_form(app, click, act)
+        case Open(form="add"):
             await check_may_store(app, click)
             return forms.add_form(click.localizer, click.place)
-        case "settings":
-            return await _open_settings(app, click)
-        case "delete":
+        case Open(form="settings"):
+            return await _settings_form(app, click)
+        case Open():
             return forms.delete_form(click.localizer, click.place)
+    assert_never(act)
 
 
-async def _open_settings(app: App, click: Click) -> SlackView:
+async def _settings_form(app: App, click: Click) -> SlackView:
     async with person_transaction(app.pool, click.person) as transaction:
         settings = await read_settings(transaction)
     most_days = app.settings.retention_days
     return forms.settings_form(click.localizer, settings, most_days, click.place)
 
 
-async def _open_edit(app: App, click: Click, act: Edit) -> Done | SlackView:
+async def _edit_form(app: App, click: Click, act: Edit) -> SlackView:
     memory = await _memory(app, click, act.key)
     schema = _schema_of(app, memory.kind)
     if schema is None:
-        return click.say("edit_no_form")
+        raise NotDone(click.localizer.say("edit_no_form"))
     return forms.edit_form(click.localizer, schema, memory, click.place)
 
 
-async def _switch(app: App, click: Click, act: Switch) -> Result:
-    done = await switch(app, click, act)
-    # The panel itself says whether memory is on.
-    return click.place.position or done
-
-
-async def _answer(app: App, click: Click, act: Answer) -> Done:
-    """Answer a question; in a message, which may also say what was remembered, say that again.
+async def _answer(app: App, click: Click, act: Answer) -> Receipt:
+    """Answer a question about a memory.
 
     What an answer would store is not stored while memory is off, as with *Add*.
     """
     asked = await open_questions(app.pool, click.person)
     said = {one.id: one.said for one in asked}.get(act.question)
     if said is None:
-        return click.say("ask_gone", beside=True)
+        raise NotDone(click.localizer.say("ask_gone"))
     if said.act == "say" and act.answer != "no":
         await check_may_store(app, click)
     try:
@@ -190,9 +154,7 @@ async def _answer(app: App, click: Click, act: Answer) -> Done:
             app.pool, app.embedder, click.person, act.question, act.answer
         )
     except ChangeGone:
-        return click.say("ask_gone", beside=True)
-    if click.place.position is None:
-        made = await list_changes(app.pool, click.person, batch=said.batch)
+        raise NotDone(click.localizer.say("ask_gone")) from None
     return await _report_changes(app, click, made)
 
 
@@ -211,11 +173,11 @@ def _schema_of(app: App, kind: str) -> type[BaseModel] | None:
     return None
 
 
-async def _change_promise(app: App, click: Click, act: ChangePromise) -> Done:
+async def _change_promise(app: App, click: Click, act: ChangePromise) -> Receipt:
     memory = await _memory(app, click, act.key)
     content = {**memory.content, "state": act.to}
     if content == memory.content:
-        return Done(line=memory_line(click.localizer, memory), beside=True)
+        raise NotDone(memory_line(click.localizer, memory))
     # Nothing is typed: when the message is deleted, the promise goes with it.
     clicked = PersonMessage(actor="command", zone=click.localizer.zone)
     made = await edit_memory(
@@ -224,7 +186,7 @@ async def _change_promise(app: App, click: Click, act: ChangePromise) -> Done:
     return await _report_changes(app, click, made)
 
 
-async def _snooze(app: App, click: Click, act: Snooze) -> Done:
+async def _snooze(app: App, click: Click, act: Snooze) -> Receipt:
     """Remind the person of a promise tomorrow; what they promised stays as it is."""
     memory = await _memory(app, click, act.key)
     tomorrow = click.localizer.today() + timedelta(days=1)
@@ -236,10 +198,10 @@ async def _snooze(app: App, click: Click, act: Snooze) -> Done:
             raise ChangedSince("The promise was kept or dropped.")
         await update_notices(app, transaction, keys=[act.key])
     line = click.localizer.say("snoozed", what=memory_line(click.localizer, memory))
-    return Done(line=line)
+    return Receipt(line=line)
 
 
-async def _undo(app: App, click: Click, act: Undo) -> Done:
+async def _undo(app: App, click: Click, act: Undo) -> Receipt:
     undo = partial(
         undo_changes,
         app.pool,
@@ -255,10 +217,7 @@ async def _undo(app: App, click: Click, act: Undo) -> Done:
         case "changes":
             made = await undo(ids=act.ids)
     if not made:
-        return click.say("undo_gone", beside=True)
-    change = made[0]
-    if len(made) == 1 and click.place.position is None and ends_promise(change):
-        return await _promise_again(app, click, change.key)
+        raise NotDone(click.localizer.say("undo_gone"))
     return await _report_changes(app, click, made)
 
 
@@ -275,17 +234,7 @@ async def _end_exchanges_since(
         await begin_epoch(transaction)
 
 
-async def _promise_again(app: App, click: Click, key: str) -> Done:
-    """Return a promise as a reminder shows it, in place of what the person said became of it."""
-    await _update_notices_of(app, click, {key})
-    memory = await _memory(app, click, key)
-    return Done(
-        line=memory_line(click.localizer, memory),
-        buttons=promise_answers(click.localizer, memory),
-    )
-
-
-async def _report_changes(app: App, click: Click, done: Sequence[Change]) -> Done:
+async def _report_changes(app: App, click: Click, done: Sequence[Change]) -> Receipt:
     """Return changes as one line, with *Undo* if one still counts; update their notices."""
     await _update_notices_of(app, click, {one.key for one in done})
     made = await list_changes(app.pool, click.person, ids=[one.id for one in done])
@@ -296,9 +245,9 @@ async def _report_changes(app: App, click: Click, done: Sequence[Change]) -> Don
     if not line:
         return click.say("no_changes")
     if all(one.undone_at for one in made):
-        return Done(line=line)
+        return Receipt(line=line)
     undo = Undo(what="changes", ids=tuple(one.id for one in made))
-    return Done(line=line, undo=undo)
+    return undoable(click.localizer, line, undo)
 
 
 async def _update_notices_of(app: App, click: Click, keys: Collection[str]) -> None:
@@ -325,12 +274,10 @@ def form_errors(
     return {}
 
 
-async def submit(
-    app: App, click: Click, act: FormAct, view: Json
-) -> Done | SlackView | None:
+async def submit(app: App, click: Click, act: FormAct, view: Json) -> Receipt:
     """Do what a submitted form says; `view` holds what was entered.
 
-    Returns None if the form just closes.
+    Raises one of `bot.memories.expected.EXPECTED`.
     """
     match act:
         case AddLines():
@@ -341,17 +288,17 @@ async def submit(
         case SaveSettings():
             chosen = forms.read_settings_form(view)
             settings = await change_settings(app, click.person, chosen)
-            return Done(line=settings.localizer().say("settings_saved"))
+            return Receipt(line=settings.localizer().say("settings_saved"))
         case DeleteData():
             return await _delete_data(app, click)
     assert_never(act)
 
 
-async def _save_memory(app: App, click: Click, act: SaveMemory, view: Json) -> Done:
+async def _save_memory(app: App, click: Click, act: SaveMemory, view: Json) -> Receipt:
     memory = await _memory(app, click, act.key)
     schema = _schema_of(app, act.kind)
     if schema is None:
-        return click.say("edit_no_form")
+        raise NotDone(click.localizer.say("edit_no_form"))
     made: list[Change] = []
     changed = forms.changed_fields(view, schema, memory.content)
     if changed:
@@ -411,11 +358,11 @@ async def _edit(
     )
 
 
-async def _delete_data(app: App, click: Click) -> SlackView:
+async def _delete_data(app: App, click: Click) -> Receipt:
     person = click.person
     with (
         app.under_way.once(f"erase {person.scope}"),
         transaction_timeout(_ERASING_SECONDS),
     ):
         erased = await erase_person(app.pool, person, keeps_off=True)
-    return forms.receipt_view(click.localizer, erased)
+    return Receipt(line=forms.receipt_text(click.localizer, erased))

@@ -7,10 +7,12 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from psycopg.rows import DictRow
+
 from bot.app import App
 from bot.conversation.audiences import look_up_kind
 from bot.conversation.turns import blank_message, message_before
-from bot.memories.clicks import Result, perform
+from bot.memories.clicks import perform
 from bot.memories.expected import EXPECTED, explain
 from bot.memories.forgetting import (
     forget_everything_question,
@@ -25,19 +27,20 @@ from bot.notices import update_notices
 from bot.people import read_settings
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.messages import Message, is_direct
-from bot.ui.acts import ButtonAct, Export, Keep, Open, Position, Switch
-from bot.ui.blocks import button, escaped, truncate
-from bot.ui.done import Click, Done
+from bot.ui.acts import Export, Keep, Open, Position, Switch, Undo
+from bot.ui.blocks import Payload, escaped, payload, truncate
 from bot.ui.lines import asked_text
-from bot.ui.payloads import consent_question, open_done
+from bot.ui.payloads import consent_question, open_done, search_button
+from bot.ui.receipt import Click
 from memory import DM
 from memory.formation import undo_message
 from memory.postgres import PersonTransaction, person_transaction
+from memory.store import UNDO_MINUTES, undoable_forgetting
 
 _WORDS_LIMIT = 80  # characters of a message that a receipt quotes
 
 
-def act_of(request: Request, channel: str) -> ButtonAct | None:
+def act_of(request: Request, channel: str) -> Position | Open | Export | Switch | None:
     """Return the act that carries a request out, typed in a channel; None if it takes more."""
     match request.what:
         case "list":
@@ -59,18 +62,18 @@ def act_of(request: Request, channel: str) -> ButtonAct | None:
     return None
 
 
-async def carry_out(app: App, click: Click, request: Request) -> Result:
-    """Do what a person asked for in a command; `click.place` is where they typed it."""
-    act = act_of(request, click.place.channel)
-    if act is not None:
-        return await perform(app, click, act) or click.say("help")
+async def carry_out(app: App, click: Click, request: Request) -> Payload:
+    """Do what a person asked for in words, which no single act does; return what they are told.
+
+    `click.place` is where they typed it.
+    """
     match request.what:
         case "resume":
             return await _resume(app, click)
         case "here":
             return await _turn_off_here(app, click)
-        case "before":
-            return await _take_back(app, click, f"{time.time():.6f}")
+        case "before" | "undo":
+            return await _take_back(app, click, f"{time.time():.6f}", request)
         case "everything":
             return forget_everything_question(click.localizer)
         case "since":
@@ -78,13 +81,13 @@ async def carry_out(app: App, click: Click, request: Request) -> Result:
         case "forget":
             return await _forget_words(app, click, request.words)
         case "keep" | "decision":
-            return click.say("kept_how")
-    return click.say("help")
+            return click.say("kept_how").payload
+    return click.say("help").payload
 
 
 async def carry_out_message(
     app: App, message: Message, click: Click, request: Request
-) -> Done:
+) -> Payload:
     """Do what a message asks for; what shows something is shown by a button, or by its beginning.
 
     A message has no view to open, and others may read its conversation.
@@ -95,21 +98,21 @@ async def carry_out_message(
             return await short_list(app, click.person, click.localizer, act)
         if isinstance(act, Position | Open):
             return open_done(click.localizer, act)
-        if request.what == "before":
-            return await _take_back(app, click, message.ts)
+        if request.what in ("before", "undo"):
+            return await _take_back(app, click, message.ts, request)
         if request.what in ("keep", "decision"):
             return await _propose_to_keep(app, click, message, request)
-        done = await carry_out(app, click, request)
+        if isinstance(act, Export | Switch):
+            receipt = await perform(app, click, act)
+            return receipt.payload
+        return await carry_out(app, click, request)
     except EXPECTED as problem:
-        return explain(click.localizer, problem)
-    if not isinstance(done, Done):
-        raise TypeError("What a message asks for is told in a message.")
-    return done
+        return explain(click.localizer, problem).payload
 
 
 async def _propose_to_keep(
     app: App, click: Click, message: Message, request: Request
-) -> Done:
+) -> Payload:
     wanted = Keep(
         channel=message.channel_id,
         ts=message.ts,
@@ -120,17 +123,17 @@ async def _propose_to_keep(
     return await propose_to_keep(app, click, wanted)
 
 
-async def _resume(app: App, click: Click) -> Result:
+async def _resume(app: App, click: Click) -> Payload:
     """Switch memory on; with KIOKU_CONSENT=ask somebody who has not agreed is asked first."""
     async with person_transaction(app.pool, click.person) as transaction:
         settings = await read_settings(transaction)
     if app.settings.consent == "ask" and not settings.agreed:
         return consent_question(click.localizer)
-    done = await perform(app, click, Switch(to="on"))
-    return done or click.say("help")
+    receipt = await perform(app, click, Switch(to="on"))
+    return receipt.payload
 
 
-async def _turn_off_here(app: App, click: Click) -> Result:
+async def _turn_off_here(app: App, click: Click) -> Payload:
     """Switch memory off in a conversation, but not in somebody else's direct messages.
 
     There its scope would be read as the person's direct messages with the app.
@@ -142,18 +145,18 @@ async def _turn_off_here(app: App, click: Click) -> Result:
         except SLACK_FAULTS as error:
             # While Slack does not say, it is switched off in any case.
             if error_code(error) == "channel_not_found":
-                return click.say("off_not_here")
-    done = await perform(app, click, Switch(to="off", scope=channel))
-    return done or click.say("help")
+                return click.say("off_not_here").payload
+    receipt = await perform(app, click, Switch(to="off", scope=channel))
+    return receipt.payload
 
 
-async def _forget_words(app: App, click: Click, words: str) -> Done:
+async def _forget_words(app: App, click: Click, words: str) -> Payload:
     localizer = click.localizer
     question = await forget_words_question(app, click.person, localizer, words)
     return question or nothing_to_forget(localizer, words)
 
 
-async def _forget_since(app: App, click: Click, minutes: int) -> Done:
+async def _forget_since(app: App, click: Click, minutes: int) -> Payload:
     """Ask whether to forget what was said in the last minutes; with 0, today.
 
     What is said after the question stays.
@@ -167,18 +170,25 @@ async def _forget_since(app: App, click: Click, minutes: int) -> Done:
     return await forget_period_question(app, click.person, localizer, since, now)
 
 
-async def _take_back(app: App, click: Click, ts: str) -> Done:
+async def _take_back(app: App, click: Click, ts: str, request: Request) -> Payload:
     """Undo what the person's message before `ts` here taught, and blank it and its answer.
 
     Of what else was said nothing changes. A message that comes again after a crash takes back the
-    same message: what is blank already stays the one before.
+    same message: what is blank already stays the one before. An ``undo`` undoes a forgetting that
+    was done since that message instead.
     """
     localizer = click.localizer
     channel = click.place.channel
     before = await message_before(app.pool, click.person, channel, ts)
+    if request.what == "undo":
+        forgetting = await undoable_forgetting(app.pool, click.person)
+        if forgetting and (before is None or _is_since(forgetting, before["ts"])):
+            undo = Undo(what="forgetting", ids=(forgetting["forgotten_id"],))
+            receipt = await perform(app, click, undo)
+            return receipt.payload
     if before is None:
-        search = button(localizer.say("search_submit"), Position())
-        return Done(line=localizer.say("taken_back_none"), buttons=[search])
+        none = localizer.say("taken_back_none")
+        return payload(none, search_button(localizer))
     message = (channel, before["ts"])
 
     async def in_commit(
@@ -193,5 +203,11 @@ async def _take_back(app: App, click: Click, ts: str) -> Done:
     words = asked_text(localizer, before["question"])
     quoted = escaped(truncate(" ".join(words.split()), _WORDS_LIMIT))
     if not quoted:
-        return click.say("taken_back_already")
-    return Done(line=localizer.say("taken_back", words=quoted))
+        return click.say("taken_back_already").payload
+    return payload(localizer.say("taken_back", words=quoted))
+
+
+def _is_since(forgetting: DictRow, ts: str) -> bool:
+    """Return whether a forgetting was done after the message `ts` was written."""
+    done_at: datetime = forgetting["until"] - timedelta(minutes=UNDO_MINUTES)
+    return done_at.timestamp() > float(ts)

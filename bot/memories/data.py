@@ -26,9 +26,9 @@ from bot.slack.client import PATIENCE_SECONDS, SLACK_FAULTS, error_code, slack_f
 from bot.slack.posting import notice_metadata
 from bot.slack.reading import read_said
 from bot.types import PersonErased
-from bot.ui.done import Click, Done
 from bot.ui.export_markdown import export_markdown
-from memory import Overtaken, Person, Pool, export_memories
+from bot.ui.receipt import Click, Receipt
+from memory import Person, Pool, export_memories
 from memory.credentials import redact
 from memory.model import Json
 from memory.postgres import (
@@ -180,17 +180,17 @@ async def _count_rows(transaction: PersonTransaction) -> dict[str, int]:
 # --- sent to the person ------------------------------------------------------------------------
 
 
-async def send_export(app: App, click: Click) -> Done:
+async def send_export(app: App, click: Click) -> Receipt:
     """Send the document to the person's direct messages with the app, and say so.
 
-    A person who is erased before the files are sent gets none. Raises `AlreadyUnderWay` for a
-    second click while the first file is still being made and sent.
+    Raises `AlreadyUnderWay` for a second click while the first file is still being made and sent,
+    and `memory.Overtaken` for a person who is erased before the files are sent.
     """
     with app.under_way.once(f"export {click.person.scope}"):
         return await _export(app, click)
 
 
-async def _export(app: App, click: Click) -> Done:
+async def _export(app: App, click: Click) -> Receipt:
     person = click.person
     localizer = click.localizer
     epoch = await read_epoch(app.pool, person)
@@ -201,11 +201,8 @@ async def _export(app: App, click: Click) -> Done:
         f"{name}.md": await _text_of(app, person, localizer, document),
         f"{name}.json": await asyncio.to_thread(_file_of, document),
     }
-    try:
-        async with person_transaction(app.pool, person, epoch=epoch):
-            pass
-    except Overtaken:
-        return click.say("changed_meanwhile")
+    async with person_transaction(app.pool, person, epoch=epoch):
+        pass
     key = await _send_files(app, person, files, localizer.say("export_message"))
     return click.say(key)
 

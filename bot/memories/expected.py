@@ -5,9 +5,9 @@ from __future__ import annotations
 from bot.locale import Localizer
 from bot.quota import QuotaExceeded
 from bot.ui.blocks import Block
-from bot.ui.done import Done
 from bot.ui.forms import field_error
 from bot.ui.lines import refusal_line
+from bot.ui.receipt import Receipt
 from bot.under_way import AlreadyUnderWay
 from memory import (
     ChangedSince,
@@ -20,12 +20,12 @@ from memory import (
 )
 
 
-class NotKept(Exception):
-    """Something is not stored; `done` says why, with the button that changes it if there is one."""
+class NotDone(Exception):
+    """Something is not done; `receipt` says why, perhaps with the button that changes that."""
 
-    def __init__(self, line: str, *buttons: Block) -> None:
-        super().__init__("Something is not stored.")
-        self.done = Done(line=line, buttons=buttons, beside=True)
+    def __init__(self, line: str, button: Block | None = None) -> None:
+        super().__init__("Something is not done.")
+        self.receipt = Receipt(line=line, button=button)
 
 
 EXPECTED = (
@@ -36,19 +36,19 @@ EXPECTED = (
     AlreadyUnderWay,
     Overtaken,
     QuotaExceeded,
-    NotKept,
+    NotDone,
     EmbeddingsUnavailable,
     FormationUnavailable,
 )
 """The exceptions for which `explain` has a sentence."""
 
 
-def explain(localizer: Localizer, problem: Exception) -> Done:
+def explain(localizer: Localizer, problem: Exception) -> Receipt:
     """Return what explains one of the `EXPECTED` exceptions."""
     line = localizer.say("command_failed")
     match problem:
-        case NotKept():
-            return problem.done
+        case NotDone():
+            return problem.receipt
         case InvalidContent():
             line = field_error(localizer, next(iter(problem.codes.values())), {})
         case MemoryFull():
@@ -63,4 +63,4 @@ def explain(localizer: Localizer, problem: Exception) -> Done:
             )
         case AlreadyUnderWay():
             line = localizer.say("under_way")
-    return Done(line=line, beside=True)
+    return Receipt(line=line)

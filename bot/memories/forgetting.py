@@ -10,13 +10,14 @@ from uuid import UUID
 from bot.app import App
 from bot.conversation.turns import form_after, schedule_formation
 from bot.locale import Localizer
+from bot.memories.expected import NotDone
 from bot.memories.home import publish_later
 from bot.notices import update_notices
-from bot.ui.acts import Forget, Position, Undo
-from bot.ui.blocks import bulleted, button, escaped
-from bot.ui.done import Click, Done
+from bot.ui.acts import Forget, Undo
+from bot.ui.blocks import Payload, bulleted, escaped, payload
 from bot.ui.lines import memory_line
-from bot.ui.payloads import forget_button, forget_question, with_others
+from bot.ui.payloads import forget_button, forget_question, search_button
+from bot.ui.receipt import Click, Receipt, undoable
 from memory import (
     DM,
     ChangeGone,
@@ -52,7 +53,7 @@ _NAMED = 5
 
 async def forget_words_question(
     app: App, person: Person, localizer: Localizer, words: str
-) -> Done | None:
+) -> Payload | None:
     """Return the question whether to forget the memories with these words; None without any."""
     found = await memory_page(
         app.pool,
@@ -65,26 +66,25 @@ async def forget_words_question(
     return forget_question(localizer, found.memories, found.total)
 
 
-def nothing_to_forget(localizer: Localizer, words: str) -> Done:
+def nothing_to_forget(localizer: Localizer, words: str) -> Payload:
     """Return that no memory contains these words, with a button for the search."""
     line = localizer.say("panel_no_match", words=escaped(words))
-    search = button(localizer.say("search_submit"), Position())
-    return Done(line=line, buttons=[search])
+    return payload(line, search_button(localizer))
 
 
 async def forget_memories_question(
     app: App, person: Person, localizer: Localizer, keys: Collection[str]
-) -> Done:
+) -> Payload:
     """Return the question whether to forget these memories, or that there are none."""
     memories = await _memories(app, person, keys)
     if not memories:
-        return Done(line=localizer.say("memory_gone"))
+        return payload(localizer.say("memory_gone"))
     return forget_question(localizer, memories)
 
 
 async def forget_period_question(
     app: App, person: Person, localizer: Localizer, since: datetime, until: datetime
-) -> Done:
+) -> Payload:
     """Return the question whether to forget what was said in a time.
 
     There may be texts of it even if there is no memory.
@@ -98,7 +98,7 @@ async def forget_period_question(
         lines.append(localizer.say("forget_more", count=more))
     line = f"{localizer.say('forget_these')}\n{bulleted(lines)}"
     act = Forget(since=since, until=until)
-    return Done(line=line, buttons=[forget_button(localizer, act)])
+    return payload(line, forget_button(localizer, act))
 
 
 async def _memories(app: App, person: Person, keys: Collection[str]) -> list[Memory]:
@@ -106,18 +106,18 @@ async def _memories(app: App, person: Person, keys: Collection[str]) -> list[Mem
         return await read_in_order(transaction, keys)
 
 
-def forget_everything_question(localizer: Localizer) -> Done:
+def forget_everything_question(localizer: Localizer) -> Payload:
     """Return the question whether to forget everything."""
     everything = forget_button(localizer, Forget(everything=True))
-    return Done(line=localizer.say("forget_everything_ask"), buttons=[everything])
+    return payload(localizer.say("forget_everything_ask"), everything)
 
 
-async def forget_selected(app: App, click: Click, act: Forget) -> Done:
+async def forget_selected(app: App, click: Click, act: Forget) -> Receipt:
     """Forget what a button names; pressing it twice does no harm.
 
-    The others of a list of memories are shown below what was forgotten. After a click in Home the
-    caller publishes it, because a job would not say what was forgotten. Raises `AlreadyUnderWay`
-    for a second click while the first is being carried out.
+    After a click in Home the caller publishes it, because a job would not say what was forgotten.
+    Raises `AlreadyUnderWay` for a second click while the first is being carried out, and
+    `ChangeGone` for what is not there any more.
     """
     localizer = click.localizer
     selection = act.selection
@@ -127,7 +127,7 @@ async def forget_selected(app: App, click: Click, act: Forget) -> Done:
             app, click.person, selection, publish=publish
         )
     if forgotten.id is None:
-        return click.say("memory_gone", beside=True)
+        raise ChangeGone("What was to be forgotten is gone.")
     lines: list[str] = []
     if selection.messages:
         lines.append(localizer.say("not_remembered"))
@@ -136,11 +136,7 @@ async def forget_selected(app: App, click: Click, act: Forget) -> Done:
         lines.append(localizer.say("forgotten", what=what))
     if not lines:
         lines.append(localizer.say("forgotten_words"))
-    done = receipt(localizer, "\n".join(lines), forgotten)
-    if not act.among:
-        return done
-    left = await _memories(app, click.person, act.among)
-    return with_others(localizer, done, left)
+    return receipt(localizer, "\n".join(lines), forgotten)
 
 
 def _one_or_count(localizer: Localizer, memories: Sequence[Memory]) -> str:
@@ -150,12 +146,12 @@ def _one_or_count(localizer: Localizer, memories: Sequence[Memory]) -> str:
     return localizer.say("counted_memories", count=len(memories))
 
 
-def receipt(localizer: Localizer, line: str, forgotten: Forgotten) -> Done:
+def receipt(localizer: Localizer, line: str, forgotten: Forgotten) -> Receipt:
     """Return what was forgotten, and that the earlier conversation is no longer used."""
     if forgotten.id is None or not forgotten.can_undo:
-        return Done(line=f"{line}\n{localizer.say('forgotten_note')}")
+        return Receipt(line=f"{line}\n{localizer.say('forgotten_note')}")
     undo = Undo(what="forgetting", ids=(forgotten.id,))
-    return Done(line=f"{line}\n{localizer.say('undo_note')}", undo=undo)
+    return undoable(localizer, line, undo, note=localizer.say("undo_note"))
 
 
 async def forget_selection(
@@ -209,7 +205,7 @@ def _parameters_of_texts(gone: Gone) -> dict[str, Any]:
     }
 
 
-async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
+async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Receipt:
     """Undo a forgetting, once and within ten minutes; formation embeds what is left to embed."""
     person = click.person
 
@@ -228,8 +224,8 @@ async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
                 app.pool, app.embedder, person, forgetting, in_commit=in_commit
             )
     except ChangeGone:
-        return click.say("undo_gone", beside=True)
-    return Done(line=_restored_line(click.localizer, restored))
+        raise NotDone(click.localizer.say("undo_gone")) from None
+    return Receipt(line=_restored_line(click.localizer, restored))
 
 
 def _restored_line(localizer: Localizer, restored: Sequence[Memory]) -> str:

@@ -12,9 +12,9 @@ from bot.memories.panel import read_panel
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import error_code, is_passing
 from bot.slack.messages import API_TEAM
-from bot.ui.acts import Position, Row, Undo
-from bot.ui.done import Done
+from bot.ui.acts import Position, Undo
 from bot.ui.panel import home_view
+from bot.ui.receipt import Receipt, undoable
 from memory import Person, Pool
 from memory.postgres import Connection
 from memory.store import undoable_forgetting
@@ -59,22 +59,22 @@ async def show_home(
     app: App,
     person: Person,
     position: Position,
-    done: Done | None = None,
+    receipt: Receipt | None = None,
     *,
-    row: Row | None = None,
+    above: int = 0,
     replaces: str = "",
 ) -> None:
-    """Publish a Home at a position; `done` is what the click in `row` did.
+    """Publish a Home at a position, with the receipt of a click below the blocks `above` it.
 
-    Without `done`, the newest forgetting is shown while it can be undone. With `replaces`, the
+    Without one, the newest forgetting is shown while it can be undone. With `replaces`, the
     hash of a Home, a newer Home is left as it is.
     Source: https://docs.slack.dev/surfaces/modals#handling_race_conditions
     """
     localizer = await app.people.localizer(person, keep_new=False)
-    if done is None:
-        done = await _newest_forgetting(app, person, localizer)
+    if receipt is None:
+        receipt = await _newest_forgetting(app, person, localizer)
     content = await read_panel(app, person, localizer, position, home=True)
-    view = home_view(localizer, content, done, row)
+    view = home_view(localizer, content, receipt, above)
     client = app.slack.client(person.team_id, patience=_PATIENCE_SECONDS)
     try:
         await client.views_publish(
@@ -91,7 +91,7 @@ async def show_home(
 
 async def _newest_forgetting(
     app: App, person: Person, localizer: Localizer
-) -> Done | None:
+) -> Receipt | None:
     """Return what the person forgot last, with *Undo*; None if it can no longer be undone."""
     found = await undoable_forgetting(app.pool, person)
     if found is None:
@@ -99,4 +99,5 @@ async def _newest_forgetting(
     memories = localizer.say("counted_memories", count=found["count"])
     note = localizer.say("undo_until", until=localizer.minute(found["until"]))
     line = f"{localizer.say('forgotten', what=memories)}\n{note}"
-    return Done(line=line, undo=Undo(what="forgetting", ids=(found["forgotten_id"],)))
+    undo = Undo(what="forgetting", ids=(found["forgotten_id"],))
+    return undoable(localizer, line, undo)

@@ -15,7 +15,7 @@ from bot.app import App
 from bot.conversation.audiences import look_up_kind
 from bot.locale import Localizer
 from bot.memories.adding import check_may_store, words_typed
-from bot.memories.expected import NotKept
+from bot.memories.expected import NotDone
 from bot.memories.kept_lines import add_post, end_lines
 from bot.memories.requests import heard
 from bot.queue.queue import BACKGROUND
@@ -28,9 +28,10 @@ from bot.slack.client import (
     unless_refused,
 )
 from bot.ui.acts import Keep, TakeBack
-from bot.ui.done import Click, Done
+from bot.ui.blocks import Payload
 from bot.ui.kept_lines import WORDS_LIMIT, Asking, author_question
 from bot.ui.lines import refusal_line
+from bot.ui.receipt import Click, Receipt
 from memory import PUBLIC, Person, PersonMessage, Refusal
 from memory.model import Json, estimated_tokens, normalized
 from memory.postgres import PersonTransaction, person_transaction
@@ -71,9 +72,9 @@ def still_says(line: KeptLine, words: str) -> bool:
     return now == normalized(line.text).split()
 
 
-def _not_kept(click: Click, key: str, **values: object) -> NotKept:
+def _not_kept(click: Click, key: str, **values: object) -> NotDone:
     """Return a sentence of the catalogues as the reason why nothing is kept."""
-    return NotKept(click.localizer.say(key, **values))
+    return NotDone(click.localizer.say(key, **values))
 
 
 # --- what asks the author ----------------------------------------------------------------------
@@ -81,8 +82,8 @@ def _not_kept(click: Click, key: str, **values: object) -> NotKept:
 
 async def keep_message(
     app: App, click: Click, message: Json, *, decision: bool
-) -> Done:
-    """Keep the message that a shortcut was used on, or ask its author. Raises `NotKept`."""
+) -> Receipt:
+    """Keep the message that a shortcut was used on, or ask its author. Raises `NotDone`."""
     ts = str(message["ts"])
     wanted = Keep(
         channel=click.place.channel,
@@ -103,14 +104,13 @@ async def keep_message(
     return click.say("kept_asked")
 
 
-async def propose_to_keep(app: App, click: Click, wanted: Keep) -> Done:
-    """Return the question whether to keep what a message to the app asks for. Raises `NotKept`."""
+async def propose_to_keep(app: App, click: Click, wanted: Keep) -> Payload:
+    """Return the question whether to keep what a message to the app asks for. Raises `NotDone`."""
     if not wanted.text:
         raise _not_kept(click, "kept_how")
     await _check_place(app, click, wanted.channel)
     _check_length(click, wanted.text)
-    question = author_question(click.localizer, wanted, "own")
-    return Done(line=question.line, buttons=question.buttons)
+    return author_question(click.localizer, wanted, "own")
 
 
 async def ask_again_later(
@@ -174,7 +174,7 @@ async def _ask(
     client = app.slack.client(author.team_id)
     try:
         await client.chat_postEphemeral(
-            channel=wanted.channel, user=author.user_id, **question.payload
+            channel=wanted.channel, user=author.user_id, **question
         )
     except SLACK_FAULTS as error:
         log.info("the author of a message could not be asked: %s", error_code(error))
@@ -185,8 +185,8 @@ async def _ask(
 # --- the author's click ------------------------------------------------------------------------
 
 
-async def answer_to_keep(app: App, click: Click, wanted: Keep) -> Done:
-    """Keep a message as its author, who was asked, or do not. Raises `NotKept`."""
+async def answer_to_keep(app: App, click: Click, wanted: Keep) -> Receipt:
+    """Keep a message as its author, who was asked, or do not. Raises `NotDone`."""
     if wanted.to == "not":
         return click.say("kept_not")
     await _find_unchanged(app, click, wanted)
@@ -194,7 +194,7 @@ async def answer_to_keep(app: App, click: Click, wanted: Keep) -> Done:
 
 
 async def _find_unchanged(app: App, click: Click, wanted: Keep) -> None:
-    """Raise `NotKept` unless the person's message has these words in Slack now."""
+    """Raise `NotDone` unless the person's message has these words in Slack now."""
     found = await _find(app, click, wanted)
     if found.get("user") != click.person.user_id:
         raise _not_kept(click, "kept_not_yours")
@@ -204,7 +204,7 @@ async def _find_unchanged(app: App, click: Click, wanted: Keep) -> None:
 
 
 async def _find(app: App, click: Click, wanted: Keep) -> Json:
-    """Return the message as Slack has it now. Raises `NotKept`."""
+    """Return the message as Slack has it now. Raises `NotDone`."""
     await _check_place(app, click, wanted.channel)
     client = app.slack.client(click.person.team_id)
     try:
@@ -218,7 +218,7 @@ async def _find(app: App, click: Click, wanted: Keep) -> Json:
 
 
 async def _check_place(app: App, click: Click, channel: str) -> None:
-    """Raise `NotKept` if nothing can be kept for a conversation.
+    """Raise `NotDone` if nothing can be kept for a conversation.
 
     Nothing is kept in direct messages and in conversations that are shared with another
     organisation, excluded by the operator or of uncertain kind.
@@ -244,13 +244,13 @@ def _is_long(words: str) -> bool:
 
 
 def _check_length(click: Click, words: str) -> None:
-    """Raise `NotKept` for words that are too long."""
+    """Raise `NotDone` for words that are too long."""
     if _is_long(words):
         raise _not_kept(click, "kept_long")
 
 
-async def _keep(app: App, click: Click, wanted: Keep) -> Done:
-    """Judge the words of the person's message, and keep them. Raises `NotKept`."""
+async def _keep(app: App, click: Click, wanted: Keep) -> Receipt:
+    """Judge the words of the person's message, and keep them. Raises `NotDone`."""
     person = click.person
     if not await app.members.is_member(person):
         raise _not_kept(click, "kept_members_only")
@@ -269,11 +269,11 @@ async def _keep(app: App, click: Click, wanted: Keep) -> Done:
     )
     await _store(app, click, line, epoch)
     done = click.localizer.say("kept_done", channel=f"<#{wanted.channel}>")
-    return Done(line=done)
+    return Receipt(line=done)
 
 
 async def _judge(app: App, click: Click, wanted: Keep) -> str:
-    """Return the words as they are kept. Raises `NotKept`."""
+    """Return the words as they are kept. Raises `NotDone`."""
     message = PersonMessage(
         text=wanted.text,
         channel=wanted.channel,
@@ -285,7 +285,7 @@ async def _judge(app: App, click: Click, wanted: Keep) -> str:
         click.person, message, decision=wanted.decision
     )
     if isinstance(judged, Refusal):
-        raise NotKept(_refusal(click.localizer, judged))
+        raise NotDone(_refusal(click.localizer, judged))
     return judged.text
 
 
@@ -297,7 +297,7 @@ def _refusal(localizer: Localizer, refused: Refusal) -> str:
 
 
 async def _store(app: App, click: Click, line: NewLine, epoch: int) -> None:
-    """Keep a line, with its post in the thread. Raises `NotKept` and `memory.Overtaken`."""
+    """Keep a line, with its post in the thread. Raises `NotDone` and `memory.Overtaken`."""
     person = click.person
     scope = kept_settings(person.team_id, line.channel)
     async with person_transaction(
@@ -314,12 +314,12 @@ async def _store(app: App, click: Click, line: NewLine, epoch: int) -> None:
         await add_post(app.queue, of_person, kept, line)
 
 
-async def take_back(app: App, click: Click, act: TakeBack) -> Done:
-    """End one of the person's lines: it disappears for everybody."""
+async def take_back(app: App, click: Click, act: TakeBack) -> Receipt:
+    """End one of the person's lines: it disappears for everybody. Raises `NotDone`."""
     async with person_transaction(app.pool, click.person, locked=True) as of_person:
         ended = await end_lines(app.queue, of_person, act.id)
     if not ended:
-        return click.say("kept_not_yours", beside=True)
+        raise _not_kept(click, "kept_not_yours")
     channel = f"<#{ended[0].channel_id}>"
     line = click.localizer.say("kept_taken_back", channel=channel)
-    return Done(line=line, beside=click.place.position is None)
+    return Receipt(line=line)

@@ -12,8 +12,7 @@ from bot.conversation.turns import form_after
 from bot.locale import Localizer
 from bot.people import PersonSettings, read_off_scopes, read_settings
 from bot.ui.acts import Position
-from bot.ui.blocks import bulleted, button, escaped
-from bot.ui.done import Done
+from bot.ui.blocks import Payload, bulleted, button, escaped, payload
 from bot.ui.lines import change_line, kept_for, memory_line
 from bot.ui.panel import PAGE_SIZE, PanelContent
 from memory import Person, list_changes, open_questions
@@ -171,7 +170,7 @@ async def _with_cited(app: App, person: Person, content: PanelContent) -> PanelC
 
 async def short_list(
     app: App, person: Person, localizer: Localizer, position: Position
-) -> Done:
+) -> Payload:
     """Return the first lines of the panel's list at a position, with *Show All*.
 
     Messages of the person that are not read yet are counted below it, and their formation is
@@ -200,7 +199,7 @@ async def short_list(
     text = f"*{title}*\n{bulleted(lines)}" if lines else none
     if unformed:
         text += "\n" + localizer.say("messages_unformed", count=unformed)
-    return Done(line=text, buttons=[button(localizer.say("show_all"), position)])
+    return payload(text, button(localizer.say("show_all"), position))
 
 
 def data_handling(

@@ -27,14 +27,11 @@ from bot.slack.client import (
 )
 from bot.slack.messages import API_TEAM
 from bot.slack.posting import notice_metadata, post_once
-from bot.ui.blocks import Payload, payload
+from bot.ui.blocks import Payload
 from bot.ui.lines import memory_line
-from bot.ui.promise_payloads import (
-    promise_row,
-    reminder_payload,
-    with_row_replaced,
-)
+from bot.ui.promise_payloads import promise_buttons, reminder_payload
 from bot.ui.promises import is_due_after, is_open
+from bot.ui.receipt import Receipt, replaced_in
 from memory import DM, Person, Pool
 from memory.postgres import (
     PersonTransaction,
@@ -179,8 +176,10 @@ async def show_reminder(app: App, team: str, user: str, key: str, ts: str) -> No
     client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
     with unless_refused("update a reminder"):
         message = await find_message(client, channel, ts, ts)
-        if message is None:
+        buttons = promise_buttons(key)
+        names = [one.get("block_id") for one in (message or {}).get("blocks", [])]
+        if message is None or buttons not in names:
             return
-        line = payload(memory_line(localizer, promise))
-        shown = with_row_replaced(message, promise_row(key), line)
+        line = Receipt(line=memory_line(localizer, promise))
+        shown = replaced_in(message, buttons, line)
         await client.chat_update(channel=channel, ts=ts, **shown)

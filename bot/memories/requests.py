@@ -21,12 +21,13 @@ from typing import Literal, TypeAlias
 from memory.model import normalized
 
 What: TypeAlias = Literal[
-    "not_this", "before", "pause", "tomorrow", "here", "resume", "everything", "data",
+    "not_this", "before", "undo", "pause", "tomorrow", "here", "resume", "everything", "data",
     "export", "settings", "forget", "since", "keep", "decision", "list", "changes",
     "channel", "help",
 ]  # fmt: skip
 """What is asked for. Of the message: ``not_this`` to leave it out of memory, ``keep`` and
-``decision`` to keep the rest of it for the channel; ``before``: to leave out the message before.
+``decision`` to keep the rest of it for the channel; ``before``: to leave out the message before;
+``undo``: that, or the forgetting that was done since.
 Of memory: ``pause`` everywhere, for a time or until the person turns it on, or until ``tomorrow``;
 ``here``: pause it in this conversation; ``resume``. Of memories: to ``forget`` those with some
 words, those ``since`` a time, or ``everything``; to show a ``list``, the ``changes``, or what is
@@ -62,6 +63,9 @@ _PARTS: Mapping[str, str] = {
     "覚えないで": (
         r"(?:何も|一切|絶対に)?(?:覚え|記憶し|記録し|保存し|残さ|(?:メモリー?|記憶|記録)に残さ)ないで<ください>"
     ),
+    "覚えなくて": (
+        r"(?:覚え|記憶し|記録し|保存し|残さ)なくて<ください>(?:大丈夫|結構|構わない)?(?:です)?<ください>"
+    ),
     "忘れて": r"(?:全部|すべて|全て|もう)?忘れて<ください>",
     "消して": (
         r"(?:全部|すべて|全て|完全に)?(?:記憶から|記録から)?(?:忘れ|消し|消去し|削除し|取り消し)て<ください>"
@@ -93,7 +97,7 @@ _THIS = (
     r"(?:answer|reply|help)(?: me)? without <keeping> <this>",
     r"(?:これ|この話|この件|ここ|次(?:の内容|の話)?|以下|このメッセージ)(?:から先)?(?:は|を|の内容は|って)?、?<覚えないで>"
     r"(?:話です)?",
-    r"(?:覚え|記憶し|記録し)なくて<ください>(?:大丈夫|結構)?(?:です)?",
+    r"<覚えなくて>",
     r"<覚えないで>(?:話です)?",
     r"(?:これは|この話は)?オフレコ(?:で(?:お願いします|話します|す)?)?",
 )
@@ -103,11 +107,19 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
         *_THIS,
         rf"forget (?:that|this|what <said>|(?:my|the|that) (?:last|previous) (?:message|bit|thing))"
         rf"(?:,?(?: and)? (?:{_FORGET_IT}))?",
+        r"(?:scratch|strike|ignore|delete|erase) (?:that|my last message|what <said>)",
         rf"(?:scratch|undo|delete|drop|erase|ignore) (?:that|this|it|my last message),?"
         rf"(?: and)? (?:{_FORGET_IT})",
         r"(?:<さっき>(?:の(?:は|話|件|発言|メッセージ|こと|内容)?|(?:に)?(?:言っ|話し|書い|送っ)た(?:こと|の|話|内容))?"
-        r"|それ|これ|(?:この|その)話)(?:は|を|も)?、?(?:なし(?:で|にして)[。、]?)?(?:<忘れて>|<消して>|<覚えないで>)",
+        r"|それ|これ|(?:この|その)話)(?:は|を|も)?、?(?:なし(?:で|にして)[。、]?)?(?:<忘れて>|<消して>|<覚えないで>|<覚えなくて>)",
+        r"(?:<さっき>の(?:は|話は)?|それは?)?、?(?:なし(?:で|にして)|なかったことにして)<ください>",
         r"忘れて<ください>",
+    )),
+    ("undo", (
+        r"(?:undo|revert)"
+        r"(?: (?:<this>|the last (?:one|change|thing)|what you just (?:did|saved)))?",
+        r"take <this> back",
+        r"(?:<さっき>の(?:を|は)?|それを?)?、?(?:元に戻し|もとに戻し|取り消し)て<ください>",
     )),
     ("since", (
         r"<erase> (?:(?:everything|what|all)(?: that)?(?: <said>)? )?"
@@ -142,8 +154,10 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
         r"(?:私の)?(?:データ|記憶|メモリー?)を(?:エクスポートし?|ダウンロードし?|書き出し)(?:て<ください>|たいです|たい)",
     )),
     ("settings", (
-        r"(?:open|show|show me|see|change|edit) (?:my |the |your )?(?:memory )?settings",
-        r"(?:記憶の|私の)?設定を(?:開い|見せ|表示し|変更し)て<ください>",
+        r"(?:(?:open|show|show me|see|find|change|edit) )?(?:my |the |your )?(?:memory )?settings",
+        r"(?:where|how) (?:can|do) I (?:open|see|find|change|edit)"
+        r" (?:my |the |your )?(?:memory )?settings",
+        r"(?:記憶の|私の)?設定(?:を(?:開い|見せ|表示し|変更し)て<ください>|(?:は|を)どこ[^。]{0,12})?",
     )),
     ("here", (
         r"(?:(?:turn on|go|switch to|use|start|enable) )?(?:incognito|private)(?: mode| chat)?"
@@ -164,28 +178,39 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
     ("pause", (
         r"(?:<off> <memory>|(?:turn|switch) <memory> off|stop remembering<things>|pause)"
         r"(?:,? (?:for )?<time>)?",
-        r"(?:<時間>、?)?<記憶>を<止めて>",
+        r"(?:(?:<時間>|しばらく|当分)、?)?<記憶>(?:を|は)<止めて>",
         r"(?:私のこと|何も)?(?:を)?覚えるのを<止めて>",
     )),
     ("resume", (
         r"(?:resume|turn on|switch on|enable|unpause|restart) <memory>",
         r"(?:turn|switch) <memory> (?:back )?on|(?:start|begin) remembering<things>",
+        r"(?:go |come )?back to normal(?: mode)?",
+        r"(?:exit|leave|end|stop|turn off|switch off) (?:the |this )?"
+        r"(?:incognito|private|temporary)(?: mode| chat| conversation)?",
         r"<記憶>を(?:オンに(?:戻し|し)|再開し|有効にし|戻し)て<ください>",
+        r"(?:普通|通常)(?:モード)?に戻(?:し|っ)て<ください>",
+        r"(?:シークレット(?:モード)?|一時(?:的な)?チャット)を(?:終了し|解除し|終え|やめ|オフにし)て<ください>",
         r"また覚え(?:(?:はじ|始)め)?て<ください>",
     )),
     ("list", (
         r"what (?:do|have) you (?:know|learn|remember)(?:ed|t|n)?(?: (?:about|of) me| so far)+",
         r"what (?:do you remember|have you remembered)",
         r"what have I told you(?: about me| so far)*",
-        r"(?:show(?: me)?|list|see) (?:my memories|what you (?:remember|know)(?: about me)?)",
+        r"(?:show(?: me)?|list|see|tell me)(?: all(?: of)?)? (?:my memories|"
+        r"(?:everything|what|all)(?: that)? you(?:'ve| have)? (?:remember|know|learn|store|save)"
+        r"(?:ed|d|t|n)?(?: (?:about|of|on) me)?)",
         r"(?:(?:私|僕|俺|自分)に?(?:のこと|ついて)?[、はでを]*)?[何なに]+を(?:知って|覚えて)い?(?:る|ます)(?:か|の)?",
-        r"(?:私の)?記憶を(?:見せ|表示し)て<ください>",
+        r"(?:私の)?記憶(?:の一覧)?を<全部>?(?:見せ|表示し)て<ください>",
+        r"(?:(?:私|僕|俺|自分)(?:のこと)?(?:について|を)?、?)?(?:知って|覚えて|記憶して)い?る(?:こと|内容)(?:を|は)?、?"
+        r"<全部>?(?:を)?(?:見せ|教え|表示し)て<ください>",
     )),
     ("changes", (
         r"(?:show me |open )?(?:the |my )?(?:memory )?(?:history|changes)(?: of <memory>)?",
         r"記憶の履歴を(?:見せ|表示し|開い)て<ください>",
     )),
     ("forget", (
+        r"forget something|there(?: is|'s) something (?:I want you|you need|for you) to forget",
+        r"忘れてほしい(?:こと|話)があ(?:る|ります)(?:の|ん|です|けど|だけど|が)*",
         r"forget (?:(?:everything|anything|what|all|the (?:thing|part|stuff|bit))(?: that)? )?"
         r"(?:<said> |you (?:know|remember|learned|have) )?(?:about |on |of |that )?<x>"
         r"(?: (?:that )?<said>(?: about)?)?",

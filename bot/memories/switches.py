@@ -7,9 +7,9 @@ from datetime import UTC, datetime, time, timedelta
 from bot.app import App
 from bot.people import Choices, Off, PersonSettings, read_settings
 from bot.ui.acts import Switch
-from bot.ui.done import Click, Done
 from bot.ui.lines import off_line
 from bot.ui.payloads import off_done, on_button, on_done
+from bot.ui.receipt import Click, Receipt
 from memory import Person
 from memory.model import Until, until
 from memory.postgres import load_statements, person_transaction
@@ -56,7 +56,7 @@ async def turn_on(
             await transaction.execute(_SQL["note_agreed"])
 
 
-async def switch(app: App, click: Click, act: Switch) -> Done:
+async def switch(app: App, click: Click, act: Switch) -> Receipt:
     """Switch memory on or off, and say so with the button for the opposite."""
     localizer = click.localizer
     end: datetime | None = None
@@ -66,9 +66,8 @@ async def switch(app: App, click: Click, act: Switch) -> Done:
             async with person_transaction(app.pool, click.person) as transaction:
                 settings = await read_settings(transaction)
             if still_off := settings.off(app.settings.consent):
-                return Done(
-                    line=off_line(localizer, still_off), buttons=[on_button(localizer)]
-                )
+                line = off_line(localizer, still_off)
+                return Receipt(line=line, button=on_button(localizer))
             return on_done(localizer, act.scope)
         case "off" if act.minutes:
             end = datetime.now(UTC) + timedelta(minutes=act.minutes)

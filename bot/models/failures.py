@@ -58,14 +58,10 @@ class ReplyFailed(Exception):
         return self.error.status if self.error else None
 
     @property
-    def told(self) -> str:
-        """What the server named: status, code, type and field; no text of a person."""
-        return self.error.told if self.error else ""
-
-    @property
     def named(self) -> str:
-        """The same for the log, followed by the cause."""
-        return ", ".join(filter(None, (self.told, self.cause)))
+        """What the server named, then the cause, for the log: no text of a person."""
+        told = self.error.told if self.error else ""
+        return ", ".join(filter(None, (told, self.cause)))
 
 
 def failed_by(error: ModelError) -> ReplyFailed:

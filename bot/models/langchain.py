@@ -141,7 +141,9 @@ def _part(part: Json) -> Json:
 
 def _block(part: Any) -> Json:
     """Return a part as a block: a text beside blocks is one, too, by the schemas of OpenAI."""
-    block: Json = {"type": "text", "text": part} if isinstance(part, str) else part
+    if isinstance(part, str):
+        return {"type": "text", "text": part}
+    block: Json = part
     return block
 
 

@@ -119,7 +119,11 @@ async def _read_attached(
     """Return a file of a message as the model is shown it; add the bytes taken for it to `held`."""
     name = file_name(file)
     try:
-        _check_access(file)
+        # Slack sends only the id of a file from another organization.
+        is_refused = file.get("file_access") in _NO_ACCESS
+        is_elsewhere = file.get("mode") in _NOT_HERE or file.get("is_external")
+        if is_refused or is_elsewhere:
+            return _not_shown(file, "files_gone")
         url, most = _download(file, ALL_BYTES - sum(held))
         if not app.file_bytes.take(most):
             return _not_shown(file, "files_not_now")
@@ -134,15 +138,6 @@ def _not_shown(file: Json, trouble: FileTrouble) -> AttachedFile:
     return AttachedFile(name=file_name(file), trouble=trouble)
 
 
-def _check_access(file: Json) -> None:
-    """Raise `FileUnreadable` if Slack does not give the file to the app."""
-    # Slack sends only the id of a file from another organization.
-    is_refused = file.get("file_access") in _NO_ACCESS
-    is_elsewhere = file.get("mode") in _NOT_HERE or file.get("is_external")
-    if is_refused or is_elsewhere:
-        raise FileUnreadable("files_gone")
-
-
 def _download(file: Json, left: int) -> tuple[str, int]:
     """Return what to download of a file: its address and the most bytes.
 
@@ -151,7 +146,8 @@ def _download(file: Json, left: int) -> tuple[str, int]:
     `FILE_BYTES` or the bytes that are `left`.
     """
     size = file.get("size")
-    size = size if isinstance(size, int) else 0
+    if not isinstance(size, int):
+        size = 0
     most = min(FILE_BYTES, left)
     url = str(file.get("url_private_download") or file.get("url_private") or "")
     mimetype = str(file.get("mimetype") or "")
@@ -182,9 +178,18 @@ def _as_shown(name: str, content: bytes) -> AttachedFile:
     """Return a downloaded file as the model is shown it; its first bytes tell what it is.
 
     Raises `FileUnreadable`.
+    Source: https://developers.openai.com/api/docs/guides/file-inputs
     """
     if content.startswith(b"%PDF-"):
-        return AttachedFile(name=name, kind=_PDF, content=_document(name, content))
+        document = {
+            "type": "input_file",
+            # The API recognizes a PDF by its extension.
+            "filename": name if name.lower().endswith(".pdf") else f"{name}.pdf",
+            "file_data": _data_url(_PDF, content),
+            # Its pages are shown as small pictures, too.
+            "detail": "low",
+        }
+        return AttachedFile(name=name, kind=_PDF, content=document)
     for beginning, image in _BEGINNINGS.items():
         if content.startswith(beginning):
             shown = {
@@ -194,23 +199,6 @@ def _as_shown(name: str, content: bytes) -> AttachedFile:
             }
             return AttachedFile(name=name, kind=image, content=shown)
     return AttachedFile(name=name, kind="text/plain", text=_decoded(content))
-
-
-def _document(name: str, content: bytes) -> dict[str, Any]:
-    """Return a PDF as the Responses API takes it.
-
-    Source: https://developers.openai.com/api/docs/guides/file-inputs
-    """
-    # The API recognizes a PDF by its extension.
-    if not name.lower().endswith(".pdf"):
-        name = f"{name}.pdf"
-    return {
-        "type": "input_file",
-        "filename": name,
-        "file_data": _data_url(_PDF, content),
-        # Its pages are shown as small pictures, too.
-        "detail": "low",
-    }
 
 
 def _data_url(kind: str, content: bytes) -> str:

@@ -68,23 +68,16 @@ async def answer_thread(app: App, context: JobContext, thread: str) -> None:
     token = uuid4()
     attempts = context.job.attempts
     while claimed := await take_message(app, thread, token, attempts=attempts):
-        await _spread_after_crashes(app, claimed)
+        crashes = claimed.failures
+        if claimed.process_died and 1 < crashes < MAX_FAILURES_WITH_APOLOGY:
+            # One of the messages in progress may be what ends the processes; the others get a
+            # chance to be answered without it.
+            pause = random.uniform(0.0, _SPREAD_SECONDS * (crashes - 1))  # noqa: S311
+            await _begin_again(app, claimed, pause)
         with log_fields(team=claimed.message.team_id, turn=str(claimed.id)):
             goes_on = await _attempt_until_interrupted(app, claimed, context)
         if attempts or not goes_on:
             return
-
-
-async def _spread_after_crashes(app: App, claimed: ClaimedMessage) -> None:
-    """Put a message off for a random time if its processes died again and again.
-
-    One of the messages in progress may be what ends the processes; the others get a chance to be
-    answered without it.
-    """
-    crashes = claimed.failures
-    if claimed.process_died and 1 < crashes < MAX_FAILURES_WITH_APOLOGY:
-        pause = random.uniform(0.0, _SPREAD_SECONDS * (crashes - 1))  # noqa: S311
-        await _begin_again(app, claimed, pause)
 
 
 async def _attempt_until_interrupted(
@@ -101,22 +94,17 @@ async def _attempt_until_interrupted(
     except asyncio.CancelledError:
         interruption = None
         if context.abort_reason() is AbortReason.USER_REQUEST:
-            interruption = await _read_interruption(claimed)
+            try:
+                # None if the job was aborted for another message.
+                interruption = await claimed.run.read_interruption()
+            except OperationalError as error:
+                log.warning("why an answer is to end is not known: %s", fault(error))
         if interruption is None:
             await _hand_back(app, claimed, attempt)
             raise
         claimed.run.interrupt(interruption)
         await attempt
         return False
-
-
-async def _read_interruption(claimed: ClaimedMessage) -> Interrupted | None:
-    """Return why the job was aborted; None if for another message, or if that is unknown now."""
-    try:
-        return await claimed.run.read_interruption()
-    except OperationalError as error:
-        log.warning("why an answer is to end could not be read: %s", fault(error))
-        return None
 
 
 async def _hand_back(

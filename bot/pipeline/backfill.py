@@ -12,14 +12,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.app import App
-from bot.cancellation import cancel_until_done
 from bot.conversation.audiences import invalidate_kinds, look_up_kind
 from bot.conversation.inbox import store_message
 from bot.logs import fault
@@ -75,32 +73,19 @@ async def record_heard(app: App) -> None:
             await _schedule(app, connection, CATCH_UP, [job])
 
 
-@asynccontextmanager
-async def keeping_heard(
-    app: App, receives: Callable[[], Awaitable[bool]]
-) -> AsyncIterator[None]:
+async def keep_heard(app: App, receives: Callable[[], Awaitable[bool]]) -> None:
     """Record at once, and every `HEARD_SECONDS`, that events come in, if this process `receives`.
 
-    Whether the app is installed is read each time, too.
+    Whether the app is installed is read each time, too. This does not return.
     """
-
-    async def go_on() -> None:
-        while True:
-            try:
-                await app.presence.refresh()
-                if await receives():
-                    await record_heard(app)
-            except Exception as error:  # noqa: BLE001 - the next time is stored again
-                log.warning(
-                    "the time of the last events was not stored: %s", fault(error)
-                )
-            await asyncio.sleep(HEARD_SECONDS)
-
-    task = asyncio.create_task(go_on(), name="heard")
-    try:
-        yield
-    finally:
-        await cancel_until_done(task)
+    while True:
+        try:
+            await app.presence.refresh()
+            if await receives():
+                await record_heard(app)
+        except Exception as error:  # noqa: BLE001 - the next time is stored again
+            log.warning("the time of the last events was not stored: %s", fault(error))
+        await asyncio.sleep(HEARD_SECONDS)
 
 
 async def catch_up(app: App, team: str, since: str, cursor: str = "") -> None:

@@ -26,7 +26,7 @@ from bot.conversation.turns import (
     schedule_formation,
     stored_words,
 )
-from bot.delivery.reply_in_slack import unrecorded_messages
+from bot.delivery.record import unrecorded_messages
 from bot.memories.adding import words_typed
 from bot.memories.kept_lines import end_lines
 from bot.memories.kept_lines_acts import ask_again_later, still_says
@@ -72,10 +72,12 @@ async def follow_change(app: App, change: MessageChange) -> None:
     if kept is not None:
         # Slack may report a deletion without the message.
         author = kept.user_id
+    lock = ""
     if author:
-        scope |= Person(change.team_id, author).settings
+        person = Person(change.team_id, author)
+        scope |= person.settings
+        lock = person.prefix
     question, words = _texts_of(app, change)
-    lock = Person(change.team_id, author).prefix if author else ""
     async with transaction(app.pool, scope, lock=lock, shared=True) as connection:
         if change.text is None:
             changed = await withdraw_message(connection, app.queue, change)
@@ -119,7 +121,9 @@ async def _follow_memories(
     if not says_something:
         says_something = bool(await messages_among(transaction, [message]))
     if says_something:
-        root = "" if change.text is None else split_thread_key(change.thread)[2]
+        root = ""
+        if change.text is not None:
+            root = split_thread_key(change.thread)[2]
         await update_later(app.queue, transaction, *message, root)
     if change.text is None and changed is not None:
         await end_exchanges(transaction, change.ts)
@@ -218,7 +222,9 @@ async def update_from_message(
             app, transaction, batches=batches, message_deleted=not root
         )
 
-    said = PersonMessage(text=words, channel=channel, ts=ts) if words else None
+    said = None
+    if words:
+        said = PersonMessage(text=words, channel=channel, ts=ts)
     keys = await delete_unsaid(
         app.pool, app.embedder, person, (channel, ts), said, in_commit=in_commit
     )

@@ -102,23 +102,23 @@ async def refuse_access(
     if message.addressed and not is_shown:
         is_shown = await _may_tell(app, claimed, _DAY_SECONDS)
     if is_shown:
-        await _show_refusal(app, claimed, refusal)
+        localizer = await app.people.localizer(message.person, message.text)
+        shown = payload(localizer.say(refusal))
+        client = app.slack.client(message.team_id, patience=PATIENCE_SECONDS)
+        if refusal == "shared_channel":
+            await _post_refusal(client, claimed, shown)
+        else:
+            await _show_refusal(client, claimed, shown)
     await end_unanswered(app, claimed, "skipped")
 
 
 async def _show_refusal(
-    app: App, claimed: ClaimedMessage, refusal: AccessRefusal
+    client: TeamClient, claimed: ClaimedMessage, shown: Payload
 ) -> None:
-    """Show the author why there is no answer."""
+    """Show a refusal to the message's author, below the message."""
     message = claimed.message
-    localizer = await app.people.localizer(message.person, message.text)
-    client = app.slack.client(message.team_id, patience=PATIENCE_SECONDS)
-    shown = payload(localizer.say(refusal))
     in_thread = message.audience == DM or not message.opens_thread
     with unless_refused("show why there is no answer"):
-        if refusal == "shared_channel":
-            await _post_refusal(client, claimed, shown)
-            return
         await show_privately(
             client,
             shown,
@@ -137,15 +137,16 @@ async def _post_refusal(
     since = None
     if claimed.attempts or claimed.failures:
         since = time.time()
-    await post_once(
-        client,
-        message.channel_id,
-        shown,
-        metadata,
-        thread_ts=message.thread_ts,
-        since=since,
-        confirm=claimed.run.confirm,
-    )
+    with unless_refused("show why there is no answer"):
+        await post_once(
+            client,
+            message.channel_id,
+            shown,
+            metadata,
+            thread_ts=message.thread_ts,
+            since=since,
+            confirm=claimed.run.confirm,
+        )
 
 
 async def tell_place_refused(app: App, claimed: ClaimedMessage) -> None:
@@ -165,25 +166,18 @@ async def tell_place_refused(app: App, claimed: ClaimedMessage) -> None:
 async def refuse_quota(
     app: App, claimed: ClaimedMessage, used_up: QuotaExceeded
 ) -> None:
-    """Tell the author, once until they may write again, that their messages are used up.
+    """Tell the author of a message beyond their limit when they may write again.
 
-    Further messages are skipped, unless they have a reply already, such as an interim one or the
-    answer to an earlier text: the sentence takes its place.
+    Of very many messages in a moment Slack lets some be told; the others end without a word.
     """
     message = claimed.message
-    is_new = await may_tell(app.pool, message.person, message.ts, used_up.since)
-    if not (is_new or claimed.begun):
-        await end_unanswered(app, claimed, "skipped")
-        return
     localizer = await app.people.localizer(message.person, message.text)
-    await reply_fixed(
-        app,
-        claimed,
-        "limit_reached",
-        outcome="skipped",
-        limit=used_up.limit,
-        until=used_up.until(localizer),
+    sentence = localizer.say(
+        "limit_reached", limit=used_up.limit, until=used_up.until(localizer)
     )
+    client = app.slack.client(message.team_id, patience=0.0)
+    await _show_refusal(client, claimed, payload(sentence))
+    await end_unanswered(app, claimed, "skipped")
 
 
 async def reply_fixed(
@@ -193,7 +187,6 @@ async def reply_fixed(
     *,
     outcome: Outcome | None = "failed",
     form_words: bool = False,
-    **values: object,
 ) -> None:
     """Reply with the sentence `key` of the catalogue instead of an answer, and end the turn.
 
@@ -209,6 +202,6 @@ async def reply_fixed(
     turn = await begin_turn(app, claimed, question=question, words=words)
     async with open_sink(app, turn) as sink:
         localizer = await sink.localizer()
-        await sink.finish(localizer.say(key, **values))
+        await sink.finish(localizer.say(key))
     if outcome is not None:
         await end_turn(app, turn, outcome, reply=None)

@@ -31,6 +31,7 @@ from memory import (
     Pool,
 )
 from memory.metrics import count
+from memory.model import WordsUnreadable
 from memory.postgres import (
     PersonTransaction,
     load_statements,
@@ -49,6 +50,9 @@ _UNCHANGED_FACTOR = 2
 _SOON_SECONDS = 0.5
 # Words wait no longer for replies: a model that serves one request at a time might never be free.
 _LONGEST_WAIT_SECONDS = 60.0
+MAX_FAILURES = 3
+"""After so many jobs, within some 84 seconds, words that the model fails with are passed over."""
+_FAILURE_BASE = 4  # seconds to the power of the failures
 MAX_CHARACTERS = 12_000  # of the words that are formed at once
 _TURNS_AT_ONCE = 20
 
@@ -72,7 +76,9 @@ class Unformed:
     has_more: bool
 
 
-async def form_memories(app: App, team: str, user: str, audience: str) -> None:
+async def form_memories(
+    app: App, team: str, user: str, audience: str, failures: str = "0"
+) -> None:
     """Form memories from the words of the person that are not formed yet.
 
     While the person still writes, another job does it later, after at most `MAX_DELAY_FACTOR` times
@@ -82,7 +88,8 @@ async def form_memories(app: App, team: str, user: str, audience: str) -> None:
     KIOKU_FORMATION=off.
     While Slack does not say a name in the words, they wait: raises `bot.queue.retries.RunLater`.
     Words that the model cannot read, although it answers others, are skipped, and the person is
-    told. Raises `memory.FormationUnavailable` or `memory.EmbeddingsUnavailable` while a model is
+    told: at once if it refuses them, else after `MAX_FAILURES` jobs, which `failures` counts.
+    Raises `memory.FormationUnavailable` or `memory.EmbeddingsUnavailable` while a model is
     unavailable, or refuses every request: the words, or memories without vectors, stay, and the
     job is tried again.
     """
@@ -106,7 +113,14 @@ async def form_memories(app: App, team: str, user: str, audience: str) -> None:
         longest = _LONGEST_WAIT_SECONDS - pause["waited"]
         await app.pending_replies.wait_until_none(longest)
         view = await view_of_audience(app, namespace)
-        has_more = await _form_oldest(app, view)
+        failed = int(failures)
+        try:
+            has_more = await _form_oldest(app, view, passes_over=failed >= MAX_FAILURES)
+        except WordsUnreadable:
+            wait = float(_FAILURE_BASE ** (failed + 1))
+            async with person_transaction(app.pool, person) as transaction:
+                await form_after(app, transaction, audience, wait, failures=failed + 1)
+            return
     # Memories that an outage, a crash after the commit, or the Undo of a forgetting left without a
     # vector.
     await embed_missing(app.pool, app.embedder, person)
@@ -126,8 +140,11 @@ def _seconds_to_wait(app: App, pause: DictRow) -> float:
     return wait
 
 
-async def _form_oldest(app: App, view: MemoryView) -> bool:
-    """Form memories from the oldest words; return whether there may be more to do now."""
+async def _form_oldest(app: App, view: MemoryView, *, passes_over: bool) -> bool:
+    """Form memories from the oldest words; return whether there may be more to do now.
+
+    Raises `memory.WordsUnreadable` unless the job `passes_over` what the model fails with.
+    """
     person = view.own.person
     unformed = await read_unformed(app.pool, view.own)
     if unformed.settings.off(app.settings.consent) or not unformed.ids:
@@ -158,6 +175,7 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
                 epoch=unformed.epoch,
                 in_commit=in_commit,
                 eager=unformed.settings.eagerness == "lot",
+                passes_over=passes_over,
             )
         except Overtaken:
             return True

@@ -119,7 +119,9 @@ class LinkFilter:
         match = _CANDIDATE.search(text)
         while match:
             is_kept = self._keep(match, inserted)
-            after = match.end() if is_kept or match["word"] else match.start() + 1
+            after = match.start() + 1
+            if is_kept or match["word"]:
+                after = match.end()
             match = _CANDIDATE.search(text, after)
         places = [0, *sorted(inserted), len(text)]
         pieces = [text[start:end] for start, end in pairwise(places)]
@@ -146,7 +148,8 @@ class LinkFilter:
     ) -> tuple[int, int]:
         """Return where a word has a known address, which has one end in every client now."""
         text = match.string
-        address = self._known_in(match["word"])
+        # Without the characters around it.
+        address = next(filter(self._is_known, _readings(match["word"])), "")
         if not address:
             return _NOWHERE
         start = text.find(address, match.start())
@@ -179,10 +182,6 @@ class LinkFilter:
         if not _LABELLED_STOPS.match(match.string, match.end()):
             inserted[match.end()] = " "
         return match.span()
-
-    def _known_in(self, word: str) -> str:
-        """Return the known address in a word, without the characters around it, or ""."""
-        return next(filter(self._is_known, _readings(word)), "")
 
     def _is_known(self, address: str) -> bool:
         return normal(address) in self.known

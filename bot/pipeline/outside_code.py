@@ -27,7 +27,9 @@ class OutsideCode:
         """Take a piece; return the text that can be shown now."""
         text = self._held + piece
         begun = self._begun.search(text)
-        end = begun.start() if begun else len(text)
+        end = len(text)
+        if begun:
+            end = begun.start()
         self._held = text[end:]
         return self._read(text[:end])
 
@@ -49,8 +51,13 @@ class OutsideCode:
         return str(shown)[len(before) :]
 
     def _shown(self, match: regex.Match[str]) -> str:
-        if match["fence"]:
-            self._note_fence(match["fence"])
+        fence = match["fence"]
+        if fence:
+            is_longer = len(fence) >= len(self._open_code)
+            if not self._open_code:
+                self._open_code = fence
+            elif fence[0] == self._open_code[0] and is_longer:
+                self._open_code = ""
             return match[0]
         if match["line"]:
             # A span of code ends with its line, a block does not.
@@ -58,9 +65,3 @@ class OutsideCode:
                 self._open_code = ""
             return match[0]
         return match[0] if self._open_code else self.rewritten(match)
-
-    def _note_fence(self, fence: str) -> None:
-        if not self._open_code:
-            self._open_code = fence
-        elif fence[0] == self._open_code[0] and len(fence) >= len(self._open_code):
-            self._open_code = ""

@@ -235,7 +235,17 @@ class Prompt:
 
     @cached_property
     def _shown_exchanges(self) -> list[Exchange]:
-        return _newest_exchanges(self.exchanges)
+        """The newest exchanges that fit, in order; long texts are shortened."""
+        kept: list[Exchange] = []
+        budget = HISTORY_TOKENS
+        for stored in reversed(self.exchanges):
+            question = shorten(stored.question, _EARLIER_QUESTION_TOKENS)
+            reply = shorten(stored.reply or "", _EARLIER_REPLY_TOKENS)
+            budget -= estimated_tokens(question) + estimated_tokens(reply)
+            if budget < 0:
+                break
+            kept.append(replace(stored, question=question, reply=reply))
+        return kept[::-1]
 
     @cached_property
     def _history(self) -> list[EasyInputMessageParam]:
@@ -296,17 +306,10 @@ class Prompt:
             sections += _section(name, lines, always=is_said)
         return sections
 
-    @cached_property
-    def _history_began(self) -> datetime | None:
-        """The time of the first exchange that is shown, if there is one."""
-        if not self._shown_exchanges:
-            return None
-        return datetime.fromtimestamp(float(self._shown_exchanges[0].ts), UTC)
-
     def _is_new(self, memory: Memory) -> bool:
-        """Return whether a memory has changed since the shown history began."""
-        began = self._history_began
-        return began is not None and memory.updated_at > began
+        """Return whether a memory has changed since the first exchange that is shown."""
+        shown = self._shown_exchanges
+        return bool(shown) and memory.updated_at.timestamp() > float(shown[0].ts)
 
     def _others(self) -> list[str]:
         """Return what others wrote, in frames."""
@@ -350,7 +353,11 @@ class Prompt:
         """Return what only this message needs, except what others wrote."""
         sections: list[str] = []
         if self.now:
-            sections.append(_date_line(self.now, self.zone))
+            moment = self.now.isoformat(timespec="minutes")
+            zone = ". The person's time zone is not known."
+            if self.zone:
+                zone = f", in the time zone {self.zone}."
+            sections.append(f"It is {self.now:%A}, {moment}{zone}")
         if self.thread.trouble:
             sections.append(_THREAD_TROUBLES[self.thread.trouble])
         earlier = len(self.exchanges) - len(self._shown_exchanges)
@@ -427,18 +434,6 @@ class Prompt:
             files.append(file)
         return replace(self, files=files)
 
-    def without_others(self) -> Prompt:
-        """Return the same prompt without kept lines, and without the thread that others wrote."""
-        return replace(self, kept=(), thread=Thread())
-
-    def without_memories(self) -> Prompt:
-        """Return the same prompt without a memory."""
-        return replace(self, recalled=Recalled())
-
-    def without_earlier(self) -> Prompt:
-        """Return the same prompt without earlier messages."""
-        return replace(self, thread=Thread(), exchanges=(), recent_words=())
-
     def with_fewer_memories(self) -> Prompt:
         """Return the same prompt with only the newest memories and those that are always shown."""
         memories = self.recalled.always
@@ -452,17 +447,6 @@ class Prompt:
             is_whole=self.recalled.is_whole and kept == [*self.recalled.memories],
         )
         return replace(self, recalled=fewer)
-
-
-def lines_within(lines: Iterable[Line], budget: int) -> list[Line]:
-    """Return the first lines that fit into `budget` tokens together."""
-    kept: list[Line] = []
-    for line in lines:
-        budget -= estimated_tokens(line) + 1
-        if budget < 0:
-            break
-        kept.append(line)
-    return kept
 
 
 def stored_question(question: str, content: Content) -> str:
@@ -480,13 +464,6 @@ def evidence_of(memory: Memory) -> list[str]:
     return [str(one["evidence"]) for one in memory.sources if one.get("evidence")]
 
 
-def _date_line(now: datetime, zone: str) -> str:
-    moment = now.isoformat(timespec="minutes")
-    if not zone:
-        return f"It is {now:%A}, {moment}. The person's time zone is not known."
-    return f"It is {now:%A}, {moment}, in the time zone {zone}."
-
-
 def _message(
     role: Literal["system", "user", "assistant"], content: str
 ) -> EasyInputMessageParam:
@@ -498,28 +475,6 @@ def _section(name: str, lines: Sequence[Line], *, always: bool = False) -> list[
     if not (lines or always):
         return []
     return [frame(name, lines)]
-
-
-def _newest_exchanges(exchanges: Sequence[Exchange]) -> list[Exchange]:
-    """Return the newest exchanges that fit, in order; long texts are shortened."""
-    kept: list[Exchange] = []
-    budget = HISTORY_TOKENS
-    for stored in reversed(exchanges):
-        exchange = _shortened_exchange(stored)
-        budget -= estimated_tokens(exchange.question)
-        budget -= estimated_tokens(exchange.reply or "")
-        if budget < 0:
-            break
-        kept.append(exchange)
-    return kept[::-1]
-
-
-def _shortened_exchange(exchange: Exchange) -> Exchange:
-    question = shorten(exchange.question, _EARLIER_QUESTION_TOKENS)
-    reply = exchange.reply
-    if reply is not None:
-        reply = shorten(reply, _EARLIER_REPLY_TOKENS)
-    return replace(exchange, question=question, reply=reply)
 
 
 def _quoted(exchange: Exchange, names: Mapping[str, str]) -> list[Line]:

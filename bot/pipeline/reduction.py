@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
 from bot.models.failures import Cause, ReplyFailed
+from bot.pipeline.context import Thread
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.tools import Toolbox
+from memory import Memory
+from memory.recall import Recalled
 
 Step: TypeAlias = Literal[
     "repeat", "files", "others", "earlier", "memories", "all_memories", "tools"
@@ -39,6 +43,7 @@ class Reduction:
 
     Each step is taken once, and only if it takes something away or repeats the request. `left_out`
     names what the answer must say was left out, except files, which the prompt itself names.
+    `declined` are the memories with which the content was refused.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class Reduction:
         self.tools = tools
         self.may_search = may_search
         self.left_out: list[Step] = []
+        self.declined: Sequence[Memory] = ()
         self._repeated = False
 
     def reduce(self, failed: ReplyFailed, *, half_done: bool) -> bool:
@@ -69,30 +75,29 @@ class Reduction:
 
     def _take(self, step: Step, cause: Cause) -> bool:
         """Take one thing out of the request, or repeat it; return whether that was possible."""
-        if step == "repeat":
-            is_first = not self._repeated
-            self._repeated = True
-            return is_first
-        if step == "tools":
-            had_tools = self.tools is not None or self.may_search
-            self.tools = None
-            self.may_search = False
-            return had_tools
-        reduced = _reduced(self.prompt, step, cause)
-        took_something = reduced.input != self.prompt.input
-        self.prompt = reduced
-        return took_something
-
-
-def _reduced(prompt: Prompt, step: Step, cause: Cause) -> Prompt:
-    match step:
-        case "files":
-            return prompt.without_files(too_long=cause == "model_too_long")
-        case "others":
-            return prompt.without_others()
-        case "earlier":
-            return prompt.without_earlier()
-        case "memories":
-            return prompt.with_fewer_memories()
-        case _:
-            return prompt.without_memories()
+        prompt = self.prompt
+        match step:
+            case "repeat":
+                is_first = not self._repeated
+                self._repeated = True
+                return is_first
+            case "tools":
+                had_tools = self.tools is not None or self.may_search
+                self.tools = None
+                self.may_search = False
+                return had_tools
+            case "files":
+                too_long = cause == "model_too_long"
+                self.prompt = prompt.without_files(too_long=too_long)
+            case "others":
+                self.prompt = replace(prompt, kept=(), thread=Thread())
+            case "earlier":
+                self.prompt = replace(
+                    prompt, thread=Thread(), exchanges=(), recent_words=()
+                )
+            case "memories":
+                self.prompt = prompt.with_fewer_memories()
+            case "all_memories":
+                self.declined = prompt.recalled.memories
+                self.prompt = replace(prompt, recalled=Recalled())
+        return self.prompt.input != prompt.input

@@ -310,9 +310,10 @@ class StreamedAnswer:
                 await self._read_item(event.get("item"))
             case {"type": "response.completed" | "response.incomplete"}:
                 await self._read_response(event)
-            case {"type": "error", **error}:
-                raise failed_by(model_error_in(error))
-            case {"type": "response.failed", "response": {"error": {**error}}}:
+            case {"type": "error", **error} | {
+                "type": "response.failed",
+                "response": {"error": {**error}},
+            }:
                 raise failed_by(model_error_in(error))
             case {"type": "response.failed"}:
                 raise ReplyFailed("model_failed")

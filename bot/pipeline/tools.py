@@ -20,7 +20,7 @@ from bot.memories.forgetting import (
 from bot.notices import add_notice
 from bot.quota import QuotaExceeded, admit
 from bot.slack.names import has_marks
-from bot.ui.done import Done
+from bot.ui.blocks import Payload
 from bot.ui.lines import notable_changes
 from bot.ui.payloads import (
     consent_question,
@@ -90,7 +90,7 @@ class Toolbox:
             words_wait=formed_later,
         )
         # Keyed by what they show, so that a repeated request is shown only once.
-        self._shown: dict[str, Done] = {}
+        self._shown: dict[str, Payload] = {}
         self.noted = False
 
     @property
@@ -125,21 +125,21 @@ class Toolbox:
         return [one for one in self._memory.refused if one.evidence is not None]
 
     @property
-    def messages(self) -> list[Done]:
+    def messages(self) -> list[Payload]:
         """The messages to show the person after the reply."""
-        messages: list[Done] = []
+        messages: list[Payload] = []
         if self._turn.memory_state.needs_consent_question:
             messages.append(consent_question(self._localizer))
         facts = self._app.stores_facts
         messages += [
-            refusal_done(self._localizer, one, facts=facts)
+            refusal_done(self._localizer, one, facts=facts).payload
             for one in self._refused[:_REFUSALS_SHOWN]
         ]
         messages += self._shown.values()
         return messages
 
     @property
-    def answer(self) -> Done | None:
+    def answer(self) -> Payload | None:
         """In a direct message, the one message that says all that the calls did.
 
         It is the whole answer if the model adds nothing to it. None if there is no such message, or
@@ -173,9 +173,9 @@ class Toolbox:
             await self._show_change()
         return _json(told)
 
-    def show(self, done: Done) -> None:
+    def show(self, payload: Payload) -> None:
         """Show the person what a request of theirs did, which no model was asked about."""
-        self._shown["asked"] = done
+        self._shown["asked"] = payload
 
     async def _show_change(self) -> None:
         """Bring what is shown up to date after a change of a memory, or a proposal to forget it."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple, TypeGuard
+from typing import TypeGuard
 
 from bot.app import App
-from bot.cancellation import cancel_until_done
+from bot.cancellation import in_background
 from bot.conversation.inbox import ClaimedMessage, Outcome
 from bot.conversation.run import Stopped
 from bot.conversation.turns import (
@@ -26,13 +25,14 @@ from bot.locale import Localizer
 from bot.memories.commands import carry_out_message
 from bot.memories.requests import Request, heard
 from bot.models.failures import ReplyFailed
-from bot.pipeline.attachments import AttachedFile, reading_files, trouble_lines
+from bot.pipeline.attachments import AttachedFile, reading_files
 from bot.pipeline.context import Thread, read_thread
-from bot.pipeline.links import filter_links, links_in
+from bot.pipeline.declined import find_declined_later
 from bot.pipeline.mentions import without_mentions
 from bot.pipeline.prompt import Prompt, stored_question
 from bot.pipeline.reduction import Reduction
 from bot.pipeline.reply import ask_model
+from bot.pipeline.result import Result, deliver, told_instead, with_unread
 from bot.pipeline.sink import ReplySink, open_sink
 from bot.pipeline.tools import Toolbox
 from bot.slack.content import Content, read_content
@@ -41,10 +41,8 @@ from bot.slack.names import UNKNOWN_PERSON, person_mark
 from bot.slack.reading import read_said, typed, without_code
 from bot.types import FILES_ALONE, Reply
 from bot.ui.acts import Place
-from bot.ui.answers import reply_text, with_notes
-from bot.ui.blocks import one_line
-from bot.ui.done import Click, Done
-from bot.ui.kept_lines import quote
+from bot.ui.answers import reply_text
+from bot.ui.receipt import Click
 from memory import DM, Memory, Person, recall_memories
 from memory.credentials import Credential, redact
 from memory.metrics import step_ended
@@ -57,49 +55,8 @@ MOST_TRIES = 3
 """Attempts at a message that the model fails although it answers others."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Result:
-    """The reply to a message, the model's `prompt`, and the `tools` it could call.
-
-    `is_answer`: a model's answer to the question is in `text`. `links`: the addresses and mentions
-    that stay links in it. `left_out`: sentences that say what was left out of the request.
-    `is_left_out`: the author asked for the message to be left out of memory. `cited`: the marks of
-    what the answer rests on.
-    """
-
-    outcome: Outcome
-    text: str
-    prompt: Prompt
-    tools: Toolbox
-    is_answer: bool = False
-    links: frozenset[str] = frozenset()
-    refused: bool = False
-    left_out: Sequence[str] = ()
-    is_left_out: bool = False
-    cited: Sequence[str] = ()
-
-    @property
-    def memories(self) -> list[Memory]:
-        """The memories that the answer rests on."""
-        by_mark = self.prompt.memories_by_mark
-        return [by_mark[mark] for mark in self.cited if mark in by_mark]
-
-    @property
-    def lines(self) -> list[KeptLine]:
-        """The kept lines that the answer rests on."""
-        by_mark = self.prompt.lines_by_mark
-        return [by_mark[mark] for mark in self.cited if mark in by_mark]
-
-
-class Answered(NamedTuple):
-    """The outcome of a message, and the text of its reply."""
-
-    outcome: Outcome
-    text: str
-
-
-async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
-    """Answer a message: the whole turn.
+async def answer_message(app: App, claimed: ClaimedMessage) -> tuple[Outcome, str]:
+    """Answer a message: the whole turn. Return its outcome and the text of the reply.
 
     Raises `bot.quota.QuotaExceeded`, `ReplyFailed` where it is to be answered later, and
     `Interrupted`.
@@ -113,7 +70,8 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
     )
     request = _request(app, message, words)
     # A large set takes an embedding call, so recall begins before the turn is stored.
-    async with _recalling(app, start, question) as recalling:
+    recall = _recall(app, start, question)
+    async with in_background(recall, "recall") as recalling:
         question = stored_question(question, content)
         turn = await _begin(app, start, request, question, words)
         reading = reading_files(app, message.team_id, content.files)
@@ -123,10 +81,9 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
             else:
                 result = await _ask_model(app, turn, content, files, recalling, sink)
                 result = replace(result, is_left_out=request is not None)
-            answer = _with_unread(await sink.localizer(), result)
-            quotes = await _quotes(app, message.team_id, result, sink)
-            told = _told_instead(turn, result, sink, answer)
-            text = await _deliver(turn, result, sink, answer, quotes, told)
+            answer = with_unread(await sink.localizer(), result)
+            told = told_instead(turn, result, sink, answer)
+            text = await deliver(app, turn, result, sink, answer, told)
             if result.outcome == "answered":
                 step_ended("reply ready", began - claimed.waited)
             if told is None:
@@ -151,7 +108,9 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
         refused=result.refused,
         credentials=credentials,
     )
-    return Answered(result.outcome, sink.text)
+    if result.declined:
+        await find_declined_later(app, message.person, result.declined)
+    return result.outcome, sink.text
 
 
 def _read(app: App, message: Message) -> Content:
@@ -164,19 +123,6 @@ def _read(app: App, message: Message) -> Content:
         words=redact(content.words).text,
         attached=with_texts(content.attached, lambda text: redact(text).text),
     )
-
-
-@asynccontextmanager
-async def _recalling(
-    app: App, start: Turn, question: str
-) -> AsyncIterator[asyncio.Task[Recalled]]:
-    """Recall while everything else is prepared."""
-    task = asyncio.create_task(_recall(app, start, question))
-    try:
-        yield task
-    finally:
-        await cancel_until_done(task)
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _recall(app: App, start: Turn, question: str) -> Recalled:
@@ -214,7 +160,9 @@ def _request(app: App, message: Message, words: str) -> Request | None:
         return None
     request = heard(words)
     is_heard = request is not None and request.what == "not_this"
-    return request if is_heard or message.team_id != API_TEAM else None
+    if message.team_id == API_TEAM and not is_heard:
+        return None
+    return request
 
 
 def _needs_no_model(request: Request | None) -> TypeGuard[Request]:
@@ -243,9 +191,7 @@ async def _begin(
     return turn
 
 
-async def _carry_out(
-    app: App, turn: Turn, request: Request, sink: ReplySink
-) -> _Result:
+async def _carry_out(app: App, turn: Turn, request: Request, sink: ReplySink) -> Result:
     """Do what the message asks of memory; no model is asked."""
     message = turn.message
     localizer = await _localizer(turn, sink)
@@ -254,7 +200,7 @@ async def _carry_out(
     click = Click(person=message.person, localizer=localizer, place=place)
     tools.show(await carry_out_message(app, message, click, request))
     nothing = Prompt(question="", user_id=message.user_id)
-    return _Result(outcome="answered", text="", prompt=nothing, tools=tools)
+    return Result(outcome="answered", text="", prompt=nothing, tools=tools)
 
 
 async def _ask_model(
@@ -264,7 +210,7 @@ async def _ask_model(
     files: Sequence[AttachedFile],
     recalling: asyncio.Task[Recalled],
     sink: ReplySink,
-) -> _Result:
+) -> Result:
     """Read what the prompt needs, and ask the model, if there is a question.
 
     Raises `ReplyFailed` where the message is to be answered later.
@@ -280,7 +226,7 @@ async def _ask_model(
             files=files,
             unread=content.unread,
         )
-        return _Result(outcome="answered", text="", prompt=nothing, tools=tools)
+        return Result(outcome="answered", text="", prompt=nothing, tools=tools)
     now = datetime.now(localizer.zone)
     prompt = await _prompt(app, turn, content, recalling, now)
     prompt = replace(prompt, files=files)
@@ -383,7 +329,7 @@ async def _thread(app: App, turn: Turn) -> Thread:
 
 async def _send(
     app: App, turn: Turn, request: Reduction, sink: ReplySink, tools: Toolbox
-) -> _Result:
+) -> Result:
     """Send the request; after a failure, the text of the result is a sentence about it.
 
     Raises as `_ask_model` does.
@@ -395,12 +341,15 @@ async def _send(
         with app.pending_replies.one():
             reply = await run.unless_interrupted(answering)
     except ReplyFailed as failed:
+        is_tried_again = failed.passes
+        if failed.cause == "model_this_message":
+            is_tried_again = turn.claimed.failures + 1 < MOST_TRIES
         # Another attempt might repeat what the tools have changed.
-        if sink.interactive and not tools.acted and _is_tried_again(failed, turn):
+        if sink.interactive and not tools.acted and is_tried_again:
             raise
         sink.start_over()
         text = (await sink.localizer()).say(failed.sentence)
-        return _Result(
+        return Result(
             outcome="failed",
             text=text,
             prompt=request.prompt,
@@ -408,9 +357,9 @@ async def _send(
             refused=failed.cause == "model_policy",
         )
     except Stopped:
-        return _Result(outcome="stopped", text="", prompt=request.prompt, tools=tools)
+        return Result(outcome="stopped", text="", prompt=request.prompt, tools=tools)
     localizer = await sink.localizer()
-    return _Result(
+    return Result(
         outcome="answered",
         text=reply_text(localizer, reply),
         prompt=request.prompt,
@@ -419,6 +368,7 @@ async def _send(
         links=reply.links.union(request.prompt.mentions.values()),
         cited=reply.cited,
         left_out=[localizer.say(f"without_{one}") for one in request.left_out],
+        declined=request.declined,
     )
 
 
@@ -442,113 +392,3 @@ async def _reply(
                 raise
             # What was shown is half an answer, and the next one takes its place.
             sink.start_over()
-
-
-def _is_tried_again(failed: ReplyFailed, turn: Turn) -> bool:
-    """Return whether the message waits for another attempt."""
-    if failed.cause == "model_this_message":
-        return turn.claimed.failures + 1 < MOST_TRIES
-    return failed.passes
-
-
-def _with_unread(localizer: Localizer, result: _Result) -> str:
-    """Return the text of a result, and sentences about files and messages that were not read.
-
-    Returns "" if there is neither.
-    """
-    if result.outcome != "answered":
-        return result.text
-    prompt = result.prompt
-    unread = trouble_lines(localizer, prompt.files)
-    if prompt.unread:
-        unread.append(localizer.say("parts_unread", count=prompt.unread))
-    if prompt.thread.trouble:
-        unread.append(localizer.say(prompt.thread.trouble))
-    cut = [localizer.say(f"cut_{one}") for one in prompt.cut]
-    cut += [f"`{file.name}`" for file in prompt.files if file.is_cut]
-    if cut:
-        what = localizer.listed(cut)
-        unread.append(localizer.say("read_in_part", what=what))
-    unread += result.left_out
-    text = "\n\n".join(filter(None, [result.text, *unread]))
-    # What was streamed is not changed by this; the rest has names of files, and titles of pages.
-    return filter_links(text, result.links)
-
-
-async def _quotes(
-    app: App, team_id: str, result: _Result, sink: ReplySink
-) -> list[str]:
-    """Return the kept lines that an answer rests on, quoted with authors, days and links."""
-    localizer = await sink.localizer()
-    prompt = result.prompt
-    lines = {str(one.id): one for one in result.lines}
-    sources = {key: one.message for key, one in lines.items()}
-    links = await app.slack.permalinks(team_id, sources)
-    shown = []
-    for key, one in lines.items():
-        what = filter_links(one_line(one.text), links_in([one.text]))
-        who = filter_links(prompt.names[one.user_id])
-        shown.append(quote(localizer, one, what, who, links.get(key)))
-    return shown
-
-
-def _told_instead(
-    turn: Turn, result: _Result, sink: ReplySink, answer: str
-) -> Done | None:
-    """Return the message of a tool call that is the whole answer; None if there is another."""
-    if not sink.interactive or result.outcome == "stopped":
-        return None
-    if answer or _is_redacted(turn):
-        return None
-    return result.tools.answer
-
-
-def _is_redacted(turn: Turn) -> bool:
-    """Return whether something that the person wrote, such as a password, is not stored."""
-    return bool(turn.removed) and turn.memory_state.on_record
-
-
-async def _deliver(
-    turn: Turn,
-    result: _Result,
-    sink: ReplySink,
-    answer: str,
-    quotes: Sequence[str],
-    told: Done | None,
-) -> str:
-    """Deliver the answer with `quotes` below it, or what takes its place; return its text."""
-    if result.outcome == "stopped":
-        return await sink.stop()
-    if told is not None:
-        return await sink.tell(told)
-    localizer = await sink.localizer()
-    text = answer or _without_answer(localizer, result.tools)
-    await sink.finish(
-        with_notes(localizer, "\n\n".join([text, *quotes]), _notes(turn, result)),
-        can_be_rated=result.is_answer,
-        cited=len(result.memories),
-    )
-    return text
-
-
-def _without_answer(localizer: Localizer, tools: Toolbox) -> str:
-    """Return the sentence that stands for an answer that the model did not write."""
-    if tools.shows_something:
-        return localizer.say("answered_privately")
-    if tools.suffice:
-        return localizer.say("noted")
-    return localizer.say("nothing_said")
-
-
-def _notes(turn: Turn, result: _Result) -> list[str]:
-    """Return the keys of the notes below an answer: what of the message or memories is not used."""
-    notes = []
-    if result.outcome == "answered" and result.prompt.recalled.newest_only:
-        notes.append("newest_only")
-    if result.is_left_out and result.outcome == "answered":
-        notes.append("not_remembered")
-    if _is_redacted(turn):
-        notes.append("left_out")
-    if turn.is_cut:
-        notes.append("words_cut")
-    return notes

@@ -49,14 +49,6 @@ class SearchResult:
     tokens: TokenUse = field(default_factory=Counter)
 
 
-def location(zone: str) -> dict[str, str]:
-    """Return the country of a time zone as `user_location`; without one OpenAI assumes the USA."""
-    country = get_global("zone_territories").get(zone)
-    if country is None:
-        return {"type": "approximate"}
-    return {"type": "approximate", "country": country}
-
-
 async def search_web(
     model: Model, query: str, *, identifier: str, zone: str
 ) -> SearchResult:
@@ -69,10 +61,14 @@ async def search_web(
     """
     if not query:
         return _failed("`query` is empty: write what to search for.")
+    # Without a country OpenAI assumes the USA.
+    place = {"type": "approximate"}
+    if country := get_global("zone_territories").get(zone):
+        place["country"] = country
     body = {
         "model": model.name,
         "input": [{"type": "message", "role": "user", "content": query}],
-        "tools": [{"type": "web_search", "user_location": location(zone)}],
+        "tools": [{"type": "web_search", "user_location": place}],
         "max_output_tokens": _MAX_OUTPUT_TOKENS,
         "store": False,
         "safety_identifier": identifier,
@@ -87,11 +83,17 @@ async def search_web(
         response = {}
     tokens = tokens_of(response, model.name)
     items = objects(response.get("output"))
-    messages = list(filter(_is_result, items))
+    messages = [
+        one
+        for one in items
+        # Commentary is no result.
+        if one.get("type") == "message" and one.get("phase") != COMMENTARY
+    ]
     texts = filter(None, map(text_of, messages))
     text = printable("\n\n".join(texts))
     # Where the model answered without a search, what it says and cites is no result of one.
-    if not (text and any(map(_is_search_done, items))):
+    searches = [one for one in items if one.get("type") == "web_search_call"]
+    if not text or all(one.get("status") != "completed" for one in searches):
         return _failed(
             "The web search found nothing. Answer without it, and say so.", tokens
         )
@@ -112,31 +114,17 @@ def _failed(sentence: str, tokens: TokenUse | None = None) -> SearchResult:
     return SearchResult(output=output, tokens=tokens or Counter())
 
 
-def _is_search_done(item: Json) -> bool:
-    return item.get("type") == "web_search_call" and item.get("status") == "completed"
-
-
-def _is_result(item: Json) -> bool:
-    """Return whether an item is a message of what was found, which commentary is not."""
-    return item.get("type") == "message" and item.get("phase") != COMMENTARY
-
-
 def _cited(messages: Sequence[Json]) -> tuple[Citation, ...]:
     """Return the pages that are cited, each once."""
     cited: dict[str, Citation] = {}
     for message in messages:
         for part in objects(message.get("content")):
             for annotation in objects(part.get("annotations")):
-                citation = _citation(annotation)
-                if citation is not None:
-                    cited.setdefault(citation.url, citation)
+                match annotation:
+                    case {"type": "url_citation", "url": str(url)} if is_web_address(
+                        url
+                    ):
+                        title = printable(str(annotation.get("title") or url))
+                        target = url.translate(_TO_TARGET)
+                        cited.setdefault(target, Citation(url=target, title=title))
     return tuple(cited.values())
-
-
-def _citation(annotation: Json) -> Citation | None:
-    """Return the page that an annotation of a text cites; None if it cites none."""
-    match annotation:
-        case {"type": "url_citation", "url": str(url)} if is_web_address(url):
-            title = printable(str(annotation.get("title") or url))
-            return Citation(url=url.translate(_TO_TARGET), title=title)
-    return None

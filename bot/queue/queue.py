@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
@@ -62,6 +62,7 @@ _BACKGROUND_PATIENCE_SECONDS = 3.0
 # How long a worker may take to store what it hands back.
 _HAND_BACK_SECONDS = 5.0
 _PAUSE_SECONDS = 0.5
+ABORTING_SECONDS = 60.0
 _SQL = load_statements("bot.queue", "queue")
 
 
@@ -78,11 +79,13 @@ def migrations() -> list[Migration]:
 class Queue:
     """Adds, runs and aborts jobs, whose arguments are opaque ids only.
 
-    The workers are crash-only. A failed statement ends the job that it is of, which procrastinate
-    repeats, and no worker. A process that has sent no heartbeat for `SILENCE_SECONDS` writes
-    nothing to Slack until PostgreSQL has confirmed its run (`bot.conversation.run`); after
-    `STALLED_SECONDS` others take its jobs; after `BEGIN_AGAIN_SECONDS` it shuts down all its
-    connections, so that whatever waits for PostgreSQL ends, and begins again with new ones.
+    The workers are crash-only: one whose own statement fails takes no more jobs, and begins again
+    once those that it runs have ended. Two work on replies, of which one listens for them and the
+    other polls, so that one of them takes jobs meanwhile. A process that has sent no heartbeat for
+    `SILENCE_SECONDS` writes nothing to Slack until PostgreSQL has confirmed its run
+    (`bot.conversation.run`); after `STALLED_SECONDS` others take its jobs; after
+    `BEGIN_AGAIN_SECONDS` it shuts down all its connections, so that whatever waits for PostgreSQL
+    ends, and begins again with new ones.
     """
 
     def __init__(self, pool: Pool) -> None:
@@ -92,8 +95,8 @@ class Queue:
         self._manager = JobManager(connector)
         self.app = procrastinate.App(connector=connector)
         self.app.job_manager = self._manager
-        # What works now, for each queue. One that ends works until its last job has ended.
-        self._workers: dict[str, Worker] = {}
+        # One that ends works until its last job has ended.
+        self._workers: set[Worker] = set()
         self._works: list[asyncio.Task[None]] = []
         self._is_stopping = False
         self._upkeep: asyncio.Task[None] | None = None
@@ -203,9 +206,10 @@ class Queue:
             )
 
     def start(self, *, replies: int, background: int) -> None:
-        """Work on at most this many jobs of each queue at a time."""
+        """Work on at most this many replies in each of two workers, and on so many other jobs."""
         works = (
             self._work(REPLIES, replies, _REPLIES_PATIENCE_SECONDS, listens=True),
+            self._work(REPLIES, replies, _REPLIES_PATIENCE_SECONDS),
             self._work(BACKGROUND, background, _BACKGROUND_PATIENCE_SECONDS),
         )
         self._works = [asyncio.create_task(work, name="worker") for work in works]
@@ -215,7 +219,7 @@ class Queue:
     def begin_to_stop(self) -> None:
         """Take no more jobs; what runs goes on."""
         self._is_stopping = True
-        for worker in self._workers.values():
+        for worker in self._workers:
             worker.stop()  # type: ignore[no-untyped-call]
 
     async def stop(self) -> None:
@@ -248,12 +252,12 @@ class Queue:
 
         In this order a process that was suspended does not take itself for dead.
         """
-        ids = [worker.worker_id for worker in self._workers.values()]
+        ids = [worker.worker_id for worker in self._workers]
         own = [worker_id for worker_id in ids if worker_id is not None]
         with transaction_timeout(SILENCE_SECONDS):
             await execute_statement(self.pool, _SQL["beat"], {"workers": own})
             self.pulse.beat()
-            await recover_jobs(self.pool, own, self._manager.running)
+            await recover_jobs(self.pool)
 
     async def run_until_empty(self) -> None:
         """Run the jobs of all queues that are due, until none is left.
@@ -275,7 +279,6 @@ class Queue:
             stalled_worker_timeout=_PRUNE_SECONDS,
             install_signal_handlers=False,
             delete_jobs="successful",
-            worker_middleware=[self._manager.run_job],
             **options,
         )
 
@@ -288,7 +291,7 @@ class Queue:
         every process, also for a job that is not due yet, as most in the background are.
         """
         while not self._is_stopping:
-            worker = self._workers[queue] = self._worker(
+            worker = self._worker(
                 queues=[queue],
                 concurrency=at_once,
                 listen_notify=listens,
@@ -298,24 +301,23 @@ class Queue:
                 # `_keep_up` sends them.
                 update_heartbeat_interval=_PRUNE_SECONDS,
             )
+            self._workers.add(worker)
             try:
                 await worker.run()  # type: ignore[no-untyped-call]
             except Exception as error:  # noqa: BLE001 - whatever it was, work goes on
-                log.warning(
-                    "a worker of the queue ended and starts again: %s", fault(error)
-                )
+                log.warning("a worker of the queue begins again: %s", fault(error))
                 await asyncio.sleep(_PAUSE_SECONDS)
+            finally:
+                self._workers.remove(worker)
 
 
-async def recover_jobs(
-    pool: Pool, own: Sequence[int] = (), running: Collection[int | None] = ()
-) -> None:
+async def recover_jobs(pool: Pool) -> None:
     """Let the jobs of processes that died run again: of those without a heartbeat.
 
-    So do jobs of the workers `own` that are not `running`: PostgreSQL gave them out unheard, or
-    their end was lost.
+    A job that has not ended a minute after it was aborted was aborted before its first step, and
+    ends.
     """
-    values = {"seconds": STALLED_SECONDS, "own": [*own], "running": [*running]}
+    values = {"seconds": STALLED_SECONDS, "aborting": ABORTING_SECONDS}
     # As the login: the application's role may not look at its connections.
     async with take_connection(pool) as connection:
         for job in await fetch_rows(connection, _SQL["recover"], values):

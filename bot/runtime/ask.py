@@ -54,7 +54,7 @@ async def answer(app: App, user_id: str, prompt: str) -> str:
     try:
         run = Run(app, uuid4(), token=uuid4(), thread=message.thread)
         claimed = ClaimedMessage(run=run, message=message, kind=DIRECT)
-        answered = await answer_message(app, claimed)
+        outcome, text = await answer_message(app, claimed)
     except QuotaExceeded as used_up:
         localizer = Localizer(language_of(None, prompt))
         refusal = localizer.say(
@@ -65,9 +65,9 @@ async def answer(app: App, user_id: str, prompt: str) -> str:
         raise web.HTTPConflict(text="The person was erased meanwhile.\n") from None
     except OperationalError:
         raise web.HTTPServiceUnavailable(text=DATABASE_AWAY) from None
-    if answered.outcome == "failed":
-        raise web.HTTPServiceUnavailable(text=answered.text)
-    return answered.text
+    if outcome == "failed":
+        raise web.HTTPServiceUnavailable(text=text)
+    return text
 
 
 def read_call(authorization: str, body: str | bytes, token: str) -> tuple[str, str]:

@@ -20,12 +20,11 @@ from bot.network import in_url
 from bot.runtime.database_addresses import NoDatabase, database
 from bot.runtime.http import WARNING
 from bot.runtime.manifest import manifest_scopes
-from bot.runtime.model_checks import check_replies, model_refused
+from bot.runtime.model_checks import check_model, model_refused
 from bot.runtime.problems import (
     APP_TOKEN,
     BOT_TOKEN,
     NO_EVENTS,
-    NO_MODEL,
     UNBOUND_LOGIN,
     Problem,
     explained,
@@ -98,34 +97,29 @@ async def check_events(settings: Settings) -> str:
 
     If a process runs here, its warnings are problems, too.
     """
+    found = (
+        "Events come by HTTP, signed. In your app turn Socket Mode off and give"
+        " https://YOUR-HOST/slack/events as Request URL of Event Subscriptions, Interactivity and"
+        " the slash commands."
+    )
     if settings.slack_app_token is not None:
         await call_slack(settings, APP_TOKEN, "apps.connections.open")
-        await _raise_warnings(settings)
-        return "Slack can send events here, by Socket Mode."
-    if settings.slack_signing_secret is not None:
-        await _raise_warnings(settings)
-        return (
-            "Events come by HTTP, signed. In your app turn Socket Mode off and give"
-            " https://YOUR-HOST/slack/events as Request URL of Event Subscriptions,"
-            " Interactivity and the slash commands."
-        )
-    if settings.slack_bot_token is None:
-        return "Events come from the playground."
-    raise Problem(NO_EVENTS)
-
-
-async def _raise_warnings(settings: Settings) -> None:
-    """Raise `Problem` with the warnings of the process that serves `PORT` here, if it has any."""
+        found = "Slack can send events here, by Socket Mode."
+    elif settings.slack_signing_secret is None:
+        if settings.slack_bot_token is None:
+            return "Events come from the playground."
+        raise Problem(NO_EVENTS)
     url = f"http://{in_url(settings.listens_on)}:{settings.port}/readyz"
     timeout = aiohttp.ClientTimeout(total=_READY_SECONDS)
     try:
         async with aiohttp.request("GET", url, timeout=timeout) as answer:
             text = await answer.text()
     except (aiohttp.ClientError, OSError, UnicodeDecodeError):
-        return  # none runs here, so only the settings are checked
+        return found  # none runs here, so only the settings are checked
     warnings = [line for line in text.splitlines() if line.startswith(WARNING)]
     if warnings:
         raise Problem(" ".join(line.removeprefix(WARNING) for line in warnings))
+    return found
 
 
 async def check_database(settings: Settings) -> str:
@@ -164,19 +158,6 @@ async def _check_stored(settings: Settings) -> str:
     if state["quoting"] is not None:
         found += _QUOTING.format(state["quoting"])
     return found
-
-
-async def check_model(settings: Settings) -> str:
-    """Ask the reply model for an answer: this checks the address, the key and the name."""
-    if not settings.has_model:
-        if settings.slack_bot_token is not None and settings.slack_app_token is None:
-            raise Problem(NO_MODEL)  # only `kioku run` serves this
-        return (
-            "None is set: `kioku up` answers with the stand-in, which is no language model."
-            " `kioku run` needs one."
-        )
-    async with open_model_clients(settings) as clients:
-        return await check_replies(settings, clients.replies)
 
 
 async def check_embeddings(settings: Settings) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -54,8 +55,10 @@ async def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
     """
     person = Person(team, user)
     if not yes:
-        typed = _typed(f"Type {user} to erase everything about this person: ")
-        if typed != user:
+        print(
+            f"Type {user} to erase everything about this person: ", end="", flush=True
+        )
+        if sys.stdin.readline().strip() != user:
             raise Problem(
                 "Nothing was erased: the id was not typed again. (--yes does without.)"
             )
@@ -85,13 +88,6 @@ async def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
         )
     if any(erased.left.values()):
         raise Problem("New data was stored during the erasure: run the command again.")
-
-
-def _typed(question: str) -> str:
-    try:
-        return input(question).strip()
-    except EOFError:  # standard input is closed
-        return ""
 
 
 # PostgreSQL stores no text with NUL.
@@ -166,13 +162,10 @@ async def _forget_again(pool: Pool, person: Person, sources: Sequence[_Source]) 
         if source.what == "message":
             messages.append((source.channel, source.ts))
         if source.what == "erased":
-            await _erase_again(pool, person, source.forgotten_id)
+            identity = source.forgotten_id
+            statement = _SQL["is_erased"]
+            # The database may have this erasure.
+            if not await person_statement(pool, person, statement, {"id": identity}):
+                await erase_person(pool, person, identity, keeps_off=True)
     selection = Selection(keys=keys, statements=statements, messages=messages)
     await again(pool, person, selection, delete_forgotten_texts)
-
-
-async def _erase_again(pool: Pool, person: Person, identity: UUID) -> None:
-    """Erase a person unless the database has this erasure."""
-    values = {"id": identity}
-    if not await person_statement(pool, person, _SQL["is_erased"], values):
-        await erase_person(pool, person, identity, keeps_off=True)

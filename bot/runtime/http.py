@@ -196,13 +196,6 @@ class _Connection(web.RequestHandler):
         super().connection_lost(exc)
 
 
-def _most_waiting() -> int:
-    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if descriptors == resource.RLIM_INFINITY:  # a negative number, on Linux
-        return _MOST_WAITING
-    return min(_MOST_WAITING, descriptors // 4)
-
-
 @asynccontextmanager
 async def serving(
     application: web.Application, host: str, port: int, setting: str = "PORT"
@@ -211,7 +204,11 @@ async def serving(
 
     Raises `Problem`.
     """
-    waiting = _Waiting(_most_waiting())
+    most = _MOST_WAITING
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if descriptors != resource.RLIM_INFINITY:  # a negative number, on Linux
+        most = min(most, descriptors // 4)
+    waiting = _Waiting(most)
     application.middlewares.append(waiting.receive)
     runner = web.AppRunner(application, shutdown_timeout=_LAST_REQUESTS_SECONDS)
     await runner.setup()

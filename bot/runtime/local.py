@@ -135,7 +135,7 @@ async def _playground(settings: Settings, *, in_slack: bool) -> AsyncIterator[Pr
     command += ["--manifest", str(manifest_path())]
     command += ["--data-dir", str(folder / "playground")]
     command += ["--create-app-url", create_app_url()]
-    command += ["--setup-command", _command("setup")]
+    command += ["--setup-command", _setup_command()]
     command += ["--native-name", "記憶"]
     command += ["--port", str(port)]
     try:
@@ -235,16 +235,16 @@ def _welcome(settings: Settings, port: int, playground: str | None) -> None:
     if settings.api_token is not None:
         print(f"  POST /ask is at http://127.0.0.1:{port}/ask")
     if playground is not None:
-        print(f"  Use it in your Slack: {_command('setup')}")
+        print(f"  Use it in your Slack: {_setup_command()}")
     print("  Stop with Ctrl-C; nothing is lost.")
 
 
-def _command(name: str) -> str:
-    """Return how to run a command of `kioku` in the way that this one was run."""
+def _setup_command() -> str:
+    """Return how to run `kioku setup` in the way that this command was run."""
     program = sys.argv[0]
     command = Path(program).name
     if command == "__main__.py":
-        return f"{quote(sys.orig_argv[0])} -m bot {name}"
+        return f"{quote(sys.orig_argv[0])} -m bot setup"
     if which(command) == program:
-        return f"{command} {name}"
-    return f"{quote(program)} {name}"
+        return f"{command} setup"
+    return f"{quote(program)} setup"

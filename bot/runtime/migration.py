@@ -41,24 +41,18 @@ async def migrate(settings: Settings, *, yes: bool) -> None:
     async with database(settings) as addresses:
         done = await bring_up_to_date(settings, addresses, embed_again=yes)
         if settings.database_owner_url is not None:
-            await _check_login(addresses.login)
+            try:
+                async with open_pool(addresses.login):
+                    pass
+            except OperationalError as away:
+                # One that cannot be reached from here may be reached where Kioku is to run.
+                log.warning(
+                    "whether DATABASE_URL names this database is not known: %s",
+                    explained(away),
+                )
+            except DatabaseNotReady:
+                raise Problem(_TWO_DATABASES) from None
     print(f"The database is up to date ({len(done)} step(s) applied).")
-
-
-async def _check_login(login: str) -> None:
-    """Raise `Problem` if the database of the serving user is not the one just migrated.
-
-    One that cannot be reached from here may be reached where Kioku is to run.
-    """
-    try:
-        async with open_pool(login):
-            pass
-    except OperationalError as away:
-        log.warning(
-            "whether DATABASE_URL names this database is not known: %s", explained(away)
-        )
-    except DatabaseNotReady:
-        raise Problem(_TWO_DATABASES) from None
 
 
 async def bring_up_to_date(

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Final
 
-import openai
-
 from bot.config import Settings
 from bot.delivery.collected_reply import CollectedReply
 from bot.models.failures import ReplyFailed, lacks_endpoint
@@ -17,8 +15,8 @@ from bot.pipeline.links import LinkFilter
 from bot.pipeline.mentions import AnswerNames
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import StreamedAnswer
-from bot.runtime.problems import Problem, place_of, way_to
-from bot.runtime.wiring import create_reply_model
+from bot.runtime.problems import NO_MODEL, Problem, place_of, way_to
+from bot.runtime.wiring import create_reply_model, open_model_clients
 from memory import load_schemas, memory_tools
 from memory.model import ErrorCause, ModelError, speaks_openai
 
@@ -43,17 +41,25 @@ _TODO_OF_STATUS: Final = {
 _ANOTHER_MODEL: Final = "set {name} to another model, or look into the server's log"
 
 
-async def check_replies(settings: Settings, client: openai.AsyncOpenAI) -> str:
-    """Ask the reply model for an answer. Raises `Problem`."""
+async def check_model(settings: Settings) -> str:
+    """Ask the reply model for an answer: this checks the address, the key and the name."""
+    if not settings.has_model:
+        if settings.slack_bot_token is not None and settings.slack_app_token is None:
+            raise Problem(NO_MODEL)  # only `kioku run` serves this
+        return (
+            "None is set: `kioku up` answers with the stand-in, which is no language model."
+            " `kioku run` needs one."
+        )
     limit = min(settings.max_output_tokens, ANSWER_TOKENS)
     limited = settings.model_copy(update={"max_output_tokens": limit})
-    model = create_reply_model(limited, client)
     server = place_of(settings.reply_model, settings.reply_server)
     tools = memory_tools(load_schemas(settings.schemas))
-    try:
-        written = await _ask(model, tools)
-    except ReplyFailed as failed:
-        raise _problem(settings, server, model, failed) from failed
+    async with open_model_clients(settings) as clients:
+        model = create_reply_model(limited, clients.replies)
+        try:
+            written = await _ask(model, tools)
+        except ReplyFailed as failed:
+            raise _problem(settings, server, model, failed) from failed
     found = f"{model.name} at {server} answers."
     if model.left_out:
         found += f" Its server does not take {', '.join(sorted(model.left_out))}."

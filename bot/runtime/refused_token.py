@@ -36,30 +36,21 @@ async def while_token_accepted(app: App) -> AsyncIterator[None]:
 
 
 async def _watch(app: App) -> None:
-    """Ask Slack about the token whenever a call or an event says that it is refused."""
+    """Ask Slack about the token whenever a call or an event says that it is refused.
+
+    Raises `TokenRefused` if it is, unless the app was uninstalled.
+    """
     while True:
         await app.slack.token_refused.wait()
         await asyncio.sleep(_EVENT_SECONDS)
         app.slack.token_refused.clear()
-        if await _is_installed(app):
-            await _check(app)
-
-
-async def _is_installed(app: App) -> bool:
-    """Return whether nobody uninstalled the app; False while PostgreSQL does not tell."""
-    try:
-        await app.presence.refresh()
-    except OperationalError as error:
-        log.warning("whether the app is installed is not known: %s", fault(error))
-        return False
-    return app.presence.left_at is None
-
-
-async def _check(app: App) -> None:
-    """Raise `Problem` if Slack refuses the token."""
-    try:
-        await call_slack(app.settings, BOT_TOKEN, "auth.test")
-    except TokenRefused:
-        raise
-    except Problem as away:
-        log.warning("%s", away)
+        try:
+            await app.presence.refresh()
+            if app.presence.left_at is None:
+                await call_slack(app.settings, BOT_TOKEN, "auth.test")
+        except TokenRefused:
+            raise
+        except OperationalError as error:
+            log.warning("whether the app is installed is not known: %s", fault(error))
+        except Problem as away:
+            log.warning("%s", away)

@@ -17,13 +17,13 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
 from bot.app import App
-from bot.cancellation import cancel_until_done, stopped_by_signal
+from bot.cancellation import in_background, stopped_by_signal
 from bot.config import Settings
 from bot.listeners.bolt_app import create_bolt_app
 from bot.listeners.interactions import Interactions
 from bot.logs import fault
 from bot.network import proxy_for
-from bot.pipeline.backfill import keeping_heard
+from bot.pipeline.backfill import keep_heard
 from bot.queue.pulse import BEGIN_AGAIN_SECONDS
 from bot.runtime.ask import add_ask
 from bot.runtime.database_addresses import database
@@ -99,7 +99,7 @@ async def open_service(
         if settings.slack_app_token is not None:
             socket = await enter(socket_mode(bolt, settings))
         reception = _Reception(app, socket)
-        await enter(keeping_heard(app, reception.receives))
+        await enter(in_background(keep_heard(app, reception.receives), "heard"))
         port = settings.port
         if host is not None:
             application = _create_web_app(app, bolt, reception)
@@ -126,13 +126,10 @@ class _Reception:
     async def problem(self) -> str | None:
         """Return one sentence about what keeps the process from being ready, or None."""
         problem = await self._socket_problem() or await database_problem(self.app)
-        return problem or self._worker_problem() or self.app.presence.problem
-
-    def _worker_problem(self) -> str | None:
         silence = self.app.queue.pulse.silence()
-        if silence > BEGIN_AGAIN_SECONDS:
-            return f"PostgreSQL has taken no heartbeat of the workers for {silence:.0f} seconds."
-        return None
+        if problem is None and silence > BEGIN_AGAIN_SECONDS:
+            problem = f"PostgreSQL has taken no heartbeat of the workers for {silence:.0f} seconds."
+        return problem or self.app.presence.problem
 
     async def _socket_problem(self) -> str | None:
         if self.socket is not None and not await self.socket.is_connected():
@@ -181,22 +178,19 @@ async def socket_mode(
             )
 
     client.socket_mode_request_listeners = [dispatch]
-    keeper = asyncio.create_task(
-        _keep_fresh(client, ping_seconds / 2), name="socket mode"
-    )
     try:
-        # The SDK would ask for an address for ever, even if Slack refuses the token.
-        opened = await call_slack(settings, APP_TOKEN, "apps.connections.open")
-        client.wss_uri = str(opened["url"])
-        client.proxy = proxy_for(client.wss_uri)
-        connecting = client.connect()  # type: ignore[no-untyped-call]
-        try:
-            await asyncio.wait_for(connecting, _CONNECT_SECONDS)
-        except TimeoutError:
-            raise slack_unreachable(settings.slack_api_url) from None
-        yield client
+        async with in_background(_keep_fresh(client, ping_seconds / 2), "socket mode"):
+            # The SDK would ask for an address for ever, even if Slack refuses the token.
+            opened = await call_slack(settings, APP_TOKEN, "apps.connections.open")
+            client.wss_uri = str(opened["url"])
+            client.proxy = proxy_for(client.wss_uri)
+            connecting = client.connect()  # type: ignore[no-untyped-call]
+            try:
+                await asyncio.wait_for(connecting, _CONNECT_SECONDS)
+            except TimeoutError:
+                raise slack_unreachable(settings.slack_api_url) from None
+            yield client
     finally:
-        await cancel_until_done(keeper)
         await handler.close_async()  # type: ignore[no-untyped-call]
 
 

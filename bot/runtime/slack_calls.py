@@ -34,8 +34,8 @@ class TokenRefused(Problem):
 async def call_slack(settings: Settings, name: str, method: str) -> AsyncSlackResponse:
     """Call a method without arguments, with the token of setting `name`.
 
-    It is repeated as `SlackRetries` decides, for some seconds. Raises `TokenRefused`, or another
-    `Problem`.
+    It is repeated for some seconds, as `bot.slack.client.repeat` does. Raises `TokenRefused`, or
+    another `Problem`.
     """
     given = token(settings, name)
     try:

@@ -19,7 +19,6 @@ from bot.answer_limits import limit_response
 from bot.app import App
 from bot.config import ModelServer, Settings
 from bot.conversation.inbox import read_progress
-from bot.logs import fault
 from bot.models.model import Model
 from bot.models.responses import ResponsesModel
 from bot.network import proxy_for
@@ -37,7 +36,6 @@ from bot.slack.sessions import Sessions
 from memory import (
     Embedder,
     EmbeddingSpace,
-    EmbeddingsUnavailable,
     Former,
     KiokuMemoryError,
     Pool,
@@ -61,7 +59,6 @@ POOL_SIZE = 12  # the most connections of one process; one connection serves ten
 _CLOSE_SECONDS = 2.0
 _READY_SECONDS = 2.0
 _REASON_SECONDS = 1.0
-_EMBEDDING_SECONDS = 10.0  # for the size of vectors that is stored
 
 
 def create_app(
@@ -253,13 +250,17 @@ async def open_app(
 ) -> AsyncIterator[App]:
     """Open and check everything, and close it afterwards; yield the objects of the application.
 
-    Slack is asked which workspace SLACK_BOT_TOKEN belongs to, unless `installation` is given.
+    Slack is asked which workspace SLACK_BOT_TOKEN belongs to, unless `installation` is given. The
+    embedding model is asked for the size of its vectors only if those stored are of another one.
     Raises what `bot.runtime.problems.explained` explains.
     """
     async with AsyncExitStack() as stack:
         clients = await stack.enter_async_context(open_model_clients(settings))
         pool = await stack.enter_async_context(open_pool(conninfo, size=POOL_SIZE))
-        space = await _find_space(clients.embeddings, settings.embedding_model, pool)
+        space = await stored_space(pool)
+        if clients.embeddings is not None and space.model != settings.embedding_model:
+            model = settings.embedding_model
+            space = await embedding_space(clients.embeddings, model)
         await check_database(pool, space, migrations())
         session = await stack.enter_async_context(create_session())
         if installation is None:
@@ -270,27 +271,6 @@ async def open_app(
         yield app
 
 
-async def _find_space(
-    client: openai.AsyncOpenAI | None, model: str, pool: Pool
-) -> EmbeddingSpace:
-    """Return the space of the embedding model: while its server is away, the stored one.
-
-    Raises `EmbeddingsUnavailable` if the stored vectors are of another model.
-    """
-    stored = await stored_space(pool)
-    if client is None:
-        return stored
-    is_known = stored.model == model
-    try:
-        async with asyncio.timeout(_EMBEDDING_SECONDS if is_known else None):
-            return await embedding_space(client, model)
-    except (EmbeddingsUnavailable, TimeoutError) as away:
-        if not is_known:
-            raise
-        log.warning("the embedding model %s does not answer: %s", model, fault(away))
-        return stored
-
-
 async def database_problem(app: App) -> str | None:
     """Return one sentence about what is wrong with the database, or None."""
     try:
@@ -299,20 +279,16 @@ async def database_problem(app: App) -> str | None:
     except KiokuMemoryError as error:
         return explained(error)
     except OperationalError as error:
-        return explained(await _reason(str(app.pool.conninfo), error))
+        try:
+            # The pool does not say why PostgreSQL gives no connection.
+            async with asyncio.timeout(_REASON_SECONDS):
+                await check_access(str(app.pool.conninfo))
+        except (OperationalError, KiokuMemoryError) as reason:
+            return explained(reason)
+        except TimeoutError:
+            pass
+        return explained(error)
     return None
-
-
-async def _reason(conninfo: str, error: Exception) -> Exception:
-    """Return why PostgreSQL gives no connection, which the pool does not say; else `error`."""
-    try:
-        async with asyncio.timeout(_REASON_SECONDS):
-            await check_access(conninfo)
-    except (OperationalError, KiokuMemoryError) as reason:
-        return reason
-    except TimeoutError:
-        pass
-    return error
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from bot.app import App
-from bot.cancellation import cancel_until_done
+from bot.cancellation import in_background
 from bot.conversation.edits import DELETE_ANSWER, UPDATE_FROM_MESSAGE
 from bot.conversation.inbox import ANSWER
 from bot.conversation.turns import FORM_MEMORIES
@@ -31,6 +31,7 @@ from bot.notices import (
 )
 from bot.pipeline import backfill
 from bot.pipeline.attempts import answer_thread
+from bot.pipeline.declined import FIND_DECLINED, find_declined
 from bot.pipeline.edits import delete_answer, update_from_message
 from bot.pipeline.formation import form_memories
 from bot.queue.queue import BACKGROUND, REPLIES
@@ -39,7 +40,7 @@ from bot.runtime.maintenance import register_periodic_work
 
 log = logging.getLogger(__name__)
 
-_REPLIES_AT_ONCE = 64
+_REPLIES_AT_ONCE = 32  # in each of two workers
 _BACKGROUND_AT_ONCE = 12
 _WARM_UP_SECONDS = 0.2
 _RUNS_IN_THREE_DAYS = 450
@@ -62,6 +63,7 @@ _WORK: Mapping[str, Mapping[str, Callable[..., Awaitable[None]]]] = {
         backfill.READ_MISSED: backfill.read_missed_messages,
         UPDATE_FROM_MESSAGE: update_from_message,
         SHOW_LINE: show_line,
+        FIND_DECLINED: find_declined,
         ASK_AGAIN: ask_again,
         CHANGE_CHANNEL: change_channel,
         FORM_MEMORIES: form_memories,
@@ -86,13 +88,12 @@ async def open_worker(app: App) -> AsyncIterator[None]:
     """Answer messages and work the queue; on leaving, let what runs end, or hand it back."""
     register_work(app)
     app.queue.start(replies=_REPLIES_AT_ONCE, background=_BACKGROUND_AT_ONCE)
-    warming_up = asyncio.create_task(_warm_up(app), name="warm-up")
-    try:
-        yield
-    finally:
-        await app.queue.stop()
-        await app.sessions.close()
-        await cancel_until_done(warming_up)
+    async with in_background(_warm_up(app), "warm-up"):
+        try:
+            yield
+        finally:
+            await app.queue.stop()
+            await app.sessions.close()
 
 
 async def _warm_up(app: App) -> None:

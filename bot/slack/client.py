@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,9 +24,10 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.answer_limits import AnswerTooLarge, LimitedResponse
 from bot.logs import StandingWarnings, fault
 from bot.network import proxy_for
+from bot.slack import retries
 from bot.slack.cache import Cache
 from bot.slack.messages import API_TEAM, Installation, sanitize_payload
-from bot.slack.retries import RATE_LIMITED, RateLimits, SlackRetries
+from bot.slack.retries import RATE_LIMITED, RateLimits
 from memory.metrics import step
 from memory.model import MessageKey
 
@@ -93,7 +95,7 @@ def posts(channel_id: str) -> str:
 
 
 class SlackClient(AsyncWebClient):
-    """A Web API client that repeats calls as `SlackRetries` decides, for `patience` seconds each.
+    """A Web API client that makes calls as `repeat` does, with `patience` seconds for each.
 
     Its proxy is that of `proxy_for`, because the SDK reads HTTPS_PROXY but not NO_PROXY.
     """
@@ -104,8 +106,6 @@ class SlackClient(AsyncWebClient):
         token: str | None = None,
         base_url: str,
         session: aiohttp.ClientSession | None = None,
-        limits: RateLimits | None = None,
-        team_id: str = "",
         patience: float = 0.0,
     ) -> None:
         super().__init__(
@@ -117,8 +117,7 @@ class SlackClient(AsyncWebClient):
             logger=_SDK_LOG,
         )
         self.proxy = proxy_for(base_url)
-        self.limits = limits or RateLimits()
-        self.team_id = team_id
+        self.limits = RateLimits()
         self.patience = patience
 
     async def api_call(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:
@@ -127,10 +126,9 @@ class SlackClient(AsyncWebClient):
         if api_method == "chat.postMessage":
             posted = arguments.get("json") or {}
             name = posts(posted.get("channel", ""))
-        retries = SlackRetries(self.limits, self.team_id, name, self.patience)
         call = partial(self.call_once, api_method, **arguments)
         async with step(f"slack {api_method}"):
-            return await repeat(retries, call)
+            return await repeat(self.limits, name, call, patience=self.patience)
 
     async def call_once(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:
         """Call a method, and do not repeat the call."""
@@ -204,21 +202,58 @@ def unless_refused(act: str) -> Iterator[None]:
 
 
 async def repeat(
-    retries: SlackRetries, request: Callable[[], Awaitable[_Answer]]
+    limits: RateLimits,
+    name: str,
+    request: Callable[[], Awaitable[_Answer]],
+    *,
+    patience: float,
 ) -> _Answer:
-    """Make a request, and again as `retries` decides. Raises what the last attempt raised.
+    """Make a request, and again as often as needed. Raises what the last attempt raised.
 
-    A `request` that does not go through the SDK calls `raise_if_passing` with the answer.
+    A call that Slack refuses for a rate limit was not carried out, and is repeated after the time
+    that Slack names; it waits, too, while a limit that another call met would refuse it. If a
+    server error or a lost connection leaves open whether it was carried out, it is repeated ever
+    more slowly, but only if that does less harm than its loss (`retries.REPEATABLE`). No attempt
+    begins later than `patience` seconds after the first, and none after trouble later than
+    `retries.TROUBLE_SECONDS`; with 0 the call is made at once and only once.
+
+    `name` is the limit that the call counts for in `limits`: its method, or what `posts` returns. A
+    `request` that does not go through the SDK calls `raise_if_passing` with the answer.
     """
-    await retries.wait_for_limit()
+    began = time.monotonic()
+
+    async def has_waited(seconds: float, most: float) -> bool:
+        """Wait, unless that would end later than `most` seconds after the first attempt."""
+        if time.monotonic() + seconds > began + most:
+            return False
+        # Callers that were refused at the same moment go on at different moments.
+        spread = random.uniform(0, retries.SPREAD_SECONDS)  # noqa: S311
+        await asyncio.sleep(seconds + spread)
+        return True
+
+    while limited := limits.wait(name):
+        if not await has_waited(limited, patience):
+            break
+    pause = retries.FIRST_PAUSE_SECONDS
     while True:
         try:
             return await request()
         except AnswerTooLarge:
             raise
         except SLACK_FAULTS as error:
-            headers = getattr(getattr(error, "response", None), "headers", {})
-            if not await retries.wait_to_repeat(error_code(error), headers):
+            code = error_code(error)
+            if code == RATE_LIMITED:
+                answer = getattr(error, "response", None)
+                asked = retries.seconds_asked(getattr(answer, "headers", {}))
+                limits.note(name, asked)
+                goes_on = await has_waited(asked, patience)
+            elif code or name not in retries.REPEATABLE:
+                raise
+            else:
+                most = min(retries.TROUBLE_SECONDS, patience)
+                goes_on = await has_waited(pause, most)
+                pause = min(2 * pause, retries.LONGEST_PAUSE_SECONDS)
+            if not goes_on:
                 raise
 
 
@@ -279,20 +314,9 @@ class SlackApi:
         """Return a Web API client that calls with the team's token.
 
         Its methods raise `NotInstalled` if there is none; no other token is ever used. A call is
-        repeated as `SlackRetries` decides, for `patience` seconds.
+        made as `repeat` does.
         """
         return TeamClient(self, team_id, patience)
-
-    def note_clock(self, answer: AsyncSlackResponse) -> None:
-        """Compare this machine's clock with Slack's, as an answer shows it."""
-        if wrong := clock_problem(answer):
-            self.warnings.report("clock", wrong)
-        else:
-            self.warnings.clear("clock")
-
-    def tokenless(self) -> AsyncWebClient:
-        """Return a client for calls that carry a token of their own."""
-        return SlackClient(base_url=self.base_url, session=self.session)
 
     async def permalinks(
         self, team_id: str, messages: Mapping[str, MessageKey]
@@ -329,13 +353,9 @@ class TeamClient(SlackClient):
     """Calls with the token of one team."""
 
     def __init__(self, api: SlackApi, team_id: str, patience: float) -> None:
-        super().__init__(
-            base_url=api.base_url,
-            session=api.session,
-            limits=api.limits,
-            team_id=team_id,
-            patience=patience,
-        )
+        super().__init__(base_url=api.base_url, session=api.session, patience=patience)
+        self.limits = api.limits
+        self.team_id = team_id
         self._api = api
 
     def bot_user_id(self) -> str:
@@ -352,7 +372,10 @@ class TeamClient(SlackClient):
             if error_code(error) in TOKEN_REFUSED:
                 self._api.token_refused.set()
             raise
-        self._api.note_clock(answer)
+        if wrong := clock_problem(answer):
+            self._api.warnings.report("clock", wrong)
+        else:
+            self._api.warnings.clear("clock")
         return answer
 
 

@@ -274,5 +274,7 @@ def _letters(text: str) -> str:
 
 
 def _text(part: Any, name: str) -> str:
-    value = part.get(name) if isinstance(part, Mapping) else None
-    return value.strip() if isinstance(value, str) else ""
+    match part:
+        case {**fields} if isinstance(fields.get(name), str):
+            return str(fields[name]).strip()
+    return ""

@@ -19,7 +19,7 @@ from bot.slack.client import (
     repeat,
     slack_fault,
 )
-from bot.slack.retries import DOWNLOAD, SlackRetries
+from bot.slack.retries import DOWNLOAD
 
 log = logging.getLogger(__name__)
 
@@ -72,20 +72,21 @@ class FileUnreadable(Exception):
 async def read_file(slack: SlackApi, team_id: str, url: str, *, most: int) -> bytes:
     """Return the bytes of a file in Slack, at most `most`.
 
-    The request is repeated as `SlackRetries` decides, for `TURN_PATIENCE_SECONDS`. The workspace's
+    The request is made as `repeat` does, for `TURN_PATIENCE_SECONDS` at most. The workspace's
     token is sent only to Slack. Raises `FileUnreadable`.
     """
     client = slack.client(team_id)
     if not is_slacks(client, url):
         raise FileUnreadable("files_gone")
-    retries = SlackRetries(slack.limits, team_id, DOWNLOAD, TURN_PATIENCE_SECONDS)
 
     async def download() -> bytes:
         installation = slack.installation_in(team_id)
         return await _download(client, installation.bot_token, url, most)
 
     try:
-        return await repeat(retries, download)
+        return await repeat(
+            slack.limits, DOWNLOAD, download, patience=TURN_PATIENCE_SECONDS
+        )
     except SLACK_FAULTS as error:
         log.warning("a file was not read: %s", slack_fault(error))
         trouble: FileTrouble = "files_not_now" if is_passing(error) else "files_gone"

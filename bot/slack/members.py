@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from bot.slack.cache import Cache
 from bot.slack.client import SlackApi
@@ -11,6 +11,7 @@ from bot.slack.names import Names
 from memory import DM, PUBLIC, Person
 from memory.model import Json
 
+_Standing: TypeAlias = Literal["member", "guest", "outsider"]
 _MEMBER_SECONDS = 600.0
 # The flags of users who are guests, of other workspaces, deactivated, or no people.
 _NO_MEMBERS = (
@@ -20,14 +21,6 @@ _NO_MEMBERS = (
     "deleted",
     "is_bot",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    """Whether a person is a member and no guest, and whether they are of another organisation."""
-
-    is_member: bool
-    is_outsider: bool
 
 
 class Members:
@@ -48,13 +41,11 @@ class Members:
 
     async def is_member(self, person: Person) -> bool:
         """Return whether a person is a member of the workspace and not a guest."""
-        standing = await self._standing(person)
-        return standing is not None and standing.is_member
+        return await self._standing(person) == "member"
 
     async def is_outsider(self, person: Person) -> bool:
         """Return whether a person is of another organisation; False if Slack does not tell."""
-        standing = await self._standing(person)
-        return standing is not None and standing.is_outsider
+        return await self._standing(person) == "outsider"
 
     async def _standing(self, person: Person) -> _Standing | None:
         """Return what Slack says of a person; None if it gives no answer."""
@@ -64,10 +55,11 @@ class Members:
         user = await self._names.find_user(person.team_id, person.user_id)
         if user is None:
             return None
-        installation = self._slack.installation_in(person.team_id)
-        found = _Standing(
-            is_member(user, person.team_id), is_of_others(user, installation)
-        )
+        found: _Standing = "guest"
+        if is_of_others(user, self._slack.installation_in(person.team_id)):
+            found = "outsider"
+        elif is_member(user, person.team_id):
+            found = "member"
         self._standings.keep(person, found, _MEMBER_SECONDS)
         return found
 

@@ -252,6 +252,12 @@ def _message_of(event: Json, installation: Installation) -> Message:
     # Slack leaves `channel_type` out of some events.
     is_dm = is_direct(channel_id)
     called = event["type"] == "app_mention"
+    attachments = objects(event.get("attachments"))
+    brought = {
+        "blocks": blocks_beside_text(event),
+        "attachments": [one for one in attachments if not is_preview(one)],
+        "files": objects(event.get("files")),
+    }
     return Message(
         team_id=installation.team_id,
         user_id=str(event.get("user") or ""),
@@ -262,18 +268,8 @@ def _message_of(event: Json, installation: Installation) -> Message:
         text=text,
         audience=DM if is_dm else None,
         addressed=is_dm or called or installation.bot_user_id in mentions(text),
-        brought=_brought(event),
+        brought={name: value for name, value in brought.items() if value},
     )
-
-
-def _brought(event: Json) -> dict[str, list[Json]]:
-    attachments = objects(event.get("attachments"))
-    found = {
-        "blocks": blocks_beside_text(event),
-        "attachments": [one for one in attachments if not is_preview(one)],
-        "files": objects(event.get("files")),
-    }
-    return {name: value for name, value in found.items() if value}
 
 
 def blocks_beside_text(message: Json) -> list[Json]:

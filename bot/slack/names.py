@@ -20,7 +20,7 @@ import asyncio
 import logging
 import re
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -128,31 +128,12 @@ class _Name:
     gone: bool = False
 
 
-class _Budget:
-    """At most `most` calls in any minute."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._calls: deque[float] = deque()
-
-    @property
-    def is_used_up(self) -> bool:
-        """Whether no more calls may be made now."""
-        a_minute_ago = time.monotonic() - 60.0
-        while self._calls and self._calls[0] <= a_minute_ago:
-            self._calls.popleft()
-        return len(self._calls) >= self._most
-
-    def take(self) -> None:
-        """Count a call."""
-        self._calls.append(time.monotonic())
-
-
 class Names:
     """The names that this process knows: the newest, if there are too many.
 
     Looking names up takes at most `MOST_LOOKUPS` calls a minute for one person, so that the ids
-    that one person writes do not use up the names of others, and a third of Slack's limit in all.
+    that one person writes do not use up the names of others, and a third of Slack's limit in all. A
+    minute begins with the first call after the one before.
     """
 
     def __init__(self, slack: SlackApi) -> None:
@@ -160,10 +141,8 @@ class Names:
         self._kept: Cache[str, _Name] = Cache()
         self._failed: Cache[str, bool] = Cache()
         self._namesakes: defaultdict[str, set[str]] = defaultdict(set)
-        self._of_person: Cache[Person, _Budget] = Cache()
-        self._of_method = {
-            name: _Budget(most) for name, most in _MOST_OF_METHOD.items()
-        }
+        self._calls: Counter[Person | str] = Counter()
+        self._calls_until = 0.0
 
     def note_user(self, user: Json) -> None:
         """Keep the name in one of Slack's user objects."""
@@ -199,7 +178,9 @@ class Names:
 
         def name(found: re.Match[str]) -> str:
             known = self._known(found[1])
-            return found[0] if known is None else self._text(found[1], known, channel)
+            if known is None:
+                return found[0]
+            return self._text(found[1], known, channel)
 
         return _MARK.sub(name, text)
 
@@ -236,7 +217,7 @@ class Names:
         Both are empty for an unknown person. Returns None if there is no answer within three
         seconds; while Slack's rate limit lasts it is not asked.
         """
-        if self.slack.limits.wait(team_id, _USER):
+        if self.slack.limits.wait(_USER):
             return None
         client = self.slack.client(team_id, patience=_USER_PATIENCE_SECONDS)
         try:
@@ -263,15 +244,12 @@ class Names:
 
     def _text(self, marked: str, name: _Name, channel: str) -> str:
         """Return the name that is shown in a channel."""
-        if marked[0] == "@":
-            return self._person(name)
-        if not name.text:
-            return UNKNOWN_CHANNEL
-        if name.private and marked[1:] != channel:
-            return _PRIVATE_CHANNEL
-        return f"#{name.text}"
-
-    def _person(self, name: _Name) -> str:
+        if marked[0] == "#":
+            if not name.text:
+                return UNKNOWN_CHANNEL
+            if name.private and marked[1:] != channel:
+                return _PRIVATE_CHANNEL
+            return f"#{name.text}"
         if not name.text:
             return UNKNOWN_PERSON
         folded = name.text.casefold()
@@ -294,15 +272,17 @@ class Names:
         if self._known(marked) is not None or self._failed.find(marked):
             return False
         method = _USER if marked[0] == "@" else _CHANNEL
-        if self.slack.limits.wait(person.team_id, method):
+        if self.slack.limits.wait(method):
             return False
-        of_person = self._of_person.find(person) or _Budget(MOST_LOOKUPS)
-        of_method = self._of_method[method]
-        if of_person.is_used_up or of_method.is_used_up:
+        now = time.monotonic()
+        if now >= self._calls_until:
+            self._calls.clear()
+            self._calls_until = now + 60.0
+        if self._calls[person] >= MOST_LOOKUPS:
             return False
-        of_person.take()
-        of_method.take()
-        self._of_person.keep(person, of_person, 60.0)
+        if self._calls[method] >= _MOST_OF_METHOD[method]:
+            return False
+        self._calls.update([person, method])
         return True
 
     async def _ask(self, team_id: str, marked: str) -> None:
@@ -317,7 +297,9 @@ class Names:
             if error_code(error) in _NAMELESS:
                 self._keep(marked, _Name())
             return
-        self._keep(marked, _channel_name(answer.get("channel") or {}))
+        channel = answer.get("channel") or {}
+        text = clean_name(str(channel.get("name") or ""))
+        self._keep(marked, _Name(text, private=channel.get("is_private") is not False))
 
 
 def _user_name(user: Json) -> _Name:
@@ -333,8 +315,3 @@ def _user_name(user: Json) -> _Name:
     cleaned = [clean_name(str(name or "")) for name in names]
     text = next(filter(None, cleaned), handle)
     return _Name(text, handle, gone=bool(user.get("deleted")))
-
-
-def _channel_name(channel: Json) -> _Name:
-    text = clean_name(str(channel.get("name") or ""))
-    return _Name(text, private=channel.get("is_private") is not False)

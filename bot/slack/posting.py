@@ -166,14 +166,13 @@ def with_metadata(
     messages: Iterable[Json], metadata: Json, *, author: str
 ) -> list[str]:
     """Return the ts of the author's messages with this metadata, in order."""
-    own = [one for one in messages if one.get("user") == author]
-    marked = [one for one in own if _says(one.get("metadata"), metadata)]
-    return sorted([str(one["ts"]) for one in marked], key=float)
-
-
-def _says(found: Json | None, metadata: Json) -> bool:
-    """Return whether a message has this metadata, to which Slack may add fields."""
-    if not found or found.get("event_type") != metadata["event_type"]:
-        return False
-    payload = found.get("event_payload") or {}
-    return {**payload, **metadata["event_payload"]} == payload
+    found: list[str] = []
+    for one in messages:
+        has = one.get("metadata") or {}
+        is_own = one.get("user") == author
+        if is_own and has.get("event_type") == metadata["event_type"]:
+            payload = has.get("event_payload") or {}
+            # Slack may add fields.
+            if metadata["event_payload"].items() <= payload.items():
+                found.append(str(one["ts"]))
+    return sorted(found, key=float)

@@ -120,20 +120,17 @@ class Sessions:
             waits.cancel()
 
     async def _show_wait(self, message: Message, after: float) -> None:
-        """Show that a message waits, until its turn has begun, which will end the status."""
+        """Show that a message waits, until its turn has begun, which will end the status.
+
+        If it ends without a turn, the session is set to `active`. A message that is not stored
+        comes within seven minutes, or never.
+        """
         await asyncio.sleep(after)
         progress = await self._read_progress(message)
         if progress in ("begun", "ended"):
             return
         # The end of the wait does not cancel a call, which Slack may have received.
         await asyncio.shield(self._start(self._begin(message.thread)))
-        await self._activate_once_ended(message)
-
-    async def _activate_once_ended(self, message: Message) -> None:
-        """Set the session to `active` once the message has ended, unless its turn begins first.
-
-        A message that is not stored comes within seven minutes, or never.
-        """
         began = time.monotonic()
         while True:
             progress = await self._read_progress(message)
@@ -159,17 +156,15 @@ class Sessions:
         async with self._lock(thread):
             await asyncio.sleep(_MODEL_FIRST_SECONDS)
             limits = self._slack.limits
-            team_id = split_thread_key(thread)[0]
             # Without a stream, ending the session is a second call under the same limit, of which
             # the rest is kept for `active`.
-            if not (limits.wait(team_id, SESSION) or limits.wait(team_id, START)):
+            if not (limits.wait(SESSION) or limits.wait(START)):
                 await self._set(thread, "processing", 0.0, **more)
 
     async def _activate(self, thread: str) -> None:
         async with self._lock(thread):
             # Infinite where there are no sessions.
-            team_id = split_thread_key(thread)[0]
-            if self._slack.limits.wait(team_id, SESSION) < math.inf:
+            if self._slack.limits.wait(SESSION) < math.inf:
                 await self._set(thread, "active", PATIENCE_SECONDS)
 
     def _lock(self, thread: str) -> asyncio.Lock:
@@ -193,7 +188,7 @@ class Sessions:
                 log.warning(
                     "Slack has no agent sessions here (%s): no Stop", error_code(error)
                 )
-                self._slack.limits.never(team_id, SESSION)
+                self._slack.limits.never(SESSION)
             else:
                 log.info("a session's status was not set: %s", slack_fault(error))
 

@@ -67,7 +67,6 @@ UNION ALL SELECT 'statements', count(*) FROM statements WHERE team_id = %(team)s
 UNION ALL SELECT 'reminders', count(*) FROM reminders WHERE team_id = %(team)s AND user_id = %(user)s
 UNION ALL SELECT 'kept', count(*) FROM kept WHERE team_id = %(team)s AND user_id = %(user)s
 UNION ALL SELECT 'messages', count(*) FROM messages WHERE team_id = %(team)s AND user_id = %(user)s
-UNION ALL SELECT 'notices', count(*) FROM notices WHERE team_id = %(team)s AND user_id = %(user)s
 UNION ALL SELECT 'person_settings', count(*) FROM person_settings
     WHERE team_id = %(team)s AND user_id = %(user)s
 UNION ALL SELECT 'memory_off', count(*) FROM memory_off

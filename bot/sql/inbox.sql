@@ -63,7 +63,7 @@ SET token = %(token)s, failures = failures + oldest.process_died::int
 FROM oldest
 WHERE messages.id = oldest.id
 RETURNING messages.id, message, failures, process_died, status = 'stopped' AS stopped,
-    begun_at IS NOT NULL AS begun, changed_ts < ANY (reply_ts) AS replied,
+    begun_at IS NOT NULL AS begun, reply_ts <> '{}' AS replied,
     GREATEST(extract(epoch FROM now())::float8 - GREATEST(ts, changed_ts)::float8, 0) AS waited;
 
 -- name: read_run

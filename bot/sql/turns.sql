@@ -126,8 +126,7 @@ FROM (
             AND channel = %(channel)s AND ts = %(ts)s) AS message
 ) AS forgotten
 WHERE id = %(id)s AND team_id = %(team)s AND user_id = %(user)s
-RETURNING audience, formed_at IS NULL AS unformed,
-    EXISTS (SELECT FROM notices WHERE notices.turn_id = messages.id) AS has_notice;
+RETURNING audience, formed_at IS NULL AS unformed, notice IS NOT NULL AS has_notice;
 
 -- name: note_informed
 -- Record that the person was informed of memory, or asked whether they agree to it.

@@ -115,14 +115,10 @@ class Edit(_Act):
 
 
 class Forget(_Act):
-    """Forget a `memory.Selection`: memories by their keys, messages, a time, or everything.
-
-    `among`: the keys of the list of memories that the button is in; the others are shown again.
-    """
+    """Forget a `memory.Selection`: memories by their keys, messages, a time, or everything."""
 
     act: Literal["forget"] = "forget"
     keys: tuple[str, ...] = ()
-    among: tuple[str, ...] = ()
     messages: tuple[MessageKey, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
@@ -218,33 +214,23 @@ class Export(_Act):
 # --- forms -------------------------------------------------------------------------------------
 
 
-class Row(BaseModel):
-    """The row of a panel that was clicked: the id of its block.
-
-    `place` is the number of rows and headings above it.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str
-    place: int = 0
-
-
 class Place(BaseModel):
     """Where a person clicked or typed, which is where the result is shown.
 
-    `url` is where Slack accepts the answer to a command or to a click in a message. `view` is the
+    `url` is where Slack accepts the answer to a command or to a click in a message; `clicked`: to a
+    click, whose answer takes the place of the message, which only this person sees. `view` is the
     id of the modal that holds the panel. `position` is the position of the clicked panel, which is
-    Home if there is no `view`; None for a message or typed text. `row` is the clicked row of the
-    panel. `channel` is the conversation.
+    Home if there is no `view`; None for a message or typed text. `above` is the number of blocks of
+    the panel above the clicked one. `channel` is the conversation.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: str = ""
+    clicked: bool = False
     view: str = ""
     position: Position | None = None
-    row: Row | None = None
+    above: int = 0
     channel: str = ""
 
     @property
@@ -288,12 +274,11 @@ class DeleteData(_FormAct):
 
 # --- reading -----------------------------------------------------------------------------------
 
-ButtonAct: TypeAlias = (
-    Position
-    | Open
-    | Switch
+Opening: TypeAlias = Open | Edit
+"""The acts that open a form."""
+Doing: TypeAlias = (
+    Switch
     | Answer
-    | Edit
     | Forget
     | Undo
     | Move
@@ -302,9 +287,10 @@ ButtonAct: TypeAlias = (
     | Remember
     | Keep
     | TakeBack
-    | Rate
     | Export
 )
+"""The acts that do something, and leave a receipt."""
+ButtonAct: TypeAlias = Position | Rate | Opening | Doing
 FormAct: TypeAlias = AddLines | SaveMemory | SaveSettings | DeleteData
 Act: TypeAlias = Annotated[ButtonAct | FormAct, Field(discriminator="act")]
 

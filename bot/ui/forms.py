@@ -89,9 +89,9 @@ def _form(
     return view
 
 
-def final_view(localizer: Localizer, title: str, *texts: str) -> SlackView:
+def final_view(localizer: Localizer, title: str, text: str) -> SlackView:
     """Return a modal that says how a submission ended."""
-    return modal(localizer, title, [section(text) for text in texts])
+    return modal(localizer, title, [section(text)])
 
 
 def _entered(view: Json, block_id: str) -> str:
@@ -518,8 +518,8 @@ def _delete_label(localizer: Localizer) -> str:
     return localizer.say("delete_type", word=localizer.say("delete_word"))
 
 
-def receipt_view(localizer: Localizer, receipt: PersonErased) -> SlackView:
-    """Return the receipt: what is deleted, what stays, and why."""
+def receipt_text(localizer: Localizer, receipt: PersonErased) -> str:
+    """Return the receipt of an erasure: what is deleted, what stays, and why."""
     messages = receipt.counts.get("messages", 0)
     rest = receipt.total - receipt.memories - messages
     deleted = [
@@ -545,4 +545,4 @@ def receipt_view(localizer: Localizer, receipt: PersonErased) -> SlackView:
     stays.append(localizer.say("stays_backups"))
     deleted_text = f"{localizer.say('deleted')}\n{bulleted(deleted)}"
     stays_text = f"{localizer.say('stays')}\n{bulleted(stays)}"
-    return final_view(localizer, "delete_title", deleted_text, in_slack, stays_text)
+    return f"{deleted_text}\n\n{in_slack}\n\n{stays_text}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 from bot.locale import Localizer
@@ -29,18 +29,6 @@ Asking: TypeAlias = Literal["other", "own", "edited"]
 """Why an author is asked: somebody else wants it, they themselves, or they edited what was kept."""
 
 
-class Question(NamedTuple):
-    """What the author of a message is asked."""
-
-    line: str
-    buttons: list[Block]
-
-    @property
-    def payload(self) -> Payload:
-        """The question as a message."""
-        return payload(self.line, *self.buttons)
-
-
 def kept_payload(
     localizer: Localizer, line: str, row: Mapping[str, Any], user: str, channel: str
 ) -> Payload:
@@ -60,7 +48,7 @@ def gone_payload(localizer: Localizer, channel: str) -> Payload:
 
 def author_question(
     localizer: Localizer, wanted: Keep, why: Asking, by: Person | None = None
-) -> Question:
+) -> Payload:
     """Return the question whether to keep the words of a message, which it shows; `by` wants it."""
     who = person_reference(by.user_id) if by else ""
     asked = localizer.say(f"kept_ask_{why}", who=who, channel=f"<#{wanted.channel}>")
@@ -73,7 +61,7 @@ def author_question(
         button(localizer.say("kept_ask_button"), wanted, style="primary"),
         button(localizer.say("kept_ask_not"), refuse),
     ]
-    return Question(line, buttons)
+    return payload(line, *buttons)
 
 
 def kept_row(

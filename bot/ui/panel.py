@@ -27,7 +27,6 @@ from bot.ui.acts import (
     Move,
     Open,
     Position,
-    Row,
     Switch,
     SwitchTo,
     Undo,
@@ -52,7 +51,6 @@ from bot.ui.blocks import (
     source_link,
     text_input,
 )
-from bot.ui.done import Done
 from bot.ui.kept_lines import kept_row
 from bot.ui.lines import (
     audience_name,
@@ -64,8 +62,8 @@ from bot.ui.lines import (
     refusal_line,
     with_sentence,
 )
-from bot.ui.promise_payloads import ROW_BUTTONS
 from bot.ui.promises import is_open
+from bot.ui.receipt import Receipt, with_receipt
 from memory import (
     DM,
     Change,
@@ -92,11 +90,6 @@ _SWITCHES = {
 }
 _DIVIDER: Block = {"type": "divider"}
 _MOST_PLACES = 5  # that are named where memory is off
-_DONE = "done"
-_DONE_BUTTONS = "done-buttons"
-# The prefixes of row ids, before the key of a memory or the id of a change.
-_MEMORY_ROW = "memory-"
-_CHANGE_ROW = "change-"
 _HEADINGS = ("promises_title", "instructions_title", "about_title")
 _TITLES = {"kept": "kept_panel_title", "cited": "cited_title"}
 _VIEW_FIELDS = ("type", "title", "submit", "close", "private_metadata")
@@ -139,12 +132,12 @@ class PanelContent:
 def home_view(
     localizer: Localizer,
     content: PanelContent,
-    done: Done | None = None,
-    row: Row | None = None,
+    receipt: Receipt | None = None,
+    above: int = 0,
 ) -> SlackView:
-    """Return the panel as Home; `done` is what the click in `row` did."""
+    """Return the panel as Home, with the receipt of a click below the blocks `above` it."""
     blocks = [header(localizer.say("panel_title"))]
-    blocks += _panel(localizer, content, done, row)
+    blocks += _panel(localizer, content)
     if content.handling:
         blocks.append(_DIVIDER)
         blocks.append(header(localizer.say("home_where")))
@@ -152,21 +145,21 @@ def home_view(
     return {
         "type": "home",
         "private_metadata": content.position.value,
-        "blocks": blocks,
+        "blocks": with_receipt(blocks, receipt, max(above, 1)),
     }
 
 
 def panel_view(
     localizer: Localizer,
     content: PanelContent,
-    done: Done | None = None,
-    row: Row | None = None,
+    receipt: Receipt | None = None,
+    above: int = 0,
 ) -> SlackView:
-    """Return the panel as a modal; `done` is what the click in `row` did.
+    """Return the panel as a modal, with the receipt of a click below the blocks `above` it.
 
     Slack requires a submit button if there is an input; it searches for the words.
     """
-    blocks = _panel(localizer, content, done, row)
+    blocks = with_receipt(_panel(localizer, content), receipt, above)
     title = _TITLES.get(content.position.list, "panel_title")
     view = modal(localizer, title, blocks, content.position)
     if any(block["type"] == "input" for block in blocks):
@@ -189,45 +182,18 @@ def in_every_language(key: str) -> str:
     return " / ".join(say(language, key) for language in LANGUAGES)
 
 
-def view_with_line(localizer: Localizer, view: SlackView, done: Done) -> SlackView:
-    """Return a view as Slack returned it, with what a click did above its content."""
-    blocks = _done_blocks(localizer, done)
-    for block in view["blocks"]:
-        if block.get("block_id") not in (_DONE, _DONE_BUTTONS):
-            blocks.append(block)
+def view_as_it_was(view: SlackView, receipt: Receipt, above: int = 0) -> SlackView:
+    """Return a view as Slack returned it, with a receipt in it."""
     fields = {name: view[name] for name in _VIEW_FIELDS if view.get(name)}
+    blocks = with_receipt(view["blocks"], receipt, above)
     return {**fields, "blocks": blocks[:VIEW_BLOCKS_LIMIT]}
 
 
-def clicked_row(view: SlackView, block_id: str) -> Row | None:
-    """Return the row of the panel in `view` that was clicked; None if it was not a row.
-
-    The buttons below a row belong to it.
-    """
-    row_id = block_id.removesuffix(ROW_BUTTONS)
-    place = 0
-    for block in view.get("blocks") or ():
-        name = str(block.get("block_id"))
-        if name.endswith(ROW_BUTTONS):
-            continue
-        is_row = name.startswith((_MEMORY_ROW, _CHANGE_ROW))
-        if is_row and name == row_id:
-            return Row(id=name, place=place)
-        if is_row or name in _HEADINGS:
-            place += 1
-    return None
-
-
-def _panel(
-    localizer: Localizer, content: PanelContent, done: Done | None, row: Row | None
-) -> list[Block]:
-    """Return what a click did, the state of memory, and the list at the position."""
-    blocks = _done_blocks(localizer, done) if done else []
+def _panel(localizer: Localizer, content: PanelContent) -> list[Block]:
+    """Return the state of memory, and the list at the position."""
     rows = _list_rows(localizer, content)
-    if row is not None:
-        rows = _in_place(rows, blocks, row)
-        blocks = []
     position = content.position
+    blocks: list[Block] = []
     if position.list == "kept":
         # What is kept for a conversation is not part of the person's own memories.
         if content.kept is not None:
@@ -235,7 +201,7 @@ def _panel(
             blocks.append(section(title))
         return [*blocks, *rows, *_pages(localizer, content)]
     if position.list == "cited":
-        return [*blocks, *rows, *_pages(localizer, content)]
+        return [*rows, *_pages(localizer, content)]
     blocks += _state(localizer, content)
     if position == Position():
         blocks += _question(localizer, content)
@@ -262,43 +228,6 @@ def _list_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
             return _kept_rows(localizer, content)
         case "cited":
             return _cited_rows(localizer, content)
-
-
-def _done_blocks(localizer: Localizer, done: Done) -> list[Block]:
-    """Return what a click did, and its buttons."""
-    blocks = [section(done.line, block_id=_DONE)]
-    if buttons := done.shown_buttons(localizer):
-        blocks.append(actions(*buttons, block_id=_DONE_BUTTONS))
-    return blocks
-
-
-def _in_place(
-    rows: Sequence[Block], done: Sequence[Block], clicked: Row
-) -> list[Block]:
-    """Return rows with what a click did in place of the row that was clicked.
-
-    If that row still exists, the line has its id, so that the next click counts it as a row, and
-    its menu stays beside the line.
-    """
-    line, *buttons = done
-    buttons_id = f"{clicked.id}{ROW_BUTTONS}"
-    others: list[Block] = []
-    starts: list[int] = []
-    for row in rows:
-        name = str(row.get("block_id"))
-        if name == clicked.id:
-            line = {**line, "block_id": name}
-            buttons = [{**block, "block_id": buttons_id} for block in buttons]
-            if row.get("accessory", {}).get("type") == "overflow":
-                line["accessory"] = row["accessory"]
-            continue
-        if name == buttons_id:
-            continue
-        if not name.endswith(ROW_BUTTONS):
-            starts.append(len(others))
-        others.append(row)
-    start = [*starts, len(others)][min(clicked.place, len(starts))]
-    return [*others[:start], line, *buttons, *others[start:]]
 
 
 def _state(localizer: Localizer, content: PanelContent) -> list[Block]:
@@ -478,12 +407,14 @@ def memory_row(
     if memory.audience != DM:
         where = audience_name(localizer, memory.audience)
         details.append(localizer.say("row_where", where=where))
+    if memory.left_out:
+        details.append(localizer.say("row_left_out"))
     text = with_sentence(localizer, memory, line, " · ".join(details))
     options: list[Block] = []
     for name, act in _row_acts(memory).items():
         options.append(option(localizer.say(name), act.value))
     menu = {"type": "overflow", "action_id": ACT, "options": options}
-    return section(text, menu, f"{_MEMORY_ROW}{memory.key[:40]}")
+    return section(text, menu, f"memory-{memory.key}")
 
 
 def _cited_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
@@ -537,7 +468,7 @@ def _change_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
         if entry.undone_at is None:
             act = Undo(what="changes", ids=(entry.id,))
             undo = explained_button(localizer, "undo_button", act, changed)
-        blocks.append(section(line, undo, f"{_CHANGE_ROW}{entry.id}"))
+        blocks.append(section(line, undo, f"change-{entry.id}"))
     return blocks
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -29,7 +28,6 @@ from bot.ui.blocks import (
     payload,
     section,
 )
-from bot.ui.done import Done
 from bot.ui.lines import (
     change_line,
     memory_line,
@@ -43,18 +41,12 @@ from bot.ui.lines import (
 )
 from bot.ui.panel import answer_buttons, consent_buttons, forget_all_button
 from bot.ui.promise_payloads import promise_rows, promise_told
+from bot.ui.receipt import Receipt
 from memory import Change, Memory, Question, Reason, Refusal
 
 # Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never.
 _FINAL: frozenset[Reason] = frozenset({"secret", "sensitive", "full"})
 _MOST_ROWS = 10  # rows of memories that can each be forgotten
-
-
-def done_payload(localizer: Localizer, done: Done) -> Payload:
-    """Return what a click did, as a message that replaces the clicked one."""
-    shown = payload(done.line, *done.shown_buttons(localizer))
-    blocks = [*shown["blocks"], *done.below]
-    return {"text": shown["text"], "blocks": blocks}
 
 
 def notice_payload(
@@ -70,7 +62,7 @@ def notice_payload(
     now, several in a row each. A single change can be edited.
     """
     lines, buttons = _notice_lines(localizer, batch, changes, promises)
-    blocks = [note(line) for line in lines]
+    blocks = [note(*lines)] if lines else []
     for line, row in promise_rows(localizer, promises):
         lines.append(line)
         blocks.append(row)
@@ -129,25 +121,25 @@ def lines_told(
     return [*lines, line], buttons
 
 
-def consent_question(localizer: Localizer) -> Done:
+def consent_question(localizer: Localizer) -> Payload:
     """Return the question whether the person wants to be remembered."""
-    return Done(line=localizer.say("consent_ask"), buttons=consent_buttons(localizer))
+    return payload(localizer.say("consent_ask"), *consent_buttons(localizer))
 
 
-def off_done(localizer: Localizer, off: Off) -> Done:
+def off_done(localizer: Localizer, off: Off) -> Receipt:
     """Return that memory was switched off, with the button that switches it on."""
-    buttons = [on_button(localizer, off.scope)]
-    return Done(line=off_sentences(localizer, off), buttons=buttons)
+    line = off_sentences(localizer, off)
+    return Receipt(line=line, button=on_button(localizer, off.scope))
 
 
-def on_done(localizer: Localizer, scope: str) -> Done:
+def on_done(localizer: Localizer, scope: str) -> Receipt:
     """Return that memory was switched on; everywhere, with the button that switches it off."""
     means = localizer.say("on_means")
     if scope:
         here = localizer.say("switched_on_here", where=place_name(localizer, scope))
-        return Done(line=f"{here}\n{means}")
+        return Receipt(line=f"{here}\n{means}")
     off = button(localizer.say("off_button"), Switch(to="off"))
-    return Done(line=f"{localizer.say('panel_on')}\n{means}", buttons=[off])
+    return Receipt(line=f"{localizer.say('panel_on')}\n{means}", button=off)
 
 
 def on_button(localizer: Localizer, scope: str = "") -> Block:
@@ -162,7 +154,7 @@ def forget_button(localizer: Localizer, forget: Forget) -> Block:
 
 def forget_question(
     localizer: Localizer, memories: Sequence[Memory], total: int | None = None
-) -> Done:
+) -> Payload:
     """Return the question whether to forget a memory, or which of several.
 
     Words may have been found in the sentence of a memory only, so it is shown if it says more.
@@ -174,7 +166,7 @@ def forget_question(
         question = localizer.say("forget_ask", what=line)
         asked = with_sentence(localizer, memory, line, question)
         forget = forget_button(localizer, Forget(keys=(memory.key,)))
-        return Done(line=asked, buttons=[forget])
+        return payload(asked, forget)
     count = len(memories)
     shown = memories[:_MOST_ROWS]
     below = _forget_rows(localizer, shown)
@@ -183,49 +175,46 @@ def forget_question(
     elif count > len(shown):
         below.append(note(localizer.say("forget_more", count=count - len(shown))))
     below.append(actions(forget_all_button(localizer, memories)))
-    return Done(line=localizer.say("forget_which"), below=below)
-
-
-def with_others(localizer: Localizer, done: Done, left: Sequence[Memory]) -> Done:
-    """Return that one of several memories was forgotten, and below it those that are left."""
-    below = _forget_rows(localizer, left)
-    if len(left) > 1:
-        below.append(actions(forget_all_button(localizer, left)))
-    return replace(done, below=below)
+    which = payload(localizer.say("forget_which"))
+    return {**which, "blocks": [*which["blocks"], *below]}
 
 
 def _forget_rows(localizer: Localizer, memories: Sequence[Memory]) -> list[Block]:
     """Return a row for each memory of a list, with a button that forgets it."""
-    among = tuple(memory.key for memory in memories)
     rows: list[Block] = []
     for memory in memories:
         line = memory_line(localizer, memory)
         text = with_sentence(localizer, memory, line, line)
-        act = Forget(keys=(memory.key,), among=among)
+        act = Forget(keys=(memory.key,))
         forget = explained_button(localizer, "menu_forget", act, line)
         rows.append(section(text, forget))
     return rows
 
 
-def open_done(localizer: Localizer, opens: Position | Open) -> Done:
+def search_button(localizer: Localizer) -> Block:
+    """Return the button that opens the panel, where words can be searched for."""
+    return button(localizer.say("search_submit"), Position())
+
+
+def open_done(localizer: Localizer, opens: Position | Open) -> Payload:
     """Return a button that opens the panel or a form, for somebody who asked for it in words."""
     show = button(localizer.say("show_button"), opens)
-    return Done(line=localizer.say("open_line"), buttons=[show])
+    return payload(localizer.say("open_line"), show)
 
 
-def refusal_done(localizer: Localizer, refusal: Refusal, *, facts: bool) -> Done:
+def refusal_done(localizer: Localizer, refusal: Refusal, *, facts: bool) -> Receipt:
     """Return why a sentence was not stored, with the button that stores it as it was typed.
 
     `facts`: whether there is a kind of memory for it. A sentence that is too long for a button's
     value, about 1,900 characters, gets no button.
     """
-    done = Done(line=refusal_line(localizer, refusal.reason, refusal.sentence))
+    line = refusal_line(localizer, refusal.reason, refusal.sentence)
     if refusal.evidence is None or not facts or refusal.reason in _FINAL:
-        return done
+        return Receipt(line=line)
     said = refusal.evidence.original
     remember = Remember(
         text=refusal.evidence.text, channel=said.channel or "", ts=said.ts or ""
     )
     if len(remember.value) > VALUE_LIMIT:
-        return done
-    return replace(done, buttons=[button(localizer.say("remember_button"), remember)])
+        return Receipt(line=line)
+    return Receipt(line=line, button=button(localizer.say("remember_button"), remember))

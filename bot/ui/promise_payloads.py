@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from bot.locale import Localizer
 from bot.ui.acts import ButtonAct, ChangePromise, Edit, Position, Snooze
@@ -24,8 +23,6 @@ from memory import Memory
 
 # Each reminder takes two blocks, and a message has at most fifty.
 _MOST_REMINDERS = 15
-_ROW = "promise-"
-ROW_BUTTONS = "-buttons"  # after the id of a row: the block of its buttons below it
 
 
 def promise_told(
@@ -87,10 +84,9 @@ def reminder_payload(localizer: Localizer, promises: Sequence[Memory]) -> Payloa
     for promise in shown:
         line = memory_line(localizer, promise)
         lines.append(line)
-        row = promise_row(promise.key)
-        blocks.append(section(line, block_id=row))
+        blocks.append(section(line))
         answers = promise_answers(localizer, promise)
-        blocks.append(actions(*answers, block_id=f"{row}{ROW_BUTTONS}"))
+        blocks.append(actions(*answers, block_id=promise_buttons(promise.key)))
     left = len(promises) - len(shown)
     if left:
         more = localizer.say("forget_more", count=left)
@@ -110,30 +106,6 @@ def promise_answers(localizer: Localizer, memory: Memory) -> list[Block]:
     return [explained_button(localizer, key, act, what) for key, act in answers.items()]
 
 
-def promise_row(key: str) -> str:
-    """Return the id of the block of a promise in a reminder."""
-    return f"{_ROW}{key}"
-
-
-def is_row(block_id: str) -> bool:
-    """Return whether a clicked block is the row of a promise in a reminder."""
-    return block_id.startswith(_ROW)
-
-
-def with_row_replaced(
-    message: Mapping[str, Any], block_id: str, shown: Payload
-) -> Payload:
-    """Return a reminder with what a click did in place of the row that was clicked.
-
-    The new blocks keep the row's ids, so that *Undo* replaces it again.
-    """
-    row = block_id.removesuffix(ROW_BUTTONS)
-    ids = [row, f"{row}{ROW_BUTTONS}"]
-    blocks: list[Block] = []
-    for block in message.get("blocks") or []:
-        if block.get("block_id") == row:
-            for done, name in zip(shown["blocks"], ids, strict=False):
-                blocks.append({**done, "block_id": name})
-        elif block.get("block_id") not in ids:
-            blocks.append(block)
-    return {"text": shown["text"], "blocks": blocks}
+def promise_buttons(key: str) -> str:
+    """Return the id of the buttons of a promise in a reminder."""
+    return f"promise-{key}"

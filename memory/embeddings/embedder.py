@@ -63,19 +63,12 @@ class Embedder:
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return one vector for each text, in order; only the `beginning` of a text is embedded.
 
-        Equal texts are embedded once: a memory that was said in public has a row for direct
-        messages, too.
-
         Raises `EmbeddingsUnavailable` if the model does not answer, or its vectors have another
         size.
         """
         if not texts:
             return []
-        begun = [beginning(text) for text in texts]
-        distinct = list(dict.fromkeys(begun))
-        vectors = await self._vectors(distinct)
-        found = dict(zip(distinct, vectors, strict=True))
-        return [found[text] for text in begun]
+        return await self._vectors([beginning(text) for text in texts])
 
     async def _vectors(self, texts: list[str]) -> list[list[float]]:
         """Return the vectors of texts; a refused request is made again in halves.
@@ -117,18 +110,22 @@ async def _request_vectors(
         raw = await client.embeddings.with_raw_response.create(model=model, input=texts)
         return await asyncio.to_thread(_vectors_of, raw.parse)
     except _NO_ANSWER as fault:
-        raise _no_answer(model, fault) from fault
+        why = type(fault).__name__
+        if isinstance(fault, openai.APIStatusError):
+            why = ", ".join(
+                filter(None, [f"HTTP {fault.status_code}", name_in(fault.code)])
+            )
+        raise EmbeddingsUnavailable(
+            f"The embedding model {model} did not answer ({why}): check KIOKU_EMBEDDING_MODEL, and"
+            " its server's address and key."
+        ) from fault
 
 
 def _vectors_of(parse: Callable[[], CreateEmbeddingResponse]) -> list[list[float]]:
     """Parse an answer, which can be large; return its vectors, in order."""
-    in_order = sorted(parse().data, key=_index)
+    # Some servers leave the place of a vector out, and keep the order.
+    in_order = sorted(parse().data, key=lambda item: getattr(item, "index", None) or 0)
     return [_numbers(item.embedding) for item in in_order]
-
-
-def _index(item: object) -> int:
-    """Return the place of a vector; some servers leave it out, and keep the order."""
-    return getattr(item, "index", None) or 0
 
 
 class _NotStorable(ValueError):
@@ -159,20 +156,6 @@ def _is_about_texts(fault: BaseException | None) -> bool:
     if fault.status_code == 500:
         return bool(_ABOUT_TEXTS.search(fault.message))
     return fault.status_code in _REFUSALS
-
-
-def _no_answer(model: str, fault: Exception) -> EmbeddingsUnavailable:
-    """Return the error for a failed call, with its HTTP status and code, or the fault's type."""
-    why = type(fault).__name__
-    if isinstance(fault, openai.APIStatusError):
-        why = f"HTTP {fault.status_code}"
-        code = name_in(fault.code)
-        if code:
-            why += f", {code}"
-    return EmbeddingsUnavailable(
-        f"The embedding model {model} did not answer ({why}): check KIOKU_EMBEDDING_MODEL, and its"
-        " server's address and key."
-    )
 
 
 async def embedding_space(

@@ -75,7 +75,7 @@ class _CallFailed(Exception):
     @property
     def is_about_words(self) -> bool:
         """Whether the server says that it refuses this content, or its length."""
-        return self.error.cause in ("model_policy", "model_too_long")
+        return not self.unreadable.may_pass
 
     @property
     def refusal(self) -> ErrorCause | None:

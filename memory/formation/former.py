@@ -108,25 +108,29 @@ class Former:
         in_commit: InCommit[FormationResult] = do_nothing,
         deadline: float | None = None,
         eager: bool = False,
+        passes_over: bool = False,
     ) -> FormationResult:
         """Form memories from one person's messages, for `view.own`; sensitive ones for `dm` only.
 
         The first 8,000 characters of each message are read. The model proposes, the evidence rule
         and the verdicts decide, and one transaction writes. Messages that the model cannot read,
-        although it answers others, are read alone; what remains is refused as ``unreadable``.
+        although it answers others, are read alone. What it refuses then is refused as
+        ``unreadable``; so is what it only fails with, if `passes_over` is set.
 
         `in_commit` is awaited with the result inside the writing transaction, even if nothing was
         formed; an exception from it rolls everything back. No connection is held during model and
         embedding calls. `deadline` limits the model's time in seconds. `batch` is the notice's.
         `epoch` is the person's, read before `messages`: raises `Overtaken` if there is another one.
         `eager`: details are recorded, too. `memory.metrics` counts the tokens that the models
-        report. Raises `FormationUnavailable`, with nothing written, if the memory model or the
-        embedding model does not answer in time.
+        report. With nothing written, raises `WordsUnreadable` if the model fails with words that it
+        may read another time, and `FormationUnavailable` if it, or the embedding model, does not
+        answer in time.
         """
         typed = [TypedMessage(message) for message in messages]
         typed = [message for message in typed if message.says_something]
         async with _model_calls(view.person, deadline):
-            proposed = await self._read(view, typed, eager=eager)
+            read = partial(self._read, view, typed, eager=eager)
+            proposed = await read(passes_over=passes_over)
         return await self._commit(view, proposed, batch, epoch, in_commit)
 
     async def form_proposed(
@@ -153,7 +157,9 @@ class Former:
             known[key] = target
         said = TypedMessage(message)
         async with _model_calls(view.person, deadline):
-            proposed = await self._judge(view, [said], [Write(key, value)], known)
+            proposed = await self._judge(
+                view, [said], [Write(key, value)], known, passes_over=False
+            )
         return await self._commit(view, proposed, batch, epoch, in_commit)
 
     async def _commit(
@@ -184,6 +190,7 @@ class Former:
         typed: Sequence[TypedMessage],
         *,
         eager: bool,
+        passes_over: bool,
     ) -> Proposed:
         """Return what the memory model proposes and judges, and what is refused."""
         if not typed:
@@ -191,10 +198,13 @@ class Former:
         known = await known_memories(
             self.pool, self.embedder, view, typed, self.kinds.keys()
         )
-        writes, unread = await self._extract([*known.values()], typed, eager=eager)
+        extract = partial(self._extract, [*known.values()], eager=eager)
+        writes, unread = await read_alone(extract, typed, passes_over=passes_over)
         # Unread words are not shown as context of others, either.
         readable = [message for message in typed if message not in unread]
-        judged, refused = await self._judge(view, readable, writes, known)
+        judged, refused = await self._judge(
+            view, readable, writes, known, passes_over=passes_over
+        )
         for message in unread:
             refused.append(
                 Refusal(reason="unreadable", evidence=whole_message(message))
@@ -203,20 +213,16 @@ class Former:
 
     async def _extract(
         self, rows: Sequence[Memory], typed: Sequence[TypedMessage], *, eager: bool
-    ) -> tuple[list[Write], list[TypedMessage]]:
-        """Return what the model writes, and the messages that it cannot read."""
+    ) -> list[Write]:
+        """Return what the model writes, if need be with fewer memories in its view."""
         extract = partial(extract_writes, self._memory_model, self.schemas, eager=eager)
-
-        async def read(part: Sequence[TypedMessage]) -> list[Write]:
-            try:
-                return await extract(rows, part)
-            except WordsUnreadable as unreadable:
-                few = _FEWER.get(unreadable.cause, len(rows))
-                if len(rows) <= few:
-                    raise
-            return await extract(rows[len(rows) - few :], part)
-
-        return await read_alone(read, typed)
+        try:
+            return await extract(rows, typed)
+        except WordsUnreadable as unreadable:
+            few = _FEWER.get(unreadable.cause, len(rows))
+            if len(rows) <= few:
+                raise
+        return await extract(rows[len(rows) - few :], typed)
 
     async def _judge(
         self,
@@ -224,6 +230,8 @@ class Former:
         typed: Sequence[TypedMessage],
         writes: Sequence[Write],
         known: Mapping[str, Memory],
+        *,
+        passes_over: bool,
     ) -> Proposed:
         """Return the proposals that quote the person, with verdicts, and what is refused."""
         shown = [write for write in writes if not write.about]
@@ -235,7 +243,9 @@ class Former:
             return [], refused
         proposals = await match_stored(self.pool, view, proposals)
         judge_part = partial(judge, self._memory_model, messages=typed)
-        judged, unread = await read_alone(judge_part, proposals)
+        judged, unread = await read_alone(
+            judge_part, proposals, passes_over=passes_over
+        )
         refused += [proposal.refused("unreadable") for proposal in unread]
         return judged, refused
 
@@ -334,22 +344,30 @@ async def _model_calls(person: Person, deadline: float | None) -> AsyncIterator[
 
 
 async def read_alone(
-    read: Callable[[Sequence[_Part]], Awaitable[list[_Found]]], parts: Sequence[_Part]
+    read: Callable[[Sequence[_Part]], Awaitable[list[_Found]]],
+    parts: Sequence[_Part],
+    *,
+    passes_over: bool,
 ) -> tuple[list[_Found], list[_Part]]:
     """Return what `read` finds in `parts`, and the parts that cannot be read.
 
-    If it raises `WordsUnreadable` for all of them together, each is read once more, alone.
+    If it raises `WordsUnreadable` for all of them together, each is read once more, alone; that it
+    raises for one that may be read another time is raised, unless `passes_over` is set.
     """
     try:
         return await read(parts), []
     except WordsUnreadable as unreadable:
         _log.warning("%s", unreadable)
-    if len(parts) == 1:
-        return [], list(parts)
+        if len(parts) == 1:
+            if unreadable.may_pass and not passes_over:
+                raise
+            return [], list(parts)
     found: list[_Found] = []
     unread: list[_Part] = []
     for part in parts:
-        found_in_part, unread_part = await read_alone(read, [part])
+        found_in_part, unread_part = await read_alone(
+            read, [part], passes_over=passes_over
+        )
         found += found_in_part
         unread += unread_part
     return found, unread

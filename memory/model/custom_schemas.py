@@ -19,9 +19,8 @@ from memory.model.schemas import (
     register_schemas,
 )
 
-# Names that LangMem, trustcall or this package uses for fields and tools: the last three in JSON
-# that takes the place of tool calls (`memory.formation.schema_calls`).
-_RESERVED_FIELDS = ("kind", "evidence", "tool", "changes", "patches")
+# Names that LangMem, trustcall or this package uses for fields and tools.
+_RESERVED_FIELDS = ("kind", "evidence")
 _RESERVED_NAMES = frozenset(
     {
         "PatchDoc",

@@ -60,14 +60,19 @@ class MemoryModelRefused(FormationUnavailable):
 
 
 class WordsUnreadable(FormationUnavailable):
-    """The memory model answers other requests, but not these words: a retry would fail, too.
+    """The memory model answers other requests, but not these words.
 
-    `cause` is what its server's error means, if it refused them, else None.
+    `cause` is what its server's error means, if there was one, else None.
     """
 
     def __init__(self, why: str, cause: ErrorCause | None = None) -> None:
         self.cause = cause
         super().__init__(f"The memory model cannot read these words: {why}.")
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether it may read them another time: it refused neither the content nor its length."""
+        return self.cause not in ("model_policy", "model_too_long")
 
 
 class Overtaken(KiokuMemoryError):

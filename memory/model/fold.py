@@ -48,8 +48,9 @@ class Folded:
     `audience` is who may read it. `sources` are the statements that were made where this audience
     heard them, oldest first, and `said_on` is the day from which counts what it heard; `own` has
     both of all statements, for what only the person sees. At `expires_at` so many statements have
-    ended that the others are no memory. `said` is what was said since the last removal, and
-    `rests_on` has the ids of the statements without which it would be another memory.
+    ended that the others are no memory. `left_out`: no model is shown it. `said` is what was said
+    since the last removal, and `rests_on` has the ids of the statements without which it would be
+    another memory.
     """
 
     audience: str
@@ -62,6 +63,7 @@ class Folded:
     created_at: datetime
     expires_at: datetime | None
     may_harm: bool
+    left_out: bool
     said: Sequence[Statement]
     rests_on: Collection[UUID]
 
@@ -76,6 +78,8 @@ class Folded:
         }
         if self.may_harm:
             value["may_harm"] = True
+        if self.left_out:
+            value["left_out"] = True
         return value
 
 
@@ -177,6 +181,7 @@ def _folded(
         created_at=statements[0].said_at,
         expires_at=_end(statements),
         may_harm=any(one.may_harm for one in statements),
+        left_out=newest.left_out,
         said=statements,
         rests_on=_rests_on(fields, statements),
     )

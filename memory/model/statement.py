@@ -59,7 +59,8 @@ class Statement:
     `evidence` has the person's words as typed, from the message at `channel` and `ts`, both None
     for a form or a tool. `said_at` is the time of the message, `stored_at` when it was stored, and
     `zone` the person's time zone when it was said. After `until` the statement no longer counts.
-    `may_harm`: somebody may come to harm if it is not known. `batch` is the same for all statements
+    `may_harm`: somebody may come to harm if it is not known. `left_out`: the model's provider
+    declines its memory as it was then. `batch` is the same for all statements
     of one notice. `number` is the order in which they were stored.
     """
 
@@ -78,6 +79,7 @@ class Statement:
     zone: str = "UTC"
     until: datetime | None = None
     may_harm: bool = False
+    left_out: bool = False
     number: int = 0
     withdrawn_at: datetime | None = None
     stored_at: datetime = EARLIEST

@@ -7,11 +7,8 @@ from memory.postgres.database import (
     execute_queries as execute_queries,
     execute_statement as execute_statement,
     fetch_rows as fetch_rows,
-    transaction_timeout as transaction_timeout,
-    is_unavailable as is_unavailable,
     person_statement as person_statement,
     person_transaction as person_transaction,
-    take_connection as take_connection,
     transaction as transaction,
 )
 from memory.postgres.migrate import (
@@ -20,5 +17,10 @@ from memory.postgres.migrate import (
     check_database as check_database,
     packaged_migrations as packaged_migrations,
     stored_space as stored_space,
+)
+from memory.postgres.pool import (
+    is_unavailable as is_unavailable,
+    take_connection as take_connection,
+    transaction_timeout as transaction_timeout,
 )
 from memory.postgres.statements import load_statements as load_statements

@@ -161,7 +161,15 @@ class EmbeddedPostgres:
         self.stop()  # releases the lock of a server that has crashed
         binaries = find_binaries()
         try:
-            self._lock_folder()
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = self._folder.joinpath("kioku.lock").open("ab")
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise EmbeddedPostgresError(
+                    f"Kioku is already running on {self._folder}: stop it, or set"
+                    " KIOKU_DATA_DIR."
+                ) from None
             if not self.is_running():
                 self._start(binaries)
         except OSError as error:
@@ -173,16 +181,6 @@ class EmbeddedPostgres:
         except BaseException:
             self.stop(immediate=True)
             raise
-
-    def _lock_folder(self) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = self._folder.joinpath("kioku.lock").open("ab")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise EmbeddedPostgresError(
-                f"Kioku is already running on {self._folder}: stop it, or set KIOKU_DATA_DIR."
-            ) from None
 
     def stop(self, *, immediate: bool = False) -> None:
         """Stop the server that this object has started; if `immediate`, without a checkpoint."""

@@ -23,8 +23,8 @@ from memory.postgres.database import (
     begin,
     fetch_rows,
     transaction,
-    with_usual_options,
 )
+from memory.postgres.pool import with_usual_options
 from memory.postgres.requirements import (
     MigrationTarget,
     check_server,

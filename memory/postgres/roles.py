@@ -125,22 +125,14 @@ def create_login(
         _grant(connection, APP_ROLE, name, inherit=False)
         for role in inherits:
             _grant(connection, role, name, inherit=True)
-    _grant_connect(connection, target, name)
+    question = "SELECT has_database_privilege(%s, %s, 'CONNECT') AS allowed"
+    [row] = connection.execute(question, (name, target.database)).fetchall()
+    if not row["allowed"]:  # only the owner of the database can grant it
+        grant = sql.SQL("GRANT CONNECT ON DATABASE {} TO {}")
+        names = (sql.Identifier(target.database), sql.Identifier(name))
+        connection.execute(grant.format(*names))
     if target.schemas != ("public",):
         set_search_path(connection, target, name)
-
-
-def _grant_connect(
-    connection: Connection[DictRow], target: MigrationTarget, user: str
-) -> None:
-    """Let a user connect to the database, if it may not yet; only the owner can."""
-    question = "SELECT has_database_privilege(%s, %s, 'CONNECT') AS allowed"
-    [row] = connection.execute(question, (user, target.database)).fetchall()
-    if row["allowed"]:
-        return
-    statement = sql.SQL("GRANT CONNECT ON DATABASE {} TO {}")
-    names = (sql.Identifier(target.database), sql.Identifier(user))
-    connection.execute(statement.format(*names))
 
 
 def _grant(

@@ -15,20 +15,22 @@ SELECT set_config('kioku.forgotten', %(shown)s, true),
 -- name: read_by_keys
 -- The statements of these memories, in the order in which they were stored.
 SELECT id, number, key, audience, kind, act, actor, content, evidence, channel, ts, said_at, zone,
-    until, may_harm, batch, withdrawn_at, stored_at
+    until, may_harm, left_out, batch, withdrawn_at, stored_at
 FROM counted_statements
 WHERE team_id = %(team)s AND user_id = %(user)s AND key = ANY(%(keys)s)
 ORDER BY number;
 
 -- name: memories_of_subjects
 -- All memories that were ever about one of these subjects, with their present content; NULL if they
--- were taken back. Those that are remembered come first; among equals, the newest.
+-- were taken back. Those that are remembered come first; among equals, the newest. What was forgotten
+-- counts as long as its Undo could bring it back.
 SELECT said.kind, said.subject, said.key, store.value->'content' AS content
 FROM (
     SELECT kind, subject, key, max(number) AS newest FROM counted_statements
     JOIN unnest(%(kinds)s::text[], %(subjects)s::text[]) AS wanted (kind, subject)
         USING (kind, subject)
     WHERE team_id = %(team)s AND user_id = %(user)s
+        AND (forgotten_at IS NULL OR forgotten_at > now() - make_interval(mins => %(minutes)s))
     GROUP BY kind, subject, key
 ) AS said
 LEFT JOIN store ON store.prefix ~>=~ %(low)s AND store.prefix ~<~ %(high)s AND store.key = said.key
@@ -75,10 +77,16 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND id = ANY(%(ids)s)
     AND withdrawn_at IS NULL
 RETURNING key;
 
+-- name: leave_out
+-- Mark what these memories add up to: no model is shown them as long as nothing else is said.
+UPDATE statements SET left_out = true
+WHERE team_id = %(team)s AND user_id = %(user)s AND key = ANY(%(keys)s)
+RETURNING key;
+
 -- name: read_of_message
 -- What a message says.
 SELECT id, number, key, audience, kind, act, actor, content, evidence, channel, ts, said_at, zone,
-    until, may_harm, batch, withdrawn_at, stored_at
+    until, may_harm, left_out, batch, withdrawn_at, stored_at
 FROM counted_statements
 WHERE team_id = %(team)s AND user_id = %(user)s AND channel = %(channel)s AND ts = %(ts)s;
 

@@ -15,6 +15,7 @@ from memory.store.forgetting import (
     undoable_forgetting as undoable_forgetting,
 )
 from memory.store.hidden import (
+    UNDO_MINUTES as UNDO_MINUTES,
     seeing_forgotten as seeing_forgotten,
     seeing_states as seeing_states,
 )
@@ -54,6 +55,7 @@ from memory.store.reminders import (
 from memory.store.statements import (
     change_channel as change_channel,
     delete_old as delete_old,
+    leave_out as leave_out,
     message_parameters as message_parameters,
     messages_among as messages_among,
 )
@@ -64,6 +66,7 @@ from memory.store.people import (
     ask_query as ask_query,
     ask_within as ask_within,
     begin_epoch as begin_epoch,
+    may_search as may_search,
     read_epoch as read_epoch,
 )
 from memory.store.reembedding import (

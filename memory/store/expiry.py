@@ -5,12 +5,8 @@ from __future__ import annotations
 import logging
 
 from memory.model.namespace import Person
-from memory.postgres.database import (
-    Pool,
-    execute_statement,
-    is_unavailable,
-    person_transaction,
-)
+from memory.postgres.database import Pool, execute_statement, person_transaction
+from memory.postgres.pool import is_unavailable
 from memory.postgres.statements import load_statements
 from memory.store.forgetting import DeleteTexts, purge
 from memory.store.questions import delete_expired

@@ -29,7 +29,7 @@ from memory.postgres.database import (
     person_transaction,
 )
 from memory.postgres.statements import column_parameters, load_statements
-from memory.store.hidden import seeing_forgotten, seeing_states
+from memory.store.hidden import UNDO_MINUTES, seeing_forgotten, seeing_states
 from memory.store.memories import Memory, read_memories
 from memory.store.people import begin_epoch
 from memory.store.statements import (
@@ -43,7 +43,6 @@ from memory.store.statements import (
 
 _SQL = load_statements("memory", "forgetting")
 
-UNDO_MINUTES = 10
 # What was forgotten has the time at which its transaction began.
 _LONGEST_TRANSACTION = timedelta(hours=1)
 

@@ -10,6 +10,8 @@ from memory.postgres.statements import load_statements
 
 _SQL = load_statements("memory", "statements")
 
+UNDO_MINUTES = 10  # after that what was forgotten does not come back
+
 
 @asynccontextmanager
 async def seeing_states(transaction: PersonTransaction) -> AsyncIterator[None]:

@@ -102,6 +102,11 @@ class Memory:
         return self.value.get("may_harm") is True
 
     @property
+    def left_out(self) -> bool:
+        """Whether no model is shown it, because a model's provider declines it."""
+        return self.value.get("left_out") is True
+
+    @property
     def is_always_shown(self) -> bool:
         """Whether every reply needs it: how the person wants to be answered, or what may harm."""
         return self.may_harm or self.kind == INSTRUCTION_KIND
@@ -131,27 +136,29 @@ def memory_of(row: DictRow) -> Memory:
 
 def read_own(rows: Iterable[DictRow], person: Person) -> list[Memory]:
     """Convert `rows`; raises `InvalidNamespace` if one belongs to another person."""
-    memories = [memory_of(row) for row in rows]
-    if any(memory.namespace.person != person for memory in memories):
-        raise InvalidNamespace(
-            "A query returned another person's memory; nothing was done."
-        )
-    return memories
+    return _read(rows, memory_view(person.namespace(DM)))
 
 
 def read_in_view(rows: Iterable[DictRow], view: MemoryView) -> list[Memory]:
-    """Convert `rows`; raises `InvalidNamespace` for one outside `view`, from a wrong query."""
+    """Convert `rows` for a model, without those that are left out; raises as `read_own` does."""
+    return [memory for memory in _read(rows, view) if not memory.left_out]
+
+
+def _read(rows: Iterable[DictRow], view: MemoryView) -> list[Memory]:
     memories = [memory_of(row) for row in rows]
     if not all(view.allows(memory.namespace) for memory in memories):
         raise InvalidNamespace(
-            "A query returned a memory of another audience; nothing was done."
+            "A query returned a memory of another person or audience; nothing was done."
         )
     return memories
 
 
 async def list_memories(pool: Pool, person: Person) -> list[Memory]:
     """Return all memories of a person, newest first."""
-    return await newest(pool, memory_view(person.namespace(DM)), None)
+    values = {"prefixes": None, "limit": None}
+    return read_own(
+        await person_statement(pool, person, _SQL["newest"], values), person
+    )
 
 
 async def find_memory(pool: Pool, person: Person, key: str) -> Memory | None:
@@ -170,8 +177,8 @@ async def find_in_view(
     return {one.key: one for one in read_in_view(rows, view)}
 
 
-async def newest(pool: Pool, view: MemoryView, limit: int | None) -> list[Memory]:
-    """Return at most `limit` memories in `view`, or all, newest first."""
+async def newest(pool: Pool, view: MemoryView, limit: int) -> list[Memory]:
+    """Return at most `limit` memories in `view`, newest first."""
     values = {"prefixes": view.prefixes, "limit": limit}
     found = await person_statement(pool, view.person, _SQL["newest"], values)
     return read_in_view(found, view)

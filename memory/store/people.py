@@ -62,6 +62,11 @@ async def read_epoch(pool: Pool, person: Person) -> int:
     return epoch
 
 
+async def may_search(transaction: PersonTransaction) -> bool:
+    """Return whether a memory that a provider declines may be looked for now: once a day."""
+    return bool(await transaction.fetch(_SQL["claim_search"]))
+
+
 async def begin_epoch(transaction: PersonTransaction) -> None:
     """Begin another epoch of the person, whose lock the transaction holds."""
     await transaction.execute(_SQL["begin_epoch"])

@@ -173,6 +173,11 @@ async def withdraw(transaction: PersonTransaction, ids: Collection[UUID]) -> Non
     await _change(transaction, _SQL["withdraw"], {"ids": list(ids)})
 
 
+async def leave_out(transaction: PersonTransaction, keys: Collection[str]) -> None:
+    """Show these memories to no model, until something else is said about them."""
+    await _change(transaction, _SQL["leave_out"], {"keys": list(keys)})
+
+
 async def _change(
     transaction: PersonTransaction,
     statement: LiteralString,

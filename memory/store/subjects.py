@@ -10,7 +10,7 @@ from memory.model.namespace import MemoryView
 from memory.model.schemas import Subject, kind_and_subject
 from memory.postgres.database import PersonTransaction
 from memory.postgres.statements import column_parameters, load_statements
-from memory.store.hidden import seeing_forgotten
+from memory.store.hidden import UNDO_MINUTES, seeing_forgotten
 from memory.store.memories import Memory, read_memories
 
 _SQL = load_statements("memory", "statements")
@@ -21,9 +21,9 @@ class Known:
     """What a person's log says about some subjects, read under their lock before it is changed.
 
     `keys` has the keys of all memories that are or were about each subject, whoever may read them,
-    also of forgotten ones: first those that are remembered, then the others, each group newest
-    first. A new statement about a subject goes to the same memory, unless that has another subject
-    by now. `memories` are those that are remembered, by key.
+    also of forgotten ones that may come back: first those that are remembered, then the others,
+    each group newest first. A new statement about a subject goes to the same memory, unless that
+    has another subject by now. `memories` are those that are remembered, by key.
     """
 
     keys: Mapping[Subject, Sequence[str]]
@@ -62,7 +62,10 @@ async def _keys_by_subject(
 
     Words about something that was forgotten get its key, so that an Undo makes one memory of both.
     """
-    values = column_parameters(("kinds", "subjects"), subjects)
+    values = {
+        **column_parameters(("kinds", "subjects"), subjects),
+        "minutes": UNDO_MINUTES,
+    }
     keys: dict[Subject, list[str]] = {}
     async with seeing_forgotten(transaction, many=False):
         rows = await transaction.fetch(_SQL["memories_of_subjects"], values)

@@ -127,13 +127,14 @@ def base_for(buildah: Buildah, reference: str) -> str:
     )
 
 
-def build(buildah: Buildah, base: str) -> str:
-    """Build the Dockerfile on `base`; return the image's id.
+def build(buildah: Buildah, base: str, target: str = "") -> str:
+    """Build the Dockerfile, up to the stage `target` if given, on `base`; return the image's id.
 
     The build reaches the package index as this machine's pip does: its settings are mounted.
     """
     settings = _pip_settings(buildah.folder / "pip.conf")
     mounts = [f"--volume={path}:{there}:ro" for there, path in settings.items()]
+    stage = [f"--target={target}"] if target else []
     return buildah(
         *(
             "build",
@@ -143,9 +144,11 @@ def build(buildah: Buildah, base: str) -> str:
             "--from",
             base,
             "--pull-never",
+            "--layers",
             *mounts,
+            *stage,
         ),
-        *("--tag", "kioku"),
+        *("--tag", target or "kioku"),
         str(ROOT),
         seconds=_BUILD_SECONDS,
     )
@@ -214,13 +217,15 @@ class Image:
         return process.returncode, said
 
     @contextmanager
-    def serving(self, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
-        """Run the image's own command, and give it once it is ready."""
+    def serving(
+        self, settings: Mapping[str, str], ready: str = "Kioku is ready on port {PORT}."
+    ) -> Iterator[subprocess.Popen[str]]:
+        """Run the image's own command, and give it once it says that it is ready."""
         command = [*self.config["Entrypoint"], *self.config["Cmd"]]
         with self.start(*command, **settings) as process:
             try:
                 said = read_line(process.stdout, _START_SECONDS)
-                assert said == f"Kioku is ready on port {settings['PORT']}.\n"
+                assert said == f"{ready.format_map(settings)}\n"
                 yield process
             finally:
                 process.kill()

@@ -13,14 +13,15 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from tests.conftest import ROOT, open_playground
+from tests.conftest import ROOT, Server, open_playground
 from tests.deploy.containers import Buildah, Image, base_for, build, ended, storage
 from tests.deploy.setup import missing
 from tests.e2e.answers import STORY, UNDERSTOOD
 from tests.e2e.messages import Json, markdown
 from tests.e2e.workspace import Workspace
+from tests.integration.playground_slack import PlaygroundSlack
 from tests.loopback import free_port, pass_on
-from tests.person import Said
+from tests.person import Person, Said
 from tests.waiting import wait_until
 
 PACKAGES = ("bot", "memory")
@@ -105,7 +106,10 @@ def check_contents(image: Image, files: list[str]) -> None:
 def test_the_image_is_built_and_serves(
     empty_database: str, record_property: Callable[[str, object], None]
 ) -> None:
-    """The image of the Dockerfile migrates, is examined, answers, is healthy, and stops in time."""
+    """The image of the Dockerfile migrates, is examined, answers, is healthy, and stops in time.
+
+    That of its stage `playground` answers with nothing beside it.
+    """
     assert missing() == [], "Run `python -m tests.deploy.setup` as root."
     reference = base_image()
     with storage() as buildah:
@@ -120,6 +124,7 @@ def test_the_image_is_built_and_serves(
         assert above < LARGEST_MB
         check_contents(image, context_files())
         use(image, empty_database)
+        check_playground(Image(buildah, build(buildah, base, "playground")))
 
 
 def layers_bytes(buildah: Buildah, image: str) -> int:
@@ -230,6 +235,28 @@ def check_served(image: Image, settings: dict[str, str], workspace: Workspace) -
     assert len(workspace.app_messages([ramen])) == 3, (
         "Each message was answered exactly once."
     )
+
+
+def check_playground(image: Image) -> None:
+    """Fail unless somebody is answered in the playground of an image that nothing was given to."""
+    assert image.config["Volumes"] == {"/data": {}}
+    assert (image.root / "data").stat().st_uid == 10001
+    settings = {"PORT": str(free_port()), "KIOKU_DATA_DIR": "/tmp/kioku"}
+    health = image.config["Healthcheck"]["Test"][1:]
+    ready = "Kioku is ready at http://127.0.0.1:{PORT}"
+    with image.serving(settings, ready) as process:
+        assert image.run(*health, **settings) == (0, "")
+        server = Server(process, {"url": f"http://127.0.0.1:{settings['PORT']}"})
+        ann = Person(PlaygroundSlack(server))
+        ann.say("I love ramen")
+
+        def answered() -> bool:
+            said = [one["text"] for one in ann.seen() if one["user"] != ann.id]
+            return "ramen" in str(said)
+
+        wait_until(answered, "an answer", SECONDS)
+        image.ask_to_end(process)
+        assert FINISHING in ended(process)
 
 
 def deliver(workspace: Workspace, settings: dict[str, str]) -> None:

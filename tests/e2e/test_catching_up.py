@@ -29,7 +29,7 @@ def test_what_nobody_received_is_answered_after_the_outage(own_world: World) -> 
     assert world.control("settle", {"seconds": 50})["settled"]
     assert [world.inbox(said) for said in missed] == [[], [], []]
     world.rows(
-        "UPDATE installation SET heard_at = now() - interval '10 minutes' RETURNING 1"
+        "UPDATE installation SET heard_at = now() - interval '1 hour' RETURNING 1"
     )
     world.app.start()
     # An event that comes before the time since the last one is read hides nothing.

@@ -89,7 +89,11 @@ class Answering:
         running = asyncio.create_task(answer_thread(self._core, context, thread))
         watching = asyncio.create_task(self._abort(job, running, aborted))
         try:
-            await running
+            async with asyncio.timeout(_LONGEST_JOB_SECONDS):
+                await asyncio.shield(running)
+        except TimeoutError:
+            running.print_stack()
+            raise
         except RunLater as later:
             self.attempts[thread] += 1
             self.put_off[thread] = later.seconds
@@ -136,6 +140,9 @@ class Answering:
         return owner_rows(self._database, statement, *values)
 
 
+# A job that takes longer hangs; its stack is printed.
+_LONGEST_JOB_SECONDS = 240.0
+
 INSTALLATION = load_statements("bot", "installation")
 _CONTEXT = re.compile(r"<context>\n(.*?\n)</context>\n\n", re.S)
 
@@ -162,16 +169,19 @@ class App:
         return self.core.embedder
 
     async def form_words(self, team: str, user: str, audience: str) -> None:
-        """Run the waiting jobs of formation, of which none waits for a pause of the person."""
-        self.rows(
-            "DELETE FROM procrastinate_jobs WHERE task_name = %s AND status = 'todo' AND lock = %s",
+        """Form what waits, as the last of the waiting jobs would; none waits for a pause."""
+        waiting = self.rows(
+            "DELETE FROM procrastinate_jobs WHERE task_name = %s AND status = 'todo' AND lock = %s"
+            " RETURNING args->>'failures' AS failures",
             *(
                 FORM_MEMORIES,
                 f"{BACKGROUND}:{Person(team, user).namespace(audience).prefix}",
             ),
         )
+        failures = max((row["failures"] for row in waiting), default="0")
         settings = self.core.settings.model_copy(update={"formation": "hot"})
-        await form_memories(replace(self.core, settings=settings), team, user, audience)
+        core = replace(self.core, settings=settings)
+        await form_memories(core, team, user, audience, failures)
 
     async def note(self, event: dict[str, Any]) -> None:
         """Handle an event that is no message of a person's."""

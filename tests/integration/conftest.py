@@ -84,7 +84,7 @@ async def make_app(
     stand_in: Server,
     model_client: openai.AsyncOpenAI,
     monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[MakeApp]:
+) -> MakeApp:
     """Wire the app with the settings a test names; deadlines are long, and Slack is never late."""
     monkeypatch.setattr("bot.memories.adding._DEADLINE", 60.0)
     monkeypatch.setattr("bot.slack.posting.SETTLED_SECONDS", 0.5)
@@ -92,8 +92,7 @@ async def make_app(
     async def make(**settings: Any) -> App:
         return await open_app(pool, database, slack, stand_in, model_client, **settings)
 
-    yield make
-    stand_in.call("/_model/settings", {"token_ms": 0, "first_token_ms": 0})
+    return make
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ class Sender:
 
     def refuse(self, method: str, seconds: int) -> None:
         """Let Slack have refused a method to another answer of this process."""
-        self.app.slack.limits.note(self.slack.team_id, method, seconds)
+        self.app.slack.limits.note(method, seconds)
 
 
 def without_limits(pool: Pool) -> App:

@@ -101,7 +101,9 @@ _Act = TypeVar("_Act", bound=ButtonAct)
 
 def pressable(payloads: Sequence[dict[str, Any]], kind: type[_Act]) -> list[_Act]:
     """Return the acts of a kind that the buttons of messages have."""
-    acts = map(clicked_act, elements(payloads, "actions"))
+    blocks = [block for one in payloads for block in one.get("blocks") or []]
+    beside = [block["accessory"] for block in blocks if "accessory" in block]
+    acts = map(clicked_act, [*elements(payloads, "actions"), *beside])
     return [act for act in acts if isinstance(act, kind)]
 
 

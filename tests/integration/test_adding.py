@@ -12,7 +12,7 @@ from bot.memories.data import erase_person
 from bot.memories.switches import turn_off, turn_on
 from bot.ui import acts
 from bot.ui.acts import ButtonAct, Forget, Open, Remember
-from memory import DM, Person
+from memory import DM, Person, open_questions
 from memory.store import MAX_MEMORIES
 from tests.integration.app import App, MakeApp
 from tests.integration.interface import Answer
@@ -337,7 +337,8 @@ async def test_the_settings_reach_the_verdicts(
         assert done.line == say(
             "en", "ask_store_line", what="I have asthma", where=where
         )
-        await app.click(who, yes(done))
+        [question] = await open_questions(app.pool, who)
+        await app.click(who, acts.Answer(question=question.id, answer="yes"))
         assert await facts(app, who) == ["I have asthma"]
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -17,6 +19,7 @@ from tests.integration.messages import seen_at
 from tests.integration.playground_slack import PersonThread
 from tests.memories import put_memory
 
+ACTS = 150
 KINDS = ("dm", "public", "private", "mpim", "unknown")
 # Asked in a conversation of this kind: what was said in which kind may be drawn on, wherever else
 # it was said, and what in this very conversation.
@@ -201,3 +204,111 @@ async def test_a_person_widens_and_narrows(app: App) -> None:
                 PersonThread(user, team, channel, "1.0", "1.0"), "What can I eat?"
             )
             assert (dish("dm") in json.dumps(app.prompts()[-1])) == (channel in seen)
+
+
+@dataclass
+class Crowd:
+    """Forty people, their conversations, and who said which sentence where.
+
+    A sentence is one word that nobody else uses. `heard` has the conversations in which its person
+    has said it since they last moved its memory by a click, and where they moved it.
+    """
+
+    app: App
+    chance: random.Random
+    people: list[PersonThread] = field(default_factory=list)
+    channels: dict[str, str] = field(default_factory=dict)
+    members: dict[str, set[str]] = field(default_factory=dict)
+    author: dict[str, str] = field(default_factory=dict)
+    heard: dict[str, set[str]] = field(default_factory=dict)
+
+    def places(self, user: PersonThread) -> list[str]:
+        """Return where a person may write."""
+        inside = [one for one, members in self.members.items() if user.user in members]
+        return [user.channel, *inside]
+
+    def place(self, user: PersonThread) -> PersonThread:
+        """Return one of a person's conversations."""
+        channel = self.chance.choice(self.places(user))
+        return PersonThread(user.user, user.team, channel, "1.0", "1.0")
+
+    def may_see(self, word: str, user: str, channel: str) -> bool:
+        """Whether a person may be shown a word in a conversation."""
+        if self.author[word] != user:
+            return False
+        kinds = {self.channels.get(one, one) for one in self.heard[word]}
+        return (
+            channel not in self.channels
+            or channel in self.heard[word]
+            or "public" in kinds
+        )
+
+    def foreign(self, shown: object, user: str, channel: str) -> set[str]:
+        """Return the words in a text that must not be shown to a person in a conversation."""
+        found = set(re.findall("word[0-9]+", json.dumps(shown, ensure_ascii=False)))
+        return {one for one in found if not self.may_see(one, user, channel)}
+
+
+@pytest.mark.slow
+async def test_nobody_of_forty_is_shown_a_word_where_it_was_not_said(app: App) -> None:
+    """Random statements, repetitions, moves, forgettings and deletions; prompts and panels."""
+    crowd = Crowd(app, random.Random(29))
+    for number in range(40):
+        member, team = app.slack.person(name=f"Member {number}")
+        channel = str(app.slack.say(member)["channel"])
+        crowd.people.append(PersonThread(member, team, channel, "1.0", "1.0"))
+    for number, kind in enumerate(["public", "private", "mpim"] * 4):
+        inside = [
+            crowd.people[(number * 3 + step * 7) % 40].user
+            for step in range(15 if kind == "public" else 6)
+        ]
+        channel = app.slack.channel(kind, *inside)
+        crowd.channels[channel] = kind
+        crowd.members[channel] = set(inside)
+    shown = 0
+    for _ in range(ACTS):
+        user = crowd.chance.choice(crowd.people)
+        await _act(crowd, user)
+        place = crowd.place(user)
+        await app.ask(place, "What can I eat today, and what have I told you?")
+        prompt = app.prompts()[-1]
+        shown += "word" in json.dumps(prompt)
+        assert crowd.foreign(prompt, user.user, place.channel) == set()
+    assert shown > ACTS / 4
+    for user in crowd.people:
+        panel = await app.panel(app.person(user))
+        assert (
+            crowd.foreign(panel_view(Localizer("en"), panel), user.user, user.channel)
+            == set()
+        )
+
+
+async def _act(crowd: Crowd, user: PersonThread) -> None:
+    """Let a person say something new, repeat it elsewhere, move it, or delete the message."""
+    app = crowd.app
+    person = app.person(user)
+    own = [word for word, author in crowd.author.items() if author == user.user]
+    act = crowd.chance.choice(["say", "say", "say", "repeat", "move", "delete"])
+    place = crowd.place(user)
+    if act == "say" or not own:
+        word = f"word{len(crowd.author)}"
+        crowd.author[word] = user.user
+        crowd.heard[word] = {place.channel}
+    else:
+        word = crowd.chance.choice(own)
+    if act == "move":
+        inside = crowd.places(user)[1:]
+        private = [one for one in inside if crowd.channels[one] != "public"]
+        target = crowd.chance.choice(["dm", "public", *private])
+        for memory in await app.memories(person):
+            words = re.findall("word[0-9]+", str(memory.content))
+            if word in words and memory.audience != target:
+                await move_memory(app.pool, app.embedder, person, memory.key, target)
+                crowd.heard[word] = {target}
+        return
+    crowd.heard[word].add(place.channel)
+    message = await app.ask(place, f"I love {word}")
+    audience = app.turn(message)["audience"]
+    await app.form_words(person.team_id, person.user_id, audience)
+    if act == "delete":
+        await app.change(message, None)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from slack_sdk.errors import SlackApiError
 
+from bot.cancellation import in_background
 from bot.memories.data import erase_person
 from bot.pipeline import backfill
 from bot.pipeline.backfill import CATCH_UP, READ_MISSED
@@ -100,10 +101,11 @@ async def test_somebody_listens_only_while_connected(app: App) -> None:
         return False
 
     heard = "SELECT 1 FROM installation WHERE heard_at IS NOT NULL"
-    async with backfill.keeping_heard(app.core, connected):
+    async with in_background(backfill.keep_heard(app.core, connected), "heard"):
         await until(lambda: app.rows(heard))
     away(app, 30)
-    async with backfill.keeping_heard(app.core, cut_off), asyncio.timeout(30):
+    cut = backfill.keep_heard(app.core, cut_off)
+    async with in_background(cut, "heard"), asyncio.timeout(30):
         await asyncio.sleep(0.05)
     assert app.jobs(CATCH_UP) == []
 

@@ -84,7 +84,7 @@ async def test_a_job_that_runs_twice_shows_the_same(app: App) -> None:
     """
     for kind in ("dm", "public"):
         place, job = await formed(app, kind)
-        assert set(job) == {"team", "user", "turn"}
+        assert set(job) == {"team", "user", "turn", "after"}
         before = _answers(app, place)
         await show(app, job)
         [first] = notices_seen(app, place)

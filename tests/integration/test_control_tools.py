@@ -137,7 +137,7 @@ def kept(app: App, user: str, *, without: str = "") -> dict[str, list[dict[str, 
     """
     found: dict[str, list[dict[str, Any]]] = {}
     with psycopg.connect(app.database, row_factory=dict_row) as owner:
-        for table in ("messages", "notices", "person_settings", "statements"):
+        for table in ("messages", "person_settings", "statements"):
             rows = owner.execute(
                 # An update moves a row: without an order it may come later.
                 sql.SQL(

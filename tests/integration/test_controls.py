@@ -25,7 +25,7 @@ from bot.pipeline.edits import follow_change
 from bot.pipeline.tools import Toolbox
 from bot.runtime.ask import answer
 from bot.slack.messages import Message
-from bot.ui.acts import Open, Switch, Undo
+from bot.ui.acts import Forget, Open, Switch, Undo
 from memory import Person, Selection, list_changes
 from memory.postgres import person_statement
 from tests.integration.app import App, MakeApp
@@ -336,6 +336,25 @@ async def test_the_message_before_is_taken_back(app: App) -> None:
     await app.ask(place, "What shall I eat?")
     assert "natto" not in app.request_texts()[-1]
     assert "okonomiyaki" in app.request_texts()[-1]
+
+
+@pytest.mark.parametrize("words", ["undo", "Undo that, please", "元に戻して"])
+async def test_undo_alone_undoes_what_was_done_last(app: App, words: str) -> None:
+    """It is a forgetting, or else what the message before taught."""
+    place = app.slack.place()
+    who = app.person(place)
+    await app.form(await app.ask(place, "I love natto"))
+    asked = await app.ask(place, "forget natto")
+    [forget] = pressable(app.shown(asked), Forget)
+    await app.click(who, forget)
+    assert await app.memories(who) == []
+    await app.ask(place, words)
+    assert [one.content["food_name"] for one in await app.memories(who)] == ["natto"]
+    said = await app.ask(place, "I love okonomiyaki")
+    await app.form(said)
+    await app.ask(place, words)
+    assert nothing_kept(app, said)
+    assert [one.content["food_name"] for one in await app.memories(who)] == ["natto"]
 
 
 @pytest.mark.parametrize("how", ["formed", "being answered", "edited"])

@@ -73,7 +73,7 @@ async def test_no_statement_is_waited_for_without_end(
 ) -> None:
     """A proxy may keep a silent connection open: the next statement has another one."""
     if ends == "by time":
-        monkeypatch.setattr("memory.postgres.database.ANSWER_SECONDS", 0.3)
+        monkeypatch.setattr("memory.postgres.pool.ANSWER_SECONDS", 0.3)
     async with asyncio.timeout(60), opened(database) as pool:
 
         async def hang() -> None:
@@ -100,7 +100,7 @@ async def test_notifications_are_waited_for_without_end(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing was asked of PostgreSQL, so it owes no answer."""
-    monkeypatch.setattr("memory.postgres.database.ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr("memory.postgres.pool.ANSWER_SECONDS", 0.1)
     async with opened(database) as pool, pool.connection() as connection:
         await connection.execute("LISTEN news")
         async for _ in connection.notifies(timeout=0.5):

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.slow
 # off, and the hour's count.
 OUTLIVE = {"messages", "forgotten_sources", "memory_off", "people"}
 # What says nothing that the person or another part of the export does not.
-NOT_EXPORTED = {"store_vectors", "reminders", "notices", "people"}
+NOT_EXPORTED = {"store_vectors", "reminders", "people"}
 PARTS = {
     "memories": "store",
     "forgotten": "forgotten_sources",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -17,7 +16,7 @@ from bot.memories.data import erase_person, export_person
 from bot.memories.home import publish_home, publish_later
 from bot.pipeline.formation import form_memories
 from bot.ui.acts import Export
-from bot.ui.forms import receipt_view
+from bot.ui.forms import receipt_text
 from memory import Person
 from memory.postgres import load_statements
 from tests.conftest import ROOT
@@ -98,7 +97,7 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     # And that the person was erased, for a backup that is restored.
     assert left.pop("forgotten_sources") == erased.never_formed_messages + 1 > 1
     assert left == {}
-    receipt = json.dumps(receipt_view(Localizer("en"), erased), ensure_ascii=False)
+    receipt = receipt_text(Localizer("en"), erased)
     assert say("en", "stays_sources", count=erased.never_formed_messages) in receipt
     assert say("en", "deleted_messages", count=3) in receipt
     assert (
@@ -173,6 +172,7 @@ NOT_EXPORTED = {
         "removal_proposed",
         "with_kept",
         "cited",
+        "notice",
     ),
 }
 
@@ -221,7 +221,7 @@ async def test_what_is_in_slack_stays_after_an_erasure(app: App) -> None:
     before = seen(app, place)
     assert sum(len(message.get("files", [])) for message in before) == 2
     erased = await erase_person(app.pool, person)
-    receipt = json.dumps(receipt_view(Localizer("en"), erased), ensure_ascii=False)
+    receipt = receipt_text(Localizer("en"), erased)
     assert say("en", "stays_messages") in receipt
     assert say("en", "stays_answers") in receipt
     assert seen(app, place) == before

@@ -91,7 +91,7 @@ class Trial:
 
     async def form(self, said: list[PersonMessage], **more: Any) -> FormationResult:
         """Form memories of what Alice said in her direct messages."""
-        return await self.former.form(ALICE_DM, said, **more)
+        return await self.former.form(ALICE_DM, said, passes_over=True, **more)
 
     async def rows(self, namespace: Namespace | None = None) -> list[DictRow]:
         """Return what is stored."""
@@ -328,6 +328,11 @@ async def test_words_that_the_model_cannot_read_are_passed_over(
     said = [f"I like dish {number}" for number in range(5)]
     said[place] = POISON
     trial.model.poison = {POISON: how}
+    trial.model.answer(*[_likes] * 9)
+    # A failure may pass: until the caller has tried often enough nothing is lost.
+    with pytest.raises(FormationUnavailable):
+        await trial.former.form(ALICE_DM, words(*said))
+    assert await trial.rows() == []
     trial.model.answer(*[_likes] * 9)
     formed = await trial.form(words(*said))
     assert reasons(formed) == ["unreadable"]

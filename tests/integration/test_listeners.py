@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -105,6 +106,31 @@ async def test_the_panel_is_opened_before_the_database_is_asked(
         await ann.type("/memories")
         await ann.form_says("Loading…")
     assert ann.sentence("panel_on") in shown(await ann.panel_opens())
+
+
+async def test_an_erasure_that_failed_does_not_stay_at_loading(
+    ann: SlackPerson,
+) -> None:
+    """The form says that something went wrong, and the memories are still there."""
+    await ann.remember("ramen")
+    panel = await ann.panel()
+    await ann.press(panel, "open", form="settings")
+    form = await ann.click(await ann.form_opens(), "open", form="delete")
+    async with await AsyncConnection.connect(ann.app.database) as owner:
+        await owner.execute("LOCK TABLE store")
+        await ann.submit(form, word="DELETE")
+        await ann.form_says("Loading…")
+        await until(partial(_ended_who_waits_for_a_lock, owner))
+        await ann.form_says(ann.sentence("command_broke"))
+    assert await ann.foods() == ["ramen"]
+
+
+async def _ended_who_waits_for_a_lock(owner: AsyncConnection[Any]) -> bool:
+    ended = await owner.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    return ended.rowcount > 0
 
 
 @pytest.mark.parametrize("fault", [{"status": 503}, {"status": 429, "retry_after": 1}])

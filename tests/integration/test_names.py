@@ -313,7 +313,7 @@ async def test_words_are_formed_once_they_have_their_names(
     [content] = await app.form(message)
     assert content["food_name"].endswith("ramen of @Ken Okafor")
     assert app.turn(message)["words"] == "I love the ramen of @Ken Okafor"
-    assert limits.wait(app.slack.team_id, "users.info")
+    assert limits.wait("users.info")
     titles = [one["args"] for one in app.slack.calls("agents.sessions.setStatus")]
     assert "I love the ramen of @someone" in [one.get("title") for one in titles]
     seen = json.dumps([*app.requests(), *titles])

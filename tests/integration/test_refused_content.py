@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import openai
 import pytest
 
-from bot.locale import say
+from bot.locale import Localizer, say
+from bot.pipeline.declined import FIND_DECLINED, find_declined
 from bot.runtime.wiring import ModelClients
+from bot.ui.panel import PanelContent, panel_view
 from memory import MemoryModelRefused, Pool
 from tests.conftest import Server
 from tests.integration.app import App, open_app
@@ -89,6 +91,48 @@ async def test_a_memory_that_is_refused_is_left_out_of_the_answer(
     assert say("en", "without_earlier") in shown
     assert say("en", "without_all_memories") in shown
     assert len(filtered.requests) - before == 3
+
+
+async def look_for_declined(filtered: Filtered) -> int:
+    """Carry out the jobs that look for a declined memory; return how many requests they made."""
+    before = len(filtered.requests)
+    for arguments in filtered.app.take_jobs(FIND_DECLINED):
+        await find_declined(filtered.app.core, **arguments)
+    return len(filtered.requests) - before
+
+
+async def test_a_declined_memory_is_found_by_halves_and_shown_to_no_model_again(
+    filtered: Filtered,
+) -> None:
+    """Once a day for a person; the panel says so, and other words of it are shown again."""
+    app = filtered.app
+    place = app.slack.place()
+    person = app.person(place)
+    foods = ("ramen", "sushi", "soba", "udon", "natto")
+    await app.add(person, *(f"I like {food}" for food in foods))
+    await app.add(person, f"I collect {WORD} lighters")
+    await app.ask(place, "What is two plus two?")
+    assert 0 < await look_for_declined(filtered) <= 8
+    before = len(filtered.requests)
+    [shown] = app.replies(await app.ask(place, "What is three plus three?"))
+    assert say("en", "without_all_memories") not in shown
+    assert len(filtered.requests) == before + 1
+    assert "ramen" in json.dumps(filtered.requests[-1])
+    rows = memory_rows(await app.panel(person))
+    declined = [row for row in rows if say("en", "row_left_out") in row]
+    assert len(rows) == len(foods) + 1
+    assert [WORD in row for row in declined] == [True]
+    # Another one on the same day is left out of each answer only.
+    await app.add(person, f"I own a {WORD}")
+    await app.ask(place, "What is four plus four?")
+    assert await look_for_declined(filtered) == 0
+
+
+def memory_rows(content: PanelContent) -> list[str]:
+    """Return the texts of the rows of memories in a panel."""
+    blocks = panel_view(Localizer("en"), content)["blocks"]
+    rows = [one for one in blocks if one.get("block_id", "").startswith("memory-")]
+    return [one["text"]["text"] for one in rows]
 
 
 async def test_a_memory_model_without_tools_is_told_to_the_operator_alone(

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 ANN = Person("T1", "U1")
 MEMORIES, TURNS = 5_000, 20_000
 MOST = 24
-TABLES = ("store", "statements", "notices", "forgotten_sources")
+TABLES = ("store", "statements", "messages", "forgotten_sources")
 _FILL = """
 INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, content, subject,
     evidence, channel, ts, said_at, zone, until, batch)
@@ -40,10 +40,10 @@ SELECT gen_random_uuid(), %(team)s, %(user)s, 'D1', 'T1.D1.' || n, 'dm',
     (1763600000 + n) || '.000100', 'question ' || n, 'words ' || n, 'a reply', 'answered',
     now(), now(), now()
 FROM generate_series(1, %(turns)s) AS n;
-INSERT INTO notices (turn_id, team_id, user_id, ts)
-SELECT id, %(team)s, %(user)s, '1763600000.000100' FROM messages LIMIT %(memories)s;
-UPDATE statements SET batch = told.turn_id
-FROM (SELECT turn_id, row_number() OVER () AS n FROM notices) told
+UPDATE messages SET notice = '1763600000.000100'
+WHERE id IN (SELECT id FROM messages LIMIT %(memories)s);
+UPDATE statements SET batch = told.id
+FROM (SELECT id, row_number() OVER () AS n FROM messages WHERE notice IS NOT NULL) told
 JOIN (SELECT id, row_number() OVER () AS n FROM statements) known USING (n)
 WHERE statements.id = known.id
 """
@@ -86,7 +86,7 @@ async def test_everything_is_forgotten_and_taken_back(
     """
     await fill(pool, database)
     app = app_of(pool=pool, queue=Queue(pool))
-    before = printed(database, "statements", "notices")
+    before = printed(database, "statements", "messages")
     values = {
         row["key"]: row["value"] for row in owner_rows(database, "SELECT * FROM store")
     }
@@ -101,7 +101,7 @@ async def test_everything_is_forgotten_and_taken_back(
     with counted() as sent:
         assert len(await undo_forgetting(pool, embedder, ANN, done.id)) == MEMORIES
         assert len(sent) <= MOST, sent
-    assert printed(database, "statements", "notices") == before
+    assert printed(database, "statements", "messages") == before
     assert {
         r["key"]: r["value"] for r in owner_rows(database, "SELECT * FROM store")
     } == values

@@ -65,7 +65,7 @@ class Faulty:
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pause shortly while Slack is in trouble."""
-    monkeypatch.setattr("bot.slack.retries._FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("bot.slack.retries.FIRST_PAUSE_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -159,10 +159,10 @@ async def test_other_calls_wait_with_the_refused_one(slack: Faulty) -> None:
     slack.faults = [LIMITED]
     api = slack.api()
     refused = asyncio.create_task(call(api.client(TEAM, patience=60), "chat.delete"))
-    while not api.limits.wait(TEAM, "chat.delete"):  # noqa: ASYNC110 - no event tells
+    while not api.limits.wait("chat.delete"):  # noqa: ASYNC110 - no event tells
         await asyncio.sleep(0)
     assert await call(api.client(TEAM, patience=30), "chat.delete") == ""
     assert await refused == ""
     first, *later = slack.times
     assert [at - first >= 0.9 for at in later] == [True, True]
-    assert api.limits.wait(TEAM, "chat.delete") == 0
+    assert api.limits.wait("chat.delete") == 0

@@ -63,10 +63,8 @@ async def test_an_embedding_model_that_is_away_does_not_end_the_start(
     stand_in: Server,
     slack: PlaygroundSlack,
     fault: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The size of its vectors is stored; that of a model with which nothing is embedded is not."""
-    monkeypatch.setattr("bot.runtime.wiring._EMBEDDING_SECONDS", 0.5)
     owner_rows(database, "UPDATE kioku_embedding_space SET model = 'own'")
     stand_in.call("/_model/faults", {"endpoint": "embeddings", "times": -1, **fault})
     models = {"openai_base_url": stand_in.openai_base_url, "embedding_model": "own"}

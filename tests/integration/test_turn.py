@@ -47,6 +47,7 @@ async def test_a_message_is_answered_and_ended(app: App) -> None:
         "team": asked.team_id,
         "user": asked.user_id,
         "audience": "dm",
+        "failures": "0",
     }
     assert 0 < formation["due_in"] <= 4
     assert app.prompts()[-1][-1]["content"] == "I like ramen. What is for lunch?"

@@ -11,6 +11,7 @@ import pytest
 from bot.config import ModelServer
 from bot.locale import say
 from bot.notices import TELL_UNREAD, tell_unread
+from bot.pipeline.formation import MAX_FAILURES
 from bot.runtime.wiring import create_openai_client
 from bot.ui.acts import Position
 from memory import FormationUnavailable
@@ -39,6 +40,12 @@ async def test_the_next_message_is_remembered_and_the_person_told_once_a_day(
     place = app.slack.place()
     unread = await app.ask(place, POISON)
     remembered = await app.ask(place, "I like udon")
+    for failures in range(1, MAX_FAILURES + 1):
+        assert await app.form(remembered) == []
+        assert app.jobs(TELL_UNREAD) == []
+        [job] = app.formations(unread.person)
+        assert job["args"]["failures"] == str(failures)
+        assert 4**failures - 3 < job["due_in"] <= 4**failures
     assert [one["food_name"] for one in await app.form(remembered)] == ["udon"]
     assert app.turn(unread)["formed_at"] is not None
     content = await app.panel(unread.person, Position(list="changes"))
@@ -52,7 +59,8 @@ async def test_the_next_message_is_remembered_and_the_person_told_once_a_day(
     ]
 
     again = await app.ask(place, POISON)
-    await app.form(again)
+    for _ in range(MAX_FAILURES + 1):
+        await app.form(again)
     [job] = app.take_jobs(TELL_UNREAD)
     await tell_unread(app.core, **job)
     assert told not in [one["text"] for one in app.shown(again)]

@@ -116,7 +116,7 @@ async def test_what_waits_is_remembered_under_the_new_id(app: App) -> None:
     for job in app.take_jobs(CHANGE_CHANNEL):
         await change_channel(app.core, **job)
     for job in [waiting, *app.take_jobs(FORM_MEMORIES)]:
-        await app.form_words(**job)
+        await app.form_words(job["team"], job["user"], job["audience"])
     [ramen] = await app.memories(message.person)
     assert ramen.audience == "C0NEWID999"
 

@@ -19,7 +19,7 @@ from bot.config import load_settings
 from bot.listeners import events
 from bot.listeners.interactions import Interactions
 from bot.runtime.cli import _parser
-from bot.runtime.manifest import manifest_scopes, print_manifest
+from bot.runtime.manifest import create_app_url, manifest_scopes, print_manifest
 from bot.slack import messages
 from slack_playground.web_api.methods import load_methods
 from tests.conftest import ROOT
@@ -257,3 +257,11 @@ def test_each_scope_is_needed(manifest: dict[str, Any], called: set[str]) -> Non
         *(FEATURE_SCOPES.get(feature, set()) for feature in manifest["features"]),
     )
     assert all_scopes(manifest) - needed - ELEMENT_SCOPES == set()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/README.ja.md"])
+def test_the_button_of_the_readme_opens_the_form_that_setup_opens(page: str) -> None:
+    """Its address is that of today's manifest.yml: write again what `create_app_url` returns."""
+    told = (ROOT / page).read_text("utf-8")
+    assert "[create]" in told
+    assert told.endswith(f"\n[create]: {create_app_url()}\n")

@@ -30,7 +30,7 @@ SOURCES = sorted(
 # words are in `question` and `words`.
 WITHOUT_WORDS = {
     *("team_id", "user_id", "channel_id", "ts", "thread", "audience", "status"),
-    *("message", "changed_ts", "reply", "reply_ts", "cited"),
+    *("message", "changed_ts", "reply", "reply_ts", "cited", "notice"),
 }
 _NAME = re.compile(r"^(?:-- name:|CREATE FUNCTION) (\w+)", re.MULTILINE)
 _UPDATE = re.compile(r"UPDATE messages\b.*?\b(?:FROM|WHERE)\b", re.DOTALL)

@@ -16,7 +16,8 @@ import pytest
 from bot.config import Settings
 from bot.conversation.inbox import store_message
 from bot.locale import say
-from bot.runtime.checks import check_embeddings, check_model
+from bot.runtime.checks import check_embeddings
+from bot.runtime.model_checks import check_model
 from bot.runtime.problems import Problem
 from bot.slack.messages import Message, read_found_message
 from memory import FormationUnavailable, memory_model

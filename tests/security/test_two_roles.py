@@ -42,7 +42,6 @@ TABLES = [
     "statements",
     "memory_off",
     "forgotten_sources",
-    "notices",
     "people",
     "reminders",
     "kept",

@@ -383,6 +383,19 @@ class Trouble:
                 ):
                     table.fact("    call", text[:300])
 
+    def _memory_trail(self, table: Table, lost: set[str]) -> None:
+        """Add what is stored of each lost memory: its message, and every statement of it."""
+        for asked in [one for one in self._writers.questions if one.marker in lost][:6]:
+            with psycopg.connect(self._stage.conninfo) as owner:
+                rows = owner.execute(
+                    "SELECT (to_jsonb(m) - 'message')::text FROM messages m WHERE ts = %s"
+                    " UNION ALL SELECT to_jsonb(s)::text FROM statements s WHERE ts = %s"
+                    " OR to_jsonb(s)::text LIKE %s",
+                    (asked.said.ts, asked.said.ts, f"%{asked.marker}%"),
+                ).fetchall()
+            for (row,) in rows:
+                table.fact(f"  {asked.marker}", row)
+
     def _unformed(self) -> set[str]:
         """Return the markers in words that wait for formation and have a job for it."""
         with psycopg.connect(self._stage.conninfo) as owner:
@@ -408,6 +421,8 @@ class Trouble:
         table.fact("memories stated", sum(one.states for one in questions))
         waiting = self._unformed() & set(found.lost)
         table.fact("  of them waiting for another attempt at formation", len(waiting))
-        table.check("memories lost", [one for one in found.lost if one not in waiting])
+        lost = [one for one in found.lost if one not in waiting]
+        table.check("memories lost", lost)
+        self._memory_trail(table, set(lost))
         table.check("memories doubled", found.doubled)
         table.check("memories of another person", found.crossed)

@@ -46,7 +46,7 @@ def test_another_persons_row_shows_nothing_at_all() -> None:
 )
 def test_row_of_another_audience_stops_everything(prefix: str) -> None:
     """Should a query ever return what the conversation may not see, nothing is done."""
-    with pytest.raises(InvalidNamespace, match="another audience"):
+    with pytest.raises(InvalidNamespace, match="person or audience"):
         read_in_view([row(prefix)], memory_view(ALICE.namespace("C1")))
 
 

@@ -172,7 +172,6 @@ def model(name: str = "Thing", extra: Any = None, **fields: Any) -> type[BaseMod
             model(text=(str, ...), evidence=(str, ...)),
             "the field evidence is Kioku's own",
         ),
-        (model(text=(str, ...), tool=(str, ...)), "the field tool is Kioku's own"),
         (model(age=(int, ...)), "no text field to be found by"),
         (model(names=(list[str], ...)), "no text field to be found by"),
         (RootModel[str], "its name is taken or no tool can have it"),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from bot.delivery.reply_in_slack import messages_of_turn, turn_metadata
+from bot.delivery.record import messages_of_turn, turn_metadata
 from bot.slack.posting import notice_metadata
 
 TURN = UUID(int=1)

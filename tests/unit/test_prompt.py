@@ -19,7 +19,6 @@ from bot.pipeline import prompt
 from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.context import Thread
 from bot.pipeline.limits import shorten
-from bot.pipeline.prompt import lines_within
 from bot.types import FORWARDED_ALONE
 from memory import Memory, Person
 from memory.model import (
@@ -237,17 +236,6 @@ def test_tokens_are_never_underestimated_for_japanese(text: str) -> None:
     assert cost >= sum(ord(c) > 127 for c in text)
     assert cost <= len(text)
     assert (cost == 0) == (text == "")
-
-
-@given(st.lists(st.text(max_size=50)), st.integers(0, 200))
-def test_within_keeps_the_first_that_fit(texts: list[str], budget: int) -> None:
-    """What is kept is a beginning of the lines that fits, and the next line would not fit."""
-    lines = [framed(text) for text in texts]
-    kept = lines_within(lines, budget)
-    assert kept == lines[: len(kept)]
-    costs = [estimated_tokens(line) + 1 for line in lines]
-    assert sum(costs[: len(kept)]) <= budget
-    assert len(kept) == len(lines) or sum(costs[: len(kept) + 1]) > budget
 
 
 TEXTS = st.lists(

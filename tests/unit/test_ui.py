@@ -45,7 +45,6 @@ from bot.ui.acts import (
     Position,
     Rate,
     Remember,
-    Row,
     SaveMemory,
     SaveSettings,
     Snooze,
@@ -63,16 +62,16 @@ from bot.ui.blocks import (
     button,
     escaped,
     fitted,
+    payload,
     section,
 )
-from bot.ui.done import Done
 from bot.ui.export_markdown import export_markdown
 from bot.ui.forms import (
     add_form,
     delete_form,
     edit_form,
     final_view,
-    receipt_view,
+    receipt_text,
     settings_form,
 )
 from bot.ui.lines import (
@@ -85,16 +84,14 @@ from bot.ui.lines import (
 from bot.ui.panel import (
     PAGE_SIZE,
     PanelContent,
-    clicked_row,
     home_view,
     loading_view,
     memory_row,
     panel_view,
-    view_with_line,
+    view_as_it_was,
 )
 from bot.ui.payloads import (
     consent_question,
-    done_payload,
     forget_button,
     forget_question,
     notice_payload,
@@ -103,9 +100,9 @@ from bot.ui.payloads import (
     on_done,
     open_done,
     refusal_done,
-    with_others,
 )
-from bot.ui.promise_payloads import is_row, reminder_payload, with_row_replaced
+from bot.ui.promise_payloads import reminder_payload
+from bot.ui.receipt import Receipt, blocks_above, replaced_in, with_receipt
 from memory import SCHEMAS, Change, Memory, Question
 from memory.model import PROMISE_KIND
 from slack_playground.block_kit import LIMITS, limit
@@ -292,21 +289,16 @@ HANDLING = st.builds(
 
 
 @st.composite
-def done(draw: st.DrawFn) -> Done:
-    """Return what a click did: lines about words of the person, *Undo*, and other buttons."""
+def receipts(draw: st.DrawFn) -> Receipt:
+    """Return what an act did: lines about words of the person, and perhaps a button."""
     localizer = draw(READERS)
     lines = draw(st.lists(TEXTS, min_size=1, max_size=50))
-    return Done(
+    button = draw(st.none() | st.sampled_from(["", "C1"]))
+    return Receipt(
         line="\n".join(
             localizer.say("forgotten", what=escaped(line)) for line in lines
         ),
-        undo=draw(st.none() | st.just(Undo(what="notice", ids=(TURN,)))),
-        buttons=draw(
-            st.sampled_from(
-                [(), (on_button(localizer),), (on_button(localizer, "C1"),)]
-            )
-        ),
-        beside=draw(st.booleans()),
+        button=None if button is None else on_button(localizer, button),
     )
 
 
@@ -443,66 +435,34 @@ def heard(blocks: Sequence[Block]) -> None:
         assert "\n" not in label
 
 
-ROWS = st.none() | st.builds(
-    Row,
-    id=st.integers(0, 4).map(lambda number: f"memory-{UUID(int=number)}"),
-    place=st.integers(0, 9),
-)
-
-
 @settings(max_examples=50)
-@given(READERS, panels(), st.none() | done(), ROWS)
+@given(READERS, panels(), st.none() | receipts(), st.integers(0, 30))
 def test_every_panel_fits(
-    localizer: Localizer, content: PanelContent, said: Done | None, row: Row | None
+    localizer: Localizer, content: PanelContent, said: Receipt | None, number: int
 ) -> None:
     """Whatever is remembered, changed, asked and searched for: in Home and in a modal.
 
-    What the click did is said once, and what the panel shows comes back with each click in it.
+    A receipt is said once, where the clicked block stood, and what the panel shows comes back with
+    each click in it. The receipt of a click in the receipt stands there again.
     """
-    row = row if said else None
-    modal = panel_view(localizer, replace(content, handling=[]), said, row)
-    for view in (home_view(localizer, content, said, row), modal):
+    bare = replace(content, handling=[])
+    before = panel_view(localizer, bare)["blocks"]
+    clicked = str(before[number % len(before)].get("block_id"))
+    above = blocks_above(before, clicked)
+    modal = panel_view(localizer, bare, said, above)
+    for view in (home_view(localizer, content, said, above), modal):
         view_fits(view)
         assert panel_position(view) == content.position
         texts = [block.get("text") for block in view["blocks"]]
         line = section(said.line)["text"] if said else None
         assert texts.count(line) == 1 or said is None
-    again = view_with_line(localizer, modal, Done(line="Done."))
+    if said:
+        assert modal["blocks"].index(with_receipt([], said, 0)[0]) == above
+        assert blocks_above(modal["blocks"], "receipt") == above
+    again = view_as_it_was(modal, Receipt(line="Done."), above)
     view_fits(again)
-    assert again["blocks"][0]["text"]["text"] == "Done."
-
-
-@given(READERS, panels(), st.integers(0, PAGE_SIZE))
-def test_a_clicked_row_is_found_with_what_is_above(
-    localizer: Localizer, content: PanelContent, number: int
-) -> None:
-    """Of a click elsewhere in the panel there is no row.
-
-    What a click did is said in its row, below its heading, and the next click finds every row where
-    it was.
-    """
-    view = panel_view(localizer, content)
-    names = [one.get("block_id", "") for one in view["blocks"]]
-    begins = ("memory-", "change-")
-    listed = [
-        name for name in names if name.startswith(begins) or name.endswith("_title")
-    ]
-    rows = [name for name in listed if name.startswith(begins)]
-    listed = [name for name in listed if not name.endswith("-buttons")]
-    assert clicked_row(view, "controls") is None
-    if number < len(rows):
-        # The buttons below a row belong to it.
-        row_id = rows[number].removesuffix("-buttons")
-        row = clicked_row(view, rows[number])
-        assert row == Row(id=row_id, place=listed.index(row_id))
-        undo = Undo(what="notice", ids=(TURN,))
-        after = panel_view(localizer, content, Done(line="Done.", undo=undo), row)
-        shown = {one.get("block_id", ""): one for one in after["blocks"]}
-        assert [name for name in shown if name in listed] == listed
-        assert shown[row_id]["text"]["text"] == "Done."
-        for place, name in enumerate(listed):
-            if name.startswith(begins):
-                assert clicked_row(after, name) == Row(id=name, place=place)
+    assert again["blocks"][above]["text"]["text"] == "Done."
+    assert len(again["blocks"]) == len(before) + 1
 
 
 def test_the_panel_is_opened_in_both_languages() -> None:
@@ -515,7 +475,7 @@ PLACES = st.builds(
     url=st.sampled_from(["", f"https://hooks.slack.com/{'x' * 200}"]),
     view=st.sampled_from(["", "V0123456789"]),
     position=st.none() | POSITIONS,
-    row=ROWS,
+    above=st.integers(0, 99),
     channel=st.sampled_from(["", "C0123456789"]),
 )
 ACTS: st.SearchStrategy[ButtonAct | FormAct] = st.one_of(
@@ -606,67 +566,58 @@ def test_every_notice_fits(
     promises: list[tuple[Memory, datetime | None]],
 ) -> None:
     """Whatever was remembered and is asked."""
-    payload = notice_payload(localizer, TURN, changes, questions, promises)
-    if payload["blocks"]:
-        message_fits(payload)
+    notice = notice_payload(localizer, TURN, changes, questions, promises)
+    if notice["blocks"]:
+        message_fits(notice)
 
 
-@given(READERS, st.lists(PROMISES, min_size=1, max_size=20), done())
+@given(READERS, st.lists(PROMISES, min_size=1, max_size=20), receipts())
 def test_every_reminder_fits(
-    localizer: Localizer, promises: list[Memory], said: Done
+    localizer: Localizer, promises: list[Memory], said: Receipt
 ) -> None:
-    """Each promise that is shown has its row; what was done takes the place of one row alone."""
+    """Each promise has its row and buttons; a receipt takes the place of one of them alone."""
     message = reminder_payload(localizer, promises)
     message_fits(message)
-    rows = [
-        block["block_id"]
-        for block in message["blocks"]
-        if is_row(block.get("block_id", ""))
-    ]
-    assert len(rows) == 2 * min(len(promises), 15)
+    rows = [one["block_id"] for one in message["blocks"] if one["type"] == "actions"]
+    assert len(rows) == min(len(promises), 15)
     for clicked in rows[:2]:
-        answered = with_row_replaced(message, clicked, done_payload(localizer, said))
+        answered = replaced_in(message, clicked, said)
         message_fits(answered)
-        left = {block.get("block_id") for block in answered["blocks"]}
-        assert set(rows[2:]) <= left
-        assert rows[0] in left
+        left = [one["block_id"] for one in answered["blocks"] if "block_id" in one]
+        assert left == [row for row in rows if row != clicked]
+        assert len(answered["blocks"]) == len(message["blocks"]) - 1
+        assert replaced_in({}, clicked, said) == said.payload
 
 
-@given(READERS, done(), TEXTS, OFFS, MEMORIES)
+@given(READERS, receipts(), TEXTS, OFFS, MEMORIES)
 def test_every_other_message_fits(
-    localizer: Localizer, said: Done, text: str, off: Off, memory: Memory
+    localizer: Localizer, said: Receipt, text: str, off: Off, memory: Memory
 ) -> None:
     """What was done, what is asked, and what is offered."""
     everything = forget_button(localizer, Forget(everything=True))
-    question = forget_question(localizer, _many([memory] * 3))
-    gone = Done(line=localizer.say("forgotten", what=escaped(text)))
+    lines = bulleted([memory_line(localizer, memory)] * 5)
     for shown in (
-        said,
+        said.payload,
         consent_question(localizer),
-        off_done(localizer, off),
-        on_done(localizer, off.scope),
-        Done(line=localizer.say("forget_everything_ask"), buttons=[everything]),
-        question,
+        off_done(localizer, off).payload,
+        on_done(localizer, off.scope).payload,
+        payload(localizer.say("forget_everything_ask"), everything),
+        forget_question(localizer, _many([memory] * 3)),
         forget_question(localizer, [memory]),
-        with_others(localizer, gone, _many([memory])[:9]),
-        Done(
-            line=bulleted([memory_line(localizer, memory)] * 5),
-            buttons=[button(localizer.say("show_all"), Position(of=text))],
-        ),
+        payload(lines, button(localizer.say("show_all"), Position(of=text))),
         open_done(localizer, Position(list="changes")),
     ):
-        message_fits(done_payload(localizer, shown))
+        message_fits(shown)
 
 
 @given(READERS, st.sampled_from(REASONS), TEXTS)
 def test_every_refusal_fits(localizer: Localizer, reason: Any, text: str) -> None:
     """Its button holds the sentence and the message it was said in, if it has room for them."""
     refused = refusal(reason, text)
-    payload = done_payload(localizer, refusal_done(localizer, refused, facts=True))
-    message_fits(payload)
+    receipt = refusal_done(localizer, refused, facts=True)
+    message_fits(receipt.payload)
     remember = Remember(text=text, channel="C0123456789", ts="1795737600.000100")
-    acts = [clicked_act(row["elements"][0]) for row in payload["blocks"][1:]]
-    assert acts in ([], [remember])
+    assert receipt.button is None or clicked_act(receipt.button) == remember
 
 
 @given(
@@ -734,7 +685,7 @@ def test_every_form_fits(
             for most in (chosen.retention_days, None)
         ),
         delete_form(localizer, place),
-        receipt_view(localizer, erased),
+        final_view(localizer, "delete_title", receipt_text(localizer, erased)),
         final_view(localizer, "panel_title", localizer.say("help")),
     ]
     for view in forms:

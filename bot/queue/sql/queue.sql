@@ -5,19 +5,19 @@
 UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = ANY(%(workers)s);
 
 -- name: recover
--- Let the jobs in progress run again whose workers have sent no heartbeat for so many seconds, and those
--- that this process has had for so long without running them. The worker is looked up in a subquery: for
--- a job that has changed meanwhile, PostgreSQL evaluates that again, but not a join. Periodic work whose
--- next job waits already is ended: that job waits for its lock, and does its work. No worker counts as
--- dead before this user has had a connection for so long: after a restart of PostgreSQL, and on a server
--- that has just taken over, no process had the time yet to say that it lives.
+-- Let the jobs in progress run again whose workers have ended, or have sent no heartbeat for so many
+-- seconds; end those that were aborted longer ago than `aborting`. The worker is looked up in a subquery:
+-- for a job that has changed meanwhile, PostgreSQL evaluates that again, but not a join. Periodic work
+-- whose next job waits already is ended: that job waits for its lock, and does its work. No worker counts
+-- as dead before this user has had a connection for so long: after a restart of PostgreSQL, and on a
+-- server that has just taken over, no process had the time yet to say that it lives.
 WITH stalled AS (
     SELECT id, task_name, queueing_lock FROM procrastinate_jobs AS job
     WHERE status = 'doing' AND (
-        worker_id = ANY(%(own)s) AND id <> ALL(%(running)s) AND (
+        abort_requested AND (
             SELECT max(at) FROM procrastinate_events AS event
-            WHERE event.job_id = job.id AND event.type = 'started'
-        ) < now() - make_interval(secs => %(seconds)s)
+            WHERE event.job_id = job.id AND event.type = 'abort_requested'
+        ) < now() - make_interval(secs => %(aborting)s)
         OR (worker_id IS NULL OR (
             SELECT last_heartbeat FROM procrastinate_workers AS worker WHERE worker.id = job.worker_id
         ) < now() - make_interval(secs => %(seconds)s)) AND (
@@ -55,9 +55,9 @@ SELECT id FROM procrastinate_jobs WHERE lock = ANY(%(locks)s) AND status = 'doin
 ORDER BY id FOR UPDATE;
 
 -- name: state
--- What waits in the queue. A process has two workers.
+-- What waits in the queue. A process has three workers.
 SELECT
-    (SELECT (count(*) + 1) / 2 FROM procrastinate_workers
+    (SELECT (count(*) + 2) / 3 FROM procrastinate_workers
         WHERE last_heartbeat > now() - interval '10 seconds') AS processes,
     count(*) FILTER (WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now()))
         AS jobs_due,

@@ -69,6 +69,7 @@ def answer_to(prompt: Prompt) -> Answer:
     replies = _IN_JAPANESE if is_japanese(words) else _IN_ENGLISH
     if _MEMORY_OFF in prompt.instructions:
         off = {"nothing": replies["off"], "said": replies["said_off"]}
+        off["unknown"] = replies["said_off"]
         replies = {**replies, **off}
     if kind == "verdict":
         given = verdicts(words)

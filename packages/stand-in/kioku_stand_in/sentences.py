@@ -26,7 +26,7 @@ _OWN: Final = re.compile(r"\b(?:I|we|my|our)\b", re.I)
 _QUOTED: Final = re.compile('["“「]')
 _CLOSING: Final = re.compile(SCRIPT["closing"], re.I)
 _OPENINGS: Final = "|".join(SCRIPT["openings"].values())
-_OPENING_END: Final = "(?:[,.:!]? +|、|$)"
+_OPENING_END: Final = "(?:[,.:!]? +|[、：]|$)"
 _OPENING: Final = re.compile(f"(?:{_OPENINGS})*".replace("<end>", _OPENING_END), re.I)
 
 _TOPICS: Final = compiled(SCRIPT["subjects"]["only"])
