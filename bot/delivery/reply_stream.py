@@ -15,7 +15,7 @@ from bot.locale import Localizer
 from bot.slack.client import PATIENCE_SECONDS, SLACK_FAULTS, slack_fault
 from bot.slack.posting import show_privately
 from bot.slack.sessions import SESSION_SECONDS, title_of
-from bot.ui.answers import cited_button, footer
+from bot.ui.answers import cited_button, footer, more_buttons
 from bot.ui.blocks import Payload
 from memory import DM
 
@@ -94,11 +94,13 @@ class ReplyStream:
         text: str,
         *,
         can_be_rated: bool = False,
+        offers_more: bool = False,
         cited: int = 0,
     ) -> None:
         """Deliver the whole reply; the other arguments are those of its `footer`.
 
-        A button opens the memories that it rests on, of which there are `cited`.
+        A button opens the memories that it rests on, of which there are `cited`. `offers_more`:
+        buttons offer what the person may have wanted instead.
 
         Raises `DeliveryFailed` if Slack refuses it in every form, what the Slack client raises if
         Slack is unavailable for too long, and `Interrupted`, though not for Stop, because the text
@@ -114,6 +116,8 @@ class ReplyStream:
         )
         if cited:
             below.append(cited_button(localizer, self._turn.id, cited))
+        if offers_more:
+            below.append(more_buttons(localizer))
         was_set = await self._processing_is_set()
         has_ended = await self._reply.finish(text, below)
         self._is_active = has_ended and was_set

@@ -59,6 +59,7 @@ from bot.ui.acts import (
     searched_words,
     submitted_act,
 )
+from bot.ui.answers import MORE
 from bot.ui.blocks import Payload, SlackView, section
 from bot.ui.forms import final_view
 from bot.ui.panel import in_every_language, loading_view, panel_view, view_as_it_was
@@ -103,11 +104,12 @@ def place_of(body: Body) -> Place:
         channel = body.get("channel_id") or conversation.get("id")
         url = body.get("response_url")
         container = body.get("container") or {}
-        # What others see, too, stays as it is.
+        # What others see, too, stays as it is, and so does an answer.
         is_own = container.get("is_ephemeral") or is_direct(str(channel or ""))
+        is_replaced = "actions" in body and _clicked_block(body) != MORE
         return Place(
             url=str(url or ""),
-            clicked="actions" in body and bool(is_own),
+            clicked=is_replaced and bool(is_own),
             channel=str(channel or ""),
         )
     if form := submitted_act(view):

@@ -118,6 +118,9 @@ async def form_of(app: App, click: Click, act: Opening) -> SlackView:
             return forms.add_form(click.localizer, click.place)
         case Open(form="settings"):
             return await _settings_form(app, click)
+        case Open(form="help"):
+            help_text = click.localizer.say("help")
+            return forms.final_view(click.localizer, "help_title", help_text)
         case Open():
             return forms.delete_form(click.localizer, click.place)
     assert_never(act)

@@ -61,6 +61,12 @@ def raw_text_of(item: Json) -> str:
     return "\n\n".join(texts)
 
 
+def is_refusal(item: Json) -> bool:
+    """Return whether a message item refuses to answer, and says nothing else."""
+    parts = [part.get("type") for part in objects(item.get("content"))]
+    return set(parts) == {"refusal"}
+
+
 def _texts(content: object, fields: Mapping[str, str]) -> list[str]:
     """Return the texts of parts that have any; `fields` names the field of each type."""
     found: list[str] = []

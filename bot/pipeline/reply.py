@@ -27,6 +27,7 @@ from bot.pipeline.output_items import (
     Item,
     calls_in,
     checked_item,
+    is_refusal,
     output_of,
     printable,
     raw_text_of,
@@ -278,6 +279,7 @@ class StreamedAnswer:
         self.response: Item | None = None
         self._part: object = None
         self._is_comment = False
+        self._refuses = False
         self._began = len(self._text)
         self._pieces: list[str] = []
         self._said: list[str] = []  # the texts of the items
@@ -380,6 +382,7 @@ class StreamedAnswer:
             citations=tuple(self._citations.values()),
             links=frozenset(self.links.known),
             cut=self.cut,
+            is_refusal=self._refuses,
         )
 
     async def _read_text(self, event: Event) -> None:
@@ -425,6 +428,7 @@ class StreamedAnswer:
         self._is_comment = False
         if is_comment:
             return
+        self._refuses = is_refusal(done)
         text = raw_text_of(done)
         self._said.append(text)
         if not self._pieces:

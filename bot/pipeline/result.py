@@ -25,11 +25,11 @@ from memory.store import KeptLine
 class Result:
     """The reply to a message, the model's `prompt`, and the `tools` it could call.
 
-    `is_answer`: a model's answer to the question is in `text`. `links`: the addresses and mentions
-    that stay links in it. `left_out`: sentences that say what was left out of the request, and
-    `declined` memories with which the model's provider refused it.
-    `is_left_out`: the author asked for the message to be left out of memory. `cited`: the marks of
-    what the answer rests on.
+    `is_answer`: a model's answer to the question is in `text`, or, with `is_refusal`, why it does
+    not answer. `links`: the addresses and mentions that stay links in it. `left_out`: sentences
+    that say what was left out of the request, and `declined` memories with which the model's
+    provider refused it. `is_left_out`: the author asked for the message to be left out of memory.
+    `cited`: the marks of what the answer rests on.
     """
 
     outcome: Outcome
@@ -37,6 +37,7 @@ class Result:
     prompt: Prompt
     tools: Toolbox
     is_answer: bool = False
+    is_refusal: bool = False
     links: frozenset[str] = frozenset()
     refused: bool = False
     left_out: Sequence[str] = ()
@@ -139,6 +140,7 @@ async def deliver(
     await sink.finish(
         with_notes(localizer, "\n\n".join([text, *quotes]), _notes(turn, result)),
         can_be_rated=result.is_answer,
+        offers_more=result.is_refusal,
         cited=len(result.memories),
     )
     return text

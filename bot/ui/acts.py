@@ -78,10 +78,10 @@ class Position(_Act):
 
 
 class Open(_Act):
-    """Open a form that is not about a single memory."""
+    """Open a form that is not about a single memory, or the text that helps."""
 
     act: Literal["open"] = "open"
-    form: Literal["add", "settings", "delete"]
+    form: Literal["add", "settings", "delete", "help"]
 
 
 # --- what is done at once ----------------------------------------------------------------------

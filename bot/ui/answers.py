@@ -9,7 +9,7 @@ from uuid import UUID
 from bot.locale import Localizer
 from bot.people import MemoryState
 from bot.types import Reply
-from bot.ui.acts import ACT, Position, Rate
+from bot.ui.acts import ACT, Open, Position, Rate, Switch
 from bot.ui.blocks import (
     Block,
     Chunk,
@@ -20,6 +20,8 @@ from bot.ui.blocks import (
 )
 from bot.ui.lines import off_line
 
+MORE = "more"
+"""The block of `more_buttons`, whose message is never updated, because it may be a stream."""
 # What the link filter makes of an address with a scheme, and of a mail address.
 _UNLINKED = re.compile(r"\w:/ /|\w@ \w")
 # A bracket would end a label early.
@@ -98,6 +100,17 @@ def cited_button(localizer: Localizer, turn: UUID, count: int) -> Block:
     """Return the button that shows its asker the memories that the answer of a turn rests on."""
     text = localizer.say("cited_button", count=count)
     return actions(button(text, Position(list="cited", of=str(turn))))
+
+
+def more_buttons(localizer: Localizer) -> Block:
+    """Return the buttons below a refusal: what the person may have wanted of memory."""
+    return actions(
+        button(localizer.say("more_see"), Position()),
+        button(localizer.say("more_forget"), Position()),
+        button(localizer.say("more_pause"), Switch(to="off")),
+        button(localizer.say("help_title"), Open(form="help")),
+        block_id=MORE,
+    )
 
 
 def markdown(text: str) -> Block:

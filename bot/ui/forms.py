@@ -90,7 +90,7 @@ def _form(
 
 
 def final_view(localizer: Localizer, title: str, text: str) -> SlackView:
-    """Return a modal that says how a submission ended."""
+    """Return a modal that only says something, such as how a submission ended."""
     return modal(localizer, title, [section(text)])
 
 

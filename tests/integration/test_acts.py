@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TypeAlias, get_args
 from uuid import uuid4
@@ -534,6 +534,34 @@ async def test_plain_words_do_or_propose(ann: SlackPerson, words: str) -> None:
         await ann.click(below, "forget")
         assert await ann.foods() != before
     assert len(ann.app.shown(message)) == 1
+
+
+MORE: Sequence[tuple[str, dict[str, str], str]] = (
+    ("show", {}, "panel_title"),
+    ("open", {"form": "help"}, "help"),
+    ("switch", {"to": "off"}, "off"),
+)
+
+
+@pytest.mark.parametrize(("act", "fields", "key"), MORE)
+async def test_a_message_that_is_not_understood_offers_what_may_be_meant(
+    ann: SlackPerson, act: str, fields: dict[str, str], key: str
+) -> None:
+    """Four buttons below the model's refusal, in place of a rating; the answer stays as it is."""
+    message = await ann.say("Colourless ideas sleep furiously")
+    [answer] = ann.app.shown(message)
+    labels = [one["text"]["text"] for one in elements(answer)]
+    assert labels == ["See Memories", "Forget…", "Pause", "Help"]
+    await ann.press({**answer, "channel": "dm"}, act, **fields)
+    if key == "off":
+        told = await _below(ann, message.ts, key)
+        assert told["is_ephemeral"]
+        assert acts_in(told, "switch", to="on")
+    elif key == "help":
+        assert sections(await ann.form_opens()) == [ann.sentence(key)]
+    else:
+        assert "Likes ramen" in shown(await ann.panel_opens())
+    assert ann.app.shown(message)[0] == answer
 
 
 async def test_memory_turned_on_in_words_is_on_and_said_once(ann: SlackPerson) -> None:

@@ -309,6 +309,7 @@ async def test_an_answer_that_comes_whole_is_shown_once(
     shown = Shown()
     reply = await ResponsesServer(events).reply(shown=shown)
     assert reply.text == shown.text == text
+    assert reply.is_refusal is (text == "I cannot.")
 
 
 @pytest.mark.parametrize("given", [{"at": 1}, None], ids=str)

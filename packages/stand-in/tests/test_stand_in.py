@@ -296,7 +296,6 @@ def test_a_correction_changes_what_is_known(told: list[str], known: list[str]) -
         ("Is Rust hard?", NOTHING_EN),
         ("明日の天気は？", NOTHING_JA),
         ("It rains.", HONEST_EN),
-        ("👍", SCRIPT["replies"]["ok"][0]),
         ("My password is hunter2", SCRIPT["replies"]["secret"][0]),
         ("暗証番号は1234です", SCRIPT["replies"]["secret"][1]),
         (
@@ -325,6 +324,8 @@ def test_a_correction_changes_what_is_known(told: list[str], known: list[str]) -
             "わかりました。",
         ),
         ("<@U1> hello", SCRIPT["replies"]["hello"][0]),
+        *((alone, "OK.") for alone in ("no", "???", "👍", ":+1:", "hmm")),
+        ("うん", "はい。"),
         ("I love ramen. It rains.", "Understood."),
         (
             "I love ramen, just so you know",
