@@ -34,7 +34,6 @@ from tests.real_servers.servers import (
     llama_server,
 )
 from tests.real_servers.tap import Body, Tap
-from tests.real_servers.templates import examine
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -179,14 +178,6 @@ async def test_a_conversation_with_alternating_roles(open_app_at: OpenAppAt) -> 
             await talk(app, tap)
         said = await check_model(Settings(**model_settings(server.url)))
         assert said == f"{LLAMA_MODEL} at {server.url} answers."
-
-
-async def test_the_table_of_templates_says_what_a_template_asks_for() -> None:
-    """The conversation of `tests.real_servers.templates` is held by a template, in four turns."""
-    row = await examine("alternating", ALTERNATING_TEMPLATE)
-    assert row.is_whole
-    assert (row.shows_system, row.shows_tools) == (True, False)
-    assert row.learned == []
 
 
 @pytest.mark.failed_calls(

@@ -1,9 +1,9 @@
-"""The long runs, judged from what Slack saw: ``python -m tests.soak [trouble|attack]``.
+"""The long run, judged from what Slack saw: ``python -m tests.soak``.
 
-``trouble``: two processes, one by Socket Mode and one by HTTP, serve a playground; people write
-while everything breaks. ``attack``: one person attacks them while ten others talk. One table at the
-end; the exit code is 1 on any violation. ``SOAK_SEED`` repeats the choices, though not the timing;
-``SOAK_LOGS`` names a folder for the app's logs; ``SOAK_SCALE`` (1) makes all of it shorter.
+Two processes, one by Socket Mode and one by HTTP, serve a playground; people write while everything
+breaks. One table at the end; the exit code is 1 on any violation. ``SOAK_SEED`` repeats the
+choices, though not the timing; ``SOAK_LOGS`` names a folder for the app's logs; ``SOAK_SCALE`` (1)
+makes all of it shorter.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,8 +23,7 @@ from tests import fork_server
 from tests.conftest import remove_settings
 from tests.databases import SPACE
 from tests.kioku_process import fresh
-from tests.soak.attack import run_attack
-from tests.soak.stage import Stage, stage
+from tests.soak.stage import stage
 from tests.soak.table import Table, tell
 from tests.soak.trouble import Plan, Trouble
 
@@ -42,32 +39,15 @@ TROUBLE = Plan(
 )
 
 
-@contextmanager
-def _begun(postgres: EmbeddedPostgres, folder: Path) -> Iterator[Stage]:
-    """Run the app on a database of its own, which is called as the folder of its logs."""
+def trouble(postgres: EmbeddedPostgres, folder: Path, seed: int, scale: float) -> Table:
+    """Let everything break while people write; return what was found."""
     postgres.ensure_database(folder.name)
     conninfo = postgres.dsn(folder.name)
     migrate(conninfo, SPACE, migrations())
+    table = Table()
     with stage(postgres, conninfo, folder, fresh, KIOKU_FORMATION_DELAY="2") as staged:
         staged.fleet.begin("")
-        yield staged
-
-
-def trouble(postgres: EmbeddedPostgres, folder: Path, seed: int, scale: float) -> Table:
-    """Let everything break while people write; return what was found."""
-    table = Table()
-    with _begun(postgres, folder) as staged:
-        table.part("Trouble: everything breaks while 50 people write")
         Trouble(staged, TROUBLE.scaled(scale), seed).run(table)
-    return table
-
-
-def attack(postgres: EmbeddedPostgres, folder: Path) -> Table:
-    """Let one person attack while ten others talk; return what was found."""
-    table = Table()
-    with _begun(postgres, folder) as staged:
-        table.part("Attack: one person does the worst that is known, ten others talk")
-        run_attack(staged, table)
     return table
 
 
@@ -75,7 +55,7 @@ def _end(*_: Any) -> NoReturn:
     raise SystemExit("The run was ended before it could be judged.")
 
 
-def main(run: str = "trouble") -> int:
+def main() -> int:
     """Run it; 0 where nothing was found."""
     seed = int(os.environ.get("SOAK_SEED") or random.randrange(10_000))
     scale = float(os.environ.get("SOAK_SCALE") or 1)
@@ -87,10 +67,7 @@ def main(run: str = "trouble") -> int:
         folder = Path(name)
         try:
             with EmbeddedPostgres(folder / "postgres") as postgres:
-                if run == "attack":
-                    table = attack(postgres, folder / "attack")
-                else:
-                    table = trouble(postgres, folder / "trouble", seed, scale)
+                table = trouble(postgres, folder / "trouble", seed, scale)
         finally:
             fork_server.close()
             if keep:
@@ -103,4 +80,4 @@ def main(run: str = "trouble") -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main())

@@ -14,10 +14,6 @@ class Table:
         self._lines: list[str] = []
         self.violations = 0
 
-    def part(self, title: str) -> None:
-        """Begin a part."""
-        self._lines += ["", f"== {title}"]
-
     def fact(self, name: str, value: object) -> None:
         """Add what was done or measured."""
         self._lines.append(f"{name:{_WIDTH}} {value}")
