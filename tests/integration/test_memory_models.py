@@ -25,7 +25,7 @@ from memory.formation.verdict import MemoryVerdicts
 from memory.model import provider_and_name
 from memory.model.providers import PROVIDERS
 from tests.conftest import Server
-from tests.integration.model_servers import VLLM, model_server
+from tests.integration.model_servers import LOOSE, model_server
 from tests.integration.scripted_model import ScriptedModel, food
 from tests.integration.test_formation import ALICE_DM, words
 
@@ -79,7 +79,7 @@ async def test_a_server_that_refuses_to_be_told_which_tool_to_call(
     stand_in: Server,
 ) -> None:
     """No request says which tool the model calls."""
-    async with model_server(VLLM, stand_in.openai_base_url) as server:
+    async with model_server(LOOSE, stand_in.openai_base_url) as server:
         chat = memory_model(model=STAND_IN_MODEL, api_key="k", base_url=server.url)
         assert await calls_memory_tools(chat)
         text = '<now>\n{"date": "2026-11-20"}\n</now>'

@@ -30,9 +30,7 @@ def _filtered(body: dict[str, Any]) -> Refusal | None:
     return 400, {"error": {**error, "param": "prompt", "type": None}}
 
 
-FILTER = Dialect(
-    name="filter", error=lambda _, error: {"error": error}, refuse=_filtered
-)
+FILTER = Dialect(name="filter", refuse=_filtered)
 
 
 class Filtered(NamedTuple):
