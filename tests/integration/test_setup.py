@@ -16,7 +16,6 @@ import yaml
 from dotenv import dotenv_values
 
 from bot.runtime.manifest import create_app_url
-from docs.media.record_setup import PAGE, page_with, transcript
 from tests.conftest import ROOT, Server, json_server
 from tests.kioku_process import PYTHON_M_BOT, ended, environment, on_terminal
 from tests.waiting import wait_until
@@ -85,11 +84,6 @@ def test_setup_asks_in_a_terminal_until_it_works(tmp_path: Path, slack: Server) 
     assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
     tokens = {name: value for name, value in values(slack).items() if name != KEY}
     assert dotenv_values(tmp_path / ".env") == {"KIOKU_LOG_LEVEL": "debug", **tokens}
-
-
-def test_the_page_shows_what_setup_prints(slack: Server) -> None:
-    """`python docs/media/record_setup.py` writes it again."""
-    assert page_with(transcript(slack)) == PAGE.read_text("utf-8")
 
 
 def test_setup_opens_slacks_form_and_keeps_what_it_got(
