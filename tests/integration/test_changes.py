@@ -34,9 +34,7 @@ from memory import (
     open_questions,
     recall_memories,
     undo_changes,
-    undo_forgetting,
 )
-from memory.formation import delete_unsaid
 from memory.formation.evidence import TypedMessage
 from memory.model.merging import MAX_STATEMENTS
 from memory.postgres import person_transaction
@@ -44,13 +42,12 @@ from memory.store import (
     MAX_MEMORIES,
     change_channel,
     expire_due,
-    messages_among,
     read_not_remembered,
 )
 from memory.store.edits import statement_of
 from memory.store.questions import ask
 from tests.databases import naming, owner_rows
-from tests.memories import ApprovedStore, add_memory
+from tests.memories import ApprovedStore
 
 ALICE = Person("T1", "U1")
 BOB = Person("T1", "U12")
@@ -182,29 +179,6 @@ async def test_every_writer_leaves_a_change(ledger: Ledger) -> None:
     assert await list_changes(ledger.pool, BOB) == []
 
 
-async def test_any_change_is_undone_in_any_order(ledger: Ledger) -> None:
-    """What others have said stays; after all Undos nothing is remembered."""
-    liked = await ledger.like("ramen")
-    edited = await ledger.edit(liked.key, food("ramen", 5))
-    detail = await ledger.change(
-        "with egg",
-        ts="1700000002.0",
-        content=food("ramen", 5, description="egg"),
-        key=liked.key,
-    )
-    assert (await ledger.contents())[0] == food("ramen", 5, description="egg")
-    assert [one.undone_at is not None for one in await ledger.undo(edited)] == [True]
-    assert (await ledger.contents())[0] == food("ramen", description="egg")
-    assert await ledger.undo(edited) == []
-    await ledger.undo(liked)
-    assert (await ledger.contents())[0] == food("ramen", None, description="egg")
-    await ledger.undo(detail)
-    assert await ledger.contents() == []
-    again = await ledger.like("ramen", ts="4000000000.0")
-    await undo_changes(ledger.pool, ledger.embedder, BOB, ids=[again.id])
-    assert await ledger.contents() == [food("ramen")]
-
-
 async def test_as_many_changes_are_listed_as_are_wanted(ledger: Ledger) -> None:
     """A move of what is undone is no change to show: an older one takes its place."""
     liked = [
@@ -219,59 +193,29 @@ async def test_as_many_changes_are_listed_as_are_wanted(ledger: Ledger) -> None:
         assert [change.id for change in found] == newest[:limit]
 
 
-async def test_one_thing_is_one_memory_however_it_comes(ledger: Ledger) -> None:
-    """Said elsewhere, written in a form, said again after it was taken back: the same memory."""
-    first = await ledger.like("ramen")
-    heard = await ledger.change(
-        "Ramen is good", ts="1700000002.0", content=food("Ramen", 90), view=WIDE
-    )
-    given = [({"food_name": "RAMEN"}, PersonMessage(actor="modal", text="RAMEN"))]
-    [written] = await add_memories(ledger.pool, ledger.embedder, OWN.own, KIND, given)
-    await ledger.change("no more ramen", ts="4000000000.0", content=None, key=first.key)
-    again = await ledger.like("ramen", ts="4000000001.0")
-    assert {one.key for one in (heard, written, again)} == {first.key}
-    assert len(await ledger.contents()) == 1
-    other = await ledger.like("miso ramen", ts="1700000009.0")
-    assert other.key != first.key
-
-
-@pytest.mark.parametrize("way", ["a form", "a message", "a question"])
-async def test_what_gets_the_name_of_another_thing_joins_it(
-    ledger: Ledger, way: str
+async def test_what_gets_the_name_of_another_thing_by_a_yes_joins_it(
+    ledger: Ledger,
 ) -> None:
     """The old memory is taken back, its details are said of the other; Undo brings back both."""
     sushi = await ledger.change(
         "sushi, raw", ts="1700000001.0", content=food("sushi", 90, description="raw")
     )
     ramen = await ledger.like("ramen", ts="1700000002.0", level=5)
+    store = await ledger.run("It is ramen", "4000000000.0")
+    await ledger.edit(sushi.key, food("sushi", 80, description="raw"))
     before = await ledger.contents()
     content = food("ramen", 90, description="raw")
-    if way == "a form":
-        origin = PersonMessage(actor="modal", text="ramen")
-        changes = await edit_memory(
-            ledger.pool, ledger.embedder, ALICE, sushi.key, content, origin
-        )
-    elif way == "a message":
-        said = await ledger.say(
-            "It is ramen", ts="4000000000.0", content=content, key=sushi.key
-        )
-        changes = [*said.changes]
-    else:
-        store = await ledger.run("It is ramen", "4000000000.0")
-        await ledger.edit(sushi.key, food("sushi", 80, description="raw"))
-        before = await ledger.contents()
-        value = {"kind": KIND, "content": {**content, "evidence": "It is ramen"}}
-        await store.aput(OWN.own.parts, sushi.key, value)
-        [question] = (await store.commit()).questions
-        changes = await answer_question(
-            ledger.pool, ledger.embedder, ALICE, question.id, "yes"
-        )
-        content["preference"] = 80
+    value = {"kind": KIND, "content": {**content, "evidence": "It is ramen"}}
+    await store.aput(OWN.own.parts, sushi.key, value)
+    [question] = (await store.commit()).questions
+    changes = await answer_question(
+        ledger.pool, ledger.embedder, ALICE, question.id, "yes"
+    )
     assert [(one.key, one.action) for one in changes] == [
         (sushi.key, "removed"),
         (ramen.key, "updated"),
     ]
-    assert await ledger.contents() == [content]
+    assert await ledger.contents() == [food("ramen", 80, description="raw")]
     again = await ledger.like("sushi", ts="4000000001.0", level=1)
     assert again.key == sushi.key
     await ledger.undo(again)
@@ -280,9 +224,8 @@ async def test_what_gets_the_name_of_another_thing_joins_it(
     assert sorted(await ledger.contents(), key=str) == sorted(before, key=str)
 
 
-@pytest.mark.parametrize("way", ["undone", "deleted", "edited", "forgotten"])
 async def test_a_name_that_comes_back_is_of_two_memories_until_one_goes(
-    ledger: Ledger, way: str
+    ledger: Ledger,
 ) -> None:
     """Renamed, said anew by the old name, renaming gone: what is said next is of the newer."""
     old = await ledger.like("sushi", ts="1700000001.0")
@@ -290,50 +233,15 @@ async def test_a_name_that_comes_back_is_of_two_memories_until_one_goes(
         "It is udon", ts="1700000002.0", content=food("udon"), key=old.key
     )
     newer = await ledger.like("sushi", ts="1700000003.0", level=5)
-    message = ("D1", "1700000002.0")
-    edited = PersonMessage(text="Never mind.", channel=message[0], ts=message[1])
-    if way == "undone":
-        await ledger.undo(renamed)
-    elif way == "forgotten":
-        await forget(ledger.pool, ALICE, Selection(messages=[message]))
-    else:
-        words = edited if way == "edited" else None
-        await delete_unsaid(ledger.pool, ledger.embedder, ALICE, message, words)
+    await ledger.undo(renamed)
     assert sorted(await ledger.levels()) == [5, 80]
     again = await ledger.like("sushi", ts="1700000004.0", level=7)
     assert (again.key, sorted(await ledger.levels())) == (newer.key, [7, 80])
-
-
-async def test_what_is_remembered_of_a_name_goes_on_before_what_was_taken_back(
-    ledger: Ledger,
-) -> None:
-    """Of two memories that once had a name the one that has it now is what is spoken of."""
-    old = await ledger.like("sushi", ts="1700000001.0")
-    renamed = await ledger.edit(old.key, food("udon"))
-    newer = await ledger.like("sushi", ts="4000000000.0", level=5)
+    await ledger.undo(again)
     await ledger.undo(newer)
-    await ledger.undo(renamed)
-    typed = PersonMessage(actor="command", text="sushi")
-    again = await add_memory(
-        ledger.pool, ledger.embedder, OWN.own, KIND, food("sushi", 9), typed
-    )
-    assert (again.key, again.action) == (old.key, "updated")
-    assert await ledger.contents() == [food("sushi", 9)]
-
-
-async def test_what_comes_back_is_of_the_memory_that_was_made_meanwhile(
-    ledger: Ledger,
-) -> None:
-    """Forgotten, said anew, Undo: one memory, which says what was said last."""
-    old = await ledger.like("ramen", level=90)
-    forgotten = await forget(ledger.pool, ALICE, Selection(everything=True))
-    assert forgotten.id is not None
-    newer = await ledger.like("ramen", ts="1700000005.0", level=5)
-    assert newer.key == old.key
-    await undo_forgetting(ledger.pool, ledger.embedder, ALICE, forgotten.id)
-    assert await ledger.contents() == [food("ramen", 5)]
-    await ledger.undo(newer)
-    assert await ledger.contents() == [food("ramen", 90)]
+    # Of two memories that once had a name the one that has it now is what is spoken of.
+    last = await ledger.like("sushi", ts="1700000005.0", level=9)
+    assert (last.key, await ledger.levels()) == (old.key, [9])
 
 
 async def test_a_memory_has_at_most_two_hundred_statements(ledger: Ledger) -> None:
@@ -377,40 +285,6 @@ async def test_a_question_is_answered_once(ledger: Ledger) -> None:
             await answer_question(
                 ledger.pool, ledger.embedder, ALICE, question.id, answer
             )
-
-
-async def test_a_message_takes_with_it_what_it_alone_said(ledger: Ledger) -> None:
-    """A deleted message's statements go, also of what is forgotten; clicks do not outlive them."""
-    liked = await ledger.like("ramen")
-    await ledger.change(
-        "with egg",
-        ts="1700000002.0",
-        content=food("ramen", description="egg"),
-        key=liked.key,
-    )
-    message = ("D1", "1700000001.0")
-    async with person_transaction(ledger.pool, ALICE) as transaction:
-        assert await messages_among(transaction, [message, ("D1", "9.9")]) == {message}
-    edited = PersonMessage(text="I love ramen, still", channel="D1", ts=message[1])
-    assert (
-        await delete_unsaid(ledger.pool, ledger.embedder, ALICE, message, edited)
-        == set()
-    )
-    assert await delete_unsaid(ledger.pool, ledger.embedder, ALICE, message, None) == {
-        liked.key
-    }
-    assert await ledger.contents() == [food("ramen", None, description="egg")]
-    origin = PersonMessage(actor="command")
-    content = food("ramen", 3, description="egg")
-    await edit_memory(ledger.pool, ledger.embedder, ALICE, liked.key, content, origin)
-    forgotten = await forget(ledger.pool, ALICE, Selection(keys=[liked.key]))
-    second = ("D1", "1700000002.0")
-    await delete_unsaid(ledger.pool, ledger.embedder, ALICE, second, None)
-    assert forgotten.id is not None
-    with pytest.raises(ChangeGone):
-        await undo_forgetting(ledger.pool, ledger.embedder, ALICE, forgotten.id)
-    await expire_due(ledger.pool)
-    assert naming(ledger.database, "ramen") == {}
 
 
 async def test_what_ends_is_as_it_was_before(ledger: Ledger) -> None:

@@ -16,9 +16,7 @@ from memory import (
     forget,
     move_memory,
     recall_memories,
-    undo_forgetting,
 )
-from memory.formation import delete_unsaid
 from tests.integration.app import App
 from tests.integration.test_changes import ALICE, WIDE, Ledger, food
 from tests.integration.test_changes import ledger as ledger
@@ -31,76 +29,6 @@ async def known_in_public(ledger: Ledger) -> str:
     """Return what a public channel knows of Alice's memories."""
     found = await recall_memories(ledger.pool, ledger.embedder, WIDE, "food")
     return " ".join(str(one.content) for one in found.memories)
-
-
-async def say_in_private(ledger: Ledger, ts: str, key: str = "") -> str:
-    """Say something private about ramen in a direct message; return the memory's key."""
-    content = food("ramen", 90, description=PRIVATE)
-    said = await ledger.say(f"Ramen {PRIVATE}", ts=ts, content=content, key=key)
-    return said.changes[0].key if said.changes else key
-
-
-async def to_public(ledger: Ledger, key: str) -> None:
-    """Let a memory be used in the whole workspace."""
-    await move_memory(ledger.pool, ledger.embedder, ALICE, key, PUBLIC)
-
-
-async def test_a_form_edits_a_private_memory_in_private(ledger: Ledger) -> None:
-    """A channel knew a description before the memory was taken back."""
-    first = await ledger.change(
-        "Spicy ramen!", ts=FIRST, content=food("ramen", description="spicy"), view=WIDE
-    )
-    await ledger.say(
-        "No ramen any more", ts=SECOND, content=None, key=first.key, view=WIDE
-    )
-    again = await ledger.change(
-        "Ramen again", ts=THIRD, content=food("ramen", 90), view=WIDE
-    )
-    await ledger.say(
-        "Ramen daily",
-        ts=FOURTH,
-        content=food("ramen", 90, description="daily"),
-        key=again.key,
-    )
-    content = food("ramen", 90, description=PRIVATE)
-    typed = PersonMessage(actor="modal", text=PRIVATE)
-    await edit_memory(ledger.pool, ledger.embedder, ALICE, again.key, content, typed)
-    assert PRIVATE in str(await ledger.contents())
-    assert await known_in_public(ledger) == ""
-
-
-async def test_what_is_formed_after_a_move_was_not_moved(ledger: Ledger) -> None:
-    """The memory model was away; the person saw only what there was when they moved the memory."""
-    liked = await ledger.like("ramen", ts=FIRST)
-    await to_public(ledger, liked.key)
-    await say_in_private(ledger, SECOND, liked.key)
-    assert PRIVATE in str(await ledger.contents())
-    assert PRIVATE not in await known_in_public(ledger)
-
-
-async def test_what_an_edit_of_a_moved_message_adds_was_not_moved(
-    ledger: Ledger,
-) -> None:
-    """A direct message gets another sentence after its memory was made public."""
-    liked = await ledger.like("ramen", ts=FIRST)
-    await to_public(ledger, liked.key)
-    edited = f"I love ramen. Ramen {PRIVATE}"
-    words = PersonMessage(text=edited, channel="D1", ts=FIRST)
-    await delete_unsaid(ledger.pool, ledger.embedder, ALICE, ("D1", FIRST), words)
-    await say_in_private(ledger, FIRST, liked.key)
-    assert PRIVATE not in await known_in_public(ledger)
-
-
-async def test_what_comes_back_to_a_moved_memory_was_not_moved(ledger: Ledger) -> None:
-    """Forgotten words come back by Undo to a memory that was made public meanwhile."""
-    old = await say_in_private(ledger, FIRST)
-    gone = await forget(ledger.pool, ALICE, Selection(keys=[old]))
-    new = await ledger.like("ramen", ts=SECOND)
-    await to_public(ledger, new.key)
-    assert gone.id is not None
-    await undo_forgetting(ledger.pool, ledger.embedder, ALICE, gone.id)
-    assert PRIVATE in str(await ledger.contents())
-    assert await known_in_public(ledger) == ""
 
 
 async def test_forgetting_a_day_does_not_undo_its_clicks(ledger: Ledger) -> None:

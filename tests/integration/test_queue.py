@@ -147,18 +147,6 @@ async def test_a_job_is_stored_with_its_transaction(
     assert [job["label"] for job in jobs(database)] == ["kept"]
 
 
-async def test_jobs_of_a_lock_run_in_order_and_leave_nothing(
-    database: str, pool: Pool, queue: Queue, work: Work
-) -> None:
-    """However many run at a time, those of a lock run one after the other; others beside them."""
-    for number in range(4):
-        await put(pool, queue, "L1", f"{number}")
-    queue.start(replies=4, background=1)
-    await until(lambda: len(work.done) == 4)
-    assert work.done == ["0", "1", "2", "3"]
-    await until(lambda: jobs(database) == [])
-
-
 @pytest.mark.usefixtures("stalled_soon")
 @pytest.mark.parametrize("lost", ["fetch_job", "finish_job"])
 async def test_a_job_whose_beginning_or_end_was_lost_ends(
@@ -198,38 +186,6 @@ async def test_a_job_whose_beginning_or_end_was_lost_ends(
     await until(lambda: jobs(database) == [])
     assert failed
     assert work.done == ["lost", "behind"]
-
-
-async def test_a_worker_goes_on_when_another_takes_a_job_of_the_same_lock_first(
-    database: str,
-    pool: Pool,
-    queue: Queue,
-    work: Work,
-) -> None:
-    """Two workers that take two jobs of one lock at the same moment: one of them begins again."""
-    await put(pool, queue, "L", "first")
-    [other] = owner_rows(
-        database,
-        "INSERT INTO procrastinate_workers (last_heartbeat)"
-        " VALUES (now() + interval '1 hour') RETURNING id",
-    )
-    blocked: LiteralString = (
-        "SELECT 1 FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    async with transaction(pool) as connection:
-        await connection.execute(
-            "SELECT procrastinate_fetch_job_v2(ARRAY['replies'], %s)", [other["id"]]
-        )
-        await put(pool, queue, "L", "second", priority=1)
-        queue.start(replies=1, background=1)
-        await until(lambda: owner_rows(database, blocked))
-    await put(pool, queue, "M", "elsewhere")
-    await until(lambda: work.done == ["elsewhere"])
-    owner_rows(
-        database, "DELETE FROM procrastinate_jobs WHERE worker_id = %s", other["id"]
-    )
-    await until(lambda: work.done == ["elsewhere", "second"])
 
 
 async def test_a_job_of_a_higher_priority_begins_first(
@@ -464,17 +420,6 @@ async def test_a_restart_of_postgresql_cuts_off_no_job(
     may_end.set()
     await until(lambda: jobs(database) == [])
     assert begun == ["long", "other", "behind"]
-
-
-async def test_a_job_of_a_process_that_died_runs_again(
-    database: str, pool: Pool, queue: Queue, work: Work
-) -> None:
-    """Some seconds without a heartbeat, and the job is another process's."""
-    await put(pool, queue, "L1", "orphan")
-    leave_to_the_dead(database)
-    queue.start(replies=1, background=1)
-    await until(lambda: work.done == ["orphan"])
-    await until(lambda: jobs(database) == [])
 
 
 async def test_periodic_work_goes_on_after_a_process_died_in_it(
