@@ -7,26 +7,13 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from bot.runtime.cli import _parser
 
 PAGE = Path(__file__).with_name("command-line.md")
 _BLOCK = re.compile(r"(?<=<!-- generated -->\n).*(?=<!-- end -->)", re.DOTALL)
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table."""
-    cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    return "\n".join(
-        "| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *cells)
-    )
-
-
-def code(text: str) -> str:
-    """Return text as inline code; a dash for none."""
-    return f"`{text}`" if text else "–"
 
 
 def sentence(text: str) -> str:
@@ -82,11 +69,8 @@ def command_line() -> str:
         found += [f"### `kioku {name}`", sentence(parser.description or "")]
         if listed := arguments(parser):
             found.append(f"```text\n{usage(name, parser)}\n```")
-            rows = [
-                (code(written(action)), action.help or "", default(action))
-                for action in listed
-            ]
-            found.append(table(("Argument", "What it is", "Default"), rows))
+            lines = [f"- `{written(action)}`: {action.help}" for action in listed]
+            found.append("\n".join(lines))
     return "\n\n".join(found)
 
 
@@ -99,17 +83,6 @@ def commands(
         yield from ((f"{name} {verb}", one) for verb, one in verbs.items())
         if not verbs:
             yield name, command
-
-
-def default(action: argparse.Action) -> str:
-    """Return the default of an argument as it would be typed, or that it is required.
-
-    An option without a value has none: what it stores is not typed.
-    """
-    if action.required and action.nargs != "*":
-        return "required"
-    is_typed = action.nargs != 0 and action.default not in (None, [])
-    return code(str(action.default) if is_typed else "")
 
 
 def page() -> str:
