@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, tzinfo
 from functools import cache
 from gettext import GNUTranslations
 from io import BytesIO
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-from babel.dates import format_skeleton, format_time
+from babel.dates import format_date, format_skeleton, format_time
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -25,6 +25,9 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 LANGUAGE_NAMES: dict[Language, str] = {"en": "English", "ja": "日本語"}
 # Between a day and a time: "Fri, Nov 27 at 12:00 PM" and 「11月27日(金) 12:00」.
 _BETWEEN = {"en": " at ", "ja": " "}
+_WEEKDAY = {"en": "EEE", "ja": "EEEE"}
+_NAMES = {-1: "day_yesterday", 0: "day_today", 1: "day_tomorrow"}
+_WEEK = 7
 
 
 def read_catalogue(language: Language) -> Catalog:
@@ -79,10 +82,15 @@ def language_of(locale: str | None, text: str) -> Language:
 
 @dataclass(frozen=True, slots=True)
 class Localizer:
-    """Writes sentences, dates and times for one person."""
+    """Writes sentences, dates and times for one person.
+
+    A day has its weekday and date. In what is `read_at_once`, such as a panel, a day near by is
+    "today" or "Fri"; a message may be read later.
+    """
 
     language: Language
     zone: tzinfo = UTC
+    read_at_once: bool = False
 
     def say(self, key: str, **values: object) -> str:
         """Return a sentence of the catalogues. Raises `KeyError` for an unknown key."""
@@ -101,29 +109,32 @@ class Localizer:
         local = moment.astimezone(self.zone)
         return self.day(local.date(), local.time())
 
-    def soon(self, moment: datetime) -> str:
-        """Return date and time, with the day as today or tomorrow if it is."""
-        local = moment.astimezone(self.zone)
-        today = self.today()
-        days = {today: "day_today", today + timedelta(days=1): "day_tomorrow"}
-        key = days.get(local.date())
-        if key is None:
-            return self.minute(moment)
-        return self.say(key, time=self._clock(local.time()))
-
     def stored_day(self, day: str) -> str:
         """Return a day as it is stored, ``YYYY-MM-DD``. Raises `ValueError`."""
         return self.day(date.fromisoformat(day))
 
     def day(self, day: date, at: time | None = None) -> str:
-        """Return a day with its weekday, its year if not the current one, and a time if given."""
-        skeleton = "yMMMEd"
-        if day.year == self.today().year:
-            skeleton = "MMMEd"
-        shown = format_skeleton(skeleton, day, locale=self.language)
+        """Return a day, as the class says, and a time if given."""
+        shown = self._near(day) or self.calendar_day(day)
         if at is None:
             return shown
         return f"{shown}{_BETWEEN[self.language]}{self._clock(at)}"
+
+    def calendar_day(self, day: date) -> str:
+        """Return a day with its weekday, and its year if not the current one."""
+        skeleton = "yMMMEd"
+        if day.year == self.today().year:
+            skeleton = "MMMEd"
+        return format_skeleton(skeleton, day, locale=self.language)
+
+    def _near(self, day: date) -> str:
+        """Return the name of a day near by where it is read at once; "" for any other."""
+        days = (day - self.today()).days
+        if not self.read_at_once or not -1 <= days < _WEEK:
+            return ""
+        if days in _NAMES:
+            return self.say(_NAMES[days])
+        return format_date(day, _WEEKDAY[self.language], locale=self.language)
 
     def _clock(self, at: time) -> str:
         clock = format_time(at, "short", locale=self.language)

@@ -13,7 +13,7 @@ from bot.locale import Localizer
 from bot.people import PersonSettings, read_off_scopes, read_settings
 from bot.ui.acts import Position
 from bot.ui.blocks import Payload, bulleted, button, escaped, payload
-from bot.ui.lines import change_line, kept_for, memory_line
+from bot.ui.lines import change_line, kept_for, own_line, repeated_sentences
 from bot.ui.panel import PAGE_SIZE, PanelContent
 from memory import Person, list_changes, open_questions
 from memory.model import MessageKey, provider_and_name, speaks_openai
@@ -195,7 +195,8 @@ async def short_list(
             position.of,
             size=_FIRST,
         )
-        lines = [memory_line(localizer, memory) for memory in page.memories]
+        repeated = repeated_sentences(page.memories)
+        lines = [own_line(localizer, memory, repeated) for memory in page.memories]
     text = f"*{title}*\n{bulleted(lines)}" if lines else none
     if unformed:
         text += "\n" + localizer.say("messages_unformed", count=unformed)

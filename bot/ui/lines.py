@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -150,14 +151,45 @@ def sentence_of(memory: Memory) -> str:
     return " ".join(said.split())
 
 
+def repeated_sentences(memories: Sequence[Memory]) -> Collection[str]:
+    """Return the sentences that say several of these memories."""
+    times = Counter(memory.sentence for memory in memories)
+    return {sentence for sentence, count in times.items() if count > 1}
+
+
+def own_line(
+    localizer: Localizer, memory: Memory, repeated: Collection[str] = ()
+) -> str:
+    """Return a memory in the person's own sentence, with its days; else as `memory_line` does.
+
+    No sentence stands for a memory if it is `repeated` in other rows, or only what was typed into a
+    form, which the line has. That a promise has ended is said by the line alone.
+    """
+    line = memory_line(localizer, memory)
+    sentence = memory.sentence
+    is_promise = memory.kind == PROMISE_KIND
+    has_ended = is_promise and not is_open(memory.kind, memory.content)
+    if not sentence or sentence in repeated or has_ended:
+        return line
+    own = escaped(one_line(sentence))
+    typed = own.strip(_FINAL_MARKS).casefold()
+    if typed in line.casefold() and len(typed) < len(line):
+        return line
+    if is_promise and (due := due_line(localizer, memory.content)):
+        when = localizer.say("promise_by", when=due)
+        own = _with_details(localizer, own, [when])
+    return _until(localizer, memory, own)
+
+
 def with_sentence(localizer: Localizer, memory: Memory, line: str, text: str) -> str:
     """Return `text`, and below it the quoted sentence of a memory if that says more than `line`."""
-    sentence = truncate(sentence_of(memory), _SAID_LIMIT)
+    sentence = one_line(sentence_of(memory))
     bare = escaped(sentence).strip(_FINAL_MARKS).casefold()
     what = subject(memory.kind, memory.content)
     if bare in line.casefold() or _only_names(what, sentence):
         return text
-    said = localizer.say("row_said", what=escaped(sentence))
+    shortened = escaped(truncate(sentence, _SAID_LIMIT))
+    said = localizer.say("row_said", what=shortened)
     return f"{text}\n{said}"
 
 
@@ -205,9 +237,14 @@ def memory_line(localizer: Localizer, memory: Memory) -> str:
     A memory without words, such as one of another version of its kind, is “…”.
     """
     text = escaped(describe(localizer, memory.kind, memory.content)) or "…"
-    if memory.expires_at is not None:
-        text += f" {_last_day(localizer, memory.expires_at)}"
-    return text
+    return _until(localizer, memory, text)
+
+
+def _until(localizer: Localizer, memory: Memory, line: str) -> str:
+    """Return a memory's line with its last day if it ends."""
+    if memory.expires_at is None:
+        return line
+    return f"{line} {_last_day(localizer, memory.expires_at)}"
 
 
 def audience_name(localizer: Localizer, audience: str) -> str:
@@ -225,7 +262,7 @@ def audience_name(localizer: Localizer, audience: str) -> str:
 def _last_day(localizer: Localizer, end: datetime) -> str:
     """Return the last day of what ends at `end`, often a midnight, in parentheses."""
     last = (end - timedelta(seconds=1)).astimezone(localizer.zone)
-    return localizer.say("change_until", day=localizer.day(last.date()))
+    return localizer.say("change_until", day=localizer.calendar_day(last.date()))
 
 
 # --- changes -----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ metadata of the view, which Slack returns with each click in it.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -55,11 +55,12 @@ from bot.ui.kept_lines import kept_row
 from bot.ui.lines import (
     audience_name,
     change_line,
-    memory_line,
     off_sentences,
+    own_line,
     place_name,
     question_line,
     refusal_line,
+    repeated_sentences,
     with_sentence,
 )
 from bot.ui.promises import is_open
@@ -136,6 +137,7 @@ def home_view(
     above: int = 0,
 ) -> SlackView:
     """Return the panel as Home, with the receipt of a click below the blocks `above` it."""
+    localizer = replace(localizer, read_at_once=True)
     blocks = [header(localizer.say("panel_title"))]
     blocks += _panel(localizer, content)
     if content.handling:
@@ -159,6 +161,7 @@ def panel_view(
 
     Slack requires a submit button if there is an input; it searches for the words.
     """
+    localizer = replace(localizer, read_at_once=True)
     blocks = with_receipt(_panel(localizer, content), receipt, above)
     title = _TITLES.get(content.position.list, "panel_title")
     view = modal(localizer, title, blocks, content.position)
@@ -361,11 +364,12 @@ def _search(localizer: Localizer, position: Position) -> Block:
 def _memory_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
     """Return the memories; unless they were searched for, with a heading for each group."""
     groups: dict[str, list[Block]] = {}
+    repeated = repeated_sentences(content.memories)
     for memory in content.memories:
         rows = groups.setdefault(_heading(memory), [])
         link = content.links.get(memory.key)
         reminder = content.reminders.get(memory.key)
-        rows.append(memory_row(localizer, memory, link, reminder))
+        rows.append(memory_row(localizer, memory, link, reminder, repeated))
     blocks: list[Block] = []
     for heading in _HEADINGS:
         if heading not in groups:
@@ -390,18 +394,23 @@ def memory_row(
     memory: Memory,
     link: str | None,
     reminder: datetime | None = None,
+    repeated: Collection[str] = (),
 ) -> Block:
     """Return a memory with its day, its source, its next reminder and its menu.
 
-    The line of a promise already has its due day. The sentence of a memory is shown only if it says
-    more than the line, and where the memory is used only if that is not direct messages.
+    It is the person's own sentence, unless that is `repeated` in other rows. The line of a promise
+    already has its due day, and its reminder a time if one was said. Where the memory is used is
+    shown only if that is not direct messages.
     """
-    line = memory_line(localizer, memory)
+    line = own_line(localizer, memory, repeated)
     details = [line]
     if memory.kind != PROMISE_KIND:
         details.append(localizer.stored_day(memory.said_on))
     if reminder is not None:
-        details.append(localizer.say("row_remind", when=localizer.soon(reminder)))
+        when = localizer.minute(reminder)
+        if not memory.content.get("due_time"):
+            when = localizer.day(reminder.astimezone(localizer.zone).date())
+        details.append(localizer.say("row_remind", when=when))
     if link:
         details.append(source_link(localizer, link))
     if memory.audience != DM:
@@ -426,7 +435,7 @@ def _cited_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
     rows: list[Block] = []
     for memory in content.memories:
         act = Forget(keys=(memory.key,))
-        line = memory_line(localizer, memory)
+        line = own_line(localizer, memory)
         forget = explained_button(localizer, "menu_forget", act, line)
         row = memory_row(localizer, memory, content.links.get(memory.key))
         rows.append({**row, "accessory": forget})
@@ -461,14 +470,14 @@ def _change_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
     blocks: list[Block] = []
     for entry in content.changes:
         changed = change_line(localizer, entry)
-        line = f"{changed}\n{localizer.minute(entry.at)}"
+        details = [changed, localizer.minute(entry.at)]
         if link := content.links.get(str(entry.id)):
-            line += f" · {source_link(localizer, link)}"
+            details.append(source_link(localizer, link))
         undo = None
         if entry.undone_at is None:
             act = Undo(what="changes", ids=(entry.id,))
             undo = explained_button(localizer, "undo_button", act, changed)
-        blocks.append(section(line, undo, f"change-{entry.id}"))
+        blocks.append(section(" · ".join(details), undo, f"change-{entry.id}"))
     return blocks
 
 
@@ -495,7 +504,7 @@ def _not_remembered(localizer: Localizer, content: PanelContent) -> list[Block]:
     blocks = [header(localizer.say("not_remembered_title"))]
     for refused in content.not_remembered:
         line = refusal_line(localizer, refused.reason, refused.sentence)
-        blocks.append(section(f"{line}\n{localizer.minute(refused.at)}"))
+        blocks.append(section(f"{line} · {localizer.minute(refused.at)}"))
     return blocks
 
 

@@ -47,10 +47,10 @@ class Folded:
 
     `audience` is who may read it. `sources` are the statements that were made where this audience
     heard them, oldest first, and `said_on` is the day from which counts what it heard; `own` has
-    both of all statements, for what only the person sees. At `expires_at` so many statements have
-    ended that the others are no memory. `left_out`: no model is shown it. `said` is what was said
-    since the last removal, and `rests_on` has the ids of the statements without which it would be
-    another memory.
+    both of all statements, and the person's sentence that says it, for what only the person sees.
+    At `expires_at` so many statements have ended that the others are no memory. `left_out`: no
+    model is shown it. `said` is what was said since the last removal, and `rests_on` has the ids of
+    the statements without which it would be another memory.
     """
 
     audience: str
@@ -177,7 +177,11 @@ def _folded(
         content=content,
         sources=named_sources(heard),
         said_on=day_of(dated or statements),
-        own={"sources": named_sources(statements), "said_on": day_of(statements)},
+        own={
+            "sources": named_sources(statements),
+            "said_on": day_of(statements),
+            "sentence": _sentence(statements, content),
+        },
         created_at=statements[0].said_at,
         expires_at=_end(statements),
         may_harm=any(one.may_harm for one in statements),
@@ -185,6 +189,18 @@ def _folded(
         said=statements,
         rests_on=_rests_on(fields, statements),
     )
+
+
+def _sentence(said: Sequence[Statement], content: Json) -> str:
+    """Return the newest sentence that says all of a memory by itself; "" if none does.
+
+    What was typed into the form of a memory is no sentence.
+    """
+    for one in reversed(said):
+        is_edit = one.actor == "modal" and one is not said[0]
+        if one.evidence and not is_edit and content_of([one]) == content:
+            return one.evidence
+    return ""
 
 
 def _knows(places: Container[str], audience: str) -> bool:

@@ -2,8 +2,8 @@
 
 -- name: page
 -- A page of memories: open promises by the day they are due, then wishes about answers, then the
--- other kinds, newest first, then the promises that have ended. A memory stays in its place when it is
--- changed. With needles, those that have all of them.
+-- other kinds, newest first. A memory stays in its place when it is changed. With needles, those that
+-- have all of them, and then the promises that have ended, too.
 WITH found AS MATERIALIZED (
     SELECT key, created_at, kind, open_until, count(*) OVER () AS total,
         max(created_at) OVER (PARTITION BY kind) AS newest
@@ -13,6 +13,8 @@ WITH found AS MATERIALIZED (
                 THEN COALESCE(value->'content'->>'due', 'none') END AS open_until
         FROM store
         WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s AND (expires_at IS NULL OR expires_at > now())
+            AND (%(needles)s <> '{}'::text[] OR value->>'kind' <> 'Promise'
+                OR value->'content'->>'state' = 'open')
             AND NOT EXISTS (
                 SELECT FROM unnest(%(needles)s::text[]) AS needle WHERE strpos(plain, needle) = 0)
     ) AS mine

@@ -91,6 +91,12 @@ class Memory:
         return tuple(self.value.get("sources", ()))
 
     @property
+    def sentence(self) -> str:
+        """The person's newest sentence that says all of it, in what only the person sees; or ""."""
+        sentence: str = self.value.get("sentence", "")
+        return " ".join(sentence.split())
+
+    @property
     def said_on(self) -> str:
         """The day on which it was said last, where the person was, such as ``2026-11-26``."""
         said_on: str | None = self.value.get("said_on")

@@ -21,8 +21,9 @@ class MemoryPage:
     """One page of memories.
 
     Open promises come first, by the day they are due, then wishes about answers, then the other
-    kinds, each with its newest first, then promises that have ended. A changed memory keeps its
-    place. `total` is the number of memories on all pages; `page` starts at 1.
+    kinds, each with its newest first. Promises that have ended are only found by words, and come
+    last. A changed memory keeps its place. `total` is the number of memories on all pages; `page`
+    starts at 1.
     """
 
     memories: Sequence[Memory]

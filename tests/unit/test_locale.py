@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import time, timedelta
+
 import pytest
 
-from bot.locale import language_of, say
+from bot.locale import Language, Localizer, language_of, say
 
 
 @pytest.mark.parametrize(
@@ -34,6 +36,28 @@ def test_a_text_that_is_not_there_is_not_said() -> None:
         say("en", "no_such_text")
     with pytest.raises(KeyError):
         say("ja", "no_such_text", count=2)
+
+
+@pytest.mark.parametrize(
+    ("language", "names"),
+    [("en", ("yesterday", "today", "tomorrow")), ("ja", ("昨日", "今日", "明日"))],
+)
+def test_a_day_near_by_has_a_name_where_it_is_read_at_once(
+    language: Language, names: tuple[str, ...]
+) -> None:
+    """A weekday alone is one of the next days; a message, which may be read later, has dates."""
+    panel = Localizer(language, read_at_once=True)
+    message = Localizer(language)
+    days = [panel.today() + timedelta(days=number) for number in range(-2, 9)]
+    before, *near, after, later = map(panel.day, days)
+    assert tuple(near[:3]) == names
+    assert (before, after, later) == tuple(
+        map(panel.calendar_day, [days[0], *days[-2:]])
+    )
+    for day, name in zip(days[4:9], near[3:], strict=True):
+        assert name in {f"{day:%a}", message.calendar_day(day)[-2] + "曜日"}
+    assert panel.day(days[2], time(12)).startswith(names[1])
+    assert list(map(message.day, days)) == list(map(message.calendar_day, days))
 
 
 def test_values_are_filled_in() -> None:

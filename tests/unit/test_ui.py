@@ -78,6 +78,7 @@ from bot.ui.lines import (
     change_line,
     memory_line,
     off_line,
+    own_line,
     question_line,
     summary_lines,
 )
@@ -725,6 +726,45 @@ def remembered(
     )
 
 
+LONG = "I like ramen, " + "and that is so " * 9
+OWN = {
+    LONG: LONG.strip(),
+    "I like ramen, but not at night": "I like ramen, but not at night",
+    "I like  ramen!": "I like ramen!",
+    "ramen": "Likes ramen",
+    "": "Likes ramen",
+}
+
+
+@pytest.mark.parametrize("sentence", OWN)
+def test_a_row_is_the_persons_own_sentence(sentence: str) -> None:
+    """Not what was only typed into a form, and not a sentence that other rows have, too."""
+    localizer = Localizer("en")
+    known = remembered(RAMEN, "UserFoodPreference", sentence)
+    known.value["sentence"] = sentence
+    assert own_line(localizer, known) == OWN[sentence]
+    assert memory_row(localizer, known, None)["text"]["text"].count("\n") == 0
+    soba = remembered(RAMEN | {"food_name": "soba"}, "UserFoodPreference", sentence)
+    soba.value["sentence"] = sentence
+    content = PanelContent(memories=[known, soba], found=2)
+    blocks = panel_view(localizer, content)["blocks"]
+    rows = [one for one in blocks if str(one.get("block_id")).startswith("memory-")]
+    lines = [one["text"]["text"].split(" · ")[0] for one in rows]
+    assert lines == ["Likes ramen", "Likes soba"]
+
+
+def test_the_row_of_a_promise_says_when_it_is_due() -> None:
+    """In the sentence "Friday" may be any; that a promise is kept its line says."""
+    localizer = Localizer("en")
+    given = {"promise": "notes", "to": "Mia", "due": "2099-11-27", "state": "open"}
+    sentence = "I promised Mia notes by Friday"
+    known = remembered(given, PROMISE_KIND, sentence)
+    known.value["sentence"] = sentence
+    assert own_line(localizer, known) == f"{sentence} (by Fri, Nov 27, 2099)"
+    known.value["content"] = given | {"state": "done"}
+    assert own_line(localizer, known).startswith("Promise kept: notes")
+
+
 RAMEN = {"food_name": "ramen", "preference": 70}
 MORNING = {"fact": "I hate meetings before 10am"}
 
@@ -820,15 +860,18 @@ def test_the_panel_has_a_heading_for_each_group() -> None:
 
 
 def test_an_open_promise_says_when_it_is_reminded_of_next() -> None:
-    """It has its menu and no buttons; a day that is near has a name."""
-    known = memory(kind=PROMISE_KIND, **promise(due="2099-11-27"))
+    """It has its menu and no buttons; a time is shown if one was said."""
     now = datetime.now(UTC)
     later = datetime(2099, 11, 27, 9, tzinfo=UTC)
     days = {
-        later: "Fri, Nov 27, 2099 at 9:00 AM",
-        datetime.combine(now, time(9), UTC) + timedelta(days=1): "tomorrow, 9:00 AM",
+        (later, ""): "Fri, Nov 27, 2099",
+        (datetime.combine(now, time(9), UTC) + timedelta(days=1), ""): "tomorrow",
+        (datetime.combine(now, time(9), UTC), "11:00"): "today at 9:00 AM",
     }
-    for moment, said in days.items():
+    for (moment, due_time), said in days.items():
+        known = memory(
+            kind=PROMISE_KIND, **promise(due="2099-11-27", due_time=due_time)
+        )
         content = PanelContent(memories=[known], found=1, reminders={known.key: moment})
         view = home_view(Localizer("en"), content)
         [row] = [
@@ -836,7 +879,7 @@ def test_an_open_promise_says_when_it_is_reminded_of_next() -> None:
             for block in view["blocks"]
             if str(block.get("block_id")).startswith("memory-")
         ]
-        assert f"· Next reminder: {said}" in row["text"]["text"]
+        assert row["text"]["text"].endswith(f"· Next reminder: {said}")
         acts = [clicked_act(one) for one in row["accessory"]["options"]]
         options = [getattr(act, "to", act.act) for act in acts if act]
         assert options == ["done", "edit", "forget", "show", "dropped"]

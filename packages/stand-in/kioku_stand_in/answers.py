@@ -178,11 +178,13 @@ def _reply(prompt: Prompt, words: str, replies: Mapping[str, str]) -> Answer:
         known = _known(prompt)
         sentences = [reply(clause, known, replies) for clause in clauses_in(words)]
         sentences = sentences or [replies["ok"]]
-    # If nothing is understood, this is a refusal: it is neither rated nor made of memories.
+    # If nothing is understood, this is a refusal: it is neither rated nor made of memories. What is
+    # said while memory is off is not read.
     different = dict.fromkeys(sentences)
     understood = [one for one in different if one != replies["unknown"]]
     if not understood:
-        return make_answer(replies["unknown"], refuses=True)
+        is_off = replies["unknown"] == replies["said_off"]
+        return make_answer(replies["unknown"], refuses=not is_off)
     return make_answer("\n\n".join(understood))
 
 
