@@ -1,8 +1,8 @@
-"""``python -m bench public FOLDER``: the evidence rule and recall on data that others published.
+"""``python -m bench public FOLDER``: recall on data that others published.
 
 `FOLDER` holds checkouts of the repositories in `SOURCES`, whose data is not in this repository.
 Recall is measured with the app's own `recall_memories` on PostgreSQL and the small multilingual
-model of ``bench/public-requirements.lock``, whose weights are in its package. No model is a judge.
+model of ``bench/public-requirements.lock``, whose weights are in its package.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import re
 import statistics
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -30,13 +30,11 @@ from memory import (
     Embedder,
     EmbeddingSpace,
     Person,
-    PersonMessage,
     create_pool,
     memory_view,
     migrate,
     recall_memories,
 )
-from memory.formation.evidence import TypedMessage, find_evidence
 
 SOURCES = {
     "LoCoMo": "https://github.com/snap-research/LoCoMo",
@@ -175,58 +173,8 @@ async def recall(
     return metrics
 
 
-def _typed(conversation: Mapping[str, Any]) -> list[TypedMessage]:
-    messages = []
-    for number, (_, text) in enumerate(turns(conversation)):
-        ts = f"{number}.000000"
-        message = PersonMessage(text=text, channel="C0PUBLIC", ts=ts)
-        messages.append(TypedMessage(message))
-    return messages
-
-
-def evidence(locomo: Path, audit: Path) -> dict[str, float]:
-    """Return how many recorded answers a judging model accepted, and how many the rule finds typed.
-
-    The audit's answers are wrong on purpose, either specific (v1) or vague but on the topic (v2).
-    Three verdicts of a model are recorded for each. The right answers are LoCoMo's own.
-    """
-    samples = _json(locomo / "data" / "locomo10.json")
-    spoken = [_typed(sample["conversation"]) for sample in samples]
-    folder = audit / "ap-baseline"
-    found: dict[str, float] = {}
-    for name, version in (("specific", "v1"), ("vague", "v2")):
-        scored = _json(folder / version / "ap_eval_results_scored.json")
-        wrong: list[Any] = []
-        for group in scored["detailed_results"].values():
-            wrong += group
-        judgments = [one["llm_judgments"].values() for one in wrong]
-        found[f"wrong_{name}_answers"] = len(wrong)
-        found[f"wrong_{name}_accepted_by_judge"] = sum(
-            map(statistics.median, judgments)
-        )
-        found[f"wrong_{name}_found_typed"] = _count_typed(
-            spoken, wrong, "generated_answer"
-        )
-    right = _json(folder / "answer_key.json")
-    found["right_answers"] = len(right)
-    found["right_found_typed"] = _count_typed(spoken, right, "golden_answer")
-    return found
-
-
-def _count_typed(
-    spoken: Sequence[Sequence[TypedMessage]], answers: Iterable[Any], field: str
-) -> int:
-    """Return how many of these answers, each in this field, are typed in their conversation."""
-    count = 0
-    for one in answers:
-        _, conversation, *_ = one["question_id"].split("_")
-        if find_evidence(str(one[field]), spoken[int(conversation)]) is not None:
-            count += 1
-    return count
-
-
 async def _measure(folders: Mapping[str, Path], embedder: Embedder) -> dict[str, float]:
-    metrics = evidence(folders["LoCoMo"], folders["locomo-audit"])
+    metrics: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="kb-") as place:
         async with open_testbed(Path(place)) as testbed:
             address = testbed.database("public")

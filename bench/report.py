@@ -105,10 +105,6 @@ def _public() -> dict[str, str]:
     result = json.loads(PUBLIC.read_text("utf-8"))
     metrics = result["metrics"]
     texts = TEXTS["public"]
-    answers = []
-    for name, text in texts["kinds"].items():
-        figures = [number(metrics.get(f"{name}_{row}")) for row in texts["answers"]]
-        answers.append([text, *figures])
     sets = []
     for name, text in texts["sets"].items():
         figures = [number(metrics[f"{name}_{row}"]) for row in texts["recall"]]
@@ -116,7 +112,6 @@ def _public() -> dict[str, str]:
     head_of_sets = ["", *texts["recall"].values(), "What it cannot show"]
     return {
         "public_date": result["measured_at"][:10],
-        "public_answers": table(["", *texts["answers"].values()], answers),
         "public_recall": table(head_of_sets, sets),
     }
 
