@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 
 from bot.conversation.inbox import MAX_FAILURES
 from bot.locale import say
 from memory import EmbeddedPostgres
 from tests.databases import owner_rows
-from tests.e2e.answers import STORY, UNDERSTOOD, goes_on, slowly
+from tests.e2e.answers import UNDERSTOOD
 from tests.e2e.messages import Json
 from tests.e2e.world import World
 from tests.frozen import frozen
@@ -25,29 +24,6 @@ def server(postgres: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
     """The session's PostgreSQL; it runs again afterwards."""
     yield postgres
     postgres.start()
-
-
-@pytest.mark.failed_calls(
-    "chat.delete: cant_delete_message",
-    because="PostgreSQL may stop before the ts of the stream is recorded: it still runs then.",
-)
-def test_postgresql_restarted_while_answering(
-    world: World, server: EmbeddedPostgres
-) -> None:
-    """A crash of PostgreSQL in the middle of an answer costs neither word nor memory."""
-    ann = world.human()
-    slowly(world)
-    said = ann.say("I love ramen")
-    world.until(
-        lambda: [m for m in world.answers(said) if m.get("streaming")], "a live stream"
-    )
-    server.stop(immediate=True)
-    server.start()
-    reply = world.reply(said)
-    assert reply.parts == [STORY]
-    assert len(world.turns(said)) == 1
-    assert [c["food_name"] for c in world.formed_contents(ann)] == ["ramen"]
-    assert goes_on(world, ann)
 
 
 def test_a_message_during_an_outage_is_answered_after_it(
@@ -137,35 +113,3 @@ def _refusals(world: World, said: Said) -> list[Json]:
         for attempt in delivery["attempts"]
         if attempt.get("ok") is False
     ]
-
-
-@pytest.mark.failed_calls(
-    "chat.stopStream: message_not_in_streaming_state",
-    "chat.delete: cant_delete_message",
-    because="The next attempt does not know whether the one before has ended its stream.",
-)
-def test_a_stream_that_could_not_be_noted_is_taken_over(world: World) -> None:
-    """The connection is lost just as the reply's ts is stored: there is one answer."""
-    ann = world.human()
-    world.script(STORY, times=-1)
-    world.fault("chat.startStream", delay_ms=5_000)
-    said = ann.say("Tell me a story")
-    world.until(
-        lambda: [turn for turn in world.turns(said) if turn["posting_since"]],
-        "a post under way",
-    )
-    with psycopg.connect(world.app.conninfo) as owner:
-        owner.execute("SELECT FROM messages WHERE ts = %s FOR UPDATE", [said.ts])
-        world.until(
-            lambda: world.rows(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-                " AND query LIKE '%array_append(reply_ts%'"
-            ),
-            "a note that waits",
-        )
-        assert [turn["reply_ts"] for turn in world.turns(said)] == [[]]
-        assert len(world.answers(said)) == 1
-    assert world.reply(said).parts == [STORY]
-    assert len(world.answers(said)) == 1
-    assert goes_on(world, ann)
