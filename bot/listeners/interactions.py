@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any, TypeAlias, TypeVar
@@ -21,6 +22,7 @@ from bot.memories.adding import remember_message
 from bot.memories.clicks import form_errors, form_of, perform, submit
 from bot.memories.commands import act_of, carry_out
 from bot.memories.expected import EXPECTED, NotDone, explain
+from bot.memories.forgetting import forget_words_question
 from bot.memories.home import show_home
 from bot.memories.kept_lines_acts import keep_message
 from bot.memories.panel import read_panel
@@ -62,7 +64,14 @@ from bot.ui.acts import (
 from bot.ui.answers import MORE
 from bot.ui.blocks import Payload, SlackView, section
 from bot.ui.forms import final_view
-from bot.ui.panel import in_every_language, loading_view, panel_view, view_as_it_was
+from bot.ui.panel import (
+    PanelContent,
+    asks_which,
+    in_every_language,
+    loading_view,
+    panel_view,
+    view_as_it_was,
+)
 from bot.ui.receipt import Click, Receipt, blocks_above, replaced_in
 from memory import Person
 from memory.metrics import count
@@ -216,9 +225,26 @@ class Interactions:
         elif act is not None:
             await self._act(command, place, act)
         else:
-            await self._tell(
-                command, place, lambda click: carry_out(self._app, click, request)
-            )
+            await self._carry_out(command, place, request)
+
+    async def _carry_out(self, command: Body, place: Place, request: Request) -> None:
+        """Do what was typed, and show what is said of it.
+
+        What may be forgotten, if it is several, is shown in a window, which keeps the other rows
+        after a click in one: of a message that only one person sees, a click replaces all.
+        """
+        click = await self._read_click(command, place)
+        told = await self._attempt(
+            command, click, lambda click: carry_out(self._app, click, request)
+        )
+        if told is None:
+            return
+        if request.what == "forget" and asks_which(told):
+            position = Position(list="forget", of=request.words)
+            content = PanelContent(position=position, to_forget=told)
+            if await self._open(command, panel_view(click.localizer, content)):
+                return
+        await self._show_message(command, click, told, replaces=False)
 
     async def _shortcut_used(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         """Remember the message on which a shortcut was used, or keep it for its channel."""
@@ -235,7 +261,9 @@ class Interactions:
             kept = await keep_message(self._app, click, message, decision=decision)
             return kept.payload
 
-        await self._tell(body, place, work)
+        click = await self._read_click(body, place)
+        if told := await self._attempt(body, click, work):
+            await self._show_message(body, click, told, replaces=False)
 
     async def _clicked(
         self, ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]
@@ -339,13 +367,6 @@ class Interactions:
 
         if found := await self._attempt(body, click, opened):
             await self._show_panel(body, click, found)
-
-    async def _tell(self, body: Body, place: Place, work: Work[Payload]) -> None:
-        """Do what was typed, and show what is said of it in a message of its own."""
-        click = await self._read_click(body, place)
-        told = await self._attempt(body, click, work)
-        if told is not None:
-            await self._show_message(body, click, told, replaces=False)
 
     async def _act(self, body: Body, place: Place, act: ButtonAct | None) -> None:
         """Open the form of an act, or do what it says and show the receipt."""
@@ -506,6 +527,7 @@ class Interactions:
         self, body: Body, click: Click, position: Position, receipt: Receipt | None
     ) -> SlackView:
         """Return the panel's modal at a position, with a receipt."""
+        above = click.place.above
         try:
             with transaction_timeout(_DATABASE_SECONDS):
                 # Read again: the person may just have chosen another language, or erased all.
@@ -516,7 +538,15 @@ class Interactions:
                 if settings.profile_at is not None:
                     localizer = settings.localizer()
                 content = await read_panel(self._app, click.person, localizer, position)
-            return panel_view(localizer, content, receipt, click.place.above)
+                if position.list == "forget":
+                    asked = await forget_words_question(
+                        self._app, click.person, localizer, position.of
+                    )
+                    content = replace(content, to_forget=asked)
+                    if not asks_which(asked):
+                        # No row is left where the clicked one stood.
+                        above = 0
+            return panel_view(localizer, content, receipt, above)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             return self._failed_panel(body, click, receipt, error)
 

@@ -42,7 +42,8 @@ async def read_panel(
 ) -> PanelContent:
     """Return what the panel shows at a position, in Home or in its modal.
 
-    Messages of the person that are not read yet are counted, and their formation is scheduled.
+    Messages of the person that are not read yet are counted, and their formation is scheduled. What
+    may be forgotten is left to the caller (`bot.memories.forgetting`).
     """
     # Read from the database, because a process's cache of the person may be half a minute old.
     async with person_transaction(app.pool, person) as transaction:

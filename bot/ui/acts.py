@@ -30,7 +30,7 @@ SEARCH = "search"
 """The action id of the input whose value is words to search for."""
 QUERY_LIMIT = 100  # characters of the words that are searched for
 
-List: TypeAlias = Literal["memories", "changes", "kept", "cited"]
+List: TypeAlias = Literal["memories", "changes", "kept", "cited", "forget"]
 SwitchTo: TypeAlias = Literal["on", "tomorrow", "off"]
 PromiseTo: TypeAlias = Literal["done", "dropped"]
 AnswerTo: TypeAlias = Literal["yes", "no", "both"]
@@ -62,9 +62,10 @@ def _cut_words(words: str) -> str:
 class Position(_Act):
     """Show a list in the panel: its page, from 1, and what narrows the list.
 
-    `of` is, for ``memories``, the words that are searched for; for ``changes``, the key of a
-    memory; for ``kept`` (what is kept for a conversation), the conversation's id; for ``cited``
-    (what an answer rests on), the id of its turn. Empty means all.
+    `of` is, for ``memories`` and ``forget`` (what may be forgotten, each with its button), the
+    words that are searched for; for ``changes``, the key of a memory; for ``kept`` (what is kept
+    for a conversation), the conversation's id; for ``cited`` (what an answer rests on), the id of
+    its turn. Empty means all.
     """
 
     act: Literal["show"] = "show"

@@ -106,7 +106,7 @@ def more_buttons(localizer: Localizer) -> Block:
     """Return the buttons below a refusal: what the person may have wanted of memory."""
     return actions(
         button(localizer.say("more_see"), Position()),
-        button(localizer.say("more_forget"), Position()),
+        button(localizer.say("more_forget"), Position(list="forget")),
         button(localizer.say("more_pause"), Switch(to="off")),
         button(localizer.say("help_title"), Open(form="help")),
         block_id=MORE,

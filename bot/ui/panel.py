@@ -34,6 +34,7 @@ from bot.ui.acts import (
 from bot.ui.blocks import (
     VIEW_BLOCKS_LIMIT,
     Block,
+    Payload,
     SlackView,
     actions,
     bulleted,
@@ -92,7 +93,11 @@ _SWITCHES = {
 _DIVIDER: Block = {"type": "divider"}
 _MOST_PLACES = 5  # that are named where memory is off
 _HEADINGS = ("promises_title", "instructions_title", "about_title")
-_TITLES = {"kept": "kept_panel_title", "cited": "cited_title"}
+_TITLES = {
+    "kept": "kept_panel_title",
+    "cited": "cited_title",
+    "forget": "forget_title",
+}
 _VIEW_FIELDS = ("type", "title", "submit", "close", "private_metadata")
 
 
@@ -107,7 +112,8 @@ class PanelContent:
     were `not_remembered`. In Home, `handling` says where data goes. `kept` are the lines kept for a
     conversation, shown to `viewer`, who is in it; None if they are not shown. `kept_shown` are the
     ids of those that stand in prompts. `is_others`: the answer whose memories are asked for is
-    another person's.
+    another person's. `to_forget` asks which of the memories with some words to forget, if there are
+    any.
     """
 
     position: Position = field(default_factory=Position)
@@ -128,6 +134,7 @@ class PanelContent:
     kept_shown: Collection[UUID] = ()
     is_others: bool = False
     viewer: Person | None = None
+    to_forget: Payload | None = None
 
 
 def home_view(
@@ -170,6 +177,11 @@ def panel_view(
     return view
 
 
+def asks_which(question: Payload | None) -> bool:
+    """Return whether a question what to forget has a row for each of several."""
+    return question is not None and len(question["blocks"]) > len(("text", "button"))
+
+
 def loading_view(position: Position) -> SlackView:
     """Return the modal in which the panel will appear, before the reader's language is known."""
     return {
@@ -203,7 +215,7 @@ def _panel(localizer: Localizer, content: PanelContent) -> list[Block]:
             title = localizer.say("kept_title", channel=f"<#{position.of}>")
             blocks.append(section(title))
         return [*blocks, *rows, *_pages(localizer, content)]
-    if position.list == "cited":
+    if position.list in ("cited", "forget"):
         return [*rows, *_pages(localizer, content)]
     blocks += _state(localizer, content)
     if position == Position():
@@ -231,6 +243,8 @@ def _list_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
             return _kept_rows(localizer, content)
         case "cited":
             return _cited_rows(localizer, content)
+        case "forget":
+            return _forget_rows(localizer, content)
 
 
 def _state(localizer: Localizer, content: PanelContent) -> list[Block]:
@@ -440,6 +454,16 @@ def _cited_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
         row = memory_row(localizer, memory, content.links.get(memory.key))
         rows.append({**row, "accessory": forget})
     return rows
+
+
+def _forget_rows(localizer: Localizer, content: PanelContent) -> list[Block]:
+    """Return what may be forgotten, or that nothing has the words."""
+    if content.to_forget is not None:
+        return content.to_forget["blocks"]
+    if not content.position.of:
+        return [section(localizer.say("panel_none"))]
+    words = escaped(content.position.of)
+    return [section(localizer.say("panel_no_match", words=words))]
 
 
 def _row_acts(memory: Memory) -> dict[str, ButtonAct]:

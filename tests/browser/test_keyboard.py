@@ -63,7 +63,7 @@ async def test_the_whole_story_by_keyboard(kioku: Playground, visit: Visit) -> N
     await ann.page.get_by_role("tab", name="Messages").focus()
     await keyboard.press("ArrowRight")
     home = ann.page.locator(".home")
-    await expect(home).to_contain_text("I remember nothing")
+    await expect(home).to_contain_text("Nothing here yet")
     # The forgetting and the opening have both published it: no job comes after the form.
     await until(lambda: publications(kioku, person) >= 2)
     await tab_to(ann.page, "Add a Memory")

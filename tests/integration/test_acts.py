@@ -419,22 +419,32 @@ async def test_command_opens_panel_and_leaves_no_message(
 
 
 async def test_forget_with_several_matches_forgets_one_or_all(ann: SlackPerson) -> None:
-    """A row each and one button for all; what was forgotten takes the place of the question."""
-    await ann.remember("miso ramen", "soba", "shio ramen")
-    asked = await ann.command("/forget ramen")
-    assert asked["text"] == ann.sentence("forget_which")
+    """A window with a row each, which stay after a click, and one button for all.
+
+    What a click did, or why it did nothing, stands where the row stood.
+    """
+    await ann.remember("curry ramen", "miso ramen", "soba", "shio ramen")
+    asked = await ann.panel("/forget ramen")
     assert "soba" not in shown(asked)
-    [*_, button] = elements(asked)
-    assert button["text"]["text"] == ann.sentence("forget_all", count=3)
+    assert ann.sentence("forget_all", count=4) in shown(asked)
     middle = await ann.memory("miso ramen")
     after = await ann.click(asked, "forget", keys=middle.key)
-    assert await ann.foods() == ["ramen", "shio ramen", "soba", "sushi"]
-    assert ann.sentence("forgotten", what="Likes miso ramen") in shown(after)
-    assert acts_in(after, "undo")
-    asked = await ann.command("/forget ramen")
-    [*_, button] = elements(asked)
-    await ann.click(asked, "forget", keys=list(json.loads(button["value"])["keys"]))
+    which, first, receipt, *others = sections(after)
+    assert which == ann.sentence("forget_which")
+    assert (first, others) == ("Likes shio ramen", ["Likes curry ramen", "Likes ramen"])
+    assert "Forgotten: " in receipt
+    shio = await ann.memory("shio")
+    await forget(ann.app.pool, ann.person, Selection(keys=[shio.key]))
+    after = await ann.click(after, "forget", keys=shio.key)
+    assert sections(after)[1:] == [ann.sentence("memory_gone"), *others]
+    one = await ann.click(after, "forget", keys=(await ann.memory("curry")).key)
+    assert "Forgotten: " in sections(one)[0]
+    assert sections(one)[1] == ann.sentence("forget_ask", what="Likes ramen")
+    back = await ann.click(one, "undo", what="forgetting")
+    keys = [json.loads(one["value"])["keys"] for one in acts_in(back, "forget")]
+    none = await ann.click(back, "forget", keys=keys[-1])
     assert await ann.foods() == ["soba", "sushi"]
+    assert ann.sentence("panel_no_match", words="ramen") in sections(none)
 
 
 @pytest.mark.parametrize("foods", [["soba"], ["soba", "udon"]], ids=len)
@@ -449,7 +459,7 @@ async def test_forget_shows_the_sentence_in_which_it_found_the_words(
     await add_memories(
         ann.app.pool, ann.app.embedder, namespace, "UserFoodPreference", given
     )
-    asked = await ann.command("/forget asakusa")
+    asked = await (ann.panel if foods[1:] else ann.command)("/forget asakusa")
     quoted = ann.sentence("row_said", what=sentence)
     assert sum(quoted in text for text in sections(asked)) == len(foods)
 
@@ -536,8 +546,9 @@ async def test_plain_words_do_or_propose(ann: SlackPerson, words: str) -> None:
     assert len(ann.app.shown(message)) == 1
 
 
-MORE: Sequence[tuple[str, dict[str, str], str]] = (
-    ("show", {}, "panel_title"),
+MORE: Sequence[tuple[str, dict[str, str | None], str]] = (
+    ("show", {"list": None}, "panel_title"),
+    ("show", {"list": "forget"}, "forget_which"),
     ("open", {"form": "help"}, "help"),
     ("switch", {"to": "off"}, "off"),
 )
@@ -545,7 +556,7 @@ MORE: Sequence[tuple[str, dict[str, str], str]] = (
 
 @pytest.mark.parametrize(("act", "fields", "key"), MORE)
 async def test_a_message_that_is_not_understood_offers_what_may_be_meant(
-    ann: SlackPerson, act: str, fields: dict[str, str], key: str
+    ann: SlackPerson, act: str, fields: dict[str, str | None], key: str
 ) -> None:
     """Four buttons below the model's refusal, in place of a rating; the answer stays as it is."""
     message = await ann.say("Colourless ideas sleep furiously")
@@ -560,7 +571,9 @@ async def test_a_message_that_is_not_understood_offers_what_may_be_meant(
     elif key == "help":
         assert sections(await ann.form_opens()) == [ann.sentence(key)]
     else:
-        assert "Likes ramen" in shown(await ann.panel_opens())
+        panel = await ann.panel_opens()
+        assert "Likes ramen" in shown(panel)
+        assert (ann.sentence("forget_which") in shown(panel)) is (key == "forget_which")
     assert ann.app.shown(message)[0] == answer
 
 

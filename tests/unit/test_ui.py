@@ -326,6 +326,7 @@ def panels(draw: st.DrawFn) -> PanelContent:
         links=links | {str(one.id): LINK for one in changes if links},
         unformed=draw(st.integers(0, 100)),
         handling=draw(st.just([]) | HANDLING),
+        to_forget=forget_question(draw(READERS), memories) if memories else None,
     )
 
 
