@@ -123,37 +123,6 @@ async def test_a_thread_the_bot_takes_no_part_in_is_left_alone(
     assert not await store_message(app, elsewhere)
 
 
-async def test_messages_come_in_the_order_they_were_written(
-    app: App, pool: Pool
-) -> None:
-    """However they arrive, the oldest that waits comes next; a thread sees its own alone."""
-    first = message("1")
-    second, third = following(first, "2"), following(first, "3")
-    other = message("other")
-    for one in (third, other, first, second):
-        await store_message(app, one)
-    texts = []
-    while waiting := await take_message(app, first.thread, uuid4()):
-        texts.append(waiting.message.text)
-        await done(pool, waiting)
-    assert texts == ["1", "2", "3"]
-    assert (await taken(app, other.thread)).message.text == "other"
-
-
-async def test_a_deleted_message_is_not_answered(
-    pool: Pool, app: App, database: str
-) -> None:
-    """A message taken back is not taken up, its text is gone, and a running answer is told."""
-    asked = message("SECRET")
-    waiting = await begun(app, asked)
-    assert await interruption(waiting) is None
-    await follow(pool, change_of(asked, None))
-    assert await interruption(waiting) is Superseded
-    assert await take_message(app, asked.thread, uuid4()) is None
-    [row] = stored(database, asked.thread)
-    assert (row["status"], row["message"]) == ("deleted", None)
-
-
 @pytest.mark.parametrize(
     "changes",
     [{"team_id": "T2"}, {"channel_id": "D0"}, {"ts": "1.0"}],

@@ -20,8 +20,13 @@ LIMITED: dict[str, Any] = {"status": 429, "retry_after": "1"}
 LIMITED_BY_NAME: dict[str, Any] = {"error": "ratelimited", "retry_after": "1"}
 TROUBLE: dict[str, Any] = {"status": 503}
 TROUBLE_BY_NAME: dict[str, Any] = {"error": "internal_error"}
-MOVED: dict[str, Any] = {"error": "team_added_to_org"}
-LOCKED: dict[str, Any] = {"error": "org_login_required"}
+PASSING: list[dict[str, Any]] = [
+    {"error": name}
+    for name in (
+        *("internal_error", "fatal_error", "service_unavailable", "request_timeout"),
+        *("team_added_to_org", "org_login_required"),
+    )
+]
 PROXY_PAGE: dict[str, Any] = {"status": 502, "text": "<html>Bad gateway</html>"}
 LOST: dict[str, Any] = {"lost": True}
 REFUSED: dict[str, Any] = {"error": "is_archived"}
@@ -106,9 +111,9 @@ async def call(client: AsyncWebClient, method: str) -> str:
         (
             "conversations.replies",
             60,
-            [TROUBLE, TROUBLE_BY_NAME, MOVED, LOCKED, PROXY_PAGE, LOST],
+            [TROUBLE, *PASSING, PROXY_PAGE, LOST],
             "",
-            7,
+            10,
         ),
         ("chat.delete", 60, [LOST], "", 2),
         ("agents.sessions.setStatus", 60, [TROUBLE], "", 2),

@@ -20,7 +20,7 @@ from bot.runtime.checks import check_embeddings
 from bot.runtime.model_checks import check_model
 from bot.runtime.problems import Problem
 from bot.slack.messages import Message, read_found_message
-from memory import FormationUnavailable, memory_model
+from memory import memory_model
 from memory.formation import calls_memory_tools
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -134,42 +134,6 @@ async def test_a_conversation_in_front_of_llama_cpp(open_app_at: OpenAppAt) -> N
                 await talk(app, tap)
 
 
-async def test_pictures_of_three_people_hold_up_nobody(
-    open_app_at: OpenAppAt, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Ten write at once, three of them with a picture that the model does not read.
-
-    Everybody is answered at the first attempt: the model is never taken for one that is away, and
-    nobody is told to wait.
-    """
-    with llama_server("--context", "4096", *PLAIN) as server:
-        tap = Tap(server.url)
-        async with tap.serving() as url, open_app_at(url) as app:
-            pictures = [
-                await received(
-                    app, app.slack.place(), "What is it?", "", **{"cat.png": PNG}
-                )
-                for _ in range(3)
-            ]
-            others = [
-                await received(app, app.slack.place(), "Say hello.") for _ in range(7)
-            ]
-            messages = [*pictures, *others]
-            await asyncio.gather(*(app.answering.drain(one.thread) for one in messages))
-            for message in messages:
-                answer(app, message)
-                assert len(app.replies(message)) == 1
-            for message in pictures:
-                assert (
-                    say("en", "files_model", names="`cat.png`")
-                    in app.replies(message)[-1]
-                )
-            # A probe of the app's own may come between them.
-            assert set(tap.statuses) == {200, 500}
-            assert tap.statuses.count(500) <= 2 * len(pictures)
-    assert "messages wait" not in caplog.text
-
-
 async def test_a_conversation_with_alternating_roles(open_app_at: OpenAppAt) -> None:
     """A template that wants them refuses no request but that with a picture."""
     with llama_server("--context", "4096", *ALTERNATING) as server:
@@ -248,19 +212,6 @@ async def test_a_memory_is_formed_through_litellm(tmp_path: Path) -> None:
             model = memory_model(model="bridge", api_key=LITELLM_KEY, base_url=proxy)
             assert await calls_memory_tools(model)
     assert behind.statuses == [200]
-
-
-async def test_words_wait_for_a_model_that_is_shown_no_tools(
-    open_app_at: OpenAppAt, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The template leaves the tools out; nobody is told but the operator."""
-    monkeypatch.setattr("memory.formation.formation_model.MAX_OUTPUT_TOKENS", 200)
-    with llama_server("--context", "4096", *PLAIN) as server:
-        async with open_app_at(server.url) as app:
-            message = await sent(app, app.slack.place(), "I like ramen.")
-            with pytest.raises(FormationUnavailable):
-                await app.form(message)
-            assert (await app.panel(message.person)).unformed
 
 
 async def test_a_long_text_is_embedded() -> None:

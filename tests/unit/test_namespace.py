@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from memory import DM, PUBLIC, InvalidNamespace, Namespace, Person, memory_view
+from memory.store.memories import read_in_view, read_own
 
 IDS = st.text("ABCXYZ019", min_size=1, max_size=12)
 AUDIENCES = st.one_of(st.sampled_from([DM, PUBLIC]), IDS)
@@ -148,3 +152,32 @@ def test_the_range_of_a_person_is_theirs_alone(
     for neighbour in (other, Person(team, f"{user}2"), Person(team, other_user)):
         inside = low <= neighbour.namespace(audience).prefix < high
         assert inside is (neighbour == person)
+
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+def row(prefix: str = "chat.T1.U1.dm", key: str = "k") -> dict[str, Any]:
+    """Return a row of `store`."""
+    value = {"kind": "UserFoodPreference", "content": {"food_name": "寿司"}}
+    dates = {"created_at": NOW, "updated_at": NOW, "expires_at": None}
+    return {"prefix": prefix, "key": key, "value": value, **dates}
+
+
+def test_another_persons_row_shows_nothing_at_all() -> None:
+    """One foreign row among the person's own makes the whole read fail."""
+    rows = [row(), row("chat.T1.U12.dm", "k2")]
+    with pytest.raises(InvalidNamespace, match="nothing was done"):
+        read_own(rows, ALICE)
+    with pytest.raises(InvalidNamespace, match="nothing was done"):
+        read_in_view(rows, memory_view(ALICE.namespace(DM)))
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    ["chat.T1.U2.public", "chat.T2.U1.public", "chat.T1.U1.dm", "chat.T1.U1.C2"],
+)
+def test_row_of_another_audience_stops_everything(prefix: str) -> None:
+    """Should a query ever return what the conversation may not see, nothing is done."""
+    with pytest.raises(InvalidNamespace, match="person or audience"):
+        read_in_view([row(prefix)], memory_view(ALICE.namespace("C1")))

@@ -1,63 +1,12 @@
-"""What counts as a fault of Slack's, and how long Slack asks to wait."""
+"""How long Slack asks to wait, and for what; whose token a call has."""
 
 from __future__ import annotations
 
 import pytest
-from slack_sdk.errors import SlackApiError, SlackRequestError
-from slack_sdk.web.async_client import AsyncWebClient
-from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.slack.client import NotInstalled, SlackApi, error_code
+from bot.slack.client import APPEND, STOP, NotInstalled, SlackApi, posts
 from bot.slack.messages import Installation
-from bot.slack.retries import seconds_asked
-
-CLIENT = AsyncWebClient()
-
-
-def answer(
-    error: str | None = None, status: int = 200, headers: dict[str, str] | None = None
-) -> AsyncSlackResponse:
-    """Return an answer as slack_sdk makes it."""
-    data = {"ok": error is None, **({"error": error} if error else {})}
-    return AsyncSlackResponse(
-        client=CLIENT,
-        http_verb="POST",
-        api_url="https://slack.com/api/chat.postMessage",
-        req_args={},
-        data=data,
-        headers=headers or {},
-        status_code=status,
-    )
-
-
-def refused(
-    error: str | None = "x", status: int = 200, headers: dict[str, str] | None = None
-) -> SlackApiError:
-    """Return the error slack_sdk raises for such an answer."""
-    return SlackApiError("refused", answer(error, status, headers))  # type: ignore[no-untyped-call]
-
-
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [
-        (refused("channel_not_found"), "channel_not_found"),
-        (refused("ratelimited"), "ratelimited"),
-        (refused("anything", 429), "ratelimited"),
-        (refused("channel_not_found", 500), ""),
-        (refused("x", 503), ""),
-        (refused("fatal_error"), ""),
-        (refused("internal_error"), ""),
-        (refused("request_timeout"), ""),
-        (refused("service_unavailable"), ""),
-        (refused(None), ""),
-        (TimeoutError(), ""),
-        (ConnectionResetError(), ""),
-        (SlackRequestError("x"), ""),
-    ],
-)
-def test_error_code(error: BaseException, code: str) -> None:
-    """Only what Slack certainly did not carry out has a name."""
-    assert error_code(error) == code
+from bot.slack.retries import RateLimits, seconds_asked
 
 
 @pytest.mark.parametrize(
@@ -86,3 +35,21 @@ async def test_a_call_for_another_workspace_is_not_sent(team: str) -> None:
     with pytest.raises(NotInstalled) as refused:
         await api.client(team).chat_postMessage(channel="C1", text="hello")
     assert "xox" not in str(refused.value)
+
+
+def test_a_refusal_is_of_one_method() -> None:
+    """What Slack refuses in one channel may be called in another."""
+    limits = RateLimits()
+    limits.note(STOP, 30)
+    limits.note(posts("C1"), 30)
+    assert 29 < limits.wait(STOP) <= 30
+    assert limits.wait(APPEND) == 0
+    assert limits.wait(posts("C1")) > 0 == limits.wait(posts("C2"))
+
+
+def test_refusals_that_are_over_are_forgotten() -> None:
+    """The names of channels do not gather."""
+    limits = RateLimits()
+    limits.note(posts("C1"), 0)
+    limits.note(posts("C2"), 30)
+    assert len(limits._until) == 1
