@@ -21,7 +21,6 @@ from bot.ui.blocks import LINE_LIMIT
 from bot.ui.lines import (
     change_line,
     describe,
-    memory_line,
     notable_changes,
 )
 from bot.ui.payloads import notice_payload, refusal_done
@@ -281,31 +280,6 @@ def test_a_reminder_says_its_time_once(
     assert said == f"{line} I’ll remind you on {time}."
 
 
-def test_a_notice_of_several_promises_says_when_each_is_reminded_of() -> None:
-    """One without a day asks for it; the button of each opens its form."""
-    dated = memory(2, kind=PROMISE_KIND, **NOON_OF_2020)
-    undated = memory(3, kind=PROMISE_KIND, **TO_MIA)
-    changes = [
-        change("remembered", None, OSAKA),
-        change("remembered", None, TO_MIA, number=2, key=dated.key),
-        change("remembered", None, TO_MIA, number=3, key=undated.key),
-    ]
-    at_ten = datetime(2020, 11, 27, 10, tzinfo=UTC)
-    promises = [(dated, at_ten), (undated, None)]
-    payload = notice_payload(EN, changes[0].id, changes, [], promises)
-    assert payload["text"].split("\n") == [
-        "Remembered: I live in Osaka",
-        "Promised: notes (to Mia, by Fri, Nov 27, 2020 at 12:00 PM)."
-        " I’ll remind you on Fri, Nov 27, 2020 at 10:00 AM.",
-        "Promised: notes (to Mia). When should I remind you?",
-    ]
-    _, *rows, _ = payload["blocks"]
-    buttons = [row["accessory"] for row in rows]
-    assert [one["text"]["text"] for one in buttons] == ["Edit", "Pick a Day"]
-    acts = [clicked_act(one) for one in buttons]
-    assert acts == [Edit(key=dated.key), Edit(key=undated.key)]
-
-
 @pytest.mark.parametrize(
     ("first", "line", "answers"),
     [
@@ -346,15 +320,6 @@ def test_of_several_questions_the_first_is_asked(
     ]
     assert given == [one for one in ANSWERS if len(answers) == 3 or one != "both"]
     assert more["elements"][0]["text"] == EN.say("notice_questions", count=2)
-
-
-def test_what_looks_like_a_mention_is_text() -> None:
-    """Words are what people read: no words of anybody become a mention, a link or a group."""
-    line = "<@U04ABCD12> leads <!subteam^S04ABCD12> in <#C04ABCD12>, <https://x|y>"
-    shown = line.replace("<", "&lt;").replace(">", "&gt;")
-    ann = fact(line)
-    assert change_line(EN, change("remembered", None, ann)) == f"Remembered: {shown}"
-    assert memory_line(EN, memory(**ann)) == shown
 
 
 def test_each_refusal_is_one_sentence_with_a_button(subtests: pytest.Subtests) -> None:
