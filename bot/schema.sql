@@ -471,7 +471,7 @@ CREATE FUNCTION delete_everybody()
             RETURN 0;
         END IF;
         FOREACH name IN ARRAY ARRAY['messages', 'people', 'memory_off', 'conversations',
-            'forgotten_sources', 'store'] LOOP
+            'forgotten', 'store'] LOOP
             EXECUTE format('DELETE FROM %I', name);
             GET DIAGNOSTICS deleted = ROW_COUNT;
             total := total + deleted;

@@ -137,8 +137,9 @@ CREATE TABLE statements (
     left_out boolean NOT NULL DEFAULT false,
     -- the statements of one notice
     batch uuid NOT NULL,
-    -- 'asked': a question that waits for the person; 'refused': it was not remembered, with the reason
-    state text NOT NULL DEFAULT 'counts' CHECK (state IN ('counts', 'asked', 'refused')),
+    -- 'asked': a question that waits for the person; 'refused': it was not remembered, with the reason;
+    -- 'edited': its message was edited since, and is read again
+    state text NOT NULL DEFAULT 'counts' CHECK (state IN ('counts', 'asked', 'refused', 'edited')),
     reason text CHECK ((reason IS NOT NULL) = (state = 'refused')),
     open_until timestamptz CHECK ((open_until IS NOT NULL) = (state <> 'counts')),
     withdrawn_at timestamptz,
@@ -165,10 +166,6 @@ CREATE POLICY own_statements ON statements
         AND (forgotten_id IS NULL OR (SELECT current_setting('kioku.forgotten', true)) = 'shown')
         AND (state = 'counts' OR (SELECT current_setting('kioku.states', true)) = 'shown'));
 
--- What counts. Questions and refusals are hidden from a transaction that does not set kioku.states, too.
-CREATE VIEW counted_statements WITH (security_invoker = true) AS
-    SELECT * FROM statements WHERE state = 'counts';
-
 -- When a person is reminded of each open promise next: `at`, NULL if they are not, for their time zone.
 -- `dated`: the statement that named its day. `put_off_at`: when they chose *Tomorrow*. `message_id`: of
 -- the metadata of a message that is being posted, `posting_since`. `ts`: of the last one posted.
@@ -193,26 +190,45 @@ CREATE POLICY own_reminders ON reminders
     USING (team_id = (SELECT current_setting('kioku.team', true))
         AND user_id = (SELECT current_setting('kioku.user', true)));
 
--- The ids of what was forgotten. `what` is a message, which is never read or formed again; a
--- forgetting, with the keys of its memories: the model is shown no exchange from before it; or the
--- erasure of the person. `statements` are the forgotten statements of memories that keep others.
--- An Undo deletes the rows of its forgetting.
-CREATE TABLE forgotten_sources (
-    forgotten_id uuid NOT NULL,
+-- What a person forgot, by its ids, for thirty days: for an Undo, for a database that is restored, and
+-- so that its messages are not formed again. `keys` are those of memories, `statements` what is gone of
+-- memories that keep others; a message is a channel and a time. `what` is a forgetting, or the erasure
+-- of the person. `purged_at`: when no text from before it was left. An Undo deletes the row.
+CREATE TABLE forgotten (
+    id uuid PRIMARY KEY,
     team_id text NOT NULL,
     user_id text NOT NULL,
-    what text NOT NULL DEFAULT 'message' CHECK (what IN ('message', 'forgetting', 'erased')),
-    channel text NOT NULL DEFAULT '', -- of a message
-    ts text NOT NULL DEFAULT '',
+    at timestamptz NOT NULL DEFAULT now(),
+    what text NOT NULL CHECK (what IN ('forgetting', 'erasure')),
     keys text[] NOT NULL DEFAULT '{}',
     statements uuid[] NOT NULL DEFAULT '{}',
-    forgotten_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (team_id, user_id, channel, ts, forgotten_id)
+    channels text[] NOT NULL DEFAULT '{}',
+    times text[] NOT NULL DEFAULT '{}' CHECK (cardinality(times) = cardinality(channels)),
+    purged_at timestamptz
 );
-ALTER TABLE forgotten_sources ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_forgotten_sources ON forgotten_sources
+CREATE INDEX forgotten_person ON forgotten (team_id, user_id, at);
+CREATE INDEX forgotten_due ON forgotten (at) WHERE purged_at IS NULL;
+ALTER TABLE forgotten ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_forgotten ON forgotten
     USING (team_id = (SELECT current_setting('kioku.team', true))
         AND user_id = (SELECT current_setting('kioku.user', true)));
+
+-- The messages from which something was forgotten.
+CREATE VIEW forgotten_messages WITH (security_invoker = true) AS
+    SELECT forgotten.id, team_id, user_id, at, said.channel, said.ts
+    FROM forgotten, unnest(channels, times) AS said (channel, ts);
+
+-- What counts. Questions and refusals are hidden from a transaction that does not set kioku.states, too.
+-- A message from which something was forgotten is quoted no more, whatever else it said.
+CREATE VIEW counted_statements WITH (security_invoker = true) AS
+    SELECT id, number, team_id, user_id, key, audience, kind, act, actor, content, subject,
+        CASE WHEN (SELECT current_setting('kioku.forgotten', true)) IS DISTINCT FROM 'shown'
+                AND (team_id, user_id, channel, ts) IN (
+                    SELECT team_id, user_id, channel, ts FROM forgotten_messages)
+            THEN '' ELSE evidence END AS evidence,
+        channel, ts, said_at, stored_at, zone, until, may_harm, left_out, batch, withdrawn_at,
+        forgotten_id, forgotten_at
+    FROM statements WHERE state = 'counts';
 
 -- Messages that their authors keep for a conversation. A transaction reads the lines of the
 -- conversation in kioku.channel, besides those of its person. `text`: the message as it was typed.
@@ -243,66 +259,9 @@ CREATE POLICY kept_in_conversation ON kept FOR SELECT
     USING (team_id = (SELECT current_setting('kioku.team', true))
         AND channel_id = (SELECT current_setting('kioku.channel', true)));
 
-GRANT SELECT ON counted_statements TO kioku_app;
-GRANT SELECT, INSERT, UPDATE, DELETE ON store, store_vectors, statements, reminders,
-    forgotten_sources, kept TO kioku_app;
-
--- A text in compatibility form (NFKC), in linear time. Normalization sorts the marks after each
--- letter, and sorting many is quadratic, so a character that no mark is moved across is inserted
--- after each 30 possible marks: all characters but the letters, syllables and symbols in these
--- ranges, as in memory/model/text.py.
-CREATE FUNCTION normalized(said text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN replace(
-        normalize(
-            regexp_replace(said, '([^\u0001-\u02FF\u0370-\u0482\u048A-\u0590\u1E00-\u1FFF\u2000-\u20CF'
-                '\u3000-\u3029\u3030-\u3098\u309B-\u9FFF\uAC00-\uD7FF]{30})', '\1' || U&'\034F', 'g'),
-            NFKC),
-        U&'\034F', '');
-
--- A text in lower case, whatever the locale of the database: by the first of these collations that
--- exists, or else by the database's own.
-DO $$
-DECLARE
-    collations text[] := '{pg_c_utf8,und-x-icu,C.utf8,en_US.utf8}';
-    chosen text;
-BEGIN
-    SELECT format(' COLLATE %I', collname) INTO chosen FROM pg_collation
-    WHERE collname = ANY (collations) AND collencoding IN (-1, pg_char_to_encoding('UTF8'))
-    ORDER BY array_position(collations, collname::text) LIMIT 1;
-    EXECUTE format('CREATE FUNCTION lower_case(said text) RETURNS text'
-        ' LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN lower(said%s)', COALESCE(chosen, ''));
-END
-$$;
-
--- A text for comparison regardless of case, width and invisible characters: like `folded` of
--- memory/model/text.py, but without characters that have no width.
-CREATE FUNCTION folded(said text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN replace(replace(replace(lower_case(regexp_replace(normalized(said),
-        '[\u00AD\u061C\u180E\u200B-\u200F\u202A-\u202E\u2060-\u206F\uFEFF\U000E0000-\U000E007F]+',
-        '', 'g')), 'ß', 'ss'), 'ς', 'σ'), U&'i\0307', 'i');
-
--- A text for comparison, between two spaces: folded, with one space for punctuation and where ASCII
--- meets another script. C++ and C# are words.
-CREATE FUNCTION plain_text(said text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN ' ' || btrim(regexp_replace(regexp_replace(folded(said),
-        '(?<=[!-~])(?=[^ -~])|(?<=[^ -~])(?=[!-~])', ' ', 'g'),
-        '[][[:space:]!"$%&''()*,./:;<=>?@\\^_`{|}~、。・「」『』【】〈〉《》…‥—–‘’“”«»¿¡-]+', ' ', 'g')) || ' ';
-
--- The string to search for in a plain text to find a subject or word: a word of three or more ASCII
--- characters matches by its beginning, a shorter one as a whole, one of another script anywhere.
-CREATE FUNCTION needle(word text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN regexp_replace(regexp_replace(
-        plain_text(word), '^ (?=[^ -~])', ''), '(?<=[^ -~]|[!-~]{3}) $', '');
-
--- Whether a text contains one of these needles.
-CREATE FUNCTION says(said text, needles text[]) RETURNS boolean
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN EXISTS (SELECT FROM (SELECT plain_text(said) AS plain OFFSET 0) AS one,
-        unnest(needles) AS needle WHERE strpos(plain, needle) > 0);
+GRANT SELECT ON counted_statements, forgotten_messages TO kioku_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON store, store_vectors, statements, reminders, forgotten, kept
+    TO kioku_app;
 
 -- People with something to delete: a statement, question or refusal that has ended, or what was forgotten
 -- more than ten minutes ago. The rows are deleted in a transaction of that person. The order is
@@ -314,8 +273,9 @@ CREATE FUNCTION people_with_due(most int)
         SELECT people.team_id, people.user_id FROM (
             SELECT statement.team_id, statement.user_id FROM statements AS statement
                 WHERE statement.until <= now()
-            UNION SELECT statement.team_id, statement.user_id FROM statements AS statement
-                WHERE statement.forgotten_at < now() - interval '10 minutes'
+            UNION SELECT forgetting.team_id, forgetting.user_id FROM forgotten AS forgetting
+                WHERE forgetting.what = 'forgetting' AND forgetting.purged_at IS NULL
+                    AND forgetting.at < now() - interval '10 minutes'
             UNION SELECT statement.team_id, statement.user_id FROM statements AS statement
                 WHERE statement.open_until < now()
         ) AS people
@@ -333,5 +293,22 @@ CREATE FUNCTION people_to_remind(most int)
         ORDER BY random() LIMIT most
     $$;
 
-REVOKE ALL ON FUNCTION people_with_due, people_to_remind FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION people_with_due, people_to_remind TO kioku_app;
+-- Until when a person has forgotten: what was said before is shown to no model, in anybody's prompt.
+CREATE FUNCTION forgotten_until(team text, person text) RETURNS timestamptz
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+    AS $$
+        SELECT COALESCE(max(gone.at), '-infinity') FROM forgotten AS gone
+        WHERE gone.team_id = team AND gone.user_id = person
+    $$;
+
+-- Deletes the ids of what was forgotten thirty days ago.
+CREATE FUNCTION clear_away_forgotten() RETURNS void
+    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
+    AS $$
+        DELETE FROM forgotten WHERE at < now() - interval '30 days'
+    $$;
+
+REVOKE ALL ON FUNCTION people_with_due, people_to_remind, forgotten_until, clear_away_forgotten
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION people_with_due, people_to_remind, forgotten_until, clear_away_forgotten
+    TO kioku_app;

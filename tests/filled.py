@@ -26,8 +26,8 @@ ROWS: tuple[LiteralString, ...] = (
     " evidence, said_at, zone, batch, state, open_until) VALUES (gen_random_uuid(), %(team)s,"
     " %(user)s, 'k', 'dm', 'UserFact', 'remove', 'formation', '', 'words', now(), 'UTC',"
     " gen_random_uuid(), 'asked', now() + interval '1 hour')",
-    "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
-    " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'D1', '1.0')",
+    "INSERT INTO forgotten (id, team_id, user_id, what, channels, times)"
+    " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'forgetting', '{D1}', '{1.0}')",
     "INSERT INTO reminders (team_id, user_id, key, dated, zone, at)"
     " VALUES (%(team)s, %(user)s, 'k', gen_random_uuid(), 'UTC', now())",
     "INSERT INTO kept (team_id, user_id, channel_id, ts, thread_ts, text, decision)"

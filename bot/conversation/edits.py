@@ -50,7 +50,8 @@ class ChangedMessage:
     """The row of a message that was edited or deleted, and what the change means for it.
 
     `formed`: memories were formed from it before. `reworded`: its stored texts have changed;
-    `says_else`: these, or the text that waits for an answer. `on_record`: the new texts may be
+    `says_else`: these, or the text that waits for an answer; `says_the_same`: it has stored words,
+    and they have not. `on_record`: the new texts may be
     kept. `interrupts`: a run that answers it must end; a job that goes on with the thread's
     messages has been added.
     """
@@ -63,6 +64,7 @@ class ChangedMessage:
     says_else: bool
     interrupts: bool
     on_record: bool = True
+    says_the_same: bool = False
 
 
 async def edit_message(
@@ -108,6 +110,7 @@ async def edit_message(
         formed=row["formed"],
         reworded=row["reworded"],
         says_else=says_else or row["reworded"],
+        says_the_same=row["has_words"] and not row["reworded"],
         interrupts=says_else and row["is_taken"],
         **texts,
     )

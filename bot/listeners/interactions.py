@@ -114,11 +114,14 @@ def place_of(body: Body) -> Place:
         url = body.get("response_url")
         container = body.get("container") or {}
         # What others see, too, stays as it is, and so does an answer.
-        is_own = container.get("is_ephemeral") or is_direct(str(channel or ""))
+        is_shown_once = bool(container.get("is_ephemeral"))
+        is_own = is_shown_once or is_direct(str(channel or ""))
         is_replaced = "actions" in body and _clicked_block(body) != MORE
+        is_clicked = is_replaced and is_own
         return Place(
             url=str(url or ""),
-            clicked=is_replaced and bool(is_own),
+            clicked=is_clicked,
+            stays=is_clicked and not is_shown_once,
             channel=str(channel or ""),
         )
     if form := submitted_act(view):

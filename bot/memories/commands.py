@@ -35,7 +35,7 @@ from bot.ui.receipt import Click
 from memory import DM
 from memory.formation import undo_message
 from memory.postgres import PersonTransaction, person_transaction
-from memory.store import UNDO_MINUTES, undoable_forgetting
+from memory.store import undoable_forgetting
 
 _WORDS_LIMIT = 80  # characters of a message that a receipt quotes
 
@@ -183,7 +183,7 @@ async def _take_back(app: App, click: Click, ts: str, request: Request) -> Paylo
     if request.what == "undo":
         forgetting = await undoable_forgetting(app.pool, click.person)
         if forgetting and (before is None or _is_since(forgetting, before["ts"])):
-            undo = Undo(what="forgetting", ids=(forgetting["forgotten_id"],))
+            undo = Undo(what="forgetting", ids=(forgetting["id"],))
             receipt = await perform(app, click, undo)
             return receipt.payload
     if before is None:
@@ -209,5 +209,5 @@ async def _take_back(app: App, click: Click, ts: str, request: Request) -> Paylo
 
 def _is_since(forgetting: DictRow, ts: str) -> bool:
     """Return whether a forgetting was done after the message `ts` was written."""
-    done_at: datetime = forgetting["until"] - timedelta(minutes=UNDO_MINUTES)
+    done_at: datetime = forgetting["at"]
     return done_at.timestamp() > float(ts)

@@ -39,7 +39,6 @@ from memory.postgres import (
 )
 from memory.store import (
     erase_within,
-    needles_of_forgotten,
     read_epoch,
     seeing_forgotten,
     seeing_states,
@@ -76,10 +75,8 @@ async def export_person(
     memories = await export_memories(pool, person)
     rows: dict[str, Any] = {}
     async with person_transaction(pool, person) as transaction:
-        needles = await needles_of_forgotten(transaction)
-        values = {"needles": needles}
         for part in _PARTS:
-            rows[part] = await _read_part(transaction, part, values)
+            rows[part] = await _read_part(transaction, part)
     rows["messages"] = await asyncio.to_thread(_redacted, rows["messages"])
     # A person has one row of settings, or none.
     rows["settings"] = rows["settings"][0] if rows["settings"] else {}
@@ -95,17 +92,14 @@ async def export_person(
     }
 
 
-async def _read_part(
-    transaction: PersonTransaction, part: str, values: Mapping[str, Any]
-) -> list[Json]:
+async def _read_part(transaction: PersonTransaction, part: str) -> list[Json]:
     """Return the rows of a part of an export as JSON objects: ids and dates are strings.
 
     They are read a few at a time, so that parsing many long ones does not hold up the event loop.
     """
-    parameters = dict(**transaction.person.parameters, **values)
     async with transaction.connection.cursor(name="export") as cursor:
         cursor.itersize = _ROWS_AT_ONCE
-        await cursor.execute(_SQL[part], parameters)
+        await cursor.execute(_SQL[part], transaction.person.parameters)
         return [row["row"] async for row in cursor]
 
 

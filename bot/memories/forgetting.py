@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
+
+from psycopg.rows import DictRow
 
 from bot.app import App
 from bot.conversation.turns import form_after, schedule_formation
@@ -14,7 +15,7 @@ from bot.memories.expected import NotDone
 from bot.memories.home import publish_later
 from bot.notices import update_notices
 from bot.ui.acts import Forget, Undo
-from bot.ui.blocks import Payload, bulleted, escaped, payload
+from bot.ui.blocks import Payload, bulleted, escaped, payload, truncate
 from bot.ui.lines import memory_line
 from bot.ui.payloads import forget_button, forget_question, search_button
 from bot.ui.receipt import Click, Receipt, undoable
@@ -24,23 +25,25 @@ from memory import (
     Forgotten,
     Memory,
     Person,
+    PersonMessage,
     Selection,
-    forget,
     undo_forgetting,
 )
-from memory.model import MessageKey
+from memory.model import MAX_TEXT, MessageKey, Statement, messages_of, needles, plain
 from memory.postgres import (
     PersonTransaction,
     load_statements,
+    person_statement,
     person_transaction,
     transaction_timeout,
 )
 from memory.store import (
-    Gone,
+    forget_within,
     memory_page,
-    message_parameters,
+    note_refusals,
     read_in_order,
     selected,
+    statement_of,
 )
 
 _SQL = load_statements("bot", "forgetting")
@@ -54,20 +57,41 @@ _NAMED = 5
 async def forget_words_question(
     app: App, person: Person, localizer: Localizer, words: str
 ) -> Payload | None:
-    """Return the question whether to forget the memories with these words; None without any."""
+    """Return the question whether to forget what has these words; None if nothing has.
+
+    These are memories, and messages of the last day without one: they stand in prompts, or wait to
+    be formed.
+    """
     found = await memory_page(
         app.pool,
         person,
         words,
         size=MAX_KEYS,
     )
-    if not found.memories:
+    said = await _said_within_a_day(app, person, words)
+    messages = said[: MAX_KEYS - len(found.memories)]
+    if not found.memories and not messages:
         return None
-    return forget_question(localizer, found.memories, found.total)
+    return forget_question(localizer, found.memories, found.total, messages)
+
+
+async def _said_within_a_day(
+    app: App, person: Person, words: str
+) -> list[tuple[MessageKey, str]]:
+    """Return the person's messages of the last day that have these words and taught nothing."""
+    wanted = needles(words)
+    rows = await person_statement(app.pool, person, _SQL["messages_of_day"])
+    found: list[tuple[MessageKey, str]] = []
+    for row in rows:
+        said = row["question"] or row["words"]
+        text = plain([said])
+        if wanted and all(needle in text for needle in wanted):
+            found.append(((row["channel"], row["ts"]), said))
+    return found
 
 
 def nothing_to_forget(localizer: Localizer, words: str) -> Payload:
-    """Return that no memory contains these words, with a button for the search."""
+    """Return that nothing contains these words, with a button for the search."""
     line = localizer.say("panel_no_match", words=escaped(words))
     return payload(line, search_button(localizer))
 
@@ -128,30 +152,22 @@ async def forget_selected(app: App, click: Click, act: Forget) -> Receipt:
         )
     if forgotten.id is None:
         raise ChangeGone("What was to be forgotten is gone.")
-    lines: list[str] = []
-    if selection.messages:
-        lines.append(localizer.say("not_remembered"))
+    line = localizer.say("forgotten_words")
     if forgotten.memories:
-        what = _one_or_count(localizer, forgotten.memories)
-        lines.append(localizer.say("forgotten", what=what))
-    if not lines:
-        lines.append(localizer.say("forgotten_words"))
-    return receipt(localizer, "\n".join(lines), forgotten)
-
-
-def _one_or_count(localizer: Localizer, memories: Sequence[Memory]) -> str:
-    """Return the line of a single memory, or the number of several."""
-    if len(memories) == 1:
-        return memory_line(localizer, memories[0])
-    return localizer.say("counted_memories", count=len(memories))
-
-
-def receipt(localizer: Localizer, line: str, forgotten: Forgotten) -> Receipt:
-    """Return what was forgotten, and that the earlier conversation is no longer used."""
-    if forgotten.id is None or not forgotten.can_undo:
-        return Receipt(line=f"{line}\n{localizer.say('forgotten_note')}")
+        what = _named(localizer, forgotten.memories, quoted=not click.place.stays)
+        line = localizer.say("forgotten", what=what)
     undo = Undo(what="forgetting", ids=(forgotten.id,))
     return undoable(localizer, line, undo, note=localizer.say("undo_note"))
+
+
+def _named(localizer: Localizer, memories: Sequence[Memory], *, quoted: bool) -> str:
+    """Return the line of a single memory, or how many there are.
+
+    A message that stays in Slack does not quote what was forgotten.
+    """
+    if quoted and len(memories) == 1:
+        return memory_line(localizer, memories[0])
+    return localizer.say("counted_memories", count=len(memories))
 
 
 async def forget_selection(
@@ -159,61 +175,54 @@ async def forget_selection(
 ) -> Forgotten:
     """Forget a selection; its notices and Home no longer show it.
 
-    Texts that name it are deleted after ten minutes, when it can no longer be undone. Until then
-    the model is shown no earlier exchange (`bot.conversation.turns`).
+    Ten minutes later it can no longer be undone, and every earlier text of the person is deleted.
+    Until then the model is shown none of them (`bot.conversation.turns`).
     """
-
-    async def in_commit(transaction: PersonTransaction, forgotten: Forgotten) -> None:
-        if forgotten.id is None:
-            return
-        await update_notices(app, transaction, batches=forgotten.batches)
-        if publish:
-            await publish_later(transaction.connection, app.queue, person)
-
     with transaction_timeout(FORGETTING_SECONDS):
-        return await forget(
-            app.pool,
-            person,
-            selection,
-            stop_forming=stop_forming,
-            delete_texts=delete_forgotten_texts,
-            in_commit=in_commit,
-        )
+        async with person_transaction(app.pool, person, locked=True) as transaction:
+            messages: list[MessageKey] = []
+            if selection.everything or selection.until is not None:
+                values = selection.parameters()
+                messages = messages_of(
+                    await transaction.fetch(_SQL["messages_of"], values)
+                )
+            forgotten = await forget_within(transaction, selection, messages=messages)
+            if forgotten.id is not None:
+                await update_notices(app, transaction, batches=forgotten.batches)
+                if publish:
+                    await publish_later(transaction.connection, app.queue, person)
+    return forgotten
 
 
-async def stop_forming(
-    transaction: PersonTransaction,
-    selection: Selection,
-    gone: Gone,
-) -> list[MessageKey]:
-    """Keep the messages of what is forgotten from being formed again; return them."""
-    values = {**selection.parameters(), **_parameters_of_texts(gone)}
-    rows = await transaction.fetch(_SQL["stop_forming"], values)
-    return [(row["channel"], row["ts"]) for row in rows]
+async def end_texts(transaction: PersonTransaction, before: datetime) -> bool:
+    """Blank the person's texts from before a time; return whether none is left.
+
+    Words that are not formed yet wait for a day at most; *Changes* says which were dropped.
+    Messages that wait for their answer keep their text until then.
+    """
+    values = {"before": before}
+    await transaction.execute(_SQL["end_texts"], values)
+    dropped = await transaction.fetch(_SQL["drop_words"], values)
+    await note_refusals(transaction, [(_dropped(row), "dropped") for row in dropped])
+    [row] = await transaction.fetch(_SQL["texts_left"], values)
+    return not row["is_left"]
 
 
-async def delete_forgotten_texts(transaction: PersonTransaction, gone: Gone) -> None:
-    """Delete the texts of these messages, and texts that name what is gone."""
-    await transaction.execute(_SQL["delete_texts"], _parameters_of_texts(gone))
-
-
-def _parameters_of_texts(gone: Gone) -> dict[str, Any]:
-    """Return the parameters that find the person's texts about what is forgotten."""
-    return {
-        **message_parameters(gone.messages),
-        "needles": list(gone.needles),
-    }
+def _dropped(row: DictRow) -> Statement:
+    """Return words that were never formed as a statement that does not count."""
+    words = PersonMessage(
+        text=truncate(row["words"], MAX_TEXT), channel=row["channel"], ts=row["ts"]
+    )
+    return statement_of(str(uuid4()), "", row["audience"], None, words, batch=uuid4())
 
 
 async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Receipt:
     """Undo a forgetting, once and within ten minutes; formation embeds what is left to embed."""
     person = click.person
 
-    async def in_commit(transaction: PersonTransaction, forgotten_at: datetime) -> None:
-        rows = await transaction.fetch(_SQL["unform"], {"at": forgotten_at})
-        audiences = {row["audience"] for row in rows}
-        for audience in audiences:
-            await schedule_formation(app, transaction, audience)
+    async def in_commit(transaction: PersonTransaction, _: None) -> None:
+        for row in await transaction.fetch(_SQL["audiences_unformed"]):
+            await schedule_formation(app, transaction, row["audience"])
         # A job of formation also embeds the memories that lack a vector, of whatever audience, even
         # where nothing is formed.
         await form_after(app, transaction, DM, 0.0)
@@ -232,5 +241,5 @@ def _restored_line(localizer: Localizer, restored: Sequence[Memory]) -> str:
     """Return what an Undo has brought back."""
     if not restored:
         return localizer.say("restored_words")
-    what = _one_or_count(localizer, restored)
+    what = _named(localizer, restored, quoted=True)
     return localizer.say("restored", what=what)

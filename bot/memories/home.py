@@ -96,8 +96,10 @@ async def _newest_forgetting(
     found = await undoable_forgetting(app.pool, person)
     if found is None:
         return None
-    memories = localizer.say("counted_memories", count=found["count"])
+    line = localizer.say("forgotten_words")
+    if found["count"]:
+        memories = localizer.say("counted_memories", count=found["count"])
+        line = localizer.say("forgotten", what=memories)
     note = localizer.say("undo_until", until=localizer.minute(found["until"]))
-    line = f"{localizer.say('forgotten', what=memories)}\n{note}"
-    undo = Undo(what="forgetting", ids=(found["forgotten_id"],))
-    return undoable(localizer, line, undo)
+    undo = Undo(what="forgetting", ids=(found["id"],))
+    return undoable(localizer, line, undo, note=note)

@@ -9,8 +9,9 @@ from uuid import UUID
 
 from slack_sdk.errors import SlackApiError
 
-from bot.access import refusal_in
+from bot.access import person_refusal, refusal_in
 from bot.app import App
+from bot.conversation.audiences import view_of_audience
 from bot.conversation.edits import (
     ChangedMessage,
     MessageChange,
@@ -31,7 +32,9 @@ from bot.memories.adding import words_typed
 from bot.memories.kept_lines import end_lines
 from bot.memories.kept_lines_acts import ask_again_later, still_says
 from bot.notices import update_notices
-from bot.quota import QuotaExceeded, check_quota
+from bot.people import read_memory_state
+from bot.queue.retries import RunLater
+from bot.quota import QuotaExceeded, admit, check_quota
 from bot.slack.client import (
     PATIENCE_SECONDS,
     delete_message,
@@ -44,14 +47,25 @@ from bot.slack.reading import name_words, plain, typed
 from bot.told import note_answered
 from memory import Person, PersonMessage
 from memory.credentials import redact_texts
-from memory.formation import delete_unsaid
+from memory.formation import still_quoted, take_back
+from memory.model import MessageKey
 from memory.postgres import (
     PersonTransaction,
     execute_statement,
     load_statements,
+    person_transaction,
     transaction,
 )
-from memory.store import KeptLine, ask_within, begin_epoch, find_kept, messages_among
+from memory.store import (
+    KeptLine,
+    ask_within,
+    begin_epoch,
+    delete_set_aside,
+    find_kept,
+    forgotten_among,
+    messages_among,
+    read_set_aside,
+)
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +132,8 @@ async def _follow_memories(
     """
     message = (change.channel_id, change.ts)
     says_something = changed is not None and changed.reworded and changed.formed
-    if not says_something:
+    says_the_same = changed is not None and changed.says_the_same
+    if not says_something and not says_the_same:
         says_something = bool(await messages_among(transaction, [message]))
     if says_something:
         root = ""
@@ -201,19 +216,23 @@ async def _follow_kept(
 async def update_from_message(
     app: App, team: str, user: str, channel: str, ts: str, root: str
 ) -> None:
-    """Remove from memory what a message no longer says.
+    """Take back what a message said before it was edited or deleted, and form its words again.
 
     Its words are the stored ones; where none are stored, they are read from Slack, in the thread of
     `root`, which is "" for a deleted message. The notices about it are updated. Raises what
     the Slack client raises; then nothing was changed.
     """
     person = Person(team, user)
+    message = (channel, ts)
     turn = await read_turn(app.pool, person, channel, ts)
     words = turn["words"] if turn else ""
-    if root and not words:
+    is_stored = bool(words)
+    if root and not is_stored:
         [read] = redact_texts(await _words_now(app, person, channel, ts, root))
-        words = read.text
-    words = await name_words(app.names, person, words, channel)
+        words = await name_words(app.names, person, read.text, channel)
+        now = PersonMessage(text=words, channel=channel, ts=ts)
+        if await still_quoted(app.pool, person, message, now):
+            return
 
     async def in_commit(
         transaction: PersonTransaction, batches: Collection[UUID]
@@ -221,16 +240,52 @@ async def update_from_message(
         await update_notices(
             app, transaction, batches=batches, message_deleted=not root
         )
+        if is_stored:
+            where = {"channel": channel, "ts": ts}
+            for row in await transaction.fetch(_SQL["unform"], where):
+                await schedule_formation(app, transaction, row["audience"])
 
-    said = None
-    if words:
-        said = PersonMessage(text=words, channel=channel, ts=ts)
-    keys = await delete_unsaid(
-        app.pool, app.embedder, person, (channel, ts), said, in_commit=in_commit
+    said = await take_back(
+        app.pool,
+        app.embedder,
+        person,
+        message,
+        is_deleted=not root,
+        in_commit=in_commit,
     )
     log.info(
-        "a message was edited or deleted: it said something of %d memories", len(keys)
+        "a message was edited or deleted: it said %d thing(s) of memories", len(said)
     )
+    if words and not is_stored:
+        await _form_now(app, person, message, words)
+
+
+async def _form_now(app: App, person: Person, message: MessageKey, words: str) -> None:
+    """Form the words of an edited message of which no text is stored, such as of *Remember This*.
+
+    Nothing is formed where memory is off, the operator's policy refuses the person, or something of
+    the message was forgotten. Raises `RunLater` if the person's hour is used up.
+    """
+    channel, ts = message
+    async with person_transaction(app.pool, person) as transaction:
+        before = await read_set_aside(transaction, [message])
+        mode = app.settings.consent
+        state = await read_memory_state(transaction, channel, ts, mode)
+        forgotten = await forgotten_among(transaction, [message])
+    is_refused = person_refusal(app.settings, person) is not None
+    if not before or state.off or not state.on_record or forgotten or is_refused:
+        return
+    try:
+        epoch = await admit(app.pool, app.settings, person)
+    except QuotaExceeded as used_up:
+        raise RunLater(used_up.seconds_left) from None
+    view = await view_of_audience(app, person.namespace(before[-1].audience))
+    said = PersonMessage(text=words, channel=channel, ts=ts, zone=state.settings.zone)
+
+    async def in_commit(transaction: PersonTransaction, _: object) -> None:
+        await delete_set_aside(transaction, [message])
+
+    await app.former.form(view, [said], epoch=epoch, in_commit=in_commit)
 
 
 async def _words_now(app: App, person: Person, channel: str, ts: str, root: str) -> str:

@@ -38,7 +38,7 @@ from memory.postgres import (
     person_statement,
     person_transaction,
 )
-from memory.store import embed_missing, read_epoch
+from memory.store import delete_set_aside, embed_missing, read_epoch
 
 log = logging.getLogger(__name__)
 
@@ -255,13 +255,15 @@ async def read_unformed(pool: Pool, namespace: Namespace) -> Unformed:
 
 
 async def mark_formed(transaction: PersonTransaction, unformed: Unformed) -> None:
-    """Record that memories were formed from these turns.
+    """Record that memories were formed from these turns, also where a message was edited.
 
     Raises `Overtaken` if the words of one have been formed or deleted meanwhile.
     """
     marked = await transaction.execute(_SQL["mark_formed"], {"ids": [*unformed.ids]})
     if marked.rowcount != len(unformed.ids):
         raise Overtaken("Some of the words were formed or deleted meanwhile.")
+    messages = [(one.channel, one.ts) for one in unformed.words]
+    await delete_set_aside(transaction, messages)
 
 
 def _count(outcome: FormationOutcome) -> None:

@@ -140,7 +140,7 @@ async def deliver(
     await sink.finish(
         with_notes(localizer, "\n\n".join([text, *quotes]), _notes(turn, result)),
         can_be_rated=result.is_answer,
-        offers_more=result.is_refusal,
+        offers_more=result.is_refusal and turn.memory_state.on_record,
         cited=len(result.memories),
     )
     return text

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from bot.config import Settings
 from bot.memories.data import EXPORTED, erase_person, export_person
-from bot.memories.forgetting import delete_forgotten_texts
+from bot.memories.forgetting import end_texts
 from bot.runtime.database_addresses import database
 from bot.runtime.problems import Problem
 from bot.runtime.wiring import operators_pool
@@ -94,23 +94,24 @@ async def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
 _Text: TypeAlias = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 
 
-class _Source(BaseModel):
-    """A row of `forgotten_sources`: the ids of something that a person forgot."""
+class _Forgetting(BaseModel):
+    """A row of `forgotten`: the ids of what a person forgot at a time."""
 
-    forgotten_id: UUID
+    id: UUID
     team_id: str
     user_id: str
-    what: Literal["message", "forgetting", "erased"]
-    channel: _Text
-    ts: _Text
+    at: datetime
+    what: Literal["forgetting", "erasure"]
     keys: list[_Text]
     statements: list[UUID]
+    channels: list[_Text]
+    times: list[_Text]
 
 
 class _Forgotten(BaseModel):
     """What ``kioku forgotten`` prints."""
 
-    forgotten: list[_Source]
+    forgotten: list[_Forgetting]
 
 
 async def forgotten(settings: Settings, *, since: datetime) -> None:
@@ -133,12 +134,12 @@ async def forget_again(settings: Settings, *, file: Path) -> None:
     back before the backup stays. Where memory was off in the backup it stays off. What was said
     after the backup is not read from Slack, and the kinds of conversations are looked up again.
     """
-    people: dict[Person, list[_Source]] = {}
+    people: dict[Person, list[_Forgetting]] = {}
     try:
         listed = _Forgotten.model_validate_json(file.read_bytes())  # noqa: ASYNC240 - nothing else runs
-        for source in listed.forgotten:
-            person = Person(source.team_id, source.user_id)
-            people.setdefault(person, []).append(source)
+        for one in listed.forgotten:
+            person = Person(one.team_id, one.user_id)
+            people.setdefault(person, []).append(one)
     except OSError as error:
         raise Problem(f"{file} cannot be read ({error}).") from None
     except (InvalidNamespace, ValidationError):
@@ -147,25 +148,25 @@ async def forget_again(settings: Settings, *, file: Path) -> None:
         await execute_statement(pool, _SQL["end_open_messages"])
         await execute_statement(pool, _SQL["forget_kinds"])
         await execute_statement(pool, _SQL["forget_installation"])
-        for person, sources in people.items():
-            await _forget_again(pool, person, sources)
+        for person, forgettings in people.items():
+            await _forget_again(pool, person, forgettings)
     print(f"Forgotten again: what {file} names, of {len(people)} people.")
 
 
-async def _forget_again(pool: Pool, person: Person, sources: Sequence[_Source]) -> None:
+async def _forget_again(
+    pool: Pool, person: Person, forgettings: Sequence[_Forgetting]
+) -> None:
     keys: list[str] = []
     statements: list[UUID] = []
     messages: list[MessageKey] = []
-    for source in sources:
-        keys += source.keys
-        statements += source.statements
-        if source.what == "message":
-            messages.append((source.channel, source.ts))
-        if source.what == "erased":
-            identity = source.forgotten_id
+    for one in forgettings:
+        keys += one.keys
+        statements += one.statements
+        messages += zip(one.channels, one.times, strict=False)
+        if one.what == "erasure":
             statement = _SQL["is_erased"]
             # The database may have this erasure.
-            if not await person_statement(pool, person, statement, {"id": identity}):
-                await erase_person(pool, person, identity, keeps_off=True)
+            if not await person_statement(pool, person, statement, {"id": one.id}):
+                await erase_person(pool, person, one.id, keeps_off=True)
     selection = Selection(keys=keys, statements=statements, messages=messages)
-    await again(pool, person, selection, delete_forgotten_texts)
+    await again(pool, person, selection, end_texts)

@@ -12,7 +12,7 @@ from bot.app import App
 from bot.conversation.inbox import answer_at_once
 from bot.logs import fault
 from bot.memories.data import erase_person
-from bot.memories.forgetting import delete_forgotten_texts
+from bot.memories.forgetting import end_texts
 from bot.memories.kept_lines import end_all_lines, end_lines
 from bot.memories.promises import remind_of_due
 from bot.queue.queue import Queue, delete_old_jobs, recover_jobs
@@ -109,7 +109,7 @@ async def delete_expired(pool: Pool) -> None:
     """Delete what is kept only for a while; end memories that have expired."""
     for statement in _EXPIRED.values():
         await execute_statement(pool, statement, {"most": _AT_ONCE})
-    await expire_due(pool, delete_texts=delete_forgotten_texts)
+    await expire_due(pool, end_texts=end_texts)
 
 
 async def end_what_is_old(pool: Pool, queue: Queue, most_days: int | None) -> None:

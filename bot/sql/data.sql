@@ -1,18 +1,16 @@
 -- What is kept about a person: the parts of an export, each row as JSON, and what an erasure left.
 
 -- name: messages
--- The person's messages and their answers, without texts that are or name what is forgotten.
+-- The person's messages and their answers, without texts from before the last forgetting.
 SELECT to_jsonb(said) AS row FROM (
     SELECT channel_id AS channel, thread, ts, audience, status, on_record, ended_at, formed_at,
-        CASE WHEN NOT is_forgotten AND NOT says(message->>'text', %(needles)s)
-            THEN message->>'text' END AS text,
-        CASE WHEN is_forgotten OR says(question, %(needles)s) THEN '' ELSE question END AS question,
-        CASE WHEN NOT is_forgotten AND NOT says(reply, %(needles)s) THEN reply END AS reply,
-        reply_ts
+        CASE WHEN NOT is_gone THEN message->>'text' END AS text,
+        CASE WHEN is_gone THEN '' ELSE question END AS question,
+        CASE WHEN NOT is_gone THEN reply END AS reply, reply_ts
     FROM (
-        SELECT *, (channel_id, ts) IN (
-            SELECT channel, ts FROM forgotten_sources
-            WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message') AS is_forgotten
+        SELECT *, begun_at <= forgotten_until(team_id, user_id) IS TRUE
+            OR (channel_id, ts) IN (SELECT channel, ts FROM forgotten_messages
+                WHERE team_id = %(team)s AND user_id = %(user)s) AS is_gone
         FROM messages
         WHERE team_id = %(team)s AND user_id = %(user)s
     ) AS own
@@ -54,8 +52,8 @@ DELETE FROM memory_off WHERE team_id = %(team)s AND user_id = %(user)s;
 
 -- name: count_references
 -- Count the references to messages from which no memory is formed again.
-SELECT count(*) AS places FROM forgotten_sources
-WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message';
+SELECT count(*) AS places FROM forgotten_messages
+WHERE team_id = %(team)s AND user_id = %(user)s;
 
 -- name: count_rows
 -- How many rows of the person each table has, but for what an erasure leaves.

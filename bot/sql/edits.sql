@@ -4,12 +4,13 @@
 -- The message that an event is about, unless a newer event has changed it already: whether it is
 -- still to be answered, whether a run answers it, what it says, and whether its stored texts change.
 -- The mark of what came with a question is not one of its words (`stored_question`). A question that was
--- blanked is not compared.
+-- blanked is not compared. `has_words`: some are stored.
 SELECT id, user_id, audience, ended_at IS NULL AS is_open, token IS NOT NULL AS is_taken,
     message->>'text' AS text, formed_at IS NOT NULL AS formed,
     (question <> '' OR words <> '') AND (words <> %(words)s OR question <> ''
         AND regexp_replace(question, '(^|\n)\[(files|forwarded)\](\n\[files\])?$', '') <> %(question)s)
-        AS reworded
+        AS reworded,
+    words <> '' AS has_words
 FROM messages
 WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s
     AND changed_ts < %(changed)s
@@ -45,6 +46,13 @@ SET question = %(question)s, words = %(words)s, formed_at = NULL,
     on_record = on_record AND on_record(team_id, user_id, channel_id, %(must_agree)s)
 WHERE id = %(id)s
 RETURNING audience, on_record;
+
+-- name: unform
+-- Let the words of a message be formed again that were formed before what it said was taken back.
+UPDATE messages SET formed_at = NULL
+WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s
+    AND words <> ''
+RETURNING audience;
 
 -- name: withdraw
 -- Withdraw a deleted message: it is not answered, a run loses it, and its texts are deleted. Most

@@ -5,6 +5,10 @@
 -- Signatures are valid for five minutes, by a clock that may be five minutes off.
 DELETE FROM interactions WHERE at < now() - interval '15 minutes';
 
+-- name: forgotten
+-- The ids of what was forgotten, after thirty days.
+SELECT clear_away_forgotten();
+
 -- name: people
 -- The counts of people who were erased.
 SELECT clear_away_people(%(most)s);

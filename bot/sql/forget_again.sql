@@ -18,5 +18,5 @@ UPDATE installation SET heard_at = NULL, left_at = NULL;
 
 -- name: is_erased
 -- Whether the database has this erasure of the person.
-SELECT forgotten_id FROM forgotten_sources
-WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id = %(id)s;
+SELECT id FROM forgotten
+WHERE team_id = %(team)s AND user_id = %(user)s AND id = %(id)s;

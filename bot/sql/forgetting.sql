@@ -1,44 +1,59 @@
 -- The texts of what a person forgets.
 
--- name: stop_forming
--- The messages to forget: the sources of what is forgotten, all of a selected time, and those whose
--- words name it and are not formed yet. No memory is formed from them any more.
-WITH found AS (
-    SELECT id, channel_id, ts FROM messages
-    WHERE team_id = %(team)s AND user_id = %(user)s
-        AND (%(everything)s
-            OR (to_timestamp(ts::float8) >= %(since)s AND to_timestamp(ts::float8) < %(until)s)
-            OR (channel_id, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
-            OR (formed_at IS NULL AND words <> '' AND says(words, %(needles)s)))
-), formed AS (
-    UPDATE messages SET formed_at = now() FROM found
-    WHERE messages.id = found.id AND messages.formed_at IS NULL
-)
-SELECT channel_id AS channel, ts FROM found;
+-- name: messages_of
+-- The person's messages of a time, or all.
+SELECT channel_id AS channel, ts FROM messages
+WHERE team_id = %(team)s AND user_id = %(user)s
+    AND (%(everything)s
+        OR (to_timestamp(ts::float8) >= %(since)s AND to_timestamp(ts::float8) < %(until)s));
 
--- name: unform
--- Let words be formed again that were not formed when they were forgotten.
-UPDATE messages SET formed_at = NULL
-WHERE team_id = %(team)s AND user_id = %(user)s AND formed_at = %(at)s AND words <> ''
-RETURNING audience;
+-- name: messages_of_day
+-- What the person wrote within a day, newest first, that stands in prompts or waits to be formed.
+SELECT channel_id AS channel, ts, question, words FROM messages
+WHERE team_id = %(team)s AND user_id = %(user)s AND begun_at > now() - interval '1 day'
+    AND begun_at > forgotten_until(team_id, user_id) AND (question <> '' OR words <> '')
+    AND (channel_id, ts) NOT IN (SELECT channel, ts FROM statements
+        WHERE team_id = %(team)s AND user_id = %(user)s AND channel IS NOT NULL)
+ORDER BY ts DESC;
 
--- name: delete_texts
--- Delete the texts of these messages and of requests to forget before the newest forgetting, which say
--- it in words of their own, and each text that names what is forgotten.
-UPDATE messages
-SET question = CASE WHEN named.whole OR named.question THEN '' ELSE messages.question END,
-    words = CASE WHEN named.whole OR named.words THEN '' ELSE messages.words END,
-    reply = CASE WHEN named.whole OR named.reply THEN NULL ELSE messages.reply END
-FROM (
-    SELECT id, (channel_id, ts) IN
-            (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
-            OR removal_proposed AND formed_at IS NOT NULL AND begun_at < (
-                SELECT max(forgotten_at) FROM forgotten_sources
-                WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'forgetting') AS whole,
-        says(question, %(needles)s) AS question, says(words, %(needles)s) AS words,
-        says(COALESCE(reply, ''), %(needles)s) AS reply
+-- name: audiences_unformed
+-- Where the person has words that are not formed.
+SELECT DISTINCT audience FROM messages
+WHERE team_id = %(team)s AND user_id = %(user)s AND formed_at IS NULL AND words <> ''
+    AND ended_at IS NOT NULL;
+
+-- name: end_texts
+-- Blank what the person wrote before a forgetting, and the answers. Words that are not formed yet, and of
+-- which nothing was forgotten, wait to be formed.
+WITH old AS (
+    SELECT id, formed_at IS NULL AND words <> ''
+        AND (channel_id, ts) NOT IN (SELECT channel, ts FROM forgotten_messages
+            WHERE team_id = %(team)s AND user_id = %(user)s) AS waits
     FROM messages
+    WHERE team_id = %(team)s AND user_id = %(user)s AND begun_at <= %(before)s
+        AND ended_at IS NOT NULL AND (question <> '' OR words <> '' OR reply IS NOT NULL)
+)
+UPDATE messages
+SET question = '', reply = NULL, words = CASE WHEN old.waits THEN words ELSE '' END,
+    formed_at = CASE WHEN old.waits THEN NULL ELSE COALESCE(formed_at, now()) END
+FROM old WHERE messages.id = old.id;
+
+-- name: drop_words
+-- Form no words any more that have waited for a day.
+WITH old AS (
+    SELECT id, words FROM messages
     WHERE team_id = %(team)s AND user_id = %(user)s
-        AND (question <> '' OR words <> '' OR reply IS NOT NULL)
-) AS named
-WHERE messages.id = named.id AND (named.whole OR named.question OR named.words OR named.reply);
+        AND begun_at <= LEAST(%(before)s, now() - interval '1 day') AND ended_at IS NOT NULL
+        AND formed_at IS NULL AND words <> ''
+)
+UPDATE messages SET question = '', words = '', formed_at = now()
+FROM old WHERE messages.id = old.id
+RETURNING messages.channel_id AS channel, messages.ts, messages.audience, old.words;
+
+-- name: texts_left
+-- Whether a message from before a forgetting waits for its answer, or to be formed.
+SELECT EXISTS (
+    SELECT FROM messages
+    WHERE team_id = %(team)s AND user_id = %(user)s AND begun_at <= %(before)s
+        AND (ended_at IS NULL OR words <> '')
+) AS is_left;

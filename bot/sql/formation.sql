@@ -10,7 +10,9 @@ SELECT extract(epoch FROM now() - max(ended_at))::float8 AS paused,
         WHERE team_id = %(team)s AND user_id = %(user)s) AS unchanged
 FROM messages
 WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(audience)s
-    AND formed_at IS NULL AND ended_at IS NOT NULL AND words <> '';
+    AND formed_at IS NULL AND ended_at IS NOT NULL AND words <> ''
+    AND (channel_id, ts) NOT IN (SELECT channel, ts FROM forgotten_messages
+        WHERE team_id = %(team)s AND user_id = %(user)s);
 
 -- name: unformed
 -- The oldest words that are not formed yet, each with what the app had said before, in a direct
@@ -21,15 +23,14 @@ SELECT id, channel_id, ts, words, removal_proposed, (
             AND earlier.channel_id = messages.channel_id
             AND (earlier.thread = messages.thread OR messages.audience = %(dm)s)
             AND earlier.ts < messages.ts AND earlier.ts > (messages.ts::numeric - 86400)::text
-            AND earlier.begun_at > COALESCE(last.forgotten_at, '-infinity')
+            AND earlier.begun_at > forgotten_until(messages.team_id, messages.user_id)
             AND earlier.ended_at IS NOT NULL
         ORDER BY earlier.ts DESC LIMIT 1) AS before
-FROM messages CROSS JOIN (
-    SELECT max(forgotten_at) AS forgotten_at FROM forgotten_sources
-    WHERE team_id = %(team)s AND user_id = %(user)s AND channel = '' AND what = 'forgetting'
-) AS last
+FROM messages
 WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(audience)s
     AND formed_at IS NULL AND ended_at IS NOT NULL AND words <> ''
+    AND (channel_id, ts) NOT IN (SELECT channel, ts FROM forgotten_messages
+        WHERE team_id = %(team)s AND user_id = %(user)s)
 ORDER BY ts LIMIT %(most)s;
 
 -- name: name_words

@@ -11,9 +11,9 @@ WITH stored AS (
         on_record(%(team)s, %(user)s, %(channel)s, %(must_agree)s)
     WHERE (%(addressed)s OR is_followed(%(thread)s, %(user)s, %(ts)s, %(since)s))
         AND NOT (%(missed)s AND EXISTS (
-            SELECT FROM forgotten_sources
-            WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'erased'
-                AND forgotten_at > to_timestamp(%(ts)s::text::float8)))
+            SELECT FROM forgotten
+            WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'erasure'
+                AND at > to_timestamp(%(ts)s::text::float8)))
     ON CONFLICT (team_id, channel_id, ts) DO NOTHING
     RETURNING messages.thread, (
         SELECT count(*)::int FROM messages AS other

@@ -5,6 +5,8 @@
 SELECT audience, count(*) AS messages FROM messages
 WHERE team_id = %(team)s AND user_id = %(user)s AND formed_at IS NULL AND ended_at IS NOT NULL
     AND words <> ''
+    AND (channel_id, ts) NOT IN (SELECT channel, ts FROM forgotten_messages
+        WHERE team_id = %(team)s AND user_id = %(user)s)
 GROUP BY audience;
 
 -- name: cited

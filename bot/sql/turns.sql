@@ -2,31 +2,32 @@
 -- a transaction of the message's thread and author.
 
 -- name: forgettings
--- What the person has forgotten: when they last did so, and which messages of this channel since the
--- thread began. An Undo deletes these rows.
+-- When the person last forgot something, and from which messages of this channel since the thread
+-- began.
 SELECT
-    COALESCE(extract(epoch FROM max(forgotten_at) FILTER (WHERE what <> 'message')), 0)::float8
-        AS history_from,
-    COALESCE(array_agg(ts) FILTER (WHERE what = 'message'), '{}') AS messages
-FROM forgotten_sources
-WHERE team_id = %(team)s AND user_id = %(user)s
-    AND (channel = '' OR channel = %(channel)s AND ts >= %(thread_ts)s);
+    (SELECT COALESCE(extract(epoch FROM max(at)), 0)::float8 FROM forgotten
+        WHERE team_id = %(team)s AND user_id = %(user)s) AS history_from,
+    ARRAY(SELECT ts FROM forgotten_messages
+        WHERE team_id = %(team)s AND user_id = %(user)s AND channel = %(channel)s
+            AND ts >= %(thread_ts)s) AS messages;
 
 -- name: exchanges_of_thread
--- The newest exchanges of the thread since the person's last forgetting.
+-- The newest exchanges of the thread since the last forgetting of the person, and of whoever asked.
 SELECT ts, user_id, question, reply, cited FROM messages
 WHERE team_id = %(team)s AND channel_id = %(channel)s AND thread = %(thread)s
     AND ended_at IS NOT NULL AND question <> '' AND ts < %(ts)s
-    AND begun_at > to_timestamp(%(history_from)s)
+    AND begun_at > to_timestamp(%(history_from)s) AND begun_at > forgotten_until(team_id, user_id)
 ORDER BY ts DESC LIMIT %(most_exchanges)s;
 
 -- name: known_of_thread
--- The earlier messages of the thread that the history has, or of which a text was deleted, and the app's
--- answers to them. What its author took out of memory is off the record, and formed.
+-- The earlier messages of the thread that the history has, of which a text was deleted, or whose author
+-- has forgotten something since, and the app's answers to them. What its author took out of memory is off
+-- the record, and formed.
 SELECT unnest(ts || reply_ts) AS ts FROM messages
 WHERE thread = %(thread)s AND ts < %(ts)s AND begun_at IS NOT NULL
     AND CASE WHEN on_record
         THEN question = '' OR reply IS NULL OR begun_at > to_timestamp(%(history_from)s)
+            OR begun_at <= forgotten_until(team_id, user_id)
         ELSE formed_at IS NOT NULL END;
 
 -- name: exchanges_of_direct_messages
@@ -121,8 +122,8 @@ SET question = CASE WHEN forgotten.message OR %(refused)s THEN '' ELSE question 
     formed_at = CASE WHEN forgotten.message THEN now() ELSE formed_at END
 FROM (
     SELECT EXISTS (
-        SELECT FROM forgotten_sources
-        WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message'
+        SELECT FROM forgotten_messages
+        WHERE team_id = %(team)s AND user_id = %(user)s
             AND channel = %(channel)s AND ts = %(ts)s) AS message
 ) AS forgotten
 WHERE id = %(id)s AND team_id = %(team)s AND user_id = %(user)s

@@ -219,7 +219,8 @@ class Place(BaseModel):
     """Where a person clicked or typed, which is where the result is shown.
 
     `url` is where Slack accepts the answer to a command or to a click in a message; `clicked`: to a
-    click, whose answer takes the place of the message, which only this person sees. `view` is the
+    click, whose answer takes the place of the message, which only this person sees, and which
+    `stays` in Slack if it is not ephemeral. `view` is the
     id of the modal that holds the panel. `position` is the position of the clicked panel, which is
     Home if there is no `view`; None for a message or typed text. `above` is the number of blocks of
     the panel above the clicked one. `channel` is the conversation.
@@ -229,6 +230,7 @@ class Place(BaseModel):
 
     url: str = ""
     clicked: bool = False
+    stays: bool = False
     view: str = ""
     position: Position | None = None
     above: int = 0

@@ -349,16 +349,17 @@ def _memories(
         blocks.append(section(localizer.say("panel_no_match", words=words)))
     blocks += rows
     if position.of and len(content.memories) > 1:
-        forget_all = forget_all_button(localizer, content.memories)
+        keys = tuple(memory.key for memory in content.memories)
+        forget_all = forget_all_button(localizer, Forget(keys=keys))
         blocks.append(actions(forget_all, block_id="forget"))
     return blocks
 
 
-def forget_all_button(localizer: Localizer, memories: Sequence[Memory]) -> Block:
-    """Return the button that forgets several memories."""
-    text = localizer.say("forget_all", count=len(memories))
-    keys = tuple(memory.key for memory in memories)
-    return button(text, Forget(keys=keys), style="danger")
+def forget_all_button(localizer: Localizer, forget: Forget) -> Block:
+    """Return the button that forgets several memories and messages."""
+    count = len(forget.keys) + len(forget.messages)
+    text = localizer.say("forget_all", count=count)
+    return button(text, forget, style="danger")
 
 
 def _search(localizer: Localizer, position: Position) -> Block:

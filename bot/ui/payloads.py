@@ -23,12 +23,15 @@ from bot.ui.blocks import (
     Payload,
     actions,
     button,
+    escaped,
     explained_button,
     note,
+    one_line,
     payload,
     section,
 )
 from bot.ui.lines import (
+    asked_text,
     change_line,
     memory_line,
     notable_changes,
@@ -43,6 +46,7 @@ from bot.ui.panel import answer_buttons, consent_buttons, forget_all_button
 from bot.ui.promise_payloads import promise_rows, promise_told
 from bot.ui.receipt import Receipt
 from memory import Change, Memory, Question, Reason, Refusal
+from memory.model import MessageKey
 
 # Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never.
 _FINAL: frozenset[Reason] = frozenset({"secret", "sensitive", "full"})
@@ -153,41 +157,67 @@ def forget_button(localizer: Localizer, forget: Forget) -> Block:
 
 
 def forget_question(
-    localizer: Localizer, memories: Sequence[Memory], total: int | None = None
+    localizer: Localizer,
+    memories: Sequence[Memory],
+    total: int | None = None,
+    messages: Sequence[tuple[MessageKey, str]] = (),
 ) -> Payload:
-    """Return the question whether to forget a memory, or which of several.
+    """Return the question whether to forget a memory or message, or which of several.
 
     Words may have been found in the sentence of a memory only, so it is shown if it says more.
-    `total`: how many there are, if that is more than one button can forget.
+    `total`: how many memories there are, if that is more than one button can forget. `messages`,
+    each with its text, are those without a memory.
     """
-    if len(memories) == 1:
-        [memory] = memories
-        line = memory_line(localizer, memory)
-        question = localizer.say("forget_ask", what=line)
-        asked = with_sentence(localizer, memory, line, question)
-        forget = forget_button(localizer, Forget(keys=(memory.key,)))
-        return payload(asked, forget)
+    rows = [*_forget_rows(localizer, memories), *_message_rows(localizer, messages)]
+    if len(rows) == 1:
+        [(text, forget, _)] = rows
+        if memories:
+            [memory] = memories
+            line = memory_line(localizer, memory)
+            question = localizer.say("forget_ask", what=line)
+            text = with_sentence(localizer, memory, line, question)
+        return payload(text, forget_button(localizer, forget))
     count = len(memories)
-    shown = memories[:_MOST_ROWS]
-    below = _forget_rows(localizer, shown)
+    shown = rows[:_MOST_ROWS]
+    below = [
+        section(text, explained_button(localizer, "menu_forget", forget, line))
+        for text, forget, line in shown
+    ]
     if total is not None and total > count:
         below.append(note(localizer.say("forget_part", total=total, count=count)))
-    elif count > len(shown):
-        below.append(note(localizer.say("forget_more", count=count - len(shown))))
-    below.append(actions(forget_all_button(localizer, memories)))
+    elif len(rows) > len(shown):
+        more = len(rows) - len(shown)
+        below.append(note(localizer.say("forget_more", count=more)))
+    everything = Forget(
+        keys=tuple(memory.key for memory in memories),
+        messages=tuple(message for message, _ in messages),
+    )
+    below.append(actions(forget_all_button(localizer, everything)))
     which = payload(localizer.say("forget_which"))
     return {**which, "blocks": [*which["blocks"], *below]}
 
 
-def _forget_rows(localizer: Localizer, memories: Sequence[Memory]) -> list[Block]:
-    """Return a row for each memory of a list, with a button that forgets it."""
-    rows: list[Block] = []
+def _forget_rows(
+    localizer: Localizer, memories: Sequence[Memory]
+) -> list[tuple[str, Forget, str]]:
+    """Return the text of each memory, what forgets it, and what its button is about."""
+    rows: list[tuple[str, Forget, str]] = []
     for memory in memories:
         line = memory_line(localizer, memory)
         text = with_sentence(localizer, memory, line, line)
-        act = Forget(keys=(memory.key,))
-        forget = explained_button(localizer, "menu_forget", act, line)
-        rows.append(section(text, forget))
+        rows.append((text, Forget(keys=(memory.key,)), line))
+    return rows
+
+
+def _message_rows(
+    localizer: Localizer, messages: Sequence[tuple[MessageKey, str]]
+) -> list[tuple[str, Forget, str]]:
+    """Return the same of each message."""
+    rows: list[tuple[str, Forget, str]] = []
+    for message, said in messages:
+        what = escaped(one_line(asked_text(localizer, said)))
+        line = localizer.say("forget_message", what=what)
+        rows.append((line, Forget(messages=(message,)), line))
     return rows
 
 

@@ -13,6 +13,7 @@ from memory.formation.extract import (
 from memory.formation.formation_model import FormationModel as FormationModel
 from memory.formation.proposal import VerdictReason as VerdictReason
 from memory.formation.unsaid import (
-    delete_unsaid as delete_unsaid,
+    still_quoted as still_quoted,
+    take_back as take_back,
     undo_message as undo_message,
 )

@@ -21,7 +21,13 @@ from memory.store.changes import Change, add_changes
 from memory.store.edits import statement_of
 from memory.store.forgetting import forgotten_among
 from memory.store.projection import remaining_capacity
-from memory.store.questions import Question, ask, note_refusals, read_questions
+from memory.store.questions import (
+    Question,
+    ask,
+    note_refusals,
+    read_questions,
+    read_set_aside,
+)
 from memory.store.statements import InCommit, do_nothing, writing
 from memory.store.subjects import Known, read_known
 
@@ -66,13 +72,16 @@ async def commit(
         if proposals:
             known = await _known_about(transaction, proposals)
             remaining = await remaining_capacity(transaction)
-            forgotten = await _forgotten_sources(transaction, proposals)
+            messages = _messages_of(proposals)
+            forgotten = await forgotten_among(transaction, messages)
+            edited = await read_set_aside(transaction, messages)
             decisions = decide(
                 proposals,
                 known,
                 view,
                 remaining=remaining,
                 forgotten=forgotten,
+                edited=edited,
                 at=datetime.now(UTC),
                 sensitive=sensitive,
                 batch=batch,
@@ -103,13 +112,10 @@ async def _known_about(
     return await read_known(transaction, subjects, targets)
 
 
-async def _forgotten_sources(
-    transaction: PersonTransaction, proposals: Sequence[Proposal]
-) -> set[MessageKey]:
-    """Return those messages of proposals that the person has forgotten."""
-    keys = [one.evidence.original.key for one in proposals]
-    messages = [key for key in keys if key is not None]
-    return await forgotten_among(transaction, messages)
+def _messages_of(proposals: Sequence[Proposal]) -> set[MessageKey]:
+    """Return the messages that proposals quote."""
+    quoted = [one.evidence.original.key for one in proposals]
+    return {key for key in quoted if key is not None}
 
 
 def _notes(

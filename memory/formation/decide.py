@@ -16,6 +16,7 @@ from memory.formation.proposal import Proposal, Reason, Refusal, Verdict
 from memory.formation.verdict import SensitivePolicy, asks_first, end_of, refusal
 from memory.model.namespace import DM, MemoryView
 from memory.model.person_message import PersonMessage
+from memory.model.sameness import is_same
 from memory.model.schemas import (
     DUE_FIELDS,
     PROMISE_KIND,
@@ -29,6 +30,7 @@ from memory.model.statement import MessageKey, Statement
 from memory.model.text import Json
 from memory.store.edits import statement_of
 from memory.store.memories import Memory
+from memory.store.questions import SetAside
 from memory.store.subjects import Known
 
 MAX_REMOVALS = 3  # in one run; the person is asked about any further ones
@@ -54,6 +56,7 @@ def decide(
     *,
     remaining: int,
     forgotten: Collection[MessageKey],
+    edited: Sequence[SetAside] = (),
     at: datetime,
     sensitive: SensitivePolicy | None,
     batch: UUID,
@@ -62,6 +65,8 @@ def decide(
 
     `known` is what is known about their subjects now, just before they are written, `remaining` how
     many new memories may be stored. Nothing is remembered from the messages in `forgotten`.
+    `edited` is what the proposals' messages said before they were edited: what they say about the
+    same thing is the same memory, and what the person decided about it holds.
     """
     decisions = Decisions()
     memories = known.in_view(view)
@@ -74,7 +79,11 @@ def decide(
         if verdict is None or said.key in forgotten:
             decisions.refused.append(proposal.refused("unusable"))
             continue
-        key = _key(proposal, keys)
+        before = [one for one in edited if one.message == said.key]
+        same = [one for one in before if one.about == proposal.about]
+        if any(one.is_undone and _says(one, proposal) for one in same):
+            continue
+        key = _key(proposal, keys, same)
         is_new = key not in existing
         reason: Reason | None = refusal(proposal, verdict, at, sensitive)
         if reason is None and is_new:
@@ -87,17 +96,17 @@ def decide(
         if proposal.removes:
             removals += 1
         audience = view.own.audience
-        if verdict.is_sensitive:
+        if verdict.is_sensitive or _is_narrowed(before, same):
             audience = DM  # wherever it was said
         memory = known.memories.get(key)
         statement = _statement(proposal, verdict, key, audience, batch, memory)
         has_too_many_removals = proposal.removes and removals > MAX_REMOVALS
         has_changed = _has_changed(proposal, memories)
-        if (
-            has_changed
-            or has_too_many_removals
-            or asks_first(proposal, verdict, view.own, sensitive)
-        ):
+        was_confirmed = any(
+            one.actor == "question" and _says(one, proposal) for one in same
+        )
+        asks = not was_confirmed and asks_first(proposal, verdict, view.own, sensitive)
+        if has_changed or has_too_many_removals or asks:
             decisions.questions.append(statement)
             continue
         decisions.statements.append(statement)
@@ -120,11 +129,33 @@ def _refusal_of_new(proposal: Proposal, remaining: int) -> Reason | None:
     return None
 
 
-def _key(proposal: Proposal, keys: Mapping[Subject, str]) -> str:
+def _says(before: SetAside, proposal: Proposal) -> bool:
+    """Return whether a proposal says of the same thing what its message said before."""
+    return all(
+        is_same(value, proposal.content.get(name))
+        for name, value in before.content.items()
+    )
+
+
+def _is_narrowed(before: Sequence[SetAside], same: Sequence[SetAside]) -> bool:
+    """Return whether a new thing is for direct messages only.
+
+    It is if the person had moved there what the edited message said, which may be this in other
+    words. The move of the same thing counts by itself.
+    """
+    return not same and any(one.moved_to == DM for one in before)
+
+
+def _key(
+    proposal: Proposal, keys: Mapping[Subject, str], same: Sequence[SetAside]
+) -> str:
     """Return the key of the memory that a proposal is about; there is one per subject."""
     if proposal.target is not None:
         return proposal.target.key
-    return keys.get(proposal.about) or str(uuid4())
+    key = keys.get(proposal.about)
+    if key is None and same:
+        key = same[-1].key
+    return key or str(uuid4())
 
 
 def _has_changed(proposal: Proposal, memories: Mapping[str, Memory]) -> bool:

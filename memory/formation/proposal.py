@@ -57,6 +57,7 @@ Reason: TypeAlias = Literal[
     "no_evidence",  # the quote is not in the person's words
     "secret",  # it contains a credential
     "unreadable",  # the memory model cannot read the message, and can read others
+    "dropped",  # it waited for a day, and something else was forgotten meanwhile
     "full",  # the person has as many memories as are kept
     "unusable",  # an invalid field, a link that was not typed, a row that is gone, a bad answer
 ]

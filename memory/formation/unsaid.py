@@ -12,10 +12,10 @@ from memory.model.fold import fold_at
 from memory.model.namespace import Person
 from memory.model.person_message import PersonMessage
 from memory.model.statement import MessageKey, Statement
-from memory.postgres.database import Pool
+from memory.postgres.database import Pool, person_transaction
 from memory.store.hidden import seeing_forgotten
 from memory.store.people import begin_epoch
-from memory.store.questions import delete_questions_of_message
+from memory.store.questions import delete_questions_of_message, set_aside
 from memory.store.statements import (
     InCommit,
     delete_statements,
@@ -28,43 +28,59 @@ from memory.store.statements import (
 )
 
 
-async def delete_unsaid(
+async def take_back(
     pool: Pool,
     embedder: Embedder,
     person: Person,
     message: MessageKey,
-    words: PersonMessage | None,
     *,
+    is_deleted: bool,
     in_commit: InCommit[Collection[UUID]] = do_nothing,
-) -> set[str]:
-    """Delete what a message no longer says; return the keys of the memories concerned.
+) -> list[Statement]:
+    """Take back all that a message said, because it was edited or deleted; return that.
 
-    `words` is the new version of the message, None if it was deleted. Statements whose evidence it
-    still contains stay; the caller forms its new text. What other messages say about the memories
-    stays; clicks go with a memory of which they alone are left. Moves and removals go with the last
-    message, if that was deleted; after an edit they count for what the new version says. Questions
-    that quote the message are deleted. If anything is gone, `in_commit` is awaited in the
+    After an edit the caller forms its new words. Until then, for a day at most, what it said is set
+    aside: see `memory.store.questions.SetAside`. What other messages say about the memories stays;
+    clicks go with a memory of which they alone are left, moves and removals with the last message,
+    if that was deleted. Questions that quote the message are deleted. `in_commit` is awaited in the
     transaction with the batches of the notices about it.
     """
-    typed = [TypedMessage(words)] if words else []
     now = datetime.now(UTC)
     async with writing(pool, embedder, person) as transaction:
         async with seeing_forgotten(transaction):
             said = await statements_of_message(transaction, message)
-            gone = [one for one in said if not _is_still_said(one.evidence, typed)]
-            keys = {one.key for one in gone}
-            ids = {one.id for one in gone}
+            keys = {one.key for one in said}
+            ids = {one.id for one in said}
             batches = await delete_questions_of_message(transaction, message)
             by_key = await read_statements(transaction, keys)
+            left_behind: set[UUID] = set()
             for statements in by_key.values():
                 batches |= {one.batch for one in statements}
                 others = [one for one in statements if one.id not in ids]
-                ids |= _left_behind(others, now, is_deleted=words is None)
-            await delete_statements(transaction, ids)
+                left_behind |= _left_behind(others, now, is_deleted=is_deleted)
+            if not is_deleted:
+                await set_aside(transaction, ids)
+            await delete_statements(transaction, ids | left_behind)
         await refresh_keys(transaction, keys)
-        if batches:
-            await in_commit(transaction, batches)
-    return keys
+        await in_commit(transaction, batches)
+    return said
+
+
+async def still_quoted(
+    pool: Pool, person: Person, message: MessageKey, words: PersonMessage
+) -> bool:
+    """Return whether a message still has each sentence from which something was remembered.
+
+    For a message of which no words are stored: Slack reports a preview as it does an edit.
+    """
+    typed = [TypedMessage(words)]
+    async with (
+        person_transaction(pool, person) as transaction,
+        seeing_forgotten(transaction),
+    ):
+        said = await statements_of_message(transaction, message)
+    quoted = [one.evidence for one in said if one.evidence]
+    return all(find_evidence(one, typed) is not None for one in quoted)
 
 
 async def undo_message(
@@ -102,10 +118,3 @@ def _left_behind(
     if is_deleted and all(one.is_click for one in said):
         return {one.id for one in others}
     return {one.id for one in said if one.is_click}
-
-
-def _is_still_said(evidence: str, typed: list[TypedMessage]) -> bool:
-    """Return whether a message, if it still exists, contains these words, or they are blanked."""
-    if not typed:
-        return False
-    return not evidence or find_evidence(evidence, typed) is not None

@@ -34,7 +34,15 @@ from memory.model.schemas import (
     FieldRules as FieldRules,
     field_rules as field_rules,
 )
-from memory.model.statement import MessageKey as MessageKey
+from memory.model.sameness import (
+    needles as needles,
+    plain as plain,
+)
+from memory.model.statement import (
+    MessageKey as MessageKey,
+    Statement as Statement,
+    messages_of as messages_of,
+)
 from memory.model.text import (
     Json as Json,
     Line as Line,

@@ -8,15 +8,18 @@ WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s
 ORDER BY created_at, key;
 
 -- name: statements
-SELECT to_jsonb(statement) - 'subject' - 'team_id' - 'user_id' - 'forgotten_id' - 'forgotten_at' AS row
+-- What was said, without the quotes of messages from which something was forgotten.
+SELECT to_jsonb(statement) - 'subject' - 'team_id' - 'user_id' - 'forgotten_id' - 'forgotten_at'
+        || CASE WHEN (channel, ts) IN (SELECT channel, ts FROM forgotten_messages
+            WHERE team_id = %(team)s AND user_id = %(user)s)
+        THEN '{"evidence": ""}' ELSE '{}' END::jsonb AS row
 FROM statements AS statement
 WHERE team_id = %(team)s AND user_id = %(user)s
 ORDER BY number;
 
 -- name: forgotten
-SELECT to_jsonb(forgotten) AS row
-FROM (
-    SELECT DISTINCT channel, ts, forgotten_at FROM forgotten_sources
-    WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message'
-) AS forgotten
-ORDER BY forgotten_at, channel, ts;
+-- The messages from which something was forgotten.
+SELECT jsonb_build_object('channel', channel, 'ts', ts, 'forgotten_at', at) AS row
+FROM forgotten_messages
+WHERE team_id = %(team)s AND user_id = %(user)s
+ORDER BY at, channel, ts;

@@ -58,90 +58,74 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND state <> 'counts'
 RETURNING batch;
 
 -- name: record
--- Keep the ids of what is forgotten: its messages are never read or formed again. If a memory keeps
--- some of its statements, the ids of the hidden ones are recorded in place of its key.
+-- Keep the ids of what is forgotten. If a memory keeps some of its statements, the ids of the hidden
+-- ones are recorded in place of its key.
 WITH left_over AS (
     SELECT DISTINCT key FROM statements
     WHERE team_id = %(team)s AND user_id = %(user)s AND key = ANY(%(keys)s)
 )
-INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, what, channel, ts, keys, statements)
-SELECT %(id)s, %(team)s, %(user)s, 'message', channel, ts, '{}'::text[], '{}'::uuid[]
-FROM unnest(%(channels)s::text[], %(times)s::text[]) AS said (channel, ts)
-UNION ALL
-SELECT %(id)s, %(team)s, %(user)s, 'forgetting', '', '',
+INSERT INTO forgotten (id, team_id, user_id, what, keys, statements, channels, times)
+SELECT %(id)s, %(team)s, %(user)s, 'forgetting',
     ARRAY(SELECT unnest(%(keys)s::text[]) EXCEPT SELECT key FROM left_over),
     ARRAY(SELECT hidden.id
         FROM unnest(%(hidden_ids)s::uuid[], %(hidden_keys)s::text[]) AS hidden (id, key)
-        JOIN left_over USING (key));
+        JOIN left_over USING (key)),
+    %(channels)s::text[], %(times)s::text[];
 
--- name: show_again
--- Undo a forgetting within ten minutes: its statements count again.
-UPDATE statements SET forgotten_id = NULL, forgotten_at = NULL
-WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id = %(id)s
-    AND forgotten_at > now() - make_interval(mins => %(minutes)s)
-RETURNING key;
+-- name: keys_of_messages
+-- The memories that rest on these messages.
+SELECT DISTINCT key FROM statements
+WHERE team_id = %(team)s AND user_id = %(user)s
+    AND (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]));
 
 -- name: delete_record
-DELETE FROM forgotten_sources
+-- Take a forgetting back within ten minutes.
+DELETE FROM forgotten
+WHERE team_id = %(team)s AND user_id = %(user)s AND id = %(id)s AND what = 'forgetting'
+    AND at > now() - make_interval(mins => %(minutes)s)
+RETURNING channels, times;
+
+-- name: show_again
+-- Let the statements of a forgetting count again.
+UPDATE statements SET forgotten_id = NULL, forgotten_at = NULL
 WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id = %(id)s
-RETURNING forgotten_at;
-
--- name: undoable
--- The newest forgetting that can still be undone.
-SELECT forgotten_id, count(DISTINCT key) AS count,
-    max(forgotten_at) + make_interval(mins => %(minutes)s) AS until
-FROM statements
-WHERE team_id = %(team)s AND user_id = %(user)s
-    AND forgotten_at > now() - make_interval(mins => %(minutes)s)
-GROUP BY forgotten_id ORDER BY until DESC LIMIT 1;
-
--- name: due
--- What was forgotten more than ten minutes ago: what it was about, and its words.
-SELECT kind, content, evidence, channel, ts FROM statements
-WHERE team_id = %(team)s AND user_id = %(user)s
-    AND forgotten_at <= now() - make_interval(mins => %(minutes)s);
-
--- name: delete_due
-DELETE FROM statements
-WHERE team_id = %(team)s AND user_id = %(user)s
-    AND forgotten_at <= now() - make_interval(mins => %(minutes)s)
-RETURNING forgotten_id;
-
--- name: blank_quotes
--- Blank the quotes that say or name what was forgotten, even in statements whose forgetting can be
--- undone.
-UPDATE statements SET evidence = ''
-WHERE team_id = %(team)s AND user_id = %(user)s AND evidence <> ''
-    AND (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
-    AND says(evidence, %(quotes)s)
 RETURNING key;
 
--- name: delete_open_naming
--- Delete questions and refusals that say or name what was forgotten.
+-- name: undoable
+-- The newest forgetting that can still be undone, and how many memories it took.
+SELECT id, at, at + make_interval(mins => %(minutes)s) AS until, (
+        SELECT count(DISTINCT key) FROM statements
+        WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id = forgotten.id) AS count
+FROM forgotten
+WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'forgetting'
+    AND at > now() - make_interval(mins => %(minutes)s)
+ORDER BY at DESC LIMIT 1;
+
+-- name: due
+-- The forgettings that no Undo takes back any more, of which texts may be left.
+SELECT id, at, channels, times FROM forgotten
+WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'forgetting' AND purged_at IS NULL
+    AND at <= now() - make_interval(mins => %(minutes)s);
+
+-- name: delete_due
+-- Delete the statements of these forgettings.
 DELETE FROM statements
-WHERE team_id = %(team)s AND user_id = %(user)s AND state <> 'counts'
-    AND (says(evidence, %(needles)s)
-        OR says(jsonb_path_query_array(content, '$.*')::text, %(needles)s)
-        OR (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
-            AND says(evidence, %(quotes)s));
+WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id = ANY(%(ids)s::uuid[]);
 
--- name: needles
--- What is looked for in a text to find one of these subjects or sentences.
-SELECT ARRAY(SELECT DISTINCT needle(text) FROM unnest(%(texts)s::text[]) AS text
-    WHERE btrim(needle(text)) <> '') AS needles;
+-- name: blank_quotes
+-- Blank what quotes these messages, even in statements whose forgetting can be undone.
+UPDATE statements SET evidence = ''
+WHERE team_id = %(team)s AND user_id = %(user)s AND evidence <> ''
+    AND (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]));
 
--- name: recorded_messages
--- The messages of these forgettings, except forgettings of which an Undo could still show a statement.
-SELECT channel, ts FROM forgotten_sources AS recorded
-WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message'
-    AND forgotten_id = ANY(%(ids)s)
-    AND NOT EXISTS (SELECT FROM statements AS hidden
-        WHERE hidden.team_id = %(team)s AND hidden.user_id = %(user)s
-            AND hidden.forgotten_id = recorded.forgotten_id);
+-- name: note_purged
+-- Nothing is left of these forgettings but their ids.
+UPDATE forgotten SET purged_at = now()
+WHERE team_id = %(team)s AND user_id = %(user)s AND id = ANY(%(ids)s::uuid[]);
 
 -- name: are_forgotten
--- Which of these messages had memories that this person has forgotten.
-SELECT channel, ts FROM forgotten_sources
+-- Those of these messages from which this person has forgotten something.
+SELECT channel, ts FROM forgotten_messages
 WHERE team_id = %(team)s AND user_id = %(user)s
     AND (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]));
 
@@ -151,13 +135,9 @@ SET row_security = off;
 
 -- name: since
 -- What was forgotten from a time on, by its ids, for a database that was restored from a backup.
-SELECT forgotten_id, team_id, user_id, what, channel, ts, keys, statements FROM forgotten_sources
-WHERE forgotten_at >= %(since)s
-ORDER BY team_id, user_id, forgotten_at, forgotten_id, channel, ts;
-
--- name: delete_forgettings
-DELETE FROM forgotten_sources
-WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'forgetting';
+SELECT id, team_id, user_id, at, what, keys, statements, channels, times FROM forgotten
+WHERE at >= %(since)s
+ORDER BY team_id, user_id, at, id;
 
 -- name: delete_person
 -- Delete the person, and by foreign keys their rows in the other tables.
@@ -170,5 +150,16 @@ SELECT %(team)s, %(user)s, %(asked)s, %(asked_from)s
 WHERE %(asked)s > 0 AND %(asked_from)s > now() - interval '1 hour';
 
 -- name: record_erasure
-INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, what)
-VALUES (%(id)s, %(team)s, %(user)s, 'erased');
+-- One row keeps the ids of all messages from which the person had forgotten something.
+WITH gone AS (
+    DELETE FROM forgotten WHERE team_id = %(team)s AND user_id = %(user)s
+    RETURNING channels, times
+), messages AS (
+    SELECT DISTINCT said.channel, said.ts
+    FROM gone, unnest(channels, times) AS said (channel, ts)
+)
+INSERT INTO forgotten (id, team_id, user_id, what, channels, times, purged_at)
+SELECT %(id)s, %(team)s, %(user)s, 'erasure',
+    COALESCE(array_agg(channel ORDER BY channel, ts), '{}'),
+    COALESCE(array_agg(ts ORDER BY channel, ts), '{}'), now()
+FROM messages;

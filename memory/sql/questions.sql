@@ -1,5 +1,5 @@
--- Statements that do not count: questions that wait for the person, and what was not remembered, with
--- the reason. Row-level security shows them to a transaction in which kioku.states is 'shown'.
+-- Statements that do not count: questions that wait for the person, what was not remembered, with the
+-- reason, and what a message said before it was edited. Row-level security shows them to a transaction in which kioku.states is 'shown'.
 
 -- name: delete_replaced
 -- One question about a memory is open at a time, and a sentence has one reason why it was not
@@ -46,10 +46,34 @@ DELETE FROM statements
 WHERE team_id = %(team)s AND user_id = %(user)s AND id = %(id)s AND state <> 'counts';
 
 -- name: delete_of_message
+-- Delete the questions and refusals that quote a message.
 DELETE FROM statements
 WHERE team_id = %(team)s AND user_id = %(user)s AND channel = %(channel)s AND ts = %(ts)s
-    AND state <> 'counts'
+    AND state IN ('asked', 'refused')
 RETURNING batch;
+
+-- name: set_aside
+-- Set aside what a message said before it was edited, for a day at most: what is formed again about the
+-- same thing is the same memory, and what the person decided about it holds.
+UPDATE statements SET state = 'edited', evidence = '', open_until = now() + interval '1 day'
+WHERE team_id = %(team)s AND user_id = %(user)s AND id = ANY(%(ids)s) AND forgotten_id IS NULL;
+
+-- name: set_aside_of_messages
+-- What these messages said before they were edited, and where its memory was moved last.
+SELECT channel, ts, audience, key, kind, subject, content, actor, withdrawn_at IS NOT NULL AS is_undone, (
+        SELECT moved.audience FROM counted_statements AS moved
+        WHERE moved.team_id = %(team)s AND moved.user_id = %(user)s AND moved.key = aside.key
+            AND moved.act = 'move' AND moved.withdrawn_at IS NULL
+        ORDER BY moved.said_at DESC, moved.number DESC LIMIT 1) AS moved_to
+FROM statements AS aside
+WHERE team_id = %(team)s AND user_id = %(user)s AND state = 'edited'
+    AND (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
+ORDER BY number;
+
+-- name: delete_set_aside
+DELETE FROM statements
+WHERE team_id = %(team)s AND user_id = %(user)s AND state = 'edited'
+    AND (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]));
 
 -- name: delete_expired
 DELETE FROM statements

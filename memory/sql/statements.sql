@@ -91,15 +91,9 @@ FROM counted_statements
 WHERE team_id = %(team)s AND user_id = %(user)s AND channel = %(channel)s AND ts = %(ts)s;
 
 -- name: delete
--- Delete statements. Those that are forgotten become due: no Undo brings them back, and the next purge deletes
--- them with the texts that name them.
-WITH due AS (
-    UPDATE statements SET forgotten_at = forgotten_at - interval '1 day'
-    WHERE team_id = %(team)s AND user_id = %(user)s AND id = ANY(%(ids)s)
-        AND forgotten_id IS NOT NULL
-)
+-- Delete statements, forgotten ones too if they are shown; what was set aside is not.
 DELETE FROM statements
-WHERE team_id = %(team)s AND user_id = %(user)s AND id = ANY(%(ids)s) AND forgotten_id IS NULL;
+WHERE team_id = %(team)s AND user_id = %(user)s AND id = ANY(%(ids)s);
 
 -- name: messages_among
 -- Those of these messages that something was remembered or asked from.
@@ -135,8 +129,8 @@ WHERE team_id = %(team)s AND user_id = %(user)s
 RETURNING key;
 
 -- name: change_channel_of_forgotten
-UPDATE forgotten_sources SET channel = %(new)s
-WHERE team_id = %(team)s AND user_id = %(user)s AND channel = %(old)s;
+UPDATE forgotten SET channels = array_replace(channels, %(old)s, %(new)s)
+WHERE team_id = %(team)s AND user_id = %(user)s AND %(old)s = ANY(channels);
 
 -- name: delete_ended
 -- Delete statements that are over.

@@ -1,16 +1,17 @@
 """The rows of memories: written, undone, forgotten, exported and kept in order."""
 
 from memory.store.edits import (
+    statement_of as statement_of,
     validated as validated,
 )
 from memory.store.erasing import erase_within as erase_within
 from memory.store.expiry import expire_due as expire_due
 from memory.store.forgetting import (
-    Gone as Gone,
+    EndTexts as EndTexts,
     forget_again as forget_again,
+    forget_within as forget_within,
     forgotten_among as forgotten_among,
     forgotten_since as forgotten_since,
-    needles_of_forgotten as needles_of_forgotten,
     selected as selected,
     undoable_forgetting as undoable_forgetting,
 )
@@ -43,6 +44,9 @@ from memory.store.memories import (
 )
 from memory.store.questions import (
     NotRemembered as NotRemembered,
+    delete_set_aside as delete_set_aside,
+    read_set_aside as read_set_aside,
+    note_refusals as note_refusals,
     read_not_remembered as read_not_remembered,
 )
 from memory.store.reminders import (

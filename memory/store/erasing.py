@@ -26,10 +26,10 @@ async def erase(pool: Pool, person: Person) -> int:
 async def erase_within(transaction: PersonTransaction, identity: UUID | None) -> int:
     """Erase the person as `erase` does, in a transaction that holds their lock.
 
-    `identity` is the id by which the erasure is recorded; None: it is not.
+    `identity` is the id by which the erasure is recorded; None: it is not, because nothing is
+    stored about the person.
     """
     forgotten = await forget_within(transaction, Selection(everything=True))
-    await transaction.execute(_SQL["delete_forgettings"])
     for row in await transaction.fetch(_SQL["delete_person"]):
         await transaction.execute(_SQL["carry_count"], row)
     if identity is not None:

@@ -8,9 +8,9 @@ from memory.model.namespace import Person
 from memory.postgres.database import Pool, execute_statement, person_transaction
 from memory.postgres.pool import is_unavailable
 from memory.postgres.statements import load_statements
-from memory.store.forgetting import DeleteTexts, purge
+from memory.store.forgetting import EndTexts, no_texts, purge
 from memory.store.questions import delete_expired
-from memory.store.statements import delete_ended, do_nothing
+from memory.store.statements import delete_ended
 
 _log = logging.getLogger(__name__)
 
@@ -18,11 +18,11 @@ _SQL = load_statements("memory", "expiry")
 _PEOPLE_AT_ONCE = 500
 
 
-async def expire_due(pool: Pool, *, delete_texts: DeleteTexts = do_nothing) -> None:
+async def expire_due(pool: Pool, *, end_texts: EndTexts = no_texts) -> None:
     """Delete what is due, for up to `_PEOPLE_AT_ONCE` people.
 
     A memory with other statements goes back to what those say. What was forgotten more than ten
-    minutes ago is deleted with the texts that name it. Any number of processes may run this. A
+    minutes ago is deleted with every earlier text. Any number of processes may run this. A
     failure for one person is logged and does not stop the others.
     """
     values = {"most": _PEOPLE_AT_ONCE}
@@ -33,7 +33,7 @@ async def expire_due(pool: Pool, *, delete_texts: DeleteTexts = do_nothing) -> N
             async with person_transaction(pool, person, locked=True) as transaction:
                 await delete_ended(transaction)
                 await delete_expired(transaction)
-                await purge(transaction, delete_texts)
+                await purge(transaction, end_texts)
         except Exception as error:
             if is_unavailable(error):
                 raise

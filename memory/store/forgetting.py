@@ -1,14 +1,15 @@
-"""Forgetting of memories, with Undo for ten minutes.
+"""Forgetting, by time, with Undo for ten minutes.
 
-A forgetting hides statements: row-level security then shows them only to the functions here, and
-their memories go. After ten minutes the statements are deleted (`purge`), together with every text
-that names what they said. `forgotten_sources` keeps the ids.
+A forgetting hides statements: row-level security then shows them only to the functions here, their
+memories go, and what else rests on the same messages loses its quotes. Ten minutes later the
+statements are deleted (`purge`), and every earlier text of the person: no text is searched for what
+it says. The table `forgotten` keeps the ids for thirty days.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
@@ -19,7 +20,6 @@ from memory.embeddings.embedder import Embedder
 from memory.model.dates import EARLIEST
 from memory.model.errors import ChangeGone
 from memory.model.namespace import Person
-from memory.model.schemas import subject
 from memory.model.statement import MessageKey, messages_of
 from memory.postgres.database import (
     Connection,
@@ -79,41 +79,26 @@ class Selection:
 class Forgotten:
     """A forgetting: `id` for its Undo, None if there was nothing to forget.
 
-    `can_undo` is False if nothing was remembered: texts do not come back. `memories` are those that
-    are gone, newest first. `batches` are the batches of notices that mentioned any of it.
+    `memories` are those that are gone, newest first. `batches` are the batches of notices that
+    mentioned any of it.
     """
 
     id: UUID | None = None
-    can_undo: bool = False
     memories: tuple[Memory, ...] = ()
     batches: frozenset[UUID] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gone:
-    """What is forgotten or, at a purge, deleted for good, so that the application finds its texts.
+EndTexts: TypeAlias = Callable[[PersonTransaction, datetime], Awaitable[bool]]
+"""Deletes the application's texts of the person from before a time, in the same transaction.
 
-    `messages` are the source messages. A text that contains one of `needles` (see the SQL function
-    ``says``) names what is gone.
-    """
-
-    messages: Collection[MessageKey]
-    needles: Sequence[str]
+Returns whether none is left: words that wait to be formed, and messages that wait for an answer,
+may stay. It is called again a minute later until none is left.
+"""
 
 
-# Keeps the application's messages about what is forgotten from being formed, in the same
-# transaction; returns them.
-StopForming: TypeAlias = Callable[
-    [PersonTransaction, Selection, Gone],
-    Awaitable[Collection[MessageKey]],
-]
-# Deletes the application's texts about what is gone, in the same transaction.
-DeleteTexts: TypeAlias = Callable[[PersonTransaction, Gone], Awaitable[None]]
-
-
-async def _no_messages(*_: object) -> Collection[MessageKey]:
-    """The default of `StopForming`."""
-    return ()
+async def no_texts(*_: object) -> bool:
+    """The `EndTexts` of an application that stores no texts."""
+    return True
 
 
 async def forget(
@@ -121,24 +106,15 @@ async def forget(
     person: Person,
     selection: Selection,
     *,
-    stop_forming: StopForming = _no_messages,
-    delete_texts: DeleteTexts = do_nothing,
     in_commit: InCommit[Forgotten] = do_nothing,
 ) -> Forgotten:
     """Forget what a selection is about, in one transaction; keys of other people match nothing.
 
     Memories and their vectors go at once; `undo_forgetting` brings them back within `UNDO_MINUTES`.
-    Questions about them are deleted. Nothing is formed again from their messages or from those that
-    `stop_forming` returns. `delete_texts` is called by `purge`, or at once if nothing was
-    remembered, because there is nothing to undo then.
+    Questions about them are deleted. Nothing is formed again from their messages.
     """
     async with person_transaction(pool, person, locked=True) as transaction:
-        forgotten = await forget_within(
-            transaction,
-            selection,
-            stop_forming=stop_forming,
-            delete_texts=delete_texts,
-        )
+        forgotten = await forget_within(transaction, selection)
         await in_commit(transaction, forgotten)
     return forgotten
 
@@ -147,10 +123,12 @@ async def forget_within(
     transaction: PersonTransaction,
     selection: Selection,
     *,
-    stop_forming: StopForming = _no_messages,
-    delete_texts: DeleteTexts = do_nothing,
+    messages: Collection[MessageKey] = (),
 ) -> Forgotten:
-    """Forget as `forget` does, within a transaction that holds the person's lock."""
+    """Forget as `forget` does, within a transaction that holds the person's lock.
+
+    `messages` are further ones that are not formed again; what they said stays.
+    """
     identity = uuid4()
     values = {**selection.parameters(), "id": identity}
     await begin_epoch(transaction)
@@ -158,8 +136,8 @@ async def forget_within(
         hidden = await transaction.fetch(_SQL["hide"], values)
     keys = keys_of(hidden) | set(selection.keys)
     before = await read_memories(transaction, keys)
-    await refresh_keys(transaction, keys)
     if not selection.everything:
+        await refresh_keys(transaction, keys)
         rest = {
             **values,
             "concerned": list(keys),
@@ -167,28 +145,21 @@ async def forget_within(
         async with seeing_forgotten(transaction):
             hidden += await transaction.fetch(_SQL["hide_rest"], rest)
         keys |= keys_of(hidden)
+    said = {*messages_of(hidden), *selection.messages, *messages}
+    concerned = {**values, **message_parameters(said), "keys": list(keys)}
     async with seeing_states(transaction):
-        asked = await transaction.fetch(
-            _SQL["delete_open"], {**values, "keys": list(keys)}
-        )
-
-    messages = {*messages_of(hidden), *selection.messages}
-    needles = await _needles(transaction, _subjects(hidden))
-    gone = Gone(messages=messages, needles=needles)
-    others = await stop_forming(transaction, selection, gone)
-    messages = messages.union(others)
-    new_messages = messages - await forgotten_among(transaction, messages)
-    if not (hidden or asked or new_messages or before):
+        asked = await transaction.fetch(_SQL["delete_open"], concerned)
+    new = said - await forgotten_among(transaction, said)
+    if not (hidden or asked or new or before):
         return Forgotten()
-    await _record(transaction, identity, keys, hidden, messages)
-    if not hidden:
-        await delete_texts(transaction, Gone(messages=new_messages, needles=()))
+    await _record(transaction, identity, keys, hidden, said)
+    quoting = await transaction.fetch(_SQL["keys_of_messages"], concerned)
+    await refresh_keys(transaction, keys | keys_of(quoting))
 
     after = await read_memories(transaction, keys)
     lost = [memory for key, memory in before.items() if key not in after]
     return Forgotten(
         id=identity,
-        can_undo=bool(hidden),
         memories=tuple(lost),
         batches=frozenset(row["batch"] for row in [*hidden, *asked]),
     )
@@ -228,33 +199,34 @@ async def undo_forgetting(
     person: Person,
     identity: UUID,
     *,
-    in_commit: InCommit[datetime] = do_nothing,
+    in_commit: InCommit[None] = do_nothing,
 ) -> list[Memory]:
     """Undo a forgetting: its statements count again, with their quotes; return its memories.
 
     What was said about the same thing in the meantime is about the same memory: what was said last
-    counts. `in_commit` is awaited with the time of the forgetting. Raises `ChangeGone` after
-    `UNDO_MINUTES`, or if it was undone before.
+    counts. Raises `ChangeGone` after `UNDO_MINUTES`, or if it was undone before.
     """
     values = {"id": identity, "minutes": UNDO_MINUTES}
     async with writing(pool, embedder, person) as transaction:
-        async with seeing_forgotten(transaction):
-            restored = await transaction.fetch(_SQL["show_again"], values)
-        if not restored:
+        records = await transaction.fetch(_SQL["delete_record"], values)
+        if not records:
             raise ChangeGone("The Undo has expired or was used already.")
         await begin_epoch(transaction)
-        records = await transaction.fetch(_SQL["delete_record"], values)
+        async with seeing_forgotten(transaction):
+            restored = await transaction.fetch(_SQL["show_again"], values)
+        quoting = await transaction.fetch(_SQL["keys_of_messages"], records[0])
         keys = keys_of(restored)
-        await refresh_keys(transaction, keys)
+        await refresh_keys(transaction, keys | keys_of(quoting))
         back = await read_memories(transaction, keys)
-        await in_commit(transaction, records[0]["forgotten_at"])
+        await in_commit(transaction, None)
     return list(back.values())
 
 
 async def undoable_forgetting(pool: Pool, person: Person) -> DictRow | None:
-    """Return the newest forgetting of memories that can still be undone.
+    """Return the newest forgetting that can still be undone.
 
-    The row has its `forgotten_id`, the `count` of its memories, and `until` when it can be undone.
+    The row has its `id`, the `count` of its memories, when it was done (`at`), and `until` when it
+    can be undone.
     """
     values = {"minutes": UNDO_MINUTES}
     async with (
@@ -267,72 +239,35 @@ async def undoable_forgetting(pool: Pool, person: Person) -> DictRow | None:
 
 async def purge(
     transaction: PersonTransaction,
-    delete_texts: DeleteTexts,
+    end_texts: EndTexts,
     *,
     minutes: int = UNDO_MINUTES,
 ) -> None:
-    """Delete for good what was forgotten at least `minutes` ago, and everything that names it.
+    """Delete for good what was forgotten at least `minutes` ago, and every text from before it.
 
     Runs in a transaction that holds the person's lock. Other memories from the same messages lose
-    the quotes that say or name it; such questions and refusals are deleted.
+    their quotes. It is done again until `end_texts` leaves nothing.
     """
-    values: dict[str, Any] = {"minutes": minutes}
+    due = await transaction.fetch(_SQL["due"], {"minutes": minutes})
+    if not due:
+        return
+    messages: set[MessageKey] = set()
+    for row in due:
+        messages.update(zip(row["channels"], row["times"], strict=True))
+    values = {**message_parameters(messages), "ids": [row["id"] for row in due]}
     async with seeing_forgotten(transaction):
-        due = await transaction.fetch(_SQL["due"], values)
-        deleted = await transaction.fetch(_SQL["delete_due"], values)
-        if not deleted:
-            return
-        messages = set(messages_of(due))
-        needles = await _needles(transaction, _subjects(due))
-        sentences = await _needles(transaction, _sentences(due))
-        values |= {
-            **message_parameters(messages),
-            "needles": needles,
-            "quotes": [*needles, *sentences],
-            "ids": list({row["forgotten_id"] for row in deleted}),
-        }
-        blanked = await transaction.fetch(_SQL["blank_quotes"], values)
-        recorded = await transaction.fetch(_SQL["recorded_messages"], values)
-    await refresh_keys(transaction, keys_of(blanked))
-    async with seeing_states(transaction):
-        await transaction.execute(_SQL["delete_open_naming"], values)
-    gone = Gone(messages={*messages, *messages_of(recorded)}, needles=needles)
-    await delete_texts(transaction, gone)
-
-
-def _subjects(forgotten: Iterable[DictRow]) -> set[str]:
-    """Return what was forgotten is about."""
-    return {subject(row["kind"], row["content"]) for row in forgotten if row["content"]}
-
-
-def _sentences(forgotten: Iterable[DictRow]) -> set[str]:
-    """Return the sentences that said what was forgotten, in whatever words.
-
-    One may be as short as a yes: it is looked for in quotes of the same messages only.
-    """
-    return {row["evidence"] for row in forgotten}
-
-
-async def _needles(transaction: PersonTransaction, texts: Iterable[str]) -> list[str]:
-    """Return the strings whose presence in another text shows that it has one of these."""
-    values = {"texts": list(texts)}
-    [row] = await transaction.fetch(_SQL["needles"], values)
-    needles: list[str] = row["needles"]
-    return needles
-
-
-async def needles_of_forgotten(transaction: PersonTransaction) -> list[str]:
-    """Return the strings that name, in a text, what the person has forgotten and can still undo."""
-    async with seeing_forgotten(transaction):
-        hidden = await transaction.fetch(_SQL["due"], {"minutes": 0})
-        return await _needles(transaction, _subjects(hidden))
+        await transaction.execute(_SQL["delete_due"], values)
+        await transaction.execute(_SQL["blank_quotes"], values)
+    newest = max(row["at"] for row in due)
+    if await end_texts(transaction, newest):
+        await transaction.execute(_SQL["note_purged"], values)
 
 
 async def forgotten_among(
     transaction: PersonTransaction,
     messages: Collection[MessageKey],
 ) -> set[MessageKey]:
-    """Return those of `messages` whose memories this person has forgotten."""
+    """Return those of `messages` from which this person has forgotten something."""
     values = message_parameters(messages)
     rows = await transaction.fetch(_SQL["are_forgotten"], values)
     return set(messages_of(rows))
@@ -342,7 +277,7 @@ async def forgotten_among(
 
 
 async def forgotten_since(conninfo: str, since: datetime) -> list[DictRow]:
-    """Return what was forgotten from a time on: rows of `forgotten_sources`, which are ids only.
+    """Return what was forgotten from a time on: rows of `forgotten`, which are ids only.
 
     Needs the database's owner. Raises `psycopg.errors.InsufficientPrivilege` if row-level security
     hides rows from the user.
@@ -357,19 +292,14 @@ async def forget_again(
     pool: Pool,
     person: Person,
     selection: Selection,
-    delete_texts: DeleteTexts,
+    end_texts: EndTexts,
 ) -> None:
     """Delete what a restored database still has of these ids, as `forget` does but without Undo.
 
-    Uses the keys, statements and messages of `selection`. The texts of its messages go, and no
-    memory is formed from them again; other memories from them stay. Idempotent.
+    Uses the keys, statements and messages of `selection`. No memory is formed from its messages
+    again; other memories from them stay, without quotes. Idempotent.
     """
-
-    async def stop_forming(*_: object) -> Collection[MessageKey]:
-        return selection.messages
-
+    said = Selection(keys=selection.keys, statements=selection.statements)
     async with person_transaction(pool, person, locked=True) as transaction:
-        others = replace(selection, messages=())
-        await forget_within(transaction, others, stop_forming=stop_forming)
-        await purge(transaction, delete_texts, minutes=0)
-        await delete_texts(transaction, Gone(messages=selection.messages, needles=()))
+        await forget_within(transaction, said, messages=selection.messages)
+        await purge(transaction, end_texts, minutes=0)

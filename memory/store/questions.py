@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
@@ -13,7 +13,13 @@ from psycopg.rows import DictRow
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import ChangeGone
 from memory.model.namespace import DM, Namespace, Person, may_read
-from memory.model.schemas import Content, named_fields, subject_fields, subject_key
+from memory.model.schemas import (
+    Content,
+    Subject,
+    named_fields,
+    subject_fields,
+    subject_key,
+)
 from memory.model.statement import MessageKey, Statement
 from memory.model.text import Json
 from memory.postgres.database import PersonTransaction, Pool, person_transaction
@@ -21,7 +27,7 @@ from memory.postgres.statements import load_statements, rows_parameter
 from memory.store.changes import Change, add_changes
 from memory.store.hidden import seeing_states
 from memory.store.projection import check_capacity
-from memory.store.statements import writing
+from memory.store.statements import message_parameters, writing
 from memory.store.subjects import read_known
 
 _SQL = load_statements("memory", "questions")
@@ -178,6 +184,60 @@ async def answer_question(
         new = {said.key} - known.memories.keys()
         await check_capacity(transaction, len(new))
         return await add_changes(transaction, [said], known)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAside:
+    """What a message said of a memory, in an audience, before it was edited.
+
+    `moved_to` is the audience of the memory's last move, `is_undone` whether the person took it
+    back. `actor` is ``question`` if it counted by their *Yes*.
+    """
+
+    message: MessageKey
+    audience: str
+    key: str
+    kind: str
+    subject: str
+    content: Content
+    actor: str
+    is_undone: bool
+    moved_to: str | None
+
+    @property
+    def about(self) -> Subject:
+        """What it is about."""
+        return self.kind, self.subject
+
+
+async def set_aside(transaction: PersonTransaction, ids: Collection[UUID]) -> None:
+    """Set aside what a message said before it was edited; the caller refreshes the memories."""
+    async with seeing_states(transaction):
+        await transaction.execute(_SQL["set_aside"], {"ids": list(ids)})
+
+
+async def read_set_aside(
+    transaction: PersonTransaction, messages: Collection[MessageKey]
+) -> list[SetAside]:
+    """Return what these messages said before they were edited, until they are read again."""
+    values = message_parameters(messages)
+    async with seeing_states(transaction):
+        rows = await transaction.fetch(_SQL["set_aside_of_messages"], values)
+    found: list[SetAside] = []
+    for row in rows:
+        message = (row.pop("channel"), row.pop("ts"))
+        content = row.pop("content") or {}
+        found.append(SetAside(message=message, content=content, **row))
+    return found
+
+
+async def delete_set_aside(
+    transaction: PersonTransaction, messages: Collection[MessageKey]
+) -> None:
+    """Delete what these messages said before they were edited: they have been read again."""
+    values = message_parameters(messages)
+    async with seeing_states(transaction):
+        await transaction.execute(_SQL["delete_set_aside"], values)
 
 
 async def delete_questions_of_message(

@@ -193,10 +193,7 @@ async def _change(
 async def delete_statements(
     transaction: PersonTransaction, ids: Collection[UUID]
 ) -> None:
-    """Delete statements for good, forgotten ones with the next purge; no Undo brings them back.
-
-    The caller refreshes their memories.
-    """
+    """Delete statements for good; the caller refreshes their memories."""
     await transaction.execute(_SQL["delete"], {"ids": list(ids)})
 
 

@@ -29,7 +29,7 @@ from bot.conversation.turns import FORM_MEMORIES
 from bot.listeners.bolt_app import create_bolt_app
 from bot.listeners.events import handle_event
 from bot.listeners.interactions import Interactions
-from bot.memories.forgetting import delete_forgotten_texts
+from bot.memories.forgetting import end_texts
 from bot.memories.panel import read_panel
 from bot.memories.switches import turn_off
 from bot.notices import SHOW_NOTICE, show_notice
@@ -297,11 +297,14 @@ class App:
     async def end_undo(self, person: Person) -> None:
         """Let the ten minutes pass in which a person may undo what they have forgotten."""
         self.rows(
-            "UPDATE statements SET forgotten_at = forgotten_at - interval '11 minutes'"
-            " WHERE user_id = %s AND forgotten_id IS NOT NULL RETURNING 1",
+            "WITH earlier AS (UPDATE messages SET begun_at = begun_at - interval '11 minutes'"
+            " WHERE user_id = %s)"
+            " UPDATE forgotten SET at = at - interval '11 minutes'"
+            " WHERE user_id = %s AND purged_at IS NULL RETURNING 1",
+            person.user_id,
             person.user_id,
         )
-        await expire_due(self.pool, delete_texts=delete_forgotten_texts)
+        await expire_due(self.pool, end_texts=end_texts)
 
     async def point_at(self, place: PersonThread) -> Answer:
         """Use *Remember This* on the message of a place; return what the person is shown."""

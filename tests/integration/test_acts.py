@@ -447,6 +447,17 @@ async def test_forget_with_several_matches_forgets_one_or_all(ann: SlackPerson) 
     assert ann.sentence("panel_no_match", words="ramen") in sections(none)
 
 
+async def test_a_receipt_that_stays_in_slack_quotes_nothing(ann: SlackPerson) -> None:
+    """Below a message it counts what was forgotten, with *Undo*; the answer to a command quotes."""
+    message = await ann.say("forget what I said about ramen")
+    asked = await _below(ann, message.ts, "forget_ask")
+    after = await ann.click(asked, "forget")
+    counted = ann.sentence("counted_memories", count=1)
+    assert ann.sentence("forgotten", what=counted) in shown(after)
+    assert "ramen" not in shown(after)
+    assert acts_in(after, "undo")
+
+
 @pytest.mark.parametrize("foods", [["soba"], ["soba", "udon"]], ids=len)
 async def test_forget_shows_the_sentence_in_which_it_found_the_words(
     ann: SlackPerson, foods: list[str]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from random import Random
 
 import psycopg
 import pytest
@@ -29,7 +26,6 @@ from memory import (
     move_memory,
 )
 from memory.model.errors import DatabaseNotReady
-from memory.model.text import folded, letters, normalized
 from memory.postgres import (
     check_database,
     packaged_migrations,
@@ -191,122 +187,3 @@ async def test_another_schema_is_refused(database: str) -> None:
     async with opened(database) as pool:
         with pytest.raises(DatabaseNotReady, match=sentence):
             await check_database(pool, SPACE, migrations())
-
-
-# Of twelve scripts; marks of several classes, characters that consist of marks, and others that
-# compatibility forms change.
-_LETTERS = (
-    *(
-        "a",
-        "É",
-        "ｱ",
-        "か",
-        "漢",
-        "가",
-        "ᄀ",
-        "ᅡ",
-        "ᆨ",
-        "ก",
-        "ا",
-        "ﷺ",
-        "ש",
-        "क",
-        "ж",
-        "ß",
-        "ﬁ",
-        "１",
-        "😀",
-        " ",
-    ),
-    *("\u0301", "\u0316", "\u3099", "\u0e48", "\u064b", "\u05b0", "\u093c", "\u0344"),
-    *("\u0f73", "\uff9e", "\u034f", "\u200d"),
-)
-
-
-def test_python_and_postgresql_normalize_alike(database: str) -> None:
-    """Short texts of any characters, and a letter with more marks than anybody writes."""
-    random = Random(56)
-    texts = [
-        "".join(random.choices(_LETTERS, k=random.randint(1, 20))) for _ in range(2_000)
-    ]
-    texts += [
-        letter + "\u0301\u0316" * size
-        for letter in "aか漢ก"
-        for size in (14, 15, 16, 50)
-    ]
-    found = owner_rows(
-        database, "SELECT normalized(t) AS text FROM unnest(%s::text[]) AS t", texts
-    )
-    assert [row["text"] for row in found] == [normalized(text) for text in texts]
-
-
-@pytest.mark.parametrize("marks", ["\u0301\u0316", "\uff9e\u0301", "\u0f73", "ﷺ"])
-def test_no_text_stops_postgresql(database: str, marks: str) -> None:
-    """Of 160,000 marks that are out of order, sorting all would take minutes."""
-    statement = "SELECT length(plain_text(%s)) > 0 AS ended"
-    with psycopg.connect(database, options="-c statement_timeout=20s") as connection:
-        assert connection.execute(statement, ["a" + marks * 80_000]).fetchone() == (
-            True,
-        )
-
-
-SAME_WORDS = [
-    ("Straße", "STRASSE"),
-    ("Strasse", "Straße"),
-    ("ΟΔΥΣΣΕΥΣ", "οδυσσευς"),
-    ("Ελληνικός καφές", "ΕΛΛΗΝΙΚΌΣ ΚΑΦΈΣ"),
-    ("КОФЕ", "кофе"),
-    ("ÉCOLE", "e\u0301cole"),
-    ("ﾗｰﾒﾝ", "ラーメン"),
-    ("می\u200cخوانم", "میخوانم"),
-    ("ශ්\u200dරී", "ශ්රී"),
-    ("pass\u00adword", "password"),
-    ("İstanbul", "istanbul"),
-]
-
-
-@pytest.mark.parametrize(("one", "other"), SAME_WORDS)
-def test_the_same_word_is_the_same_in_python_and_in_postgresql(
-    database: str, one: str, other: str
-) -> None:
-    """Case, width, composition and invisible characters are no difference."""
-    assert letters(one) == letters(other)
-    statement = (
-        "SELECT plain_text(%s) = plain_text(%s) AS same, says('I said ' || %s, ARRAY[needle(%s)])"
-        " AS said"
-    )
-    [row] = owner_rows(database, statement, one, other, one, other)
-    assert row == {"same": True, "said": True}
-
-
-# Their small letters are folded to the capital ones by Unicode, or to letters of older forms.
-_UNUSUAL = re.compile("[\u0345\u13a0-\u13ff\u1c80-\u1c8f\u1f80-\u1fff\uab70-\uabbf]")
-
-
-def test_letters_of_every_script_are_folded_alike(database: str) -> None:
-    """A letter and what Python folds it to are one letter for PostgreSQL, too; ı is not i."""
-    letters_of_all = [
-        character
-        for character in map(chr, range(0x110000))
-        if unicodedata.category(character) in ("Lu", "Ll", "Lt")
-        and not _UNUSUAL.search(normalized(character))
-    ]
-    folded_ones = [folded(character) for character in letters_of_all]
-    statement = (
-        "SELECT one FROM unnest(%s::text[], %s::text[]) AS pair (one, other)"
-        " WHERE folded(one) <> folded(other)"
-    )
-    assert owner_rows(database, statement, letters_of_all, folded_ones) == []
-    [row] = owner_rows(database, "SELECT folded('ı') = folded('i') AS same")
-    assert row == {"same": False}
-    assert len(letters_of_all) > 3_500
-
-
-def test_lower_case_does_not_depend_on_the_locale_of_the_database(
-    database: str,
-) -> None:
-    """A collation is named, where the server has one: Turkish has another small I."""
-    [row] = owner_rows(
-        database, "SELECT pg_get_functiondef('lower_case'::regproc) AS definition"
-    )
-    assert "COLLATE" in row["definition"]

@@ -151,17 +151,6 @@ async def test_a_schema_that_is_created_later_moves_nothing(shape: Shape) -> Non
 TEXTS = "TEMPLATE template0 ENCODING '{encoding}' LOCALE_PROVIDER libc LOCALE 'C'"
 
 
-async def test_letters_of_every_script_have_lower_case_in_the_locale_c(
-    shape: Shape,
-) -> None:
-    """A collation is named, so that the locale of the database makes no difference."""
-    shape.make(TEXTS.format(encoding="UTF8"), [VECTOR, LENT])
-    shape.migrate()
-    assert await check_access(shape.login)
-    [row] = owner_rows(shape.owner, "SELECT folded('ÄЖΣ　É') AS folded")
-    assert row == {"folded": "äжσ é"}
-
-
 ENCODED = (
     "The database has the encoding {encoding}, in which not every message can be stored"
 )

@@ -32,12 +32,12 @@ pytestmark = pytest.mark.slow
 
 # Of these something outlives the person: ids of messages and of what was forgotten, where memory is
 # off, and the hour's count.
-OUTLIVE = {"messages", "forgotten_sources", "memory_off", "people"}
+OUTLIVE = {"messages", "forgotten", "memory_off", "people"}
 # What says nothing that the person or another part of the export does not.
 NOT_EXPORTED = {"store_vectors", "reminders", "people"}
 PARTS = {
     "memories": "store",
-    "forgotten": "forgotten_sources",
+    "forgotten": "forgotten",
     "settings": "person_settings",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -124,6 +125,59 @@ async def test_what_is_not_found_is_said_so(
     assert len(await app.memories(said.person)) == 1
 
 
+@pytest.mark.parametrize("how", ["command", "words"])
+async def test_what_has_taught_nothing_yet_is_found_and_forgotten(
+    app: App, how: str
+) -> None:
+    """A message of the last day stands in prompts, or waits to be formed: it is offered, too.
+
+    One that names something else is not. Undo brings it back, and its words are formed.
+    """
+    place = app.slack.place()
+    who = app.person(place)
+    said = await app.ask(place, "I love natto")
+    other = await app.ask(place, "I love tempura")
+    if how == "command":
+        asked = await app.interface.type_command(who, place.channel, "/forget", "natto")
+        [proposed] = pressable([dict(asked.message)], Forget)
+    else:
+        sent = await app.ask(place, "Forget what I said about natto")
+        [proposed] = pressable(app.shown(sent), Forget)
+    assert proposed.messages == ((place.channel, said.ts),)
+    done = await app.click(who, proposed)
+    assert say("en", "forgotten_words") in done.line
+    await app.ask(place, "What shall I eat?")
+    assert "natto" not in app.request_texts()[-1]
+    await app.form(other)
+    assert await foods(app, who) == ["tempura"]
+    await app.click(who, done.undo)
+    await app.form(said)
+    assert await foods(app, who) == ["natto", "tempura"]
+
+
+async def test_nobodys_prompt_has_what_its_author_asked_before_they_forgot_something(
+    app: App,
+) -> None:
+    """In a channel's thread, from the click on; another asker's words stay. Undo ends that."""
+    user, team = app.slack.person()
+    other, _ = app.slack.person()
+    channel = app.slack.channel("public", user, other)
+    place = PersonThread(user, team, channel, "", "")
+    mia = replace(place, user=other)
+    bot = f"<@{app.slack.bot_user_id}>"
+    first = await app.ask(place, f"{bot} my code is Velmira")
+    below = {"thread_ts": first.ts}
+    await app.ask(mia, f"{bot} my boat is Osiris", **below)
+    forget = Forget(messages=((channel, first.ts),))
+    done = await app.click(app.person(place), forget)
+    for undone in (False, True):
+        if undone:
+            await app.click(app.person(place), done.undo)
+        await app.ask(mia, f"{bot} what was said here?", **below)
+        prompt = app.request_texts()[-1]
+        assert ("Velmira" in prompt, "Osiris" in prompt) == (undone, True)
+
+
 async def test_what_goes_back_to_earlier_words_can_be_restored(app: App) -> None:
     """No memory is gone, but the receipt has *Undo*."""
     place = app.slack.place()
@@ -145,7 +199,7 @@ async def test_what_goes_back_to_earlier_words_can_be_restored(app: App) -> None
 async def test_texts_of_what_was_forgotten_go_when_it_cannot_be_undone(
     app: App, also: str
 ) -> None:
-    """The messages of a selected time, also what waited; those of another time are kept.
+    """Every text from before the click goes; only what waits to be formed waits on.
 
     So it is if the memory was moved, or if its message is deleted in Slack meanwhile.
     """
@@ -164,10 +218,8 @@ async def test_texts_of_what_was_forgotten_go_when_it_cannot_be_undone(
         await app.change(said, None)
     await app.end_undo(who)
     assert (app.turn(fresh)["question"], app.turn(fresh)["words"]) == ("", "")
-    # After a deletion no exchange since then stands in a prompt.
-    assert app.turn(later)["question"] == (
-        "" if also == "deleted" else "I love tempura"
-    )
+    # Words that wait to be formed, and of which nothing was forgotten, still do.
+    assert app.turn(later)["question"] == ""
     assert app.turn(later)["words"] == "I love tempura"
     assert naming(app.database, "sushi") == naming(app.database, "natto") == {}
     await app.form(fresh)

@@ -1,4 +1,4 @@
-"""Forgetting for good, and ten minutes to take it back, on the real PostgreSQL."""
+"""Forgetting by time, and ten minutes to take it back, on the real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 
 from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.turns import begin_turn, end_turn
-from bot.memories.forgetting import delete_forgotten_texts, stop_forming
+from bot.memories.forgetting import end_texts
 from bot.pipeline.formation import form_memories, read_unformed
 from memory import (
     DM,
@@ -32,7 +32,12 @@ from memory import (
     undo_forgetting,
 )
 from memory.postgres import person_transaction
-from memory.store import expire_due, forgotten_among, forgotten_since
+from memory.store import (
+    expire_due,
+    forgotten_among,
+    forgotten_since,
+    read_not_remembered,
+)
 from memory.store.forgetting import Forgotten
 from tests.databases import naming, owner_rows
 from tests.integration.app import App
@@ -108,28 +113,23 @@ class Data:
 
     def receipts(self) -> set[tuple[str, str, str]]:
         """Return who forgot what was said where."""
-        rows = self.rows(
-            "SELECT user_id, channel, ts FROM forgotten_sources WHERE channel <> ''"
-        )
+        rows = self.rows("SELECT user_id, channel, ts FROM forgotten_messages")
         return {(r["user_id"], r["channel"], r["ts"]) for r in rows}
 
     async def forget(self, *keys: str) -> Forgotten:
         """Forget as the application does."""
-        return await forget(
-            self.pool,
-            ALICE,
-            Selection(keys=keys),
-            stop_forming=stop_forming,
-            delete_texts=delete_forgotten_texts,
-        )
+        return await forget(self.pool, ALICE, Selection(keys=keys))
 
-    async def purge(self) -> None:
-        """Let ten minutes pass."""
+    async def purge(self, *, days: int = 0) -> None:
+        """Let ten minutes pass, or more."""
+        waited = timedelta(days=days, minutes=11)
         self.rows(
-            "UPDATE statements SET forgotten_at = now() - interval '11 min'"
-            " WHERE forgotten_id IS NOT NULL"
+            "WITH earlier AS (UPDATE messages SET begun_at = begun_at - %s)"
+            " UPDATE forgotten SET at = at - %s WHERE purged_at IS NULL",
+            waited,
+            waited,
         )
-        await expire_due(self.pool, delete_texts=delete_forgotten_texts)
+        await expire_due(self.pool, end_texts=end_texts)
 
     async def undo(self, done: Forgotten) -> int:
         """Take it back; return the number of memories."""
@@ -182,10 +182,8 @@ async def test_clicks_stay_with_the_words_that_are_left(data: Data) -> None:
         assert [row["act"] for row in rows] == left
 
 
-async def test_the_texts_it_was_said_in_are_gone_when_it_cannot_come_back(
-    data: Data,
-) -> None:
-    """The message it came from is blank; a message about something else is not.
+async def test_every_earlier_text_is_gone_when_it_cannot_come_back(data: Data) -> None:
+    """What was said since stays. Nothing is searched for words: none could be complete.
 
     Until then an Undo finds all of it, and the model is shown nothing of before.
     """
@@ -193,40 +191,49 @@ async def test_the_texts_it_was_said_in_are_gone_when_it_cannot_come_back(
     await data.turn("1.2", "what time is it?", "Late.")
     ramen = data.remember("ramen", "1.1")
     await data.forget(ramen)
+    await data.turn("1.3", "and now?", "Later.")
     assert data.texts()["1.1"] == ("I love ramen", "I love ramen", "You like ramen!")
     await data.purge()
     assert data.texts() == {
         "1.1": ("", "", None),
-        "1.2": ("what time is it?", "what time is it?", "Late."),
+        "1.2": ("", "", None),
+        "1.3": ("and now?", "and now?", "Later."),
     }
 
 
-async def test_texts_that_name_it_are_gone(data: Data) -> None:
-    """Questions and answers that contain the subject are blank, and no others.
+@pytest.mark.parametrize("days", [0, 1])
+async def test_words_that_were_never_formed_wait_for_a_day(
+    data: Data, days: int
+) -> None:
+    """Of their messages and answers nothing else is left; what is dropped is told, for a day."""
+    await data.turn("1.1", "I love ramen", "You like ramen!", formed=False)
+    await data.turn("1.2", "I love sushi", "You like sushi!", formed=False)
+    await data.forget(data.remember("ramen", "1.1"))
+    await data.purge(days=days)
+    words = "" if days else "I love sushi"
+    assert data.texts() == {"1.1": ("", "", None), "1.2": ("", words, None)}
+    told = await read_not_remembered(data.pool, ALICE)
+    dropped = [("I love sushi", "dropped")] if days else []
+    assert [(one.sentence, one.reason) for one in told] == dropped
+    data.rows("UPDATE messages SET formed_at = now()")
+    await expire_due(data.pool, end_texts=end_texts)
+    assert naming(data.database, "sushi").keys() == ({"statements"} if days else set())
+    assert data.rows("SELECT id FROM forgotten WHERE purged_at IS NULL") == []
 
-    So is a request to forget something, which says it in other words; one since then may be open.
-    """
-    ramen = data.remember("miso ramen", "1.1")
-    await data.turn("1.2", "what shall I eat?", "How about Miso-Ramen?")
-    await data.turn("1.3", "what shall I drink?", "Tea.")
-    await data.turn(
-        "1.4", "forget my miso ramen", "Press the button.", removal_proposed=True
-    )
-    await data.turn("1.5", "what is ramen?", "A soup.")
-    await data.turn(
-        "1.6", "forget that soup", "Press the button.", removal_proposed=True
-    )
-    await data.forget(ramen)
-    await data.turn("1.7", "forget my cat", "Press the button.", removal_proposed=True)
-    await data.purge()
-    assert data.texts() == {
-        "1.2": ("what shall I eat?", "what shall I eat?", None),
-        "1.3": ("what shall I drink?", "what shall I drink?", "Tea."),
-        "1.4": ("", "", None),
-        "1.5": ("what is ramen?", "what is ramen?", "A soup."),
-        "1.6": ("", "", None),
-        "1.7": ("forget my cat", "forget my cat", "Press the button."),
-    }
+
+async def test_a_message_that_waits_for_its_answer_keeps_its_text_until_then(
+    data: Data,
+) -> None:
+    """A text from before a forgetting goes with the answer, which is not stored."""
+
+    async def meanwhile() -> None:
+        await data.forget(data.remember("ramen"))
+        await data.purge()
+        assert data.texts()["1.1"] == ("what else?", "what else?", None)
+
+    await data.turn("1.1", "what else?", "Ramen!", meanwhile=meanwhile)
+    await expire_due(data.pool, end_texts=end_texts)
+    assert data.texts()["1.1"] == ("", "", None)
 
 
 @pytest.mark.parametrize("undone", [False, True])
@@ -246,8 +253,7 @@ async def test_a_reply_that_is_being_made_while_it_is_forgotten_is_not_kept(
     await data.turn(
         "1.2", "more ramen?", "Since you love ramen: yes.", meanwhile=meanwhile
     )
-    words = "more ramen?" if undone else ""
-    assert data.texts()["1.2"] == (words, words, None)
+    assert data.texts()["1.2"] == ("more ramen?", "more ramen?", None)
     await data.turn("1.3", "and tea?", "Green tea.")
     assert data.texts()["1.3"] == ("and tea?", "and tea?", "Green tea.")
 
@@ -284,7 +290,7 @@ async def test_a_receipt_is_left(data: Data) -> None:
 async def test_an_undo_expires_after_ten_minutes(data: Data) -> None:
     """After ten minutes nothing comes back, also before the upkeep has run."""
     done = await data.forget(data.remember("ramen"))
-    data.rows("UPDATE statements SET forgotten_at = now() - interval '601 s'")
+    data.rows("UPDATE forgotten SET at = now() - interval '601 s'")
     with pytest.raises(ChangeGone):
         await data.undo(done)
     assert data.rows("SELECT 1 AS one FROM store") == []
@@ -315,14 +321,13 @@ async def test_the_keys_of_what_was_forgotten_are_told_until_it_is_undone(
 async def test_a_message_in_which_two_things_were_said(
     data: Data, first_back: str
 ) -> None:
-    """While one of the two is forgotten, its message stays away; both come back with their quotes.
-
-    What stays forgotten takes its name out of the other's quote when it cannot come back any more.
-    """
+    """While one of the two is forgotten the other is not quoted; both come back with quotes."""
     await data.turn("1.1", "I love ramen and sushi", "Good to know!")
     ramen, sushi = data.remember("ramen", "1.1"), data.remember("sushi", "1.1")
     quotes = "SELECT value->'sources'->0->>'evidence' AS quote FROM store ORDER BY 1"
-    done = [await data.forget(ramen), await data.forget(sushi)]
+    done = [await data.forget(ramen)]
+    assert data.rows(quotes) == [{"quote": ""}]
+    done.append(await data.forget(sushi))
     if first_back == "second":
         done.reverse()
     assert await data.undo(done[0]) == 1
@@ -333,7 +338,6 @@ async def test_a_message_in_which_two_things_were_said(
         "I love ramen",
         "I love sushi",
     ]
-    data.rows("UPDATE statements SET evidence = 'I love ramen and sushi'")
     await data.forget(ramen)
     await data.purge()
     assert data.rows("SELECT evidence FROM statements") == [{"evidence": ""}]
@@ -456,7 +460,7 @@ async def test_what_a_formation_was_shown_beside_the_words_is_forgotten_meanwhil
         assert "you love ramen?" in shown.text
         data.rows(
             "WITH changed AS (UPDATE people SET epoch = nextval('epochs'))"
-            " INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, what)"
+            " INSERT INTO forgotten (id, team_id, user_id, what)"
             " VALUES (gen_random_uuid(), 'T1', 'U1', 'forgetting') RETURNING 1"
         )
         return [("UserFoodPreference", liked)]

@@ -35,7 +35,7 @@ from tests.memories import add_memory
 from tests.waiting import until
 
 # As docs/how-to/backup.md says.
-WITHOUT = ("procrastinate_*", "interactions", "forgotten")
+WITHOUT = ("procrastinate_*", "interactions")
 
 
 def run(program: str, *options: str) -> None:
@@ -118,7 +118,7 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     listed = json.loads(printed.out)
     [ramen] = [one for one in listed["forgotten"] if keys["ramen"].key in one["keys"]]
     assert (ramen["team_id"], ramen["user_id"]) == (who.team_id, who.user_id)
-    erased = [one for one in listed["forgotten"] if one["what"] == "erased"]
+    erased = [one for one in listed["forgotten"] if one["what"] == "erasure"]
     assert {one["user_id"] for one in erased} == {bob.user, cid.user}
     assert keys["tempura"].key not in printed.out
     not_owner = await kioku(
@@ -169,7 +169,7 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     assert owner_rows(empty_database, kinds) == [{"audience": None, "shared": False}]
     # The job publishes an empty Home when the app starts.
     naming_bob = {
-        "forgotten_sources",
+        "forgotten",
         "procrastinate_jobs",
         "memory_off",
         "people",

@@ -25,7 +25,7 @@ from memory import (
     forget,
     undo_forgetting,
 )
-from memory.formation.unsaid import delete_unsaid
+from memory.formation.unsaid import take_back
 from memory.postgres import (
     PersonTransaction,
     fetch_rows,
@@ -65,8 +65,9 @@ WITH old AS (
     FROM generate_series(1, %(most)s) AS n, to_timestamp(1600000000 + n) AS begun_at
     RETURNING team_id, user_id, channel_id, ts
 ), forgotten AS (
-    INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)
-    SELECT gen_random_uuid(), old.* FROM old
+    INSERT INTO forgotten (id, team_id, user_id, what, channels, times)
+    SELECT gen_random_uuid(), team_id, user_id, 'forgetting', array_agg(channel_id), array_agg(ts)
+    FROM old GROUP BY team_id, user_id
 )
 INSERT INTO messages (team_id, user_id, channel_id, ts, thread, audience, begun_at, ended_at,
     question, words)
@@ -103,7 +104,11 @@ async def test_a_change_of_ones_memories_reads_nobody_elses(
     forgotten = await forget(pool, ANN, newest, in_commit=note_read)
     assert forgotten.id is not None
     await undo_forgetting(pool, embedder, ANN, forgotten.id, in_commit=note_read)
-    await delete_unsaid(pool, embedder, ANN, ("C1", "2.0"), None, in_commit=note_read)
+    message = ("C1", "2.0")
+    for is_deleted in (False, True):
+        await take_back(
+            pool, embedder, ANN, message, is_deleted=is_deleted, in_commit=note_read
+        )
     assert read == []
 
 

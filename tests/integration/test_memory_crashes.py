@@ -29,7 +29,7 @@ from memory import (
     undo_changes,
     undo_forgetting,
 )
-from memory.formation import delete_unsaid
+from memory.formation import take_back
 from memory.postgres import Connection
 from tests.databases import login_of, printed
 from tests.memories import add_memory
@@ -40,7 +40,7 @@ TABLES = (
     "store_vectors",
     "statements",
     "reminders",
-    "forgotten_sources",
+    "forgotten",
 )
 ORIGIN = PersonMessage(
     actor="command", text="I love it", channel="D1", ts="1700000000.000100"
@@ -103,8 +103,11 @@ ACTS: dict[str, Act] = {
     "undo": lambda pool, embedder, _, made: undo_changes(
         pool, embedder, ANN, ids=[made.change]
     ),
-    "delete": lambda pool, embedder, _, __: delete_unsaid(
-        pool, embedder, ANN, ("D1", "1700000000.000100"), None
+    "delete": lambda pool, embedder, _, __: take_back(
+        pool, embedder, ANN, ("D1", "1700000000.000100"), is_deleted=True
+    ),
+    "edit the message": lambda pool, embedder, _, __: take_back(
+        pool, embedder, ANN, ("D1", "1700000000.000100"), is_deleted=False
     ),
     "forget": lambda pool, _, key, __: forget(pool, ANN, Selection(keys=[key])),
     "unforget": lambda pool, embedder, _, made: undo_forgetting(

@@ -48,7 +48,7 @@ from memory import (
     undo_changes,
     undo_forgetting,
 )
-from memory.formation import delete_unsaid
+from memory.formation import take_back
 from memory.formation.commit import commit
 from memory.formation.evidence import Evidence, TypedMessage
 from memory.formation.proposal import Proposal, Verdict
@@ -78,7 +78,6 @@ class Said(Event):
     message: str = ""  # the ts; "" for a form
     batch: UUID | None = None
     word: str = ""  # what the memory was called by it
-    blanked: bool = False  # its words, which also said what was forgotten, are gone
 
 
 @dataclass(eq=False)
@@ -178,9 +177,7 @@ class Sequences(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         with psycopg.connect(self.world.database) as owner:
-            owner.execute(
-                "TRUNCATE store, store_vectors, statements, forgotten_sources"
-            )
+            owner.execute("TRUNCATE store, store_vectors, statements, forgotten")
         self.models = {person: Model() for person in PEOPLE}
 
     # --- what the rules use
@@ -506,8 +503,8 @@ class Sequences(RuleBasedStateMachine):
             thing.said = [one for one in thing.said if one not in said]
         done = self.do(forget(self.pool, person, selection))
         assert len(done.memories) == len([one for one in before if one.word is None])
-        assert done.can_undo == any(hidden.values())
-        if done.can_undo:
+        assert done.id is not None or not any(hidden.values())
+        if done.id is not None:
             model.forgotten[done.id] = {
                 thing: said for thing, said in hidden.items() if said
             }
@@ -520,12 +517,7 @@ class Sequences(RuleBasedStateMachine):
             return
         identity = [*model.forgotten][place % len(model.forgotten)]
         hidden = model.forgotten.pop(identity)
-        work = undo_forgetting(self.pool, self.embedder, person, identity)
-        if not any(hidden.values()):  # its messages were deleted
-            with pytest.raises(ChangeGone):
-                self.do(work)
-            return
-        self.do(work)
+        self.do(undo_forgetting(self.pool, self.embedder, person, identity))
         for thing, said in hidden.items():
             thing.said += said
         with pytest.raises(ChangeGone):
@@ -539,15 +531,14 @@ class Sequences(RuleBasedStateMachine):
             return
         ts = [*model.messages][place % len(model.messages)]
         channel = model.messages[ts]
-        words = PersonMessage(text="Never mind.", channel=channel, ts=ts)
-        new = words if edited else None
-        self.do(delete_unsaid(self.pool, self.embedder, person, (channel, ts), new))
+        message = (channel, ts)
+        self.do(
+            take_back(self.pool, self.embedder, person, message, is_deleted=not edited)
+        )
         for thing, said in [*model.all_said()]:
             if not any(one.message == ts for one in said):
                 continue
-            left = [
-                one for one in said if one.message != ts or (edited and one.blanked)
-            ]
+            left = [one for one in said if one.message != ts]
             # A thing of which nobody has typed anything any more goes.
             if not edited and not any(one.act == "say" for one in left):
                 left = []
@@ -579,8 +570,8 @@ class Sequences(RuleBasedStateMachine):
         """Let ten minutes pass: what was forgotten is in no column of any table."""
         with psycopg.connect(self.world.database, autocommit=True) as owner:
             owner.execute(
-                "UPDATE statements SET forgotten_at = now() - interval '11 minutes'"
-                " WHERE forgotten_id IS NOT NULL"
+                "UPDATE forgotten SET at = now() - interval '11 minutes'"
+                " WHERE purged_at IS NULL"
             )
             self.do(expire_due(self.pool))
             tables = owner.execute(
@@ -597,9 +588,6 @@ class Sequences(RuleBasedStateMachine):
                 said = [one for several in states.values() for one in several]
                 gone = {one.message for one in said} - {""}
                 model.gone |= {quote(ts) for ts in gone}
-                for thing in model.things.values():
-                    for one in thing.said:
-                        one.blanked |= one.message in gone
             model.forgotten.clear()
             assert [word for word in model.gone if word in everything] == []
 

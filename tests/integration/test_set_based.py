@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 
-from bot.memories.forgetting import delete_forgotten_texts, forget_selection
+from bot.memories.forgetting import end_texts, forget_selection
 from bot.queue.queue import Queue
 from memory import Embedder, Person, Pool, Selection, create_pool, undo_forgetting
 from memory.postgres import person_transaction
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 ANN = Person("T1", "U1")
 MEMORIES, TURNS = 5_000, 20_000
 MOST = 24
-TABLES = ("store", "statements", "messages", "forgotten_sources")
+TABLES = ("store", "statements", "messages", "forgotten")
 _FILL = """
 INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, content, subject,
     evidence, channel, ts, said_at, zone, until, batch)
@@ -108,10 +108,11 @@ async def test_everything_is_forgotten_and_taken_back(
     await forget_selection(app, ANN, Selection(everything=True))
     owner_rows(
         database,
-        "UPDATE statements SET forgotten_at = now() - interval '11 minutes' RETURNING id",
+        "WITH earlier AS (UPDATE messages SET begun_at = begun_at - interval '1 day')"
+        " UPDATE forgotten SET at = now() - interval '11 minutes' RETURNING id",
     )
     with counted() as sent:
-        await expire_due(pool, delete_texts=delete_forgotten_texts)
+        await expire_due(pool, end_texts=end_texts)
         assert len(sent) <= MOST, sent
     assert count(database, "statements") == 0
     assert (

@@ -7,14 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from bot.memories.forgetting import delete_forgotten_texts
+from bot.memories.forgetting import end_texts
 from bot.pipeline.formation import form_memories
 from bot.slack.messages import Message
-from bot.ui.acts import Forget, Undo
-from memory import list_changes
+from bot.ui.acts import Forget, Move, Undo
+from memory import PersonMessage, list_changes
 from memory.store import expire_due
 from tests.integration.app import App
 from tests.integration.messages import changed
+from tests.memories import add_memory
 
 
 async def forget_everything(app: App, message: Message) -> Undo | None:
@@ -79,10 +80,10 @@ async def test_what_was_answered_since_is_shown_to_no_model_again(
         assert await app.form(said) == []
 
 
-async def test_what_names_a_forgotten_memory_goes_also_if_its_message_is_deleted(
+async def test_a_deletion_takes_what_was_forgotten_from_the_message_with_it(
     app: App,
 ) -> None:
-    """The purge deletes an answer that names it; other forgettings can still be undone."""
+    """No Undo brings that back; other forgettings can still be undone."""
     place = app.slack.place()
     said = await app.ask(place, "I love ramen")
     other = await app.ask(place, "I love natto")
@@ -95,11 +96,13 @@ async def test_what_names_a_forgotten_memory_goes_also_if_its_message_is_deleted
     [natto] = [
         one for one in await app.memories(said.person) if "natto" in str(one.content)
     ]
-    await app.click(said.person, Forget(keys=(ramen.key,)))
+    gone = await app.click(said.person, Forget(keys=(ramen.key,)))
     forgetting = await app.click(said.person, Forget(keys=(natto.key,)))
     await app.change(said, None)
-    await expire_due(app.pool, delete_texts=delete_forgotten_texts)
+    await expire_due(app.pool, end_texts=end_texts)
     assert app.turn(asked)["reply"] is None
+    await app.click(said.person, gone.undo)
+    assert await foods(app, other) == []
     await app.click(other.person, forgetting.undo)
     assert await foods(app, other) == ["natto"]
 
@@ -204,10 +207,10 @@ async def test_words_that_change_again_and_again_are_read_once_they_rest(
 
 
 @pytest.mark.parametrize("undone", [True, False])
-async def test_an_edit_takes_what_a_message_of_which_something_was_forgotten_no_longer_says(
+async def test_an_edit_of_a_message_of_which_something_was_forgotten(
     app: App, undone: bool
 ) -> None:
-    """What is left of the message has its quote to compare, whether the forgetting is undone."""
+    """Nothing of it is formed again, unless the forgetting is undone; then all of it is."""
     message = await app.ask(app.slack.place(), "I love ramen. I live in Osaka.")
     assert len(await app.form(message)) == 2
     [ramen] = [
@@ -216,8 +219,81 @@ async def test_an_edit_takes_what_a_message_of_which_something_was_forgotten_no_
         if one.content.get("food_name")
     ]
     forgetting = await app.click(message.person, Forget(keys=(ramen.key,)))
-    await app.change(message, "I love ramen! I moved to Osaka.")
+    await app.change(message, "I love ramen! I moved to Kobe.")
     if undone:
         await app.click(message.person, forgetting.undo)
         await app.follow_changes()
-    assert await foods(app, message) == (["ramen"] if undone else [])
+    await app.form(message)
+    told = str([one.content for one in await app.memories(message.person)])
+    assert ("ramen" in told, "Kobe" in told, "Osaka" in told) == (
+        undone,
+        undone,
+        False,
+    )
+
+
+# Each pair: what somebody wrote, and its edit, which says the opposite or something else.
+TURNED = [
+    ("I love ramen", "I don't love ramen"),
+    ("I love ramen", "I love ramen. Just kidding!"),
+    ("I love ramen", "I used to love ramen"),
+    ("I love ramen", "My sister says: I love ramen"),
+    ("I live in Osaka", "I don't live in Osaka"),
+    ("I live in Osaka", "I live in Osaka no more"),
+    ("I live in Osaka", "If I live in Osaka one day, I'll visit"),
+    ("ラーメンが好きです", "ラーメンが好きですというのは嘘です"),
+    ("ラーメンが好きです", "ラーメンが好きではありません"),
+    ("大阪に住んでいます", "大阪に住んでいましたが、引っ越しました"),
+    ("大阪に住んでいます", "友人が大阪に住んでいます"),
+    ("Ich mag Ramen", "Ich mag Ramen nicht"),
+    ("Ich mag Ramen", "Meine Schwester sagt: Ich mag Ramen"),
+    ("Ich wohne in Köln", "Ich wohne in Köln nicht mehr"),
+    ("J'adore les ramen", "J'adore les ramen, non, je plaisante"),
+    ("J'habite à Lyon", "J'habite à Lyon, c'est faux"),
+    ("Me encanta el ramen", "Me encanta el ramen, es broma"),
+    ("Vivo en Madrid", "Ya no: Vivo en Madrid"),
+    ("라멘을 좋아해요", "라멘을 좋아해요, 농담이에요"),
+    ("서울에 살아요", "서울에 살아요, 라고 동생이 말했어요"),
+]
+
+
+@pytest.mark.parametrize(("said", "edited"), TURNED)
+async def test_an_edit_that_turns_the_meaning_takes_the_memory_back(
+    app: App, said: str, edited: str
+) -> None:
+    """In six languages: whether the new text still contains the old one is never asked."""
+    place = app.slack.place()
+    message = await app.ask(place, said)
+    source = PersonMessage(text=said, channel=message.channel_id, ts=message.ts)
+    where = message.person.namespace("dm")
+    fact = {"fact": said}
+    await add_memory(app.pool, app.core.embedder, where, "UserFact", fact, source)
+    app.rows("UPDATE messages SET formed_at = now() WHERE ts = %s", message.ts)
+    await app.edit(message, edited)
+    await app.follow_changes()
+    assert await app.memories(message.person) == []
+    [turn] = app.rows("SELECT words, formed_at FROM messages WHERE ts = %s", message.ts)
+    assert turn == {"words": edited, "formed_at": None}
+
+
+async def test_what_is_formed_again_keeps_key_move_and_what_was_decided(
+    app: App,
+) -> None:
+    """A typo is mended: the same memory, in direct messages only, and what was undone stays so."""
+    place = app.slack.place()
+    message = await app.ask(place, "I love ramen. I love udon.")
+    assert len(await app.form(message)) == 2
+    foods_now = {
+        one.content["food_name"]: one for one in await app.memories(message.person)
+    }
+    key = foods_now["ramen"].key
+    await app.click(message.person, Move(key=key, to="public"))
+    await app.click(message.person, Move(key=key, to="dm"))
+    [udon] = await list_changes(app.pool, message.person, key=foods_now["udon"].key)
+    await app.click(message.person, Undo(what="changes", ids=(udon.id,)))
+    await app.change(message, "I really love ramen. I love udon.")
+    assert await foods(app, message) == []
+    await app.form(message)
+    [ramen] = await app.memories(message.person)
+    assert (ramen.key, ramen.audience) == (key, "dm")
+    assert app.rows("SELECT 1 FROM statements WHERE state = 'edited'") == []

@@ -19,7 +19,7 @@ from memory import (
     memory_model,
 )
 from memory.embeddings.embedder import Embedder
-from memory.formation import delete_unsaid
+from memory.formation import take_back
 from memory.formation.commit import FormationResult
 from memory.model.errors import FormationUnavailable
 from memory.model.namespace import DM, PUBLIC, Person, memory_view
@@ -248,17 +248,10 @@ async def test_level_zero_is_a_removal_too(trial: Trial, modality: str) -> None:
     assert await trial.rows() == []
 
 
-@pytest.mark.parametrize(
-    ("number", "text", "back"),
-    [
-        (0, None, {"viande", "thé"}),
-        (0, "Le thé non plus.", {"viande"}),
-        (1, None, set()),
-        (1, "De rien", set()),
-    ],
-)
+@pytest.mark.parametrize("is_deleted", [True, False])
+@pytest.mark.parametrize(("number", "back"), [(0, {"viande", "thé"}), (1, set())])
 async def test_a_removal_goes_with_the_words_that_it_quotes(
-    trial: Trial, number: int, text: str | None, back: set[str]
+    trial: Trial, number: int, back: set[str], is_deleted: bool
 ) -> None:
     """And not with another message of the run that is edited or deleted, such as the newest."""
     await trial.know(food("viande", 80, "la viande"), food("thé", 80, "le thé"))
@@ -271,11 +264,9 @@ async def test_a_removal_goes_with_the_words_that_it_quotes(
     )
     await trial.form(said)
     assert await trial.rows() == []
-    words = said[number]
-    edited = replace(words, text=text) if text else None
-    message = (words.channel, words.ts)
+    message = (said[number].channel, said[number].ts)
     former = trial.former
-    await delete_unsaid(former.pool, former.embedder, ALICE, message, edited)
+    await take_back(former.pool, former.embedder, ALICE, message, is_deleted=is_deleted)
     found = await trial.rows()
     assert {row["value"]["content"]["food_name"] for row in found} == back
 

@@ -21,7 +21,7 @@ from memory import (
     open_questions,
     undo_forgetting,
 )
-from memory.formation import delete_unsaid
+from memory.formation import take_back
 from memory.postgres import person_transaction
 from memory.store import expire_due
 from memory.store.edits import statement_of
@@ -49,14 +49,13 @@ async def click(ledger: Ledger, key: str, level: int) -> None:
 
 async def delete(ledger: Ledger, ts: str) -> None:
     """Delete a message in Slack."""
-    await delete_unsaid(ledger.pool, ledger.embedder, ALICE, ("D1", ts), None)
+    await take_back(ledger.pool, ledger.embedder, ALICE, ("D1", ts), is_deleted=True)
 
 
 def purge_now(ledger: Ledger) -> None:
     """Let the time of an Undo of forgetting be over."""
     ledger.rows(
-        "UPDATE statements SET forgotten_at = now() - interval '11 min'"
-        " WHERE forgotten_id IS NOT NULL"
+        "UPDATE forgotten SET at = now() - interval '11 min' WHERE purged_at IS NULL"
     )
 
 
@@ -119,7 +118,7 @@ async def test_a_move_and_a_removal_leave_with_what_they_are_about(
     await delete(ledger, FIRST)
     assert ledger.rows("SELECT act FROM statements") == []
     forgotten = await forget(ledger.pool, ALICE, Selection(everything=True))
-    assert not forgotten.can_undo
+    assert forgotten.id is None
 
 
 async def test_a_blanked_quote_is_no_click(ledger: Ledger) -> None:
@@ -196,8 +195,8 @@ async def test_what_was_taken_back_stays_so_when_a_typo_is_mended(
     """The mended sentence is as old as its message."""
     liked = await ledger.change("I lvoe soba.", ts=FIRST, content=food("soba"))
     await ledger.change("I hate soba", ts=SECOND, content=None, key=liked.key)
-    words = PersonMessage(text="I love soba.", channel="D1", ts=FIRST)
-    await delete_unsaid(ledger.pool, ledger.embedder, ALICE, ("D1", FIRST), words)
+    message = ("D1", FIRST)
+    await take_back(ledger.pool, ledger.embedder, ALICE, message, is_deleted=False)
     await ledger.say("I love soba.", ts=FIRST, content=food("soba"))
     assert await ledger.contents() == []
 

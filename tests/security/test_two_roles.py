@@ -41,7 +41,7 @@ TABLES = [
     "person_settings",
     "statements",
     "memory_off",
-    "forgotten_sources",
+    "forgotten",
     "people",
     "reminders",
     "kept",
