@@ -75,7 +75,8 @@ async def by_command(app: App, place: PersonThread) -> None:
         asked = await app.interface.type_command(
             who, place.channel, "/forget", f"Velmira{number}"
         )
-        acts = pressable([dict(asked.message)], Forget)
+        shown = asked.message or asked.form or {}
+        acts = pressable([dict(shown)], Forget)
         if acts:
             await app.click(who, max(acts, key=size))
 
