@@ -9,9 +9,9 @@ from uuid import UUID
 
 from slack_sdk.errors import SlackApiError
 
-from bot.access import person_refusal, refusal_in
+from bot.access import refusal_in
 from bot.app import App
-from bot.conversation.audiences import view_of_audience
+from bot.conversation.audiences import kind_now, view_of_audience
 from bot.conversation.edits import (
     ChangedMessage,
     MessageChange,
@@ -243,7 +243,7 @@ async def update_from_message(
         if is_stored:
             where = {"channel": channel, "ts": ts}
             for row in await transaction.fetch(_SQL["unform"], where):
-                await schedule_formation(app, transaction, row["audience"])
+                await _form_again(app, transaction, row["audience"])
 
     said = await take_back(
         app.pool,
@@ -263,8 +263,9 @@ async def update_from_message(
 async def _form_now(app: App, person: Person, message: MessageKey, words: str) -> None:
     """Form the words of an edited message of which no text is stored, such as of *Remember This*.
 
-    Nothing is formed where memory is off, the operator's policy refuses the person, or something of
-    the message was forgotten. Raises `RunLater` if the person's hour is used up.
+    Nothing is formed where memory is off, in a conversation that is shared with another
+    organisation, if the operator's policy refuses the person, or if something of the message was
+    forgotten. Raises `RunLater` if the person's hour is used up.
     """
     channel, ts = message
     async with person_transaction(app.pool, person) as transaction:
@@ -272,14 +273,17 @@ async def _form_now(app: App, person: Person, message: MessageKey, words: str) -
         mode = app.settings.consent
         state = await read_memory_state(transaction, channel, ts, mode)
         forgotten = await forgotten_among(transaction, [message])
-    is_refused = person_refusal(app.settings, person) is not None
-    if not before or state.off or not state.on_record or forgotten or is_refused:
+    if not before or state.off or not state.on_record or forgotten:
+        return
+    audience = before[-1].audience
+    kind = await kind_now(app, person.team_id, channel)
+    if kind.shared or refusal_in(app.settings, person, channel, audience):
         return
     try:
         epoch = await admit(app.pool, app.settings, person)
     except QuotaExceeded as used_up:
         raise RunLater(used_up.seconds_left) from None
-    view = await view_of_audience(app, person.namespace(before[-1].audience))
+    view = await view_of_audience(app, person.namespace(audience))
     said = PersonMessage(text=words, channel=channel, ts=ts, zone=state.settings.zone)
 
     async def in_commit(transaction: PersonTransaction, _: object) -> None:

@@ -51,7 +51,7 @@ RETURNING audience, on_record;
 -- Let the words of a message be formed again that were formed before what it said was taken back.
 UPDATE messages SET formed_at = NULL
 WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s
-    AND words <> ''
+    AND words <> '' AND formed_at IS NOT NULL
 RETURNING audience;
 
 -- name: withdraw

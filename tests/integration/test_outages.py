@@ -12,6 +12,7 @@ from bot.pipeline.fixed_replies import MAX_HELD_ATTEMPTS
 from bot.pipeline.turn import MOST_TRIES
 from bot.slack.messages import Message
 from bot.ui.acts import Forget, Switch
+from memory import FormationUnavailable
 from tests.integration.app import App, MakeApp
 from tests.integration.interface import Answer
 from tests.integration.messages import LATER, changed, pressable
@@ -312,6 +313,35 @@ async def test_what_was_forgotten_while_it_waited_is_answered_and_not_kept(
     assert (turn["status"], turn["question"], turn["words"]) == ("answered", "", "")
     assert turn["reply"] is None, "It may repeat what was forgotten."
     assert app.formations(asked.person) == []
+
+
+async def test_nothing_is_lost_or_comes_back_that_is_forgotten_in_an_outage_of_an_hour(
+    app: App,
+) -> None:
+    """Words of before the forgetting are formed when the model is back, but for the forgotten.
+
+    Nor does an edit of its message bring that back.
+    """
+    place = app.slack.place()
+    gone = await app.ask(place, "I love ramen")
+    await app.form(gone)
+    [ramen] = await app.memories(gone.person)
+    waiting = await app.ask(place, "I love natto and I live in Osaka")
+    app.fault(status=503, times=-1)
+    app.fault(status=503, times=-1, kind="formation")
+    await app.click(gone.person, Forget(keys=(ramen.key,)))
+    later = await app.receive(place, "I love tempura")
+    await app.end_undo(gone.person)
+    with pytest.raises(FormationUnavailable):
+        await app.form(waiting)
+    assert app.turn(waiting)["words"] == waiting.text
+    await app.change(gone, "I love ramen a lot")
+    back(app)
+    await drain(app, later)
+    await app.form(waiting)
+    told = str([one.content for one in await app.memories(gone.person)])
+    said = {word for word in ("ramen", "natto", "Osaka", "tempura") if word in told}
+    assert said == {"natto", "Osaka", "tempura"}
 
 
 async def test_what_fails_by_itself_is_given_up_after_three_tries(app: App) -> None:

@@ -233,7 +233,8 @@ async def test_a_job_that_puts_itself_off_holds_its_lock(
     await put(pool, queue, "L2", "other")
     queue.start(replies=1, background=1)
     await until(lambda: len(begun) == 4)
-    assert begun == ["off", "other", "off", "behind"]
+    # Which of two locks is first is not promised.
+    assert (sorted(begun[:2]), begun[2:]) == (["off", "other"], ["off", "behind"])
     await until(lambda: jobs(database) == [])
 
 
