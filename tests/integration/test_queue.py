@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, LiteralString
 
 import pytest
@@ -13,6 +14,7 @@ from procrastinate import JobContext, PsycopgConnector, manager
 from procrastinate.exceptions import ConnectorException
 from procrastinate.job_context import AbortReason
 from procrastinate.jobs import AbortJobRequested, Job
+from procrastinate.schema import SchemaManager
 from psycopg.errors import AdminShutdown
 
 from bot.cancellation import cancel_until_done
@@ -655,3 +657,11 @@ def job_of(name: str, attempts: int) -> Job:
         task_name=name,
         attempts=attempts,
     )
+
+
+def test_a_newer_procrastinate_needs_a_migration_here() -> None:
+    """A file after this one is one that "procrastinate/3.10" does not contain."""
+    names = [
+        file.stem for file in Path(SchemaManager.get_migrations_path()).glob("*.sql")
+    ]
+    assert max(names) == "03.04.00_50_post_add_retry_failed_job_procedure"

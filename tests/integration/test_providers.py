@@ -1,4 +1,4 @@
-"""Replies by models of Anthropic, Google, Amazon Bedrock, and servers of chat completions alone."""
+"""Models of Anthropic, Google, Amazon Bedrock, and servers of chat completions alone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from bot.runtime.wiring import (
     open_model_clients,
 )
 from bot.types import Reply
-from memory import Pool
+from memory import Embedder, Former, MemoryModelRefused, Pool, memory_model
 from tests.conftest import Server
 from tests.integration.app import open_app
 from tests.integration.memory_providers import (
@@ -44,7 +44,8 @@ from tests.integration.responses_server import (
     Shown,
     counted_tokens,
 )
-from tests.integration.scripted_model import food
+from tests.integration.scripted_model import food, patch, remove
+from tests.integration.test_formation import ALICE_DM, words
 from tests.waiting import SECONDS
 
 pytestmark = pytest.mark.slow
@@ -84,8 +85,13 @@ async def server(
     gc.collect()
 
 
+of_vendors = pytest.mark.parametrize(
+    "server", PROVIDERS, indirect=True, ids=lambda provider: provider.name
+)
+
+
 @pytest.fixture
-async def model(server: ProviderServer) -> AsyncIterator[LangChainModel]:
+async def replying(server: ProviderServer) -> AsyncIterator[LangChainModel]:
     """The provider's model, as the app makes it of its settings."""
     given = {"KIOKU_REPLY_MODEL": server.provider.model}
     if server.provider is CHAT:
@@ -111,15 +117,15 @@ class Watched(Shown):
 
 
 async def replied(
-    model: LangChainModel, shown: Shown, tools: LookTool | None = None, **more: Any
+    replying: LangChainModel, shown: Shown, tools: LookTool | None = None, **more: Any
 ) -> Reply:
     """Return the answer of the model."""
     asked = replace(ASKED, **more)
-    return await ask_model(model, ALICE, asked, shown, tools, may_search=False)
+    return await ask_model(replying, ALICE, asked, shown, tools, may_search=False)
 
 
 async def test_a_message_with_files_is_answered_after_a_tools_result(
-    server: ProviderServer, model: LangChainModel
+    server: ProviderServer, replying: LangChainModel
 ) -> None:
     """Thoughts are not shown; with their signature they go back beside the call they led to."""
     server.said += [
@@ -129,7 +135,7 @@ async def test_a_message_with_files_is_answered_after_a_tools_result(
     shown = Shown()
     look = LookTool()
     with counted_tokens() as spent:
-        reply = await replied(model, shown, look)
+        reply = await replied(replying, shown, look)
     assert reply.text == shown.text == "One moment.\n\nOn Monday."
     assert [json.loads(one) for one in look.calls] == [{"at": 1}]
     assert len(shown.pieces) >= 4
@@ -148,6 +154,7 @@ async def test_a_message_with_files_is_answered_after_a_tools_result(
     assert (THOUGHT in second) is bool(server.provider.thought)
 
 
+@of_vendors
 async def test_one_providers_key_is_enough(
     pool: Pool,
     database: str,
@@ -157,8 +164,6 @@ async def test_one_providers_key_is_enough(
     server: ProviderServer,
 ) -> None:
     """Kioku answers and remembers; without an embedding model it recalls the newest memories."""
-    if server.provider is CHAT:
-        return
     app = await open_app(
         pool,
         database,
@@ -182,22 +187,22 @@ async def test_one_providers_key_is_enough(
 
 
 async def test_an_answer_that_a_limit_cut_off_is_marked(
-    server: ProviderServer, model: LangChainModel
+    server: ProviderServer, replying: LangChainModel
 ) -> None:
     """Whatever the provider calls the limit; the tool is offered, and none is called."""
     server.said.append(Said(pieces=["Half of"], is_cut=True))
-    reply = await replied(model, Shown(), LookTool(), files=())
+    reply = await replied(replying, Shown(), LookTool(), files=())
     assert (reply.text, reply.cut) == ("Half of", "cut_short")
 
 
 async def test_stop_leaves_the_server(
-    server: ProviderServer, model: LangChainModel
+    server: ProviderServer, replying: LangChainModel
 ) -> None:
     """The stream is closed, and what still comes is dropped."""
     server.said.append(Said(pieces=["It begins "]))
     server.is_held = True
     shown = Watched()
-    asking = asyncio.create_task(replied(model, shown))
+    asking = asyncio.create_task(replied(replying, shown))
     await asyncio.wait_for(shown.begun.wait(), SECONDS)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -216,10 +221,71 @@ async def test_stop_leaves_the_server(
     ],
 )
 async def test_a_refusal_has_the_same_meaning(
-    server: ProviderServer, model: LangChainModel, status: int, cause: str
+    server: ProviderServer, replying: LangChainModel, status: int, cause: str
 ) -> None:
     """By its HTTP status; only what may pass at once is asked a second time."""
     server.failing = status
     with pytest.raises(ReplyFailed) as failed:
-        await replied(model, Shown(), files=())
+        await replied(replying, Shown(), files=())
     assert (failed.value.cause, failed.value.status) == (cause, status)
+
+
+RAMEN = food("ラーメン", 90, "ラーメンが好きです")
+
+
+@pytest.fixture
+def former(pool: Pool, model_embedder: Embedder, server: ProviderServer) -> Former:
+    """A former whose memories are formed and checked by the provider's model."""
+    chat = memory_model(model=server.provider.model)
+    return Former(pool, model_embedder, chat)
+
+
+@of_vendors
+async def test_a_memory_is_formed_checked_changed_and_removed(
+    former: Former, server: ProviderServer
+) -> None:
+    """The same tools, schemas and memories in view as with OpenAI; tokens are counted."""
+    udon = "うどんが好きです"
+    for said, step, action in (
+        ("ラーメンが好きです", lambda shown: [RAMEN], "remembered"),
+        (
+            udon,
+            lambda shown: [
+                patch(shown.id_of("ラーメン"), food_name="うどん", evidence=udon)
+            ],
+            "updated",
+        ),
+        (
+            "うどんはやめました",
+            lambda shown: [remove(shown.id_of("うどん"))],
+            "removed",
+        ),
+    ):
+        server.steps.append(step)
+        with counted_tokens() as spent:
+            formed = await former.form(ALICE_DM, words(said))
+        assert spent.total() > 0
+        assert [change.action for change in formed.changes] == [action]
+    assert len(server.requests) == 6
+    assert server.tools(-2)
+
+
+@of_vendors
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+async def test_a_refusal_is_no_outage(
+    former: Former,
+    server: ProviderServer,
+    status: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A refused request is sent once, its status is logged, and the words wait.
+
+    After any but a 401, which may be the request's, the model is asked whether it answers others.
+    """
+    server.failing = status
+    with pytest.raises(MemoryModelRefused) as refused:
+        await former.form(ALICE_DM, words("ラーメンが好きです"))
+    assert refused.value.error is not None
+    assert refused.value.error.status == status
+    assert len(server.requests) == (1 if status == 401 else 2)
+    assert "ラーメン" not in caplog.text
