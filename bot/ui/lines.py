@@ -132,15 +132,21 @@ def _with_details(localizer: Localizer, what: str, details: Sequence[str]) -> st
 
 
 def _promise_details(localizer: Localizer, content: Content) -> list[str]:
-    """Return to whom a promise was made, and by when it is to be kept; when, of a reminder."""
-    due = due_line(localizer, content)
-    to = content.get("to")
-    if not to:
-        return [due] if due else []
-    details = [localizer.say("promise_to", who=to)]
-    if due:
-        details.append(localizer.say("promise_by", when=due))
+    """Return to whom a promise was made, and its day."""
+    details = _due_details(localizer, content)
+    if to := content.get("to"):
+        details.insert(0, localizer.say("promise_to", who=to))
     return details
+
+
+def _due_details(localizer: Localizer, content: Content) -> list[str]:
+    """Return by when a promise is to be kept; when, of a reminder; nothing without a day."""
+    due = due_line(localizer, content)
+    if not due:
+        return []
+    if content.get("to"):
+        due = localizer.say("promise_by", when=due)
+    return [due]
 
 
 def sentence_of(memory: Memory) -> str:
@@ -175,9 +181,8 @@ def own_line(
     typed = own.strip(_FINAL_MARKS).casefold()
     if typed in line.casefold() and len(typed) < len(line):
         return line
-    if is_promise and (due := due_line(localizer, memory.content)):
-        when = localizer.say("promise_by", when=due)
-        own = _with_details(localizer, own, [when])
+    if is_promise:
+        own = _with_details(localizer, own, _due_details(localizer, memory.content))
     return _until(localizer, memory, own)
 
 

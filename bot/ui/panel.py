@@ -64,7 +64,7 @@ from bot.ui.lines import (
     repeated_sentences,
     with_sentence,
 )
-from bot.ui.promises import is_open
+from bot.ui.promises import is_on_its_day, is_open
 from bot.ui.receipt import Receipt, with_receipt
 from memory import (
     DM,
@@ -421,7 +421,7 @@ def memory_row(
     details = [line]
     if memory.kind != PROMISE_KIND:
         details.append(localizer.stored_day(memory.said_on))
-    if reminder is not None:
+    if reminder is not None and not _is_due_then(localizer, memory, reminder):
         when = localizer.minute(reminder)
         if not memory.content.get("due_time"):
             when = localizer.day(reminder.astimezone(localizer.zone).date())
@@ -439,6 +439,12 @@ def memory_row(
         options.append(option(localizer.say(name), act.value))
     menu = {"type": "overflow", "action_id": ACT, "options": options}
     return section(text, menu, f"memory-{memory.key}")
+
+
+def _is_due_then(localizer: Localizer, memory: Memory, reminder: datetime) -> bool:
+    """Return whether a reminder of what nobody waits for is on its day, which its line says."""
+    content = memory.content
+    return not content.get("to") and is_on_its_day(localizer, content, reminder)
 
 
 def _cited_rows(localizer: Localizer, content: PanelContent) -> list[Block]:

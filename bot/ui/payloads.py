@@ -33,12 +33,13 @@ from bot.ui.blocks import (
 from bot.ui.lines import (
     asked_text,
     change_line,
-    memory_line,
     notable_changes,
     off_sentences,
+    own_line,
     place_name,
     question_line,
     refusal_line,
+    repeated_sentences,
     summary_lines,
     with_sentence,
 )
@@ -173,7 +174,7 @@ def forget_question(
         [(text, forget, _)] = rows
         if memories:
             [memory] = memories
-            line = memory_line(localizer, memory)
+            line = own_line(localizer, memory)
             question = localizer.say("forget_ask", what=line)
             text = with_sentence(localizer, memory, line, question)
         return payload(text, forget_button(localizer, forget))
@@ -202,8 +203,9 @@ def _forget_rows(
 ) -> list[tuple[str, Forget, str]]:
     """Return the text of each memory, what forgets it, and what its button is about."""
     rows: list[tuple[str, Forget, str]] = []
+    repeated = repeated_sentences(memories)
     for memory in memories:
-        line = memory_line(localizer, memory)
+        line = own_line(localizer, memory, repeated)
         text = with_sentence(localizer, memory, line, line)
         rows.append((text, Forget(keys=(memory.key,)), line))
     return rows

@@ -754,6 +754,22 @@ def test_a_row_is_the_persons_own_sentence(sentence: str) -> None:
     assert lines == ["Likes ramen", "Likes soba"]
 
 
+def test_what_may_be_forgotten_is_listed_in_the_persons_own_sentences() -> None:
+    """One is asked about, and of several each has its row."""
+    localizer = Localizer("en")
+    known = []
+    for number, food in enumerate(("ramen", "soba")):
+        sentence = f"I like {food} at night"
+        one = remembered(RAMEN | {"food_name": food}, "UserFoodPreference", sentence)
+        one.value["sentence"] = sentence
+        known.append(replace(one, key=str(number)))
+    [asked, _] = forget_question(localizer, known[:1])["blocks"]
+    assert asked["text"]["text"] == "Forget “I like ramen at night”?"
+    _, *rows, _ = forget_question(localizer, known)["blocks"]
+    lines = [row["text"]["text"] for row in rows]
+    assert lines == ["I like ramen at night", "I like soba at night"]
+
+
 def test_the_row_of_a_promise_says_when_it_is_due() -> None:
     """In the sentence "Friday" may be any; that a promise is kept its line says."""
     localizer = Localizer("en")
@@ -762,6 +778,13 @@ def test_the_row_of_a_promise_says_when_it_is_due() -> None:
     known = remembered(given, PROMISE_KIND, sentence)
     known.value["sentence"] = sentence
     assert own_line(localizer, known) == f"{sentence} (by Fri, Nov 27, 2099)"
+    known.value["content"] = given | {"to": None}
+    line = f"{sentence} (Fri, Nov 27, 2099)"
+    assert own_line(localizer, known) == line
+    # What nobody waits for is due when it is reminded of.
+    reminder = datetime(2099, 11, 27, 9, tzinfo=UTC)
+    row = memory_row(localizer, known, None, reminder)
+    assert row["text"]["text"] == line
     known.value["content"] = given | {"state": "done"}
     assert own_line(localizer, known).startswith("Promise kept: notes")
 
