@@ -12,12 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.slack.reading import typed
+from memory import SCHEMAS
 from memory.formation.evidence import (
     TypedMessage,
     find_evidence,
     links_not_typed,
     whole_message,
 )
+from memory.formation.proposal import Write, read_writes
 from memory.model.person_message import PersonMessage
 from memory.model.text import lettered, letters
 
@@ -363,3 +365,27 @@ def test_no_quote_joins_parts_that_were_apart(frame: str) -> None:
     found = find_evidence("I hate", [said])
     assert found is not None
     assert find_evidence(found.text, [said]) == found
+
+
+SAID = "I love soba"
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("UserFoodPreference", {"food_name": "soba", "preference": 1_000}),
+        ("UserFoodPreference", {"food_name": "  "}),
+        ("UserFoodPreference", {"preference": 80}),
+        ("UserSecret", {"text": "soba"}),
+    ],
+)
+def test_content_that_does_not_fit_its_kind_is_refused(
+    kind: str, content: dict[str, Any]
+) -> None:
+    """Fields that do not fit, a thing without a name, and kinds there are not."""
+    said = [message(SAID)]
+    write = Write("new", {"kind": kind, "content": {**content, "evidence": SAID}})
+    schemas = {schema.__name__: schema for schema in SCHEMAS}
+    proposals, refused = read_writes([write], {}, said, schemas)
+    assert proposals == []
+    assert [one.reason for one in refused] == ["unusable"]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bot.slack.messages import mentions
 from bot.slack.names import channel_mark, person_mark
 from bot.slack.reading import plain, typed
+from bot.slack.sessions import TITLE_CHARACTERS, title_of
 
 
 @pytest.mark.parametrize(
@@ -148,3 +149,27 @@ def test_no_control_characters_are_left(text: str) -> None:
     for shown in (plain(text), typed(text, "B1")):
         assert "\x00" not in shown
         assert shown == shown.strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("What shall I eat?", "What shall I eat?"),
+        ("*Bold* and `code`\nsecond line", "Bold and code"),
+        ("\n\n  > rest", "rest"),
+        ("今日は何を食べるといいですか？", "今日は何を食べるといいですか？"),
+        ("", ""),
+        ("***", ""),
+    ],
+)
+def test_the_first_line_is_the_title(text: str, title: str) -> None:
+    """The first line that says something, without Slack's markup."""
+    assert title_of(text) == title
+
+
+@given(st.text(max_size=400))
+def test_titles_fit_whatever_is_asked(text: str) -> None:
+    """No title is longer than it may be, nor has a line break."""
+    title = title_of(text)
+    assert len(title) <= TITLE_CHARACTERS
+    assert "\n" not in title
