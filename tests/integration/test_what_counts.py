@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from bot.ui.acts import Move
 from memory import (
     DM,
     PUBLIC,
@@ -16,9 +17,9 @@ from memory import (
     answer_question,
     edit_memory,
     forget,
-    list_memories,
     move_memory,
     open_questions,
+    recall_memories,
     undo_forgetting,
 )
 from memory.formation import take_back
@@ -27,6 +28,7 @@ from memory.store import expire_due
 from memory.store.edits import statement_of
 from memory.store.questions import ask
 from tests.databases import naming
+from tests.integration.app import App
 from tests.integration.test_changes import ALICE, OWN, WIDE, Ledger, food
 from tests.integration.test_changes import ledger as ledger
 
@@ -152,16 +154,6 @@ async def test_what_an_earlier_key_says_is_forgotten_by_the_present_one(
     assert naming(ledger.database, "soba") == {}
 
 
-async def test_what_was_said_before_a_move_goes_with_it(ledger: Ledger) -> None:
-    """It was said in public before the memory was moved, and formed after it."""
-    said = {"content": food("soba"), "view": WIDE}
-    liked = await ledger.change("I love soba", ts=FIRST, **said)
-    await move_memory(ledger.pool, ledger.embedder, ALICE, liked.key, DM)
-    await ledger.change("Soba!!", ts=SECOND, key=liked.key, **said)
-    [memory] = await list_memories(ledger.pool, ALICE)
-    assert memory.audience == DM
-
-
 async def test_undone_words_do_not_count_again_by_a_second_formation(
     ledger: Ledger,
 ) -> None:
@@ -212,3 +204,49 @@ async def test_a_second_formation_of_a_sentence_adds_nothing_to_undo(
     await store.commit()
     await ledger.undo(liked)
     assert await ledger.contents() == []
+
+
+async def known_in_public(ledger: Ledger) -> str:
+    """Return what a public channel knows of Alice's memories."""
+    found = await recall_memories(ledger.pool, ledger.embedder, WIDE, "food")
+    return " ".join(str(one.content) for one in found.memories)
+
+
+async def test_forgetting_a_day_does_not_undo_its_clicks(ledger: Ledger) -> None:
+    """What was moved to direct messages today stays there when today's words are forgotten."""
+    liked = await ledger.change(
+        "I love ramen", ts=FIRST, content=food("ramen"), view=WIDE
+    )
+    await move_memory(ledger.pool, ledger.embedder, ALICE, liked.key, DM)
+    await edit_memory(
+        ledger.pool,
+        ledger.embedder,
+        ALICE,
+        liked.key,
+        food("ramen", 5),
+        PersonMessage(actor="command"),
+    )
+    now = datetime.now(UTC)
+    today = Selection(since=now - timedelta(hours=12), until=now + timedelta(hours=1))
+    assert not (await forget(ledger.pool, ALICE, today)).memories
+    assert await ledger.contents() == [food("ramen", 5)]
+    assert await known_in_public(ledger) == ""
+
+
+@pytest.mark.parametrize("reworded", ["I love ramen", "I really love ramen!"])
+async def test_a_reworded_message_stays_where_its_memory_was_moved(
+    app: App, reworded: str
+) -> None:
+    """Said in public, moved to direct messages, then edited and formed again."""
+    place = app.slack.place(channel="public")
+    bot = f"<@{app.slack.bot_user_id}>"
+    message = await app.ask(place, f"{bot} I really love ramen")
+    await app.form(message, PUBLIC)
+    [memory] = await app.memories(message.person)
+    await app.click(message.person, Move(key=memory.key, to=DM))
+    await app.change(message, f"{bot} {reworded}")
+    await app.answering.drain(message.thread)
+    await app.form(message, PUBLIC)
+    [memory] = await app.memories(message.person)
+    assert memory.content["food_name"] == "ramen"
+    assert memory.audience == DM
