@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Literal, TypeAlias
 
 from bot.app import App
 from bot.delivery.collected_reply import CollectedReply
@@ -11,12 +12,15 @@ from bot.models.failures import ReplyFailed
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import ask_model
 from bot.queue.queue import BACKGROUND
-from memory import Memory, Person
+from memory import FormationUnavailable, Memory, Person
 from memory.postgres import person_transaction
 from memory.recall import Recalled
 from memory.store import leave_out, may_search, read_in_order
 
 log = logging.getLogger(__name__)
+
+Asked: TypeAlias = Literal["reply", "formation"]
+"""For what the model was asked, which is asked again."""
 
 FIND_DECLINED = "find_declined"
 _HALVINGS = 7
@@ -24,16 +28,18 @@ _QUESTION = "Say OK."
 
 
 async def find_declined_later(
-    app: App, person: Person, memories: Sequence[Memory]
+    app: App, person: Person, memories: Sequence[Memory], *, asked: Asked
 ) -> None:
     """Look for the memory for which a request with these memories was declined, in a job."""
     keys = " ".join(memory.key for memory in memories)
     lock = f"{FIND_DECLINED}:{person.prefix}"
-    jobs = {lock: {**person.ids, "keys": keys}}
+    jobs = {lock: {**person.ids, "keys": keys, "asked": asked}}
     await app.queue.defer(app.pool, FIND_DECLINED, jobs, queue=BACKGROUND)
 
 
-async def find_declined(app: App, team: str, user: str, keys: str) -> None:
+async def find_declined(
+    app: App, team: str, user: str, keys: str, asked: Asked
+) -> None:
     """Ask the model with one half of the memories `keys`, then of the declined half, and so on.
 
     At most eight requests are made, and for a person once a day. If what is left in the end is
@@ -50,19 +56,29 @@ async def find_declined(app: App, team: str, user: str, keys: str) -> None:
             middle = len(suspects) // 2
             first, second = suspects[:middle], suspects[middle:]
             if first:
-                is_in_first = await _is_declined(app, person, first)
+                is_in_first = await _is_declined(app, person, first, asked)
                 suspects = first if is_in_first else second
-        if not suspects or not await _is_declined(app, person, suspects):
+        if not suspects or not await _is_declined(app, person, suspects, asked):
             return
     except ReplyFailed as failed:
         log.info("a declined memory was not found: %s", failed.named)
+        return
+    except FormationUnavailable as failed:
+        log.info("a declined memory was not found: %s", failed)
         return
     async with person_transaction(app.pool, person, locked=True) as transaction:
         await leave_out(transaction, [memory.key for memory in suspects])
 
 
-async def _is_declined(app: App, person: Person, memories: Sequence[Memory]) -> bool:
-    """Return whether a request with these memories is declined; raises other `ReplyFailed`."""
+async def _is_declined(
+    app: App, person: Person, memories: Sequence[Memory], asked: Asked
+) -> bool:
+    """Return whether a request with these memories is declined.
+
+    Raises other `ReplyFailed`, and `memory.FormationUnavailable`.
+    """
+    if asked == "formation":
+        return await app.former.declines(person, memories)
     prompt = Prompt(
         question=_QUESTION,
         user_id=person.user_id,

@@ -16,6 +16,7 @@ from bot.conversation.turns import final_question, form_after
 from bot.logs import log_fields
 from bot.notices import add_notice, tell_unread_later
 from bot.people import PersonSettings, read_settings
+from bot.pipeline.declined import find_declined_later
 from bot.queue.retries import RunLater
 from bot.slack.names import FAILED_SECONDS, has_marks
 from memory import (
@@ -187,6 +188,8 @@ async def _form_oldest(app: App, view: MemoryView, *, passes_over: bool) -> bool
             _count("unavailable")
             raise
         app.slack.warnings.clear("memory model")
+        if formed.declined:
+            await find_declined_later(app, person, formed.declined, asked="formation")
         _report(formed, len(unformed.words))
     # What was said since has a job of its own.
     return unformed.has_more

@@ -109,7 +109,7 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> tuple[Outcome, st
         credentials=credentials,
     )
     if result.declined:
-        await find_declined_later(app, message.person, result.declined)
+        await find_declined_later(app, message.person, result.declined, asked="reply")
     return result.outcome, sink.text
 
 

@@ -20,6 +20,7 @@ from memory.postgres.database import PersonTransaction, Pool
 from memory.store.changes import Change, add_changes
 from memory.store.edits import statement_of
 from memory.store.forgetting import forgotten_among
+from memory.store.memories import Memory
 from memory.store.projection import remaining_capacity
 from memory.store.questions import (
     Question,
@@ -37,12 +38,15 @@ class FormationResult:
     """The result of a run, which its notice shows.
 
     `accepted` are the messages that led to a change or a question, or repeat what is stored.
+    `declined` are the memories with which the model's provider refused the request, which it
+    answered without them.
     """
 
     changes: tuple[Change, ...] = ()
     refused: tuple[Refusal, ...] = ()
     questions: tuple[Question, ...] = ()
     accepted: tuple[PersonMessage, ...] = ()
+    declined: tuple[Memory, ...] = ()
 
 
 @step("commit")

@@ -65,6 +65,7 @@ _log = logging.getLogger(__name__)
 _Part = TypeVar("_Part")
 _Found = TypeVar("_Found")
 
+_HARMLESS = "OK."
 # How many memories are shown after a refusal that they may be the cause of.
 _FEWER: Mapping[ErrorCause | None, int] = {
     "model_too_long": 8,
@@ -128,10 +129,12 @@ class Former:
         """
         typed = [TypedMessage(message) for message in messages]
         typed = [message for message in typed if message.says_something]
+        declined: list[Memory] = []
         async with _model_calls(view.person, deadline):
-            read = partial(self._read, view, typed, eager=eager)
+            read = partial(self._read, view, typed, declined, eager=eager)
             proposed = await read(passes_over=passes_over)
-        return await self._commit(view, proposed, batch, epoch, in_commit)
+        formed = await self._commit(view, proposed, batch, epoch, in_commit)
+        return replace(formed, declined=tuple(declined))
 
     async def form_proposed(
         self,
@@ -188,17 +191,21 @@ class Former:
         self,
         view: MemoryView,
         typed: Sequence[TypedMessage],
+        declined: list[Memory],
         *,
         eager: bool,
         passes_over: bool,
     ) -> Proposed:
-        """Return what the memory model proposes and judges, and what is refused."""
+        """Return what the memory model proposes and judges, and what is refused.
+
+        The memories with which its provider refuses the request are added to `declined`.
+        """
         if not typed:
             return [], []
         known = await known_memories(
             self.pool, self.embedder, view, typed, self.kinds.keys()
         )
-        extract = partial(self._extract, [*known.values()], eager=eager)
+        extract = partial(self._extract, [*known.values()], declined, eager=eager)
         writes, unread = await read_alone(extract, typed, passes_over=passes_over)
         # Unread words are not shown as context of others, either.
         readable = [message for message in typed if message not in unread]
@@ -212,7 +219,12 @@ class Former:
         return judged, refused
 
     async def _extract(
-        self, rows: Sequence[Memory], typed: Sequence[TypedMessage], *, eager: bool
+        self,
+        rows: Sequence[Memory],
+        declined: list[Memory],
+        typed: Sequence[TypedMessage],
+        *,
+        eager: bool,
     ) -> list[Write]:
         """Return what the model writes, if need be with fewer memories in its view."""
         extract = partial(extract_writes, self._memory_model, self.schemas, eager=eager)
@@ -222,7 +234,26 @@ class Former:
             few = _FEWER.get(unreadable.cause, len(rows))
             if len(rows) <= few:
                 raise
-        return await extract(rows[len(rows) - few :], typed)
+            is_declined = unreadable.cause == "model_policy"
+        writes = await extract(rows[len(rows) - few :], typed)
+        if is_declined:
+            declined[:] = rows
+        return writes
+
+    async def declines(self, person: Person, memories: Sequence[Memory]) -> bool:
+        """Return whether the memory model's provider refuses a request with these memories.
+
+        Nothing is stored, and tokens are counted as by `form`. Raises `FormationUnavailable`.
+        """
+        said = TypedMessage(PersonMessage(text=_HARMLESS))
+        try:
+            async with _model_calls(person, None):
+                await extract_writes(self._memory_model, self.schemas, memories, [said])
+        except WordsUnreadable as unreadable:
+            if unreadable.cause != "model_policy":
+                raise
+            return True
+        return False
 
     async def _judge(
         self,

@@ -259,7 +259,8 @@ def _line(index: int, proposal: Proposal, today: date) -> Json:
     old: Json | None = None
     if proposal.target is not None:
         change = "change"
-        old = fields_with_value(proposal.target.content)
+        if not proposal.target.left_out:
+            old = fields_with_value(proposal.target.content)
     if proposal.removes:
         change = "remove"
         values = {}

@@ -13,11 +13,12 @@ from bot.locale import Localizer, say
 from bot.pipeline.declined import FIND_DECLINED, find_declined
 from bot.runtime.wiring import ModelClients
 from bot.ui.panel import PanelContent, panel_view
-from memory import MemoryModelRefused, Pool
+from memory import MemoryModelRefused, Person, Pool
 from tests.conftest import Server
 from tests.integration.app import App, open_app
 from tests.integration.model_servers import Dialect, Refusal, model_server
 from tests.integration.playground_slack import PlaygroundSlack
+from tests.memories import put_memory
 
 WORD = "grenade"
 
@@ -34,7 +35,7 @@ FILTER = Dialect(name="filter", refuse=_filtered)
 
 
 class Filtered(NamedTuple):
-    """An app, and the requests for replies, with those that were refused."""
+    """An app, and the requests for replies and memories, with those that were refused."""
 
     app: App
     requests: list[dict[str, Any]]
@@ -48,16 +49,28 @@ async def filtered(
     stand_in: Server,
     model_client: openai.AsyncOpenAI,
 ) -> AsyncIterator[Filtered]:
-    """The app, the provider of whose replies has a filter."""
+    """The app, the provider of whose models has a filter."""
     async with (
         model_server(FILTER, stand_in.openai_base_url) as server,
         openai.AsyncOpenAI(api_key="k", base_url=server.url, max_retries=0) as client,
     ):
-        clients = ModelClients(client, model_client, model_client)
         app = await open_app(
-            pool, database, slack, stand_in, model_client, clients=clients
+            pool,
+            database,
+            slack,
+            stand_in,
+            model_client,
+            clients=ModelClients(client, client, model_client),
+            openai_base_url=server.url,
         )
         yield Filtered(app, server.requests)
+
+
+def remember(app: App, person: Person, fact: str) -> None:
+    """Store a fact that no model is asked about."""
+    sources = [{"evidence": fact}]
+    value = {"kind": "UserFact", "content": {"fact": fact}, "sources": sources}
+    put_memory(app.database, person.namespace("dm"), value)
 
 
 async def test_a_message_that_is_refused_alone_is_shown_to_no_model_again(
@@ -82,7 +95,7 @@ async def test_a_memory_that_is_refused_is_left_out_of_the_answer(
     app = filtered.app
     place = app.slack.place()
     await app.ask(place, "Hello")
-    await app.add(app.person(place), f"I collect {WORD} lighters")
+    remember(app, app.person(place), f"I collect {WORD} lighters")
     before = len(filtered.requests)
     asked = await app.ask(place, "What is two plus two?")
     [shown] = app.replies(asked)
@@ -108,7 +121,7 @@ async def test_a_declined_memory_is_found_by_halves_and_shown_to_no_model_again(
     person = app.person(place)
     foods = ("ramen", "sushi", "soba", "udon", "natto")
     await app.add(person, *(f"I like {food}" for food in foods))
-    await app.add(person, f"I collect {WORD} lighters")
+    remember(app, person, f"I collect {WORD} lighters")
     await app.ask(place, "What is two plus two?")
     assert 0 < await look_for_declined(filtered) <= 8
     before = len(filtered.requests)
@@ -121,9 +134,33 @@ async def test_a_declined_memory_is_found_by_halves_and_shown_to_no_model_again(
     assert len(rows) == len(foods) + 1
     assert [WORD in row for row in declined] == [True]
     # Another one on the same day is left out of each answer only.
-    await app.add(person, f"I own a {WORD}")
+    remember(app, person, f"I own a {WORD}")
     await app.ask(place, "What is four plus four?")
     assert await look_for_declined(filtered) == 0
+
+
+async def test_a_memory_with_which_a_formation_is_declined_is_found_too(
+    filtered: Filtered,
+) -> None:
+    """What was said is formed without it at once, and with the others from then on."""
+    app = filtered.app
+    place = app.slack.place()
+    person = app.person(place)
+    for animal in ("cats", f"a {WORD} fish", "dogs", "hens"):
+        remember(app, person, f"I have {animal}")
+    said = await app.ask(place, "I like ramen")
+    app.take_jobs(FIND_DECLINED)  # of the answer
+    await app.form(said)
+    assert 0 < await look_for_declined(filtered) <= 8
+    memories = await app.memories(person)
+    assert len(memories) == 5
+    declined = [one.content["fact"] for one in memories if one.left_out]
+    assert declined == [f"I have a {WORD} fish"]
+    before = len(filtered.requests)
+    await app.form(await app.ask(place, "I like soba"))
+    requests = filtered.requests[before:]
+    assert len(requests) == 3, "an answer, a formation, a verdict"
+    assert WORD not in json.dumps(requests)
 
 
 def memory_rows(content: PanelContent) -> list[str]:
