@@ -276,34 +276,39 @@ def test_without_the_package_the_operator_learns_what_to_set(
     assert not new_dir.exists()
 
 
-def test_what_initdb_says_is_told(
-    new_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        # OpenShift, for example, runs containers as users without a name.
+        (
+            ["initdb: could not look up effective user ID 1000650000"],
+            "could not look up effective user ID 1000650000",
+        ),
+        # On a full disk the lines after the first are consequences.
+        (
+            [
+                "FATAL:  could not extend file: No space left on device",
+                "PANIC:  cannot abort transaction 1, it was already committed",
+                "child process exited with exit code 134",
+            ],
+            r"\(could not extend file: No sp",
+        ),
+    ],
+)
+def test_the_first_reason_of_initdb_is_told(
+    new_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    lines: list[str],
+    reason: str,
 ) -> None:
-    """OpenShift, for example, runs containers as users without a name."""
-    said = "could not look up effective user ID 1000650000: user does not exist"
+    """Whatever it is, in the words of PostgreSQL."""
     initdb = tmp_path / "initdb"
-    initdb.write_text(f"#!/bin/sh\necho 'initdb: {said}'\nexit 1\n", "utf-8")
-    initdb.chmod(0o755)
-    monkeypatch.setattr("memory.postgres.embedded.find_binaries", lambda: tmp_path)
-    with pytest.raises(EmbeddedPostgresError, match=said):
-        EmbeddedPostgres(new_dir).start()
-
-
-def test_the_first_reason_is_told(
-    new_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On a full disk the lines after it are consequences."""
-    initdb = tmp_path / "initdb"
-    lines = (
-        "FATAL:  could not extend file: No space left on device",
-        "PANIC:  cannot abort transaction 1, it was already committed",
-        "child process exited with exit code 134",
-    )
     echoes = "".join(f"echo '{line}'\n" for line in lines)
     initdb.write_text(f"#!/bin/sh\n{echoes}exit 1\n", "utf-8")
     initdb.chmod(0o755)
     monkeypatch.setattr("memory.postgres.embedded.find_binaries", lambda: tmp_path)
-    with pytest.raises(EmbeddedPostgresError, match=r"\(could not extend file: No sp"):
+    with pytest.raises(EmbeddedPostgresError, match=reason):
         EmbeddedPostgres(new_dir).start()
 
 

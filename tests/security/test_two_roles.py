@@ -220,12 +220,14 @@ async def test_changes_without_where_touch_the_persons_own_rows_only(
         "UPDATE messages SET user_id = 'U12'",
         "INSERT INTO messages (team_id, user_id, channel_id, ts, thread)"
         " VALUES ('T1', 'U12', 'D9', '9.0', 'T1.D9.9.0')",
+        "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
+        f" VALUES ('chat.T1.U12.dm', 'k', 'other', '{literal([0.0] * SPACE.dimensions)}')",
     ],
 )
 async def test_nothing_is_written_into_another_persons_name(
     filled: str, pool: Pool, statement: str
 ) -> None:
-    """A row cannot be written for, or moved to, another person."""
+    """A row cannot be written for, or moved to, another person, nor a vector hung on theirs."""
     with pytest.raises(
         psycopg.errors.InsufficientPrivilege, match="row-level security"
     ):
@@ -244,21 +246,6 @@ async def test_no_value_takes_the_place_of_a_parameter_of_the_person(
     with pytest.raises(TypeError, match=name):
         async with person_transaction(pool, ALICE) as own:
             await own.execute("SELECT 1", values)
-
-
-async def test_a_vector_cannot_be_written_for_another_person(
-    filled: str, pool: Pool
-) -> None:
-    """A vector cannot be hung on another person's memory."""
-    with pytest.raises(
-        psycopg.errors.InsufficientPrivilege, match="row-level security"
-    ):
-        async with person_transaction(pool, ALICE) as own:
-            await own.connection.execute(
-                "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
-                " VALUES ('chat.T1.U12.dm', 'k', 'other', %s)",
-                (literal([0.0] * SPACE.dimensions),),
-            )
 
 
 async def test_a_thread_shows_its_own_rows_only(filled: str, pool: Pool) -> None:
