@@ -303,7 +303,7 @@ class Interactions:
         """
         view = body["view"]
         click = await self._read_click(body, act.place, is_submission=True)
-        errors = form_errors(self._app, click.localizer, act, view)
+        errors = form_errors(click.localizer, act, view)
         erases = isinstance(act, DeleteData)
         if errors:
             await ack(response_action="errors", errors=dict(errors))

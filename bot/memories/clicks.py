@@ -11,8 +11,6 @@ from datetime import timedelta
 from functools import partial
 from typing import assert_never
 
-from pydantic import BaseModel
-
 from bot.app import App
 from bot.conversation.turns import end_exchanges
 from bot.locale import Localizer
@@ -50,18 +48,20 @@ from bot.ui.acts import (
     Undo,
 )
 from bot.ui.blocks import SlackView
-from bot.ui.lines import memory_line, summary_lines
+from bot.ui.lines import memory_line, refusal_line, summary_lines
 from bot.ui.promises import is_due_after
 from bot.ui.receipt import Click, Receipt, undoable
 from memory import (
     Change,
     ChangedSince,
     ChangeGone,
+    FormationResult,
     Memory,
     PersonMessage,
     answer_question,
     edit_memory,
     list_changes,
+    memory_view,
     move_memory,
     open_questions,
     undo_changes,
@@ -75,6 +75,7 @@ from memory.postgres import (
 from memory.store import begin_epoch, find_memory, put_off
 
 _ERASING_SECONDS = 30.0
+_DEADLINE = 5.0  # seconds of the model calls for an edit
 
 
 async def perform(app: App, click: Click, act: Doing) -> Receipt:
@@ -135,10 +136,9 @@ async def _settings_form(app: App, click: Click) -> SlackView:
 
 async def _edit_form(app: App, click: Click, act: Edit) -> SlackView:
     memory = await _memory(app, click, act.key)
-    schema = _schema_of(app, memory.kind)
-    if schema is None:
+    if memory.kind not in app.former.kinds:
         raise NotDone(click.localizer.say("edit_no_form"))
-    return forms.edit_form(click.localizer, schema, memory, click.place)
+    return forms.edit_form(click.localizer, memory, click.place)
 
 
 async def _answer(app: App, click: Click, act: Answer) -> Receipt:
@@ -166,14 +166,6 @@ async def _memory(app: App, click: Click, key: str) -> Memory:
     if memory := await find_memory(app.pool, click.person, key):
         return memory
     raise ChangeGone
-
-
-def _schema_of(app: App, kind: str) -> type[BaseModel] | None:
-    """Return the schema of a kind; None for a kind that the operator has removed."""
-    for schema in app.schemas:
-        if schema.__name__ == kind:
-            return schema
-    return None
 
 
 async def _change_promise(app: App, click: Click, act: ChangePromise) -> Receipt:
@@ -262,16 +254,13 @@ async def _update_notices_of(app: App, click: Click, keys: Collection[str]) -> N
 # --- forms -------------------------------------------------------------------------------------
 
 
-def form_errors(
-    app: App, localizer: Localizer, act: FormAct, view: Json
-) -> Mapping[str, str]:
+def form_errors(localizer: Localizer, act: FormAct, view: Json) -> Mapping[str, str]:
     """Return the errors of a submitted form, by block, without looking anything up."""
     match act:
         case AddLines():
             return forms.add_errors(localizer, view)
         case SaveMemory():
-            if schema := _schema_of(app, act.kind):
-                return forms.edit_errors(localizer, view, schema)
+            return forms.edit_errors(localizer, view)
         case DeleteData():
             return forms.delete_errors(localizer, view)
     return {}
@@ -298,67 +287,50 @@ async def submit(app: App, click: Click, act: FormAct, view: Json) -> Receipt:
 
 
 async def _save_memory(app: App, click: Click, act: SaveMemory, view: Json) -> Receipt:
+    """Form the sentence that was written anew, then set the day that was chosen for a promise.
+
+    The memory stays as it is, and the receipt says why, if nothing is formed.
+    """
     memory = await _memory(app, click, act.key)
-    schema = _schema_of(app, act.kind)
-    if schema is None:
-        raise NotDone(click.localizer.say("edit_no_form"))
+    if memory.updated_at != act.seen:
+        raise ChangedSince("The memory has changed since the form was opened.")
     made: list[Change] = []
-    changed = forms.changed_fields(view, schema, memory.content)
-    if changed:
-        made += await _edit(app, click, act, memory, schema, changed)
-    audience = forms.chosen_audience(view)
-    if audience != memory.audience:
-        made += await _move(app, click, act, audience, made)
+    sentence = forms.entered_sentence(view)
+    if sentence != forms.editable_sentence(click.localizer, memory):
+        formed = await _form_anew(app, click, memory, sentence)
+        made += formed.changes
+        if not made and formed.refused:
+            refused = formed.refused[0]
+            why = refusal_line(click.localizer, refused.reason, sentence)
+            raise NotDone(why)
+    due = forms.entered_due(view)
+    if any(memory.content.get(name) != chosen for name, chosen in due.items()):
+        made += await _set_due(app, click, act.key, due)
     if not made:
         return click.say("no_changes")
     return await _report_changes(app, click, made)
 
 
-async def _move(
-    app: App, click: Click, act: SaveMemory, audience: str, edited: Sequence[Change]
-) -> list[Change]:
-    """Move a memory to the audience that was chosen in its form, after what was `edited` there.
-
-    Returns nothing if the edited memory has joined one that is used there already.
-    """
-    move = partial(move_memory, app.pool, app.embedder, click.person, actor="modal")
-    if not edited:
-        return [await move(act.key, audience, seen=act.seen)]
-    # What identifies the memory may have been edited.
-    key = edited[-1].key
-    try:
-        return [await move(key, audience)]
-    except ChangedSince:
-        return []
+async def _form_anew(
+    app: App, click: Click, memory: Memory, sentence: str
+) -> FormationResult:
+    """Form what a memory says from another sentence. Raises what `Former.form_edit` raises."""
+    epoch = await admit(app.pool, app.settings, click.person)
+    await check_may_store(app, click)
+    words = PersonMessage(text=sentence, actor="modal", zone=click.localizer.zone)
+    return await app.former.form_edit(
+        memory_view(memory.namespace), words, memory, epoch=epoch, deadline=_DEADLINE
+    )
 
 
-async def _edit(
-    app: App,
-    click: Click,
-    act: SaveMemory,
-    memory: Memory,
-    schema: type[BaseModel],
-    changed: Mapping[str, str | None],
+async def _set_due(
+    app: App, click: Click, key: str, due: Mapping[str, str | None]
 ) -> Sequence[Change]:
-    """Change fields of a memory. Raises what `edit_memory` raises."""
-    await admit(app.pool, app.settings, click.person)
-    content = {**memory.content, **changed}
-    # A stored memory may have fields that its kind no longer has.
-    whole = {name: content[name] for name in schema.model_fields if name in content}
-    words = PersonMessage(
-        text=forms.typed_text(changed, schema),
-        actor="modal",
-        zone=click.localizer.zone,
-    )
-    return await edit_memory(
-        app.pool,
-        app.embedder,
-        click.person,
-        act.key,
-        whole,
-        words,
-        seen=act.seen,
-    )
+    """Give a promise the day and time that were chosen in its form; nothing is typed."""
+    memory = await _memory(app, click, key)
+    chosen = PersonMessage(actor="modal", zone=click.localizer.zone)
+    content = {**memory.content, **due}
+    return await edit_memory(app.pool, app.embedder, click.person, key, content, chosen)
 
 
 async def _delete_data(app: App, click: Click) -> Receipt:

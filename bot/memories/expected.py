@@ -5,7 +5,6 @@ from __future__ import annotations
 from bot.locale import Localizer
 from bot.quota import QuotaExceeded
 from bot.ui.blocks import Block
-from bot.ui.forms import field_error
 from bot.ui.lines import refusal_line
 from bot.ui.receipt import Receipt
 from bot.under_way import AlreadyUnderWay
@@ -50,7 +49,7 @@ def explain(localizer: Localizer, problem: Exception) -> Receipt:
         case NotDone():
             return problem.receipt
         case InvalidContent():
-            line = field_error(localizer, next(iter(problem.codes.values())), {})
+            line = localizer.say("form_invalid")
         case MemoryFull():
             line = refusal_line(localizer, "full", "")
         case ChangeGone():

@@ -259,7 +259,6 @@ class SaveMemory(_FormAct):
 
     act: Literal["save_memory"] = "save_memory"
     key: str
-    kind: str
     seen: datetime
 
 

@@ -7,8 +7,6 @@ from contextlib import suppress
 from datetime import date, time
 from typing import cast, get_args
 
-from pydantic import BaseModel
-
 from bot.locale import LANGUAGE_NAMES, LANGUAGES, Localizer, known_language
 from bot.people import Choices, Eagerness, PersonSettings
 from bot.types import PersonErased
@@ -25,7 +23,6 @@ from bot.ui.acts import (
 )
 from bot.ui.blocks import (
     INPUT_LIMIT,
-    OPTIONS_LIMIT,
     Block,
     SlackView,
     actions,
@@ -39,44 +36,28 @@ from bot.ui.blocks import (
     section,
     select,
     text_input,
+    truncate,
 )
-from bot.ui.lines import LEVELS, audience_name, kept_for, level_of
+from bot.ui.lines import audience_name, describe, kept_for, sentence_of
 from bot.ui.promises import is_past
-from memory import DM, PUBLIC, SCHEMAS, InvalidContent, Memory, subject
+from memory import DM, PUBLIC, Memory
 from memory.credentials import redact
 from memory.model import (
     DUE_FIELDS,
-    LEVEL_FIELDS,
     MAX_TEXT,
     PROMISE_KIND,
     Content,
-    FieldRules,
     Json,
-    field_rules,
 )
-from memory.store import validated
 
 LINES_LIMIT = 20  # of one formation run, which may propose a line twice
-# A form has at most six inputs, and one says where the memory may be used.
-_MAX_FIELDS = 5
-_MULTILINE_LENGTH = 60
-# More would not fit into the metadata of a view; others are shown by their ids.
-_MOST_NAMES = 15
-# Fields of the built-in kinds that no form shows.
-_HIDDEN = frozenset({("UserFact", "topic"), (PROMISE_KIND, "state")})
+_SENTENCE = "sentence"
 _AUDIENCE = "audience"
 _LINES = "lines"
 _WORD = "word"
 # List markers at the start of pasted lines.
 _BULLETS = "-–*•·▪◦・●■◆ \t"
-_ERRORS = {
-    "missing": "form_missing",
-    "number": "form_number",
-    "secret": "refused_secret",
-}
 _RETENTION = (30, 90, 180, 365)
-# The JSON types that have an input.
-_TYPES = ("string", "integer", "number")
 
 
 def _form(
@@ -109,86 +90,36 @@ def _entered(view: Json, block_id: str) -> str:
 # --- a memory ----------------------------------------------------------------------------------
 
 
-def fields_of(schema: type[BaseModel], content: Content) -> dict[str, FieldRules]:
-    """Return the rules of each field that a form asks for, required ones first.
+def edit_form(localizer: Localizer, memory: Memory, place: Place) -> SlackView:
+    """Return the form of a memory: its sentence to be written anew, and where it is used.
 
-    An optional text field is included only if it has a value. What no input can hold, such as a
-    list, a long text or one of too many choices, is left out and keeps its value.
+    A promise has pickers for its day and time.
     """
-    asked: dict[str, FieldRules] = {}
-    for name, rules in _fields(schema).items():
-        value = text_of(content, name)
-        is_asked = rules["required"] or value or not _is_text(rules)
-        if is_asked and len(value) <= _length(rules):
-            asked[name] = rules
-    required_first = sorted(asked, key=lambda name: not asked[name]["required"])
-    return {name: asked[name] for name in required_first[:_MAX_FIELDS]}
-
-
-def _fields(schema: type[BaseModel]) -> dict[str, FieldRules]:
-    """Return the rules of each field that has an input."""
-    fields: dict[str, FieldRules] = {}
-    for name, rules in field_rules(schema).items():
-        is_hidden = (schema.__name__, name) in _HIDDEN
-        # The values of a menu's options are texts.
-        types = ("string",) if "enum" in rules else _TYPES
-        fits = len(rules.get("enum", ())) <= OPTIONS_LIMIT
-        if rules.get("type") in types and fits and not is_hidden:
-            fields[name] = rules
-    return fields
-
-
-def _is_text(rules: FieldRules) -> bool:
-    return rules["type"] == "string" and not {"enum", "format"} & rules.keys()
-
-
-def text_of(content: Content, name: str) -> str:
-    """Return a field's value as an input shows it."""
-    value = content.get(name)
-    return "" if value is None else str(value)
-
-
-def edit_form(
-    localizer: Localizer,
-    schema: type[BaseModel],
-    memory: Memory,
-    place: Place,
-) -> SlackView:
-    """Return the form of a memory with what it says now; `schema` is that of its kind."""
-    blocks: list[Block] = []
-    for name, rules in fields_of(schema, memory.content).items():
-        blocks.append(_field_input(localizer, schema, memory, name, rules))
-    blocks.append(_audience_input(localizer, memory.audience))
-    act = SaveMemory(
-        place=place,
-        key=memory.key,
-        kind=memory.kind,
-        seen=memory.updated_at,
-    )
+    where = localizer.say("used_in", where=audience_name(localizer, memory.audience))
+    typed = text_input(MAX_TEXT, editable_sentence(localizer, memory))
+    blocks = [
+        input_block(_SENTENCE, localizer.say("field_fact"), typed),
+        note(where),
+    ]
+    if memory.kind == PROMISE_KIND:
+        for name in DUE_FIELDS:
+            picker = _picker(name, due_of_content(memory.content, name))
+            label = localizer.say(f"field_{name}")
+            blocks.append(input_block(name, label, picker, optional=True))
+    act = SaveMemory(place=place, key=memory.key, seen=memory.updated_at)
     return _form(localizer, act, "menu_edit", "form_save", blocks)
 
 
-def _field_input(
-    localizer: Localizer,
-    schema: type[BaseModel],
-    memory: Memory,
-    name: str,
-    rules: FieldRules,
-) -> Block:
-    """Return the input of a field with its value in `memory`."""
-    if schema in SCHEMAS:
-        label = localizer.say(f"field_{name}")
-    else:
-        # An operator's kind has titles instead of labels in each language.
-        label = str(rules.get("title", name))[:100]
-    if schema in SCHEMAS and LEVEL_FIELDS.get(memory.kind) == name:
-        element = _level_input(localizer, memory.kind, memory.content)
-        hint = ""
-    else:
-        element = _element(rules, text_of(memory.content, name))
-        hint = _range(localizer, rules)
-    optional = not rules["required"]
-    return input_block(_block_id(name), label, element, optional=optional, hint=hint)
+def editable_sentence(localizer: Localizer, memory: Memory) -> str:
+    """Return the sentence that is written anew: the person's own, else what the memory says."""
+    said = sentence_of(memory) or describe(localizer, memory.kind, memory.content)
+    return truncate(said, MAX_TEXT)
+
+
+def due_of_content(content: Content, name: str) -> str:
+    """Return the day or the time of a promise, as its picker shows it; "" without one."""
+    value = content.get(name)
+    return "" if value is None else str(value)
 
 
 def add_form(localizer: Localizer, place: Place) -> SlackView:
@@ -196,38 +127,15 @@ def add_form(localizer: Localizer, place: Place) -> SlackView:
     label = localizer.say("field_fact")
     hint = localizer.say("add_lines_hint", limit=LINES_LIMIT)
     field = input_block(_LINES, label, text_input(INPUT_LIMIT), hint=hint)
-    blocks = [field, _audience_input(localizer, DM)]
+    blocks = [field, _audience_input(localizer)]
     return _form(
         localizer, AddLines(place=place), "add_button", "remember_button", blocks
     )
 
 
-def _block_id(field: str) -> str:
-    """Return the id of a field's block, under which an error is shown."""
-    return f"field.{field}"
-
-
-def _range(localizer: Localizer, rules: FieldRules) -> str:
-    if "minimum" not in rules or "maximum" not in rules:
-        return ""
-    low = f"{rules['minimum']:g}"
-    high = f"{rules['maximum']:g}"
-    return localizer.say("form_range", low=low, high=high)
-
-
-def _element(rules: FieldRules, value: str) -> Block:
-    """Return the input of a field with `value` in it."""
-    if "enum" in rules:
-        options = [option(one, one) for one in rules["enum"]]
-        return select(options, value)
-    if rules.get("format") in ("date", "time"):
-        return _picker(rules["format"], value)
-    is_long = len(value) > _MULTILINE_LENGTH or "\n" in value
-    return text_input(_length(rules), value, multiline=is_long)
-
-
-def _picker(kind: str, value: str) -> Block:
-    """Return the input of a date or time; it begins empty if `value` is neither."""
+def _picker(field: str, value: str) -> Block:
+    """Return the input of a promise's day or time; it begins empty if `value` is neither."""
+    kind = "date" if field == "due" else "time"
     picker: Block = {"type": f"{kind}picker"}
     with suppress(ValueError):
         if kind == "date":
@@ -237,39 +145,14 @@ def _picker(kind: str, value: str) -> Block:
     return picker
 
 
-def _level_input(localizer: Localizer, kind: str, content: Content) -> Block:
-    """Return the menu of a level, whose options read like the lines in the list of memories.
-
-    The option of the current level has the stored score, so that saving it changes nothing.
-    """
-    score = content.get(LEVEL_FIELDS[kind])
-    stored = level_of(kind, score)
-    what = subject(kind, content)
-    options: list[Block] = []
-    chosen = ""
-    for level in LEVELS[kind]:
-        value = str(level.typical)
-        if level is stored:
-            value = chosen = str(score)
-        options.append(option(localizer.say(level.key, what=what), value))
-    return select(options, chosen)
-
-
-def _length(rules: FieldRules) -> int:
-    return min(int(rules.get("maxLength") or MAX_TEXT), MAX_TEXT)
-
-
-def _audience_input(localizer: Localizer, audience: str) -> Block:
-    """Return the input for where a memory may be used, which `audience` knows now."""
+def _audience_input(localizer: Localizer) -> Block:
+    """Return the input for where what is added may be used."""
     options = []
     for one in (DM, PUBLIC):
         name = audience_name(localizer, one)
         options.append(option(_capitalized(name), one))
-    if audience not in (DM, PUBLIC):
-        options.append(option(localizer.say("audience_as_now"), audience))
-    return input_block(
-        _AUDIENCE, localizer.say("audience_label"), select(options, audience)
-    )
+    label = localizer.say("audience_label")
+    return input_block(_AUDIENCE, label, select(options, DM))
 
 
 def chosen_audience(view: Json) -> str:
@@ -277,53 +160,34 @@ def chosen_audience(view: Json) -> str:
     return _entered(view, _AUDIENCE) or DM
 
 
-def entered_content(view: Json, schema: type[BaseModel]) -> dict[str, str | None]:
-    """Return the fields of a submitted edit form; None where one was left empty."""
-    content: dict[str, str | None] = {}
-    for name in _fields(schema):
-        if _block_id(name) in view["state"]["values"]:
-            content[name] = _entered(view, _block_id(name)) or None
-    return content
+def entered_sentence(view: Json) -> str:
+    """Return the sentence of a submitted edit form."""
+    return _entered(view, _SENTENCE)
 
 
-def changed_fields(
-    view: Json, schema: type[BaseModel], stored: Content
-) -> dict[str, str | None]:
-    """Return the fields of a submitted edit form that differ from those of the memory."""
-    entered = entered_content(view, schema).items()
-    return {
-        name: text for name, text in entered if (text or "") != text_of(stored, name)
-    }
+def entered_due(view: Json) -> dict[str, str | None]:
+    """Return the day and time of a submitted edit form; nothing if it is of no promise."""
+    values = view["state"]["values"]
+    return {name: _entered(view, name) or None for name in DUE_FIELDS if name in values}
 
 
-def typed_text(changed: Mapping[str, str | None], schema: type[BaseModel]) -> str:
-    """Return the texts that the person typed in changed fields; choices and dates are left out."""
-    fields = _fields(schema)
-    texts: list[str] = []
-    for name, text in changed.items():
-        if text and _is_text(fields[name]):
-            texts.append(text)
-    return " ".join(texts)
+def edit_errors(localizer: Localizer, view: Json) -> dict[str, str]:
+    """Return the errors of a submitted edit form, by block, without looking anything up."""
+    sentence = entered_sentence(view)
+    if not sentence:
+        return {_SENTENCE: localizer.say("form_missing")}
+    if why := _unstorable(localizer, sentence):
+        return {_SENTENCE: why}
+    return _due_errors(localizer, view, entered_due(view))
 
 
-def edit_errors(
-    localizer: Localizer, view: Json, schema: type[BaseModel]
-) -> dict[str, str]:
-    """Return the errors of a submitted edit form, by block, judged by the schema alone."""
-    content = entered_content(view, schema)
-    errors: dict[str, str] = {}
-    try:
-        validated(schema.__name__, content)
-    except InvalidContent as problem:
-        rules = _fields(schema)
-        for name, code in problem.codes.items():
-            # A field that no input can hold keeps its value, which the form does not have.
-            if name in content:
-                errors[_block_id(name)] = field_error(localizer, code, rules[name])
-        return errors
-    if schema.__name__ == PROMISE_KIND:
-        return _due_errors(localizer, view, content)
-    return errors
+def _unstorable(localizer: Localizer, text: str) -> str:
+    """Return why what was typed cannot be stored; "" if it can."""
+    if len(text) > MAX_TEXT:
+        return localizer.say("form_long", count=MAX_TEXT)
+    if redact(text).removed:
+        return localizer.say("refused_secret")
+    return ""
 
 
 def _due_errors(
@@ -338,32 +202,20 @@ def _due_errors(
     if entered == begun:
         return {}
     if content.get("due_time") and not content.get("due"):
-        return {_block_id("due"): localizer.say("form_missing")}
+        return {"due": localizer.say("form_missing")}
     if not is_past(localizer, content):
         return {}
     is_day_past = is_past(localizer, {"due": content["due"]})
-    field = "due" if is_day_past else "due_time"
-    return {_block_id(field): localizer.say("form_past")}
+    return {"due" if is_day_past else "due_time": localizer.say("form_past")}
 
 
 def _begun_with(view: Json, field: str) -> str:
     """Return the initial day or time in the input of a field; empty if there is none."""
     for block in view.get("blocks") or []:
-        if block.get("block_id") == _block_id(field):
+        if block.get("block_id") == field:
             element = block["element"]
             return str(element.get("initial_date") or element.get("initial_time") or "")
     return ""
-
-
-def field_error(localizer: Localizer, code: str, rules: FieldRules) -> str:
-    """Return why a field cannot be stored; `code` is of `memory.InvalidContent`."""
-    if code in ("number", "range"):
-        sentence = _range(localizer, rules)
-        if sentence:
-            return sentence
-    if code == "long":
-        return localizer.say("form_long", count=_length(rules))
-    return localizer.say(_ERRORS.get(code, "form_invalid"))
 
 
 def lines_of(text: str) -> list[str]:
@@ -389,11 +241,8 @@ def add_errors(localizer: Localizer, view: Json) -> dict[str, str]:
     if len(lines) > LINES_LIMIT:
         return {_LINES: localizer.say("add_lines_hint", limit=LINES_LIMIT)}
     for number, line in enumerate(lines, 1):
-        if len(line) > MAX_TEXT:
-            why = localizer.say("form_long", count=MAX_TEXT)
-        elif redact(line).removed:
-            why = localizer.say("refused_secret")
-        else:
+        why = _unstorable(localizer, line)
+        if not why:
             continue
         if len(lines) > 1:
             why = localizer.say("refused_line", number=number, why=why)

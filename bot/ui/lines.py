@@ -31,25 +31,24 @@ from memory.store import MAX_MEMORIES
 
 
 class Level(NamedTuple):
-    """A word for scores from `least` up: its typical score, and the key of its sentence."""
+    """A word for scores from `least` up, and the key of its sentence."""
 
     least: int
-    typical: int
     key: str
 
 
 LEVELS: Mapping[str, Sequence[Level]] = {
     "UserFoodPreference": (
-        Level(90, 95, "food_loved"),
-        Level(60, 75, "food"),
-        Level(40, 50, "food_fine"),
-        Level(0, 10, "food_disliked"),
+        Level(90, "food_loved"),
+        Level(60, "food"),
+        Level(40, "food_fine"),
+        Level(0, "food_disliked"),
     ),
     "UserTechInterest": (
-        Level(85, 90, "tech_very"),
-        Level(40, 60, "tech"),
-        Level(15, 25, "tech_little"),
-        Level(0, 10, "tech_hardly"),
+        Level(85, "tech_very"),
+        Level(40, "tech"),
+        Level(15, "tech_little"),
+        Level(0, "tech_hardly"),
     ),
 }
 """The words for the scores of the built-in kinds, from 0 to 100: people are not shown a number."""

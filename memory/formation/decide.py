@@ -105,7 +105,9 @@ def decide(
         was_confirmed = any(
             one.actor == "question" and _says(one, proposal) for one in same
         )
-        asks = not was_confirmed and asks_first(proposal, verdict, view.own, sensitive)
+        # What the person has written in place of a memory is what they want.
+        is_decided = was_confirmed or said.actor == "modal"
+        asks = not is_decided and asks_first(proposal, verdict, view.own, sensitive)
         if has_changed or has_too_many_removals or asks:
             decisions.questions.append(statement)
             continue

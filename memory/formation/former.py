@@ -165,6 +165,30 @@ class Former:
             )
         return await self._commit(view, proposed, batch, epoch, in_commit)
 
+    async def form_edit(
+        self,
+        view: MemoryView,
+        message: PersonMessage,
+        memory: Memory,
+        *,
+        epoch: int | None = None,
+        deadline: float | None = None,
+    ) -> FormationResult:
+        """Form what a memory says anew, from the sentence that its person wrote in its place.
+
+        It keeps its kind and key; what the sentence does not say is gone. Nothing is formed of
+        another kind. The rest is as for `form`.
+        """
+        typed = [TypedMessage(message)]
+        async with _model_calls(view.person, deadline):
+            found = await self._extract([], typed, eager=True)
+            said = [one for one in found if one.is_of(memory.kind)]
+            writes = [one._replace(key=memory.key) for one in said[:1]]
+            proposed = await self._judge(
+                view, typed, writes, {memory.key: memory}, passes_over=False
+            )
+        return await self._commit(view, proposed, None, epoch, do_nothing)
+
     async def _commit(
         self,
         view: MemoryView,

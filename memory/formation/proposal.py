@@ -137,6 +137,10 @@ class Write(NamedTuple):
     quote: str = ""
     about: str = ""
 
+    def is_of(self, kind: str) -> bool:
+        """Return whether it writes a value of a kind."""
+        return self.value is not None and self.value.get("kind") == kind
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:

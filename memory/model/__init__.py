@@ -31,8 +31,6 @@ from memory.model.schemas import (
     INSTRUCTION_KIND as INSTRUCTION_KIND,
     LEVEL_FIELDS as LEVEL_FIELDS,
     PROMISE_KIND as PROMISE_KIND,
-    FieldRules as FieldRules,
-    field_rules as field_rules,
 )
 from memory.model.sameness import (
     needles as needles,

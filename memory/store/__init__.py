@@ -2,7 +2,6 @@
 
 from memory.store.edits import (
     statement_of as statement_of,
-    validated as validated,
 )
 from memory.store.erasing import erase_within as erase_within
 from memory.store.expiry import expire_due as expire_due

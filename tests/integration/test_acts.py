@@ -156,43 +156,32 @@ async def forget_everything_and_undo(ann: SlackPerson, panel: Place) -> None:
 
 
 async def edit_and_undo(ann: SlackPerson, panel: Place) -> None:
-    """The form changes a memory, also with a field of earlier; its sentence is what was typed."""
+    """The sentence is written anew, and formed: the same memory says it."""
     memory = await ann.memory("ramen")
-    ann.app.rows(
-        """UPDATE store SET value = jsonb_set(value, '{content,taste}', '"salty"') WHERE key = %s
-            RETURNING 1""",
-        memory.key,
-    )
-    ann.app.rows(
-        """UPDATE statements SET content = jsonb_set(content, '{taste}', '"salty"') WHERE key = %s
-            RETURNING 1""",
-        memory.key,
-    )
     await ann.press(panel, "edit", key=memory.key)
     form = await ann.form_opens()
-    await ann.submit(form, **{"field.food_name": "udon", "field.preference": "50"})
+    await ann.submit(form, sentence="I love udon")
     panel = await ann.changed(panel)
     await ann.remembers("sushi", "udon")
-    assert (await ann.memory("udon")).sources[-1]["evidence"] == "udon"
-    assert "Thinks udon is okay" in shown(panel)
+    udon = await ann.memory("udon")
+    assert (udon.key, udon.sources[-1]["evidence"]) == (memory.key, "I love udon")
+    assert udon.audience == memory.audience
     await ann.click(panel, "undo", what="changes")
     await ann.remembers("ramen", "sushi")
 
 
-async def use_elsewhere(ann: SlackPerson, panel: Place) -> None:
-    """The form's *May be used in* moves a memory, and what is added to one that is there stays."""
+async def edit_in_vain(ann: SlackPerson, panel: Place) -> None:
+    """A sentence of which nothing is formed changes nothing, and the panel says so."""
     memory = await ann.memory("ramen")
-    other = await ann.memory("sushi")
     await ann.press(panel, "edit", key=memory.key)
-    await ann.submit(await ann.form_opens(), audience="public")
+    await ann.submit(await ann.form_opens(), sentence="What time is it?")
     panel = await ann.changed(panel)
-    moved = await ann.memory("ramen")
-    assert (moved.key, moved.audience) == (memory.key, PUBLIC)
-    await ann.press(panel, "edit", key=other.key)
-    renamed = {"field.food_name": "ramen", "audience": "public"}
-    await ann.submit(await ann.form_opens(), **renamed)
-    assert ann.sentence("changed_meanwhile") not in shown(await ann.changed(panel))
-    assert await ann.foods() == ["ramen"]
+    assert ann.sentence("no_changes") in shown(panel)
+    ann.app.fault(kind="formation", status=503, times=-1)
+    await ann.press(panel, "edit", key=memory.key)
+    await ann.submit(await ann.form_opens(), sentence="I love udon")
+    assert ann.sentence("command_failed") in shown(await ann.changed(panel))
+    await ann.remembers("ramen", "sushi")
 
 
 async def use_everywhere_and_only_here_again(ann: SlackPerson, panel: Place) -> None:
@@ -307,7 +296,7 @@ ACTS = (
     forget_all_shown,
     forget_everything_and_undo,
     edit_and_undo,
-    use_elsewhere,
+    edit_in_vain,
     use_everywhere_and_only_here_again,
     see_history,
     undo_a_change,

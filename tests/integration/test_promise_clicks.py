@@ -105,7 +105,7 @@ async def test_a_promise_is_told_with_its_reminder_and_changed_by_its_buttons(
     assert "2099" in shown(notice)
     await ann.press(notice, "edit")
     form = await ann.form_opens()
-    await ann.submit(form, **{"field.due": "2098-01-02", "field.due_time": "11:30"})
+    await ann.submit(form, due="2098-01-02", due_time="11:30")
     await becomes(ann, ("2098-01-02", "11:30", "open"))
     edited = await ann.changed(notice)
     assert acts_in(edited, "undo", what="changes")
@@ -118,7 +118,7 @@ async def test_a_promise_is_told_with_its_reminder_and_changed_by_its_buttons(
     assert [[one["evidence"] for one in sources] for sources in said] == [[SENTENCE]]
     panel = await ann.panel()
     await ann.press(panel, "edit", key=(await ann.memory("Q3")).key)
-    await ann.submit(await ann.form_opens(), **{"field.due": "", "field.due_time": ""})
+    await ann.submit(await ann.form_opens(), due="", due_time="")
     await becomes(ann, (None, None, "open"))
 
 
@@ -255,13 +255,11 @@ async def test_a_promise_takes_no_day_that_has_passed(ann: SlackPerson) -> None:
     notice = await told(ann, due=two_days_ago())
     await ann.press(notice, "edit")
     form = await ann.form_opens()
-    refused = await ann.submit(form, **{"field.due": "2020-01-01"})
-    assert refused["ack"]["errors"] == {"field.due": ann.sentence("form_past")}
-    refused = await ann.submit(form, **{"field.due": "", "field.due_time": "17:00"})
-    assert refused["ack"]["errors"] == {"field.due": ann.sentence("form_missing")}
-    await ann.submit(
-        form, **{"field.due": two_days_ago(), "field.promise": "the Q3 numbers"}
-    )
+    refused = await ann.submit(form, due="2020-01-01")
+    assert refused["ack"]["errors"] == {"due": ann.sentence("form_past")}
+    refused = await ann.submit(form, due="", due_time="17:00")
+    assert refused["ack"]["errors"] == {"due": ann.sentence("form_missing")}
+    await ann.submit(form, due=two_days_ago(), sentence="I promised Mia the Q3 numbers")
 
     async def is_edited() -> bool:
         return str((await ann.memory("Q3")).content["promise"]) == "the Q3 numbers"

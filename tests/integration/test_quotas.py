@@ -101,7 +101,7 @@ async def test_whatever_asks_a_model_counts_once(make_app: MakeApp, way: str) ->
             await app.form(first)
             [memory] = await app.memories(who)
             opened = await app.click(who, Edit(key=memory.key))
-            await app.submit(who, opened, **{"field.fact": "My cat is called Mochi"})
+            await app.submit(who, opened, sentence="My cat is called Mochi")
     assert app.rows("SELECT asked FROM people WHERE user_id = %s", place.user) == [
         {"asked": 2}
     ]

@@ -490,7 +490,7 @@ ACTS: st.SearchStrategy[ButtonAct | FormAct] = st.one_of(
     st.builds(ChangePromise, key=KEYS),
     st.builds(Remember, text=TEXTS),
     st.builds(Rate),
-    st.builds(SaveMemory, place=PLACES, key=KEYS, kind=TEXTS, seen=MOMENTS),
+    st.builds(SaveMemory, place=PLACES, key=KEYS, seen=MOMENTS),
     *(st.builds(act, place=PLACES) for act in (AddLines, SaveSettings, DeleteData)),
 )
 
@@ -680,7 +680,7 @@ def test_every_form_fits(
         switches=len(counts),
     )
     forms = [
-        edit_form(localizer, schema, memory, place),
+        edit_form(localizer, memory, place),
         add_form(localizer, place),
         *(
             settings_form(localizer, chosen, most, place)
