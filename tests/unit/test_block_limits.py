@@ -12,7 +12,6 @@ EQUAL = {
     "LABEL_LIMIT": limit("interactive", "button", "accessibility_label"),
     "MESSAGE_BLOCKS_LIMIT": LIMITS["message_blocks"],
     "MESSAGE_TEXT_LIMIT": LIMITS["message_text"],
-    "OPTIONS_LIMIT": limit("interactive", "static_select", "options"),
     "OPTION_TEXT_LIMIT": limit("objects", "option", "text"),
     "OPTION_VALUE_LIMIT": limit("objects", "option", "value"),
     "VALUE_LIMIT": limit("interactive", "button", "value"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from bench.evals.cases import load_cases
-from memory.store import validated
+from memory.store.edits import validated
 from tests.conftest import ROOT
 
 
