@@ -109,21 +109,7 @@ def place_of(body: Body) -> Place:
     """
     view = body.get("view")
     if view is None:
-        conversation = body.get("channel") or {}
-        channel = body.get("channel_id") or conversation.get("id")
-        url = body.get("response_url")
-        container = body.get("container") or {}
-        # What others see, too, stays as it is, and so does an answer.
-        is_shown_once = bool(container.get("is_ephemeral"))
-        is_own = is_shown_once or is_direct(str(channel or ""))
-        is_replaced = "actions" in body and _clicked_block(body) != MORE
-        is_clicked = is_replaced and is_own
-        return Place(
-            url=str(url or ""),
-            clicked=is_clicked,
-            stays=is_clicked and not is_shown_once,
-            channel=str(channel or ""),
-        )
+        return _place_of_message(body)
     if form := submitted_act(view):
         return form.place
     # What a view of another version is cannot be read: the panel is shown in its place.
@@ -133,6 +119,25 @@ def place_of(body: Body) -> Place:
     if view.get("type") == "modal":
         view_id = str(view["id"])
     return Place(view=view_id, position=position, above=above)
+
+
+def _place_of_message(body: Body) -> Place:
+    """Return where a command or shortcut was used, or a button of a message clicked."""
+    conversation = body.get("channel") or {}
+    channel = body.get("channel_id") or conversation.get("id")
+    url = body.get("response_url")
+    container = body.get("container") or {}
+    # What others see, too, stays as it is, and so does an answer.
+    is_shown_once = bool(container.get("is_ephemeral"))
+    is_own = is_shown_once or is_direct(str(channel or ""))
+    is_replaced = "actions" in body and _clicked_block(body) != MORE
+    is_clicked = is_replaced and is_own
+    return Place(
+        url=str(url or ""),
+        clicked=is_clicked,
+        stays=is_clicked and not is_shown_once,
+        channel=str(channel or ""),
+    )
 
 
 def _clicked_block(body: Body) -> str:

@@ -130,16 +130,12 @@ async def _follow_memories(
 
     Nor is anything stored of what a model was asked before.
     """
-    message = (change.channel_id, change.ts)
-    says_something = changed is not None and changed.reworded and changed.formed
-    says_the_same = changed is not None and changed.says_the_same
-    if not says_something and not says_the_same:
-        says_something = bool(await messages_among(transaction, [message]))
+    says_something = await _has_taught(transaction, change, changed)
     if says_something:
         root = ""
         if change.text is not None:
             root = split_thread_key(change.thread)[2]
-        await update_later(app.queue, transaction, *message, root)
+        await update_later(app.queue, transaction, change.channel_id, change.ts, root)
     if change.text is None and changed is not None:
         await end_exchanges(transaction, change.ts)
     elif says_something and (changed is None or changed.reworded):
@@ -147,6 +143,20 @@ async def _follow_memories(
     says_else = changed is not None and changed.says_else
     if says_something or is_kept or says_else:
         await begin_epoch(transaction)
+
+
+async def _has_taught(
+    transaction: PersonTransaction,
+    change: MessageChange,
+    changed: ChangedMessage | None,
+) -> bool:
+    """Return whether something was remembered or asked from a message that says something else."""
+    if changed is not None and changed.reworded and changed.formed:
+        return True
+    if changed is not None and changed.says_the_same:
+        return False
+    message = (change.channel_id, change.ts)
+    return bool(await messages_among(transaction, [message]))
 
 
 def _texts_of(app: App, change: MessageChange) -> tuple[str, str]:

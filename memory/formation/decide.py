@@ -79,36 +79,28 @@ def decide(
         if verdict is None or said.key in forgotten:
             decisions.refused.append(proposal.refused("unusable"))
             continue
-        before = [one for one in edited if one.message == said.key]
-        same = [one for one in before if one.about == proposal.about]
-        if any(one.is_undone and _says(one, proposal) for one in same):
+        earlier = _earlier(proposal, edited)
+        if earlier.is_undone:
             continue
-        key = _key(proposal, keys, same)
+        key = _key(proposal, keys, earlier)
         is_new = key not in existing
         reason: Reason | None = refusal(proposal, verdict, at, sensitive)
-        if reason is None and is_new:
-            reason = _refusal_of_new(proposal, remaining)
+        if is_new:
+            reason = reason or _refusal_of_new(proposal, remaining)
         if reason is not None:
             decisions.refused.append(proposal.refused(reason))
             continue
         if said not in decisions.accepted:
             decisions.accepted.append(said)
-        if proposal.removes:
-            removals += 1
-        audience = view.own.audience
-        if verdict.is_sensitive or _is_narrowed(before, same):
-            audience = DM  # wherever it was said
+        removals += proposal.removes
+        audience = _audience(view, verdict, earlier)
         memory = known.memories.get(key)
         statement = _statement(proposal, verdict, key, audience, batch, memory)
         has_too_many_removals = proposal.removes and removals > MAX_REMOVALS
-        has_changed = _has_changed(proposal, memories)
-        was_confirmed = any(
-            one.actor == "question" and _says(one, proposal) for one in same
-        )
         # What the person has written in place of a memory is what they want.
-        is_decided = was_confirmed or said.actor == "modal"
-        asks = not is_decided and asks_first(proposal, verdict, view.own, sensitive)
-        if has_changed or has_too_many_removals or asks:
+        asks = asks_first(proposal, verdict, view.own, sensitive)
+        asks &= not earlier.is_confirmed and said.actor != "modal"
+        if asks or has_too_many_removals or _has_changed(proposal, memories):
             decisions.questions.append(statement)
             continue
         decisions.statements.append(statement)
@@ -117,6 +109,13 @@ def decide(
         if is_new:
             remaining -= 1
     return decisions
+
+
+def _audience(view: MemoryView, verdict: Verdict, earlier: _Earlier) -> str:
+    """Return a statement's audience: direct messages if it is private, wherever it was said."""
+    if verdict.is_sensitive or earlier.is_narrowed:
+        return DM
+    return view.own.audience
 
 
 def _refusal_of_new(proposal: Proposal, remaining: int) -> Reason | None:
@@ -131,33 +130,53 @@ def _refusal_of_new(proposal: Proposal, remaining: int) -> Reason | None:
     return None
 
 
-def _says(before: SetAside, proposal: Proposal) -> bool:
-    """Return whether a proposal says of the same thing what its message said before."""
-    return all(
-        is_same(value, proposal.content.get(name))
-        for name, value in before.content.items()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Earlier:
+    """What the message of a proposal said before it was edited.
+
+    `key` is that of the memory about the same thing. The person had undone what the proposal says,
+    or confirmed it. `is_narrowed`: something else of the message was moved to direct messages, and
+    the proposal may say that in other words; a move of the same thing counts by itself.
+    """
+
+    key: str | None
+    is_undone: bool
+    is_confirmed: bool
+    is_narrowed: bool
+
+
+def _earlier(proposal: Proposal, edited: Sequence[SetAside]) -> _Earlier:
+    """Return what decides about a proposal of what was set aside."""
+    key: str | None = None
+    is_moved = is_undone = is_confirmed = False
+    for one in edited:
+        if one.message != proposal.evidence.original.key:
+            continue
+        is_moved |= one.moved_to == DM
+        if one.about == proposal.about:
+            key = one.key
+            says_it = _says(proposal, one.content)
+            is_undone |= says_it and one.is_undone
+            is_confirmed |= says_it and one.actor == "question"
+    return _Earlier(
+        key=key,
+        is_undone=is_undone,
+        is_confirmed=is_confirmed,
+        is_narrowed=is_moved and key is None,
     )
 
 
-def _is_narrowed(before: Sequence[SetAside], same: Sequence[SetAside]) -> bool:
-    """Return whether a new thing is for direct messages only.
-
-    It is if the person had moved there what the edited message said, which may be this in other
-    words. The move of the same thing counts by itself.
-    """
-    return not same and any(one.moved_to == DM for one in before)
+def _says(proposal: Proposal, content: Content) -> bool:
+    """Return whether a proposal has the values of a content."""
+    now = proposal.content
+    return all(is_same(value, now.get(name)) for name, value in content.items())
 
 
-def _key(
-    proposal: Proposal, keys: Mapping[Subject, str], same: Sequence[SetAside]
-) -> str:
+def _key(proposal: Proposal, keys: Mapping[Subject, str], earlier: _Earlier) -> str:
     """Return the key of the memory that a proposal is about; there is one per subject."""
     if proposal.target is not None:
         return proposal.target.key
-    key = keys.get(proposal.about)
-    if key is None and same:
-        key = same[-1].key
-    return key or str(uuid4())
+    return keys.get(proposal.about) or earlier.key or str(uuid4())
 
 
 def _has_changed(proposal: Proposal, memories: Mapping[str, Memory]) -> bool:

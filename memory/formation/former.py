@@ -181,7 +181,9 @@ class Former:
         """
         typed = [TypedMessage(message)]
         async with _model_calls(view.person, deadline):
-            found = await self._extract([], typed, eager=True)
+            found = await extract_writes(
+                self._memory_model, self.schemas, [], typed, eager=True
+            )
             said = [one for one in found if one.is_of(memory.kind)]
             writes = [one._replace(key=memory.key) for one in said[:1]]
             proposed = await self._judge(
