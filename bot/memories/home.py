@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from slack_sdk.errors import SlackApiError
 
@@ -71,6 +72,7 @@ async def show_home(
     Source: https://docs.slack.dev/surfaces/modals#handling_race_conditions
     """
     localizer = await app.people.localizer(person, keep_new=False)
+    localizer = replace(localizer, read_at_once=True)
     if receipt is None:
         receipt = await _newest_forgetting(app, person, localizer)
     content = await read_panel(app, person, localizer, position, home=True)

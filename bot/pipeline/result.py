@@ -20,6 +20,9 @@ from bot.ui.kept_lines import quote
 from memory import Memory
 from memory.store import KeptLine
 
+ACKNOWLEDGEMENT = 80
+"""Characters of an answer that may only acknowledge what was said, and is not rated."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
@@ -109,6 +112,12 @@ def told_instead(
     return result.tools.answer
 
 
+def _can_be_rated(result: Result) -> bool:
+    """Return whether buttons rate an answer: more than a short one that rests on nothing."""
+    is_short = len(result.text) <= ACKNOWLEDGEMENT and not result.cited
+    return result.is_answer and not is_short
+
+
 def _is_redacted(turn: Turn) -> bool:
     """Return whether something that the person wrote, such as a password, is not stored."""
     return bool(turn.removed) and turn.memory_state.on_record
@@ -139,7 +148,7 @@ async def deliver(
     quotes = await _quotes(app, turn.message.team_id, result, localizer)
     await sink.finish(
         with_notes(localizer, "\n\n".join([text, *quotes]), _notes(turn, result)),
-        can_be_rated=result.is_answer,
+        can_be_rated=_can_be_rated(result),
         offers_more=result.is_refusal and turn.memory_state.on_record,
         cited=len(result.memories),
     )

@@ -48,7 +48,7 @@ async def test_the_whole_story_by_keyboard(kioku: Playground, visit: Visit) -> N
     await keyboard.press("Enter")
     await expect(ann.messages).to_have_count(2)
     await expect(ann.box).to_be_focused()
-    await ann.remembered("Likes ramen")
+    await ann.remembered("I like ramen")
     await expect(ann.box).to_be_focused()
     count = await ann.messages.count()
     await keyboard.type("/for")

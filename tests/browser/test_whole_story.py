@@ -46,7 +46,7 @@ async def prompts_stream_and_stop(ann: Visitor) -> None:
 
 
 async def edit_and_rate(ann: Visitor) -> None:
-    """An edit changes what is remembered of a message, and not its answer, which is rated."""
+    """An edit changes what is remembered, and not the answer; one that says something is rated."""
     await ann.ask("I like ramen")
     count = await ann.messages.count()
     said = ann.messages.nth(count - 2)
@@ -57,12 +57,14 @@ async def edit_and_rate(ann: Visitor) -> None:
     await editor.fill("I like soba, and I'm interested in Rust")
     await editor.press("Enter")
     await expect(said).to_contain_text("Rust")
-    not_good = answer.get_by_role("button", name="Not Good")
-    await not_good.click()
-    await expect(not_good).to_have_attribute("aria-pressed", "true")
     await ann.remembered("soba", "Rust", without="ramen")
     await expect(answer).to_contain_text("Understood")
     await expect(answer).not_to_contain_text("Rust")
+    await expect(answer.get_by_role("button", name="Not Good")).to_have_count(0)
+    await ann.ask("What do I like?")
+    not_good = ann.last.get_by_role("button", name="Not Good")
+    await not_good.click()
+    await expect(not_good).to_have_attribute("aria-pressed", "true")
 
 
 async def in_home(ann: Visitor, file: Path) -> None:
@@ -96,7 +98,7 @@ async def in_home(ann: Visitor, file: Path) -> None:
     await dialog.last.get_by_role("button", name="Forget", exact=True).click()
     await expect(dialog.last).to_contain_text("Forgotten")
     await page.keyboard.press("Escape")
-    await expect(home).to_contain_text("I remember nothing")
+    await expect(home).to_contain_text("Nothing here yet")
     await home.get_by_role("button", name="Undo").click()
     await expect(home.locator(".section", has_text="Likes udon")).to_be_visible()
     await home.get_by_role("button", name="Settings").click()
@@ -106,7 +108,7 @@ async def in_home(ann: Visitor, file: Path) -> None:
     await expect(dialog).to_contain_text("All your data is deleted.")
     assert await findings(page) == []
     await page.keyboard.press("Escape")
-    await expect(home).to_contain_text("I remember nothing")
+    await expect(home).to_contain_text("Nothing here yet")
 
 
 async def test_a_thread_of_two_people(kioku: Playground, visit: Visit) -> None:

@@ -121,6 +121,7 @@ async def rate(app: App, who: Person, message: Message, side: str) -> Answer:
 
 async def test_a_rating_is_counted_and_nothing_else_happens(app: App) -> None:
     """Whoever clicks; Slack itself shows which side was pressed."""
+    app.script("Ramen, if you like it, or else what the market has today. " * 2)
     asked = await app.ask(app.slack.place(channel="public"), "What shall I eat?")
     user, _ = app.slack.person()
     app.slack.control("channels/update", {"channel": asked.channel_id, "add": [user]})
@@ -142,8 +143,13 @@ async def test_a_rating_is_counted_and_nothing_else_happens(app: App) -> None:
     because="A half answer is deleted while its stream runs.",
 )
 async def test_what_is_no_answer_cannot_be_rated(app: App) -> None:
-    """Errors, sentences of the app's own and the first parts of an answer have no buttons."""
+    """Errors, acknowledgements, the app's own sentences and first parts of an answer."""
     place = app.slack.place()
+    said = await app.ask(place, "I love ramen")
+    assert ratings(app, said) == []
+    await app.form(said)
+    cited = await app.ask(place, "What do I love?")
+    assert len(ratings(app, cited)) == 1
     fault = {"endpoint": "responses", "kind": "reply", "error_code": "invalid_api_key"}
     app.stand_in.call("/_model/faults", fault)
     failed = await app.ask(place, "hello")
