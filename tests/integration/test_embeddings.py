@@ -244,6 +244,11 @@ async def test_what_is_refused_at_any_size_is_told() -> None:
         assert len(came) < 30
 
 
+def vector(given: object) -> dict[str, Any]:
+    """Return an answer with one vector."""
+    return {"data": [{"object": "embedding", "index": 0, "embedding": given}]}
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -253,6 +258,7 @@ async def test_what_is_refused_at_any_size_is_told() -> None:
         {"data": [{}]},
         {"data": [5]},
         {"data": {"embedding": [1.0]}},
+        *(vector(given) for given in (None, 1.0, {})),
     ],
     ids=str,
 )
@@ -270,22 +276,10 @@ async def test_an_answer_without_vectors_is_no_answer(answer: dict[str, Any]) ->
 )
 async def test_a_vector_with_anything_but_numbers_is_none(number: object) -> None:
     """A server that writes null, or NaN, counts as away: PostgreSQL would refuse the vector."""
-    vector = [1.0] * (SPACE.dimensions - 1)
-    data = [{"object": "embedding", "index": 0, "embedding": [*vector, number]}]
-    async with answering({"data": data}) as client:
+    numbers = [1.0] * (SPACE.dimensions - 1)
+    async with answering(vector([*numbers, number])) as client:
         with pytest.raises(EmbeddingsUnavailable):
             await Embedder(client, SPACE).embed(["x"])
-
-
-@pytest.mark.parametrize("vector", [None, 1.0, {}], ids=str)
-async def test_what_is_no_list_is_no_vector(vector: object) -> None:
-    """A server that sends it counts as away, also where the size of its vectors is asked for."""
-    data = [{"object": "embedding", "index": 0, "embedding": vector}]
-    async with answering({"data": data}) as client:
-        with pytest.raises(EmbeddingsUnavailable):
-            await Embedder(client, SPACE).embed(["x"])
-        with pytest.raises(EmbeddingsUnavailable):
-            await embedding_space(client, "unknown")
 
 
 @pytest.mark.parametrize("places", [[1, 0], [None, None], [0, 0]], ids=str)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -80,17 +80,6 @@ def test_the_scheme_names_the_proxy(
     assert proxy_for(url) == proxy
 
 
-@pytest.mark.parametrize(("environment", "url", "proxy"), SCHEMES)
-def test_a_dotenv_names_it_as_well(
-    tmp_path: Path, environment: dict[str, str], url: str, proxy: str | None
-) -> None:
-    """What is written into `.env` counts as the environment does."""
-    if {"https_proxy", "HTTPS_PROXY"} <= environment.keys():
-        environment = {"HTTPS_PROXY": environment["https_proxy"].strip() or PROXY}
-    used(tmp_path, {}, environment)
-    assert proxy_for(url) == proxy
-
-
 # NO_PROXY, an address, whether it is reached directly.
 DIRECT: list[tuple[str, str, bool]] = [
     ("", "slack.com", False),
@@ -138,11 +127,7 @@ DIRECT: list[tuple[str, str, bool]] = [
 ]
 
 
-@pytest.mark.parametrize("spelled", ["NO_PROXY", "no_proxy"])
-@pytest.mark.parametrize("place", ["environment", "file"])
-def test_no_proxy(
-    tmp_path: Path, subtests: pytest.Subtests, spelled: str, place: str
-) -> None:
+def test_no_proxy(tmp_path: Path, subtests: pytest.Subtests) -> None:
     """NO_PROXY has names, what is below them, addresses, networks, ports, and `*` for all."""
     for no_proxy, host, is_direct in DIRECT:
         with (
@@ -151,9 +136,25 @@ def test_no_proxy(
         ):
             for name in VARIABLES:
                 patch.setenv(name, "")
-            given = {"HTTPS_PROXY": PROXY, spelled: no_proxy}
-            used(tmp_path, given if place == "environment" else {}, given)
+            used(tmp_path, {"HTTPS_PROXY": PROXY, "NO_PROXY": no_proxy}, {})
             assert proxy_for(f"https://{host}/") == (None if is_direct else PROXY)
+
+
+@pytest.mark.parametrize("spelled", [str.upper, str.lower])
+@pytest.mark.parametrize("place", ["environment", "file"])
+def test_each_variable_counts_in_either_case_and_place(
+    tmp_path: Path, spelled: Callable[[str], str], place: str
+) -> None:
+    """What is written into `.env` counts as the environment does."""
+    given = {"https_proxy": PROXY, "http_proxy": OTHER, "no_proxy": "example.com"}
+    given = {spelled(name): value for name, value in given.items()}
+    if place == "environment":
+        used(tmp_path, given, {})
+    else:
+        used(tmp_path, {}, given)
+    assert proxy_for(SLACK) == PROXY
+    assert proxy_for("http://model.example") == OTHER
+    assert proxy_for("https://example.com") is None
 
 
 def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
