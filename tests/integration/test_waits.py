@@ -30,18 +30,6 @@ def written(app: App, place: PersonThread) -> Message:
     return app.written(place, "hello")
 
 
-async def test_a_message_that_no_worker_takes_is_seen_to_wait_until_it_is_answered(
-    app: App,
-) -> None:
-    """Slack shows its indicator, and the answer ends it."""
-    message = written(app, app.slack.place())
-    assert await app.deliver(event_of(message)) == 200
-    await until(lambda: session(app, message) == "processing")
-    await app.answering.drain(message.thread)
-    assert app.replies(message)
-    await until(lambda: session(app, message) == "active")
-
-
 async def test_a_wait_that_slack_shows_late_does_not_outlast_the_answer(
     app: App,
 ) -> None:
