@@ -446,25 +446,6 @@ async def test_three_removals_at_most(trial: Trial) -> None:
     assert len(await trial.rows()) == 2
 
 
-async def test_said_twice_is_one_memory(trial: Trial) -> None:
-    """A duplicate insert becomes an update: two sources, nothing lost, confirmed again."""
-    await trial.know(RAMEN)
-    (before,) = await trial.rows()
-    trial.model.answer(
-        [food("ラーメン ", 95, "やっぱりラーメンが好き", description="毎週食べる")]
-    )
-    formed = await trial.form(words("やっぱりラーメンが好き"))
-    assert [(c.action, c.key) for c in formed.changes] == [("updated", before["key"])]
-    (after,) = await trial.rows()
-    assert after["value"]["content"] == {
-        "food_name": "ラーメン",
-        "cuisine": "和食",
-        "preference": 95,
-        "description": "毎週食べる",
-    }
-    assert len(after["value"]["sources"]) == 2
-
-
 MISO = "ラーメンは味噌が好き"
 
 

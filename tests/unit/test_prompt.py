@@ -370,27 +370,6 @@ def test_the_question_comes_last() -> None:
     assert str(asked).endswith("\n\nwhat now?")
 
 
-def test_other_peoples_words_are_data() -> None:
-    """What others asked in the thread, and our answers to them, are lines of a frame, in order."""
-    made = prompt_of(
-        names={"U2": "@Ken", "U3": "@Mia Tanaka"},
-        exchanges=[
-            exchange(1, "mine", "yes"),
-            exchange(2, "theirs, @Mia Tanaka", "no", user="U2"),
-            exchange(3, "hers", None, user="U3"),
-            exchange(4, "mine again"),
-        ],
-    )
-    roles = [item["role"] for item in made.input]
-    assert roles == ["system", "user", "assistant", "user", "user", "assistant", "user"]
-    lines = section("\n" + str(made.input[3]["content"]), "thread")
-    assert [json.loads(line) for line in lines] == [
-        {"from": "@Ken", "text": "theirs, @Mia Tanaka"},
-        {"from": "you", "text": "no"},
-        {"from": "@Mia Tanaka", "text": "hers"},
-    ]
-
-
 @pytest.mark.parametrize(
     ("kind", "content", "line"),
     [
