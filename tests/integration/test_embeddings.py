@@ -258,7 +258,9 @@ def vector(given: object) -> dict[str, Any]:
         {"data": [{}]},
         {"data": [5]},
         {"data": {"embedding": [1.0]}},
-        *(vector(given) for given in (None, 1.0, {})),
+        vector(None),
+        vector(1.0),
+        vector({}),
     ],
     ids=str,
 )
