@@ -122,6 +122,19 @@ class Channel:
         return done
 
 
+async def make_public(app: App, channel: str, user: str) -> None:
+    """Let a person make a private channel public, a while ago."""
+    app.slack.control("channels/update", {"channel": channel, "private": False})
+    event = {"type": "message", "subtype": "channel_convert_to_public"}
+    await app.deliver({**event, "channel": channel, "user": user})
+    # What is said within two seconds of a conversion may have been said before it.
+    app.rows(
+        "UPDATE conversations SET changed_at = now() - interval '1 minute'"
+        " WHERE channel_id = %s RETURNING 1",
+        channel,
+    )
+
+
 async def show_lines(app: App) -> None:
     """Run the waiting jobs of the lines in threads."""
     for job in app.take_jobs(SHOW_LINE):
@@ -386,19 +399,11 @@ async def test_what_a_conversation_becomes_decides_whether_its_lines_are_used(
     was = "public" if change == "shared" else "private"
     channel = Channel(app, was, "Ben", "Mia")
     await channel.keep()
-    what = {"shared": True} if change == "shared" else {"private": False}
-    app.slack.control("channels/update", {"channel": channel.id, **what})
-    name = "channel_shared" if change == "shared" else "channel_convert_to_public"
-    event = {"type": name, "channel": channel.id}
-    if change == "public":
-        event = {**event, "type": "message", "subtype": name, "user": channel.users[0]}
-    await app.deliver(event)
-    # What is said within two seconds of a conversion may have been said before it.
-    app.rows(
-        "UPDATE conversations SET changed_at = now() - interval '1 minute'"
-        " WHERE channel_id = %s RETURNING 1",
-        channel.id,
-    )
+    if change == "shared":
+        app.slack.control("channels/update", {"channel": channel.id, "shared": True})
+        await app.deliver({"type": "channel_shared", "channel": channel.id})
+    else:
+        await make_public(app, channel.id, channel.users[0])
     await channel.ask("Which staging database?", 1)
     if change == "shared":
         assert app.prompts() == []
@@ -708,7 +713,10 @@ def _kinds() -> Iterator[str]:
 async def test_nobody_of_forty_sees_a_line_of_a_conversation_they_are_not_in(
     app: App,
 ) -> None:
-    """Ten conversations of each kind; people join and leave; prompts, lists and exports."""
+    """Ten conversations of each kind, in prompts, answers, lists and exports.
+
+    People join, leave and take each other's names, and some private conversations become public.
+    """
     users = [app.slack.person(name=f"Member {n}")[0] for n in range(40)]
     team = app.slack.team_id
     channels: dict[str, tuple[str, set[str]]] = {}
@@ -730,11 +738,22 @@ async def test_nobody_of_forty_sees_a_line_of_a_conversation_they_are_not_in(
         app.slack.control("channels/update", change)
         inside |= {joining}
         inside -= {leaving}
+    for n, user in enumerate(users):
+        name = f"Member {(n + 1) % len(users)}"
+        app.slack.control("users/update", {"user": user, "name": name})
+        changed = {"id": user, "profile": {"display_name": name}}
+        await app.deliver({"type": "user_change", "user": changed})
+    for channel in [one for one, (kind, _) in channels.items() if kind == "private"][
+        :5
+    ]:
+        await make_public(app, channel, authors[channel])
     words = "The host of this place is "
     for user in users:
         person = Person(team, user)
-        await app.ask(in_dm(app, user), "Which host is it?")
+        asked = await app.ask(in_dm(app, user), "Which host of this place is it?")
         assert kept_prompt(app) == []
+        [answer] = app.replies(asked)
+        assert words not in answer
         document = json.dumps(await export_person(app.pool, person, app.core.settings))
         own = {one for one in mine if authors[one] == user}
         assert {one for one in mine if f"{words}{one}" in document} == own
@@ -743,12 +762,14 @@ async def test_nobody_of_forty_sees_a_line_of_a_conversation_they_are_not_in(
             continue
         asker = sorted(inside)[0]
         place = PersonThread(asker, team, channel, "", "")
-        await app.ask(place, f"<@{app.slack.bot_user_id}> Which host?")
+        me = f"<@{app.slack.bot_user_id}>"
+        asked = await app.ask(place, f"{me} Which host of this place is it?")
+        [answer] = app.replies(asked)
+        assert {one for one in mine if one in answer} == {channel}
         assert [one["text"] for one in kept_prompt(app)] == [f"{words}{channel}"]
         listed = await app.interface.type_command(
             Person(team, asker), channel, "/memories", "channel"
         )
         assert listed.form is not None
-        assert {one for one in mine if f"{words}{one}" in shown(listed.form)} == {
-            channel
-        }
+        text = shown(listed.form)
+        assert {one for one in mine if f"{words}{one}" in text} == {channel}
