@@ -59,14 +59,16 @@ class Replies:
             yield replies
             reading.cancel()
 
-    async def ask(self, person: str, text: str, *, seconds: float = 180) -> Reply:
-        """Send a message as a person, in their DM; return the whole reply.
+    async def ask(
+        self, person: str, text: str, *, channel: str = "dm", seconds: float = 180
+    ) -> Reply:
+        """Send a message as a person, in their DM or a channel; return the whole reply.
 
         Raises `TimeoutError` if it does not come within `seconds`.
         """
         self._waiting += 1
         try:
-            message = {"user": person, "channel": "dm", "text": text}
+            message = {"user": person, "channel": channel, "text": text}
             sent = await self._testbed.slack("messages", message)
             asked = (str(sent["channel"]), str(sent["ts"]))
             await asyncio.wait_for(self._ended[asked].wait(), seconds)
