@@ -47,7 +47,10 @@ PACED_SETTINGS: Final = Settings(first_token_ms=500, token_ms=50, chunk_chars=4)
 
 
 class Rule(StrictModel):
-    """The requests that a fault or script applies to: the next `times` (-1: until deleted)."""
+    """The requests that a fault or script applies to: the next `times` (-1: until deleted).
+
+    The last message of each has the words `match`, in capitals or not.
+    """
 
     endpoint: Endpoint = "responses"
     kind: str | None = None
@@ -60,7 +63,7 @@ class Rule(StrictModel):
             return False
         if self.kind not in {None, exchange.kind}:
             return False
-        return self.match in text
+        return self.match.casefold() in text.casefold()
 
 
 class Fault(Rule):

@@ -110,14 +110,17 @@ async def test_the_pace_contains_the_time_that_the_double_needs(
 async def test_a_script_says_what_is_answered(
     client: openai.AsyncOpenAI, controls: Controls
 ) -> None:
-    """Scripts are used in order, for the words they match, as often as they say."""
+    """Scripts are used in order, for the words they match, as often as they say.
+
+    Capitals make no difference.
+    """
     for script in (
         {"match": "lunch", "output": {"text": "Soba."}, "times": 2},
         {"output": {"text": "First."}},
         {"output": {"text": "Second."}},
     ):
         await controls.post("script", {"endpoint": "responses", **script})
-    asked = ["hey you", "lunch?", "hey you", "lunch?", "thanks"]
+    asked = ["hey you", "lunch?", "hey you", "Lunch?", "thanks"]
     answers = [
         (await client.responses.create(model=MODEL, input=one)).output_text
         for one in asked
