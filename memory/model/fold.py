@@ -192,13 +192,9 @@ def _folded(
 
 
 def _sentence(said: Sequence[Statement], content: Json) -> str:
-    """Return the newest sentence that says all of a memory by itself; "" if none does.
-
-    What was typed into the form of a memory is no sentence.
-    """
+    """Return the newest sentence that says all of a memory by itself; "" if none does."""
     for one in reversed(said):
-        is_edit = one.actor == "modal" and one is not said[0]
-        if one.evidence and not is_edit and content_of([one]) == content:
+        if one.evidence and content_of([one]) == content:
             return one.evidence
     return ""
 

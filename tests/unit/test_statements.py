@@ -50,26 +50,19 @@ def test_neither_what_the_schema_refuses_is_a_memory_nor_level_0(level: int) -> 
     assert fold([said(1, preference=level)]) is None
 
 
-def typed(statement: Statement) -> Statement:
-    """Return a statement as the form of a memory makes it."""
-    return replace(statement, actor="modal", channel=None, ts=None)
-
-
 @pytest.mark.parametrize(
     ("later", "sentence"),
     [
         ((), "words 1"),
         ((said(2, preference=20),), "words 2"),
         ((said(2, description="egg"),), ""),
-        ((typed(said(2, preference=20)),), ""),
-        ((typed(said(2, preference=20)), said(3, preference=20)), "words 3"),
-        ((replace(typed(said(2, preference=20)), evidence=""),), ""),
+        ((replace(said(2, preference=20), evidence=""),), ""),
     ],
 )
 def test_a_memory_has_the_newest_sentence_that_says_all_of_it(
     later: Sequence[Statement], sentence: str
 ) -> None:
-    """A detail alone, a click and a form say it in no sentence."""
+    """A detail alone and a click say it in no sentence."""
     assert shown([said(1, preference=90), *later]).own["sentence"] == sentence
 
 
