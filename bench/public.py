@@ -1,6 +1,7 @@
-"""``python -m bench public FOLDER``: recall on data that others published.
+"""``python -m bench public FOLDER``: recall and forgetting on data that others published.
 
-`FOLDER` holds checkouts of the repositories in `SOURCES`, whose data is not in this repository.
+`FOLDER` holds what is measured: checkouts of the repositories in `SOURCES`, whose data is not in
+this repository, or the folders of `bench.forgetting`, or both.
 Recall is measured with the app's own `recall_memories` on PostgreSQL and the small multilingual
 model of ``bench/public-requirements.lock``, whose weights are in its package.
 """
@@ -21,6 +22,7 @@ import openai
 import psycopg
 from psycopg.types.json import Jsonb
 
+from bench.forgetting import run as forgetting
 from bench.results import PUBLIC, write
 from bench.search import TEAM
 from bench.testbed import open_testbed
@@ -193,7 +195,12 @@ def main(names: Sequence[str]) -> None:
         raise SystemExit(
             "Use: python -m bench public FOLDER, with checkouts of the data in FOLDER"
         )
-    folders = {name: Path(names[0]) / name for name in SOURCES}
+    folder = Path(names[0])
+    folders = {name: folder / name for name in SOURCES}
+    if all((folder / name).is_dir() for name in forgetting.FOLDERS):
+        forgetting.main(folder)
+        if not any(path.is_dir() for path in folders.values()):
+            return
     for name, path in folders.items():
         if not path.is_dir():
             raise SystemExit(

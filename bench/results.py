@@ -12,6 +12,7 @@ from pathlib import Path
 
 LATEST = Path(__file__).resolve().parent / "results" / "latest.json"
 PUBLIC = LATEST.with_name("public.json")
+FORGETTING = LATEST.with_name("forgetting.json")
 
 
 def percentile_95(values: Sequence[float]) -> float:
