@@ -36,6 +36,7 @@ from memory.formation.proposal import (
     Refusal,
     Write,
     holds_credentials,
+    instead_of,
     named_removals,
     read_writes,
 )
@@ -184,8 +185,7 @@ class Former:
             found = await extract_writes(
                 self._memory_model, self.schemas, [], typed, eager=True
             )
-            said = [one for one in found if one.is_of(memory.kind)]
-            writes = [one._replace(key=memory.key) for one in said[:1]]
+            writes = instead_of(memory, found)
             proposed = await self._judge(
                 view, typed, writes, {memory.key: memory}, passes_over=False
             )

@@ -30,6 +30,7 @@ from memory.formation.evidence import (
     whole_message,
 )
 from memory.model.dates import clock_time
+from memory.model.sameness import comparable
 from memory.model.schemas import (
     DUE_FIELDS,
     PROMISE_KIND,
@@ -41,6 +42,7 @@ from memory.model.schemas import (
     lenient,
     level,
     named_fields,
+    subject_key,
 )
 from memory.model.text import MAX_TEXT, Json, clean_content, texts
 from memory.store.memories import Memory
@@ -202,6 +204,27 @@ def read_writes(
         else:
             refused.append(found)
     return proposals, refused
+
+
+def instead_of(memory: Memory, writes: Iterable[Write]) -> list[Write]:
+    """Return what a new sentence says in place of a memory: one write of its kind, or none.
+
+    That is what it says of the same thing, or else of one that the earlier sentence does not name:
+    that one may have told of several.
+    """
+    about = subject_key(memory.kind, memory.content)
+    earlier = comparable(" ".join(str(one.get("evidence")) for one in memory.sources))
+    others: list[Write] = []
+    new: list[Write] = []
+    for write in writes:
+        if not write.is_of(memory.kind):
+            continue
+        said = subject_key(memory.kind, (write.value or {}).get("content") or {})
+        if said == about:
+            return [write._replace(key=memory.key)]
+        found = others if said in earlier else new
+        found.append(write._replace(key=memory.key))
+    return [*new, *others][:1]
 
 
 def named_removals(

@@ -436,6 +436,23 @@ async def test_forget_with_several_matches_forgets_one_or_all(ann: SlackPerson) 
     assert ann.sentence("panel_no_match", words="ramen") in sections(none)
 
 
+async def test_edit_of_one_of_two_that_a_sentence_tells_of(ann: SlackPerson) -> None:
+    """It is written anew for one; the other stays."""
+    origin = PersonMessage(actor="command", text="I love soba. I love natto.")
+    given = [
+        ({"food_name": food, "preference": 80}, origin) for food in ("soba", "natto")
+    ]
+    namespace = ann.person.namespace(DM)
+    await add_memories(
+        ann.app.pool, ann.app.embedder, namespace, "UserFoodPreference", given
+    )
+    natto = await ann.memory("natto")
+    await ann.press(await ann.panel(), "edit", key=natto.key)
+    await ann.submit(await ann.form_opens(), sentence="I love soba. I love udon.")
+    await ann.remembers("ramen", "soba", "sushi", "udon")
+    assert (await ann.memory("udon")).key == natto.key
+
+
 async def test_a_receipt_that_stays_in_slack_quotes_nothing(ann: SlackPerson) -> None:
     """Below a message it counts what was forgotten, with *Undo*; the answer to a command quotes."""
     message = await ann.say("forget what I said about ramen")
