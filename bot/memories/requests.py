@@ -40,6 +40,7 @@ _PARTS: Mapping[str, str] = {
     "dont": r"(?:(?:do not|don'?t)(?: ever)?|never)",
     "keep": r"(?:remember|save|store|keep|record|memori[sz]e|note|log)",
     "keeping": r"(?:remember|sav|stor|keep|record)ing",
+    "kept": r"(?:remembered|saved|stored|kept|recorded)",
     "this": r"(?:this|it|that)",
     "memory": r"(?:your |the |my )?memor(?:y|ies)",
     "off": r"(?:pause|stop|turn off|switch off|disable|suspend)",
@@ -66,15 +67,15 @@ _PARTS: Mapping[str, str] = {
     "覚えなくて": (
         r"(?:覚え|記憶し|記録し|保存し|残さ)なくて<ください>(?:大丈夫|結構|構わない)?(?:です)?<ください>"
     ),
-    "忘れて": r"(?:全部|すべて|全て|もう)?忘れて<ください>",
+    "忘れて": r"(?:<全部>|もう)?忘れて<ください>",
     "消して": (
-        r"(?:全部|すべて|全て|完全に)?(?:記憶から|記録から)?(?:忘れ|消し|消去し|削除し|取り消し)て<ください>"
+        r"(?:<全部>|完全に)?(?:記憶から|記録から)?(?:忘れ|消し|消去し|削除し|取り消し)て<ください>"
     ),
     "止めて": r"(?:一時)?(?:オフに(?:し|切り替え)|止め|停止し|中断し|切っ|やめ)て<ください>",
-    "記憶": r"(?:私の|あなたの)?(?:記憶|メモリー?)(?:機能)?",
-    "全部": r"(?:全部|すべて|全て|ぜんぶ)",
+    "記憶": r"(?:私の|あなたの|会話の)?(?:記憶|記録|メモリー?|保存)(?:機能)?",
+    "全部": r"(?:全部|すべて|全て|ぜんぶ|残らず|何もかも|(?:まる|丸)ごと|一切)",
     "時間": (
-        r"(?P<count>\d{1,3}|[一二三四五六十半])(?P<unit>分|時間|日)"
+        r"(?:今から|これから)?(?P<count>\d{1,3}|[一二三四五六十半])(?P<unit>分|時間|日)"
         r"(?:間|ほど|くらい|だけ|の間)*"
     ),
     "さっき": r"(?:たった)?(?:今|いま|さっき|先ほど|先程|直前|ひとつ前|一つ前)",
@@ -92,7 +93,7 @@ _COUNTS = {
 _THIS = (
     r"<dont> <keep> <this>(?: (?:in|to|for|down)(?: <memory>| me)?)*",
     r"(?:this is |keep this |that was )?off the record",
-    r"(?:this|that)(?: is|'s) not to be (?:remembered|saved|stored|kept|recorded)",
+    r"(?:this|that)(?: is|'s) not to be <kept>",
     r"(?:just )?between us,?(?: and)? not for <memory>",
     r"(?:answer|reply|help)(?: me)? without <keeping> <this>",
     r"(?:これ|この話|この件|ここ|次(?:の内容|の話)?|以下|このメッセージ)(?:から先)?(?:は|を|の内容は|って)?、?<覚えないで>"
@@ -101,7 +102,7 @@ _THIS = (
     r"<覚えないで>(?:話です)?",
     r"(?:これは|この話は)?オフレコ(?:で(?:お願いします|話します|す)?)?",
 )
-_FORGET_IT = r"I don'?t want it (?:remembered|saved|stored|kept)|<dont> <keep> <this>"
+_FORGET_IT = r"I don'?t want it <kept>|<dont> <keep> <this>"
 _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
     ("before", (
         *_THIS,
@@ -132,7 +133,8 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
         r"(?:know|remember(?:ed)?|learned|stored)(?: (?:about|of) me)?|<said>)",
         r"forget (?:everything|all|me|<全部>)",
         r"<erase> (?:all )?(?:of )?<memory>(?: (?:of|about) me)?",
-        r"(?:(?:私|僕|俺|自分)(?:(?:のこと|についての記憶|の記憶|に関する記憶)(?:を|は)?)?|記憶を|覚えたことを?)"
+        r"(?:(?:私|僕|俺|自分)(?:(?:の|について(?:の)?|に関する)(?:こと|記憶|話|内容)?(?:を|は)?)?|記憶を"
+        r"|(?:覚え|保存し|記憶し)(?:た|てい?る)(?:こと|もの|内容)[をは]?)、?"
         r"<全部>(?:忘れ|消し|消去し|削除し)て<ください>",
         r"(?:今まで|これまで)(?:に)?(?:覚え|話し|言っ)たこと(?:を|は)?、?<全部>?(?:忘れ|消し)て<ください>",
         r"<全部>忘れて<ください>|<全部>の記憶を<消して>",
@@ -154,7 +156,8 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
         r"(?:私の)?(?:データ|記憶|メモリー?)を(?:エクスポートし?|ダウンロードし?|書き出し)(?:て<ください>|たいです|たい)",
     )),
     ("settings", (
-        r"(?:(?:open|show|show me|see|find|change|edit) )?(?:my |the |your )?(?:memory )?settings",
+        r"(?:(?:open|show|show me|see|find|change|edit|go to|bring up|pull up|get(?: me)? to"
+        r"|take me to|where are|what are) )?(?:my |the |your )?(?:memory )?settings",
         r"(?:where|how) (?:can|do) I (?:open|see|find|change|edit)"
         r" (?:my |the |your )?(?:memory )?settings",
         r"(?:記憶の|私の)?設定(?:を(?:開い|見せ|表示し|変更し)て<ください>|(?:は|を)どこ[^。]{0,12})?",
@@ -168,6 +171,12 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
         r" <here>",
         r"シークレット(?:モード)?(?:(?:を(?:オン|有効)|)に(?:し|切り替え)て<ください>|でお願いします)?",
         r"一時(?:的な)?チャット(?:(?:に(?:し|切り替え)|を(?:始め|開始し))て<ください>|でお願いします)?",
+        r"(?:(?:start|open|begin|have|use|I want|I need|I'd like) )?an? (?:chat|conversation)"
+        r"(?: that| which)?(?: (?:leaves|with) no (?:trace|memory|record)s?"
+        r"| you (?:<dont>|won't|can't) <keep>| (?:isn't|is not|is never) <kept>"
+        r"| without (?:(?:a )?trace|<memory>|<keeping><things>))",
+        r"(?:記憶|記録|履歴|跡)(?:に|を|が)?(?:残さない|残らない)(?:会話|チャット)"
+        r"(?:を|に|が)?(?:し|始め)?(?:たい(?:です)?|て<ください>|でお願いします)?",
         r"<ここ>で(?:(?:の会話|話すこと|言うこと)?は|の会話を)?、?(?:<記憶>(?:を|は))?(?:<止めて>|<覚えないで>)",
     )),
     ("tomorrow", (
@@ -177,17 +186,18 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
     )),
     ("pause", (
         r"(?:<off> <memory>|(?:turn|switch) <memory> off|stop remembering<things>|pause)"
-        r"(?:,? (?:for )?<time>)?",
+        r"(?:,? (?:for )?(?:the )?(?:next )?<time>)?",
         r"(?:(?:<時間>|しばらく|当分)、?)?<記憶>(?:を|は)<止めて>",
         r"(?:私のこと|何も)?(?:を)?覚えるのを<止めて>",
     )),
     ("resume", (
-        r"(?:resume|turn on|switch on|enable|unpause|restart) <memory>",
-        r"(?:turn|switch) <memory> (?:back )?on|(?:start|begin) remembering<things>",
+        r"(?:turn on|switch on|enable|restart) <memory>|(?:resume|unpause)(?: <memory>)?",
+        r"(?:turn|switch) <memory> (?:back )?on|(?:start|begin|resume) remembering<things>",
+        r"remember(?: (?:me|things|stuff|everything|what I (?:say|tell you)))? again",
         r"(?:go |come )?back to normal(?: mode)?",
         r"(?:exit|leave|end|stop|turn off|switch off) (?:the |this )?"
         r"(?:incognito|private|temporary)(?: mode| chat| conversation)?",
-        r"<記憶>を(?:オンに(?:戻し|し)|再開し|有効にし|戻し)て<ください>",
+        r"<記憶>を(?:オンに(?:戻し|し)|再開し|有効にし|戻し)て<ください>|再開(?:して<ください>)?",
         r"(?:普通|通常)(?:モード)?に戻(?:し|っ)て<ください>",
         r"(?:シークレット(?:モード)?|一時(?:的な)?チャット)を(?:終了し|解除し|終え|やめ|オフにし)て<ください>",
         r"また覚え(?:(?:はじ|始)め)?て<ください>",
@@ -201,8 +211,8 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
         r"(?:ed|d|t|n)?(?: (?:about|of|on) me)?)",
         r"(?:(?:私|僕|俺|自分)に?(?:のこと|ついて)?[、はでを]*)?[何なに]+を(?:知って|覚えて)い?(?:る|ます)(?:か|の)?",
         r"(?:私の)?記憶(?:の一覧)?を<全部>?(?:見せ|表示し)て<ください>",
-        r"(?:(?:私|僕|俺|自分)(?:のこと)?(?:について|を)?、?)?(?:知って|覚えて|記憶して)い?る(?:こと|内容)(?:を|は)?、?"
-        r"<全部>?(?:を)?(?:見せ|教え|表示し)て<ください>",
+        r"(?:(?:私|僕|俺|自分)(?:のこと)?(?:について|を|の)?、?)?(?:知って|覚えて|(?:記憶|保存|登録|記録)(?:し|され)て)"
+        r"い?る(?:こと|内容|もの|情報)(?:を|は)?、?<全部>?(?:を)?(?:見せ|教え|表示し)て<ください>",
     )),
     ("changes", (
         r"(?:show me |open )?(?:the |my )?(?:memory )?(?:history|changes)(?: of <memory>)?",
@@ -210,7 +220,8 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
     )),
     ("forget", (
         r"forget something|there(?: is|'s) something (?:I want you|you need|for you) to forget",
-        r"忘れてほしい(?:こと|話)があ(?:る|ります)(?:の|ん|です|けど|だけど|が)*",
+        r"(?:忘れ|消し|消去し|削除し|取り消し)て(?:(?:ほし|欲し)い|(?:もら|いただ)[いき]たい)(?:こと|話|もの|記憶|内容)"
+        r"が(?:あ(?:る|ります|って)|いくつか.*)(?:の|ん|です|けど|だけど|が)*",
         r"forget (?:(?:everything|anything|what|all|the (?:thing|part|stuff|bit))(?: that)? )?"
         r"(?:<said> |you (?:know|remember|learned|have) )?(?:about |on |of |that )?<x>"
         r"(?: (?:that )?<said>(?: about)?)?",
