@@ -10,9 +10,9 @@ from itertools import chain
 from typing import Any, Final
 
 from kioku_stand_in.learning import (
+    FRAGMENT_END,
     KEPT,
     formation_calls,
-    is_fulfilled,
     learn,
     verdicts,
     without_fillers,
@@ -22,7 +22,7 @@ from kioku_stand_in.nearest import fits, nearest
 from kioku_stand_in.script import SCRIPT, is_japanese
 from kioku_stand_in.sentences import Clause, clauses_in
 from openai_double.answer import Answer, Call, make_answer, make_call
-from openai_double.prompt import Prompt, Tool, ToolResult
+from openai_double.prompt import Prompt, ToolResult
 from openai_double.types import Json
 
 KINDS: Final = ("reply", "formation", "verdict", "search", "probe")
@@ -78,11 +78,14 @@ def answer_to(prompt: Prompt) -> Answer:
         return make_answer("", make_call(_PROBE, {"word": words}))
     if kind == "search":
         return make_answer(replies["searched"], web_search=True)
-    calls = _calls(prompt, kind, words)
+    calls = (
+        formation_calls(prompt) if kind == "formation" else _next_call(prompt, words)
+    )
     if calls:
         return make_answer("", *calls)
     if prompt.tool_choice not in {"auto", "none"}:
-        tool = _chosen(prompt)
+        named = [tool for tool in prompt.tools if tool.name == prompt.tool_choice]
+        tool = next(iter(named), prompt.tools[-1])
         form = _form(tool.parameters, replies["form"])
         return make_answer("", make_call(tool.name, form))
     if prompt.schema is not None:
@@ -91,20 +94,6 @@ def answer_to(prompt: Prompt) -> Answer:
     if kind == "formation":
         return make_answer(replies["nothing"])
     return _reply(prompt, words, replies)
-
-
-def _calls(prompt: Prompt, kind: str, words: str) -> list[Call]:
-    if kind == "formation":
-        return formation_calls(prompt)
-    return _next_call(prompt, words)
-
-
-def _chosen(prompt: Prompt) -> Tool:
-    """Return the tool that the prompt names, or, if any will do, the last one."""
-    for tool in prompt.tools:
-        if tool.name == prompt.tool_choice:
-            return tool
-    return prompt.tools[-1]
 
 
 def _without_context(text: str) -> str:
@@ -255,16 +244,16 @@ def reply(clause: Clause, known: Sequence[Memory], replies: Mapping[str, str]) -
 def _is_known(
     clause: Clause, known: Sequence[Memory], replies: Mapping[str, str]
 ) -> bool:
-    """Return whether there is what a clause corrects, or the promise that it says was kept.
+    """Return whether there is what a clause corrects, or the promise that it is about.
 
     In the memories `known` the correction is made already. Any other clause needs nothing that is
     known.
     """
     if clause.name == "correct":
-        new = clause.parts["new"]
+        new = FRAGMENT_END.sub("", clause.parts["new"])
         return any(new in memory.text(replies) for memory in known)
-    if clause.name == "fulfilled":
-        return any(is_fulfilled(memory, clause) for memory in known)
+    if clause.name in ("moved", "fulfilled") and not clause.memories:
+        return any(memory.quote == clause.quote for memory in known)
     return True
 
 

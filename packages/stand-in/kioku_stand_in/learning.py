@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -11,7 +11,7 @@ from typing import Any, Final
 from kioku_stand_in.days import When, due, until
 from kioku_stand_in.memories import Memory, framed_values, stored_in
 from kioku_stand_in.nearest import words_of
-from kioku_stand_in.script import COMMON, WORDS
+from kioku_stand_in.script import COMMON, SCRIPT, WORDS
 from kioku_stand_in.sentences import Clause, clauses_in, fact, may_be_news, stated
 from openai_double.answer import Call, make_call
 from openai_double.prompt import Prompt, Tool
@@ -27,7 +27,8 @@ _END: Final = (
     "(?:です|でした|だ|に(?:なり|変わり|変え|替え|し|異動し|移り|引っ越し|切り替え|乗り換え)(?:まし)?た"
     "|になった|と書きます|[をに]使って.*)(?:よ|ね)?|から|に|なら| now"
 )
-_FRAGMENT_END: Final = re.compile(f"(?:{_END})$")
+FRAGMENT_END: Final = re.compile(f"(?:{_END})$")
+_FORMS: Final = tuple(re.compile(form, re.I) for form in SCRIPT["forms"])
 _FRAGMENT: Final = re.compile(f"(?:[^ぁ-ん]|さん)+(?:{_END})?")
 # What a statement is about: “my desk is”, “I go by”, 「席が」.
 _HEAD: Final = re.compile(
@@ -45,11 +46,9 @@ def learn(known: dict[str, Memory], text: str) -> None:
         match clause.name:
             case "fulfilled":
                 _fulfil(known, clause)
-            case "forget":
-                words = _words_about(clause)
-                for key in [key for key in known if _is_about(known[key], words)]:
-                    del known[key]
-            case "gone" if key := _about(known, clause.parts["words"]):
+            case "moved" if key := _moved_key(known, clause):
+                known[key] = replace(known[key], quote=clause.quote)
+            case "gone" | "forget" if key := _about(known, clause.parts["words"]):
                 del known[key]
             case "correct" if key := _corrected_key(known, clause):
                 known[key] = _corrected(known[key], clause)
@@ -67,6 +66,9 @@ def _tell(known: dict[str, Memory], clause: Clause) -> None:
     for memory in memories:
         key = _replaced(before, memory, clause)
         before.pop(key, None)
+        if clause.changes and key in known and memory.words == known[key].words:
+            # Said again, it replaces again what was said before it.
+            known.pop(_about(before, memory.words), None)
         if key in known or clause.memories:
             known[key] = replace(memory, quote=clause.quote)
 
@@ -91,11 +93,34 @@ def _about(known: Mapping[str, Memory], words: str) -> str:
     return found
 
 
+def _moved_key(known: Mapping[str, Memory], clause: Clause) -> str:
+    """Return the key of the promise whose day a clause changes; "" if there is none."""
+    promises = {key: one for key, one in known.items() if one.kind == "Promise"}
+    words = clause.parts["words"]
+    if words_of(words):
+        return _about(promises, words)
+    return next(reversed(promises), "")
+
+
 def _corrected_key(known: Mapping[str, Memory], clause: Clause) -> str:
-    """Return the key of the memory that has a clause's old words; "" if none has."""
+    """Return the key of the memory that has a clause's old words; "" if none has.
+
+    Where the clause has none, it is the newest that has words of the form of the new ones.
+    """
+    if "old" not in clause.parts:
+        keys = [key for key in known if _old_words(known[key], clause)]
+        return next(reversed(keys), "")
     subject = clause.parts.get("about") or ""
     about = {key: one for key, one in known.items() if subject in one.words}
     return _about(about, clause.parts["old"])
+
+
+def _old_words(memory: Memory, clause: Clause) -> str:
+    """Return the words of a memory that a correction replaces; "" if there are none."""
+    new = clause.parts["new"]
+    form = next((form for form in _FORMS if form.fullmatch(new)), _FORMS[0])
+    found = form.search(memory.words)
+    return clause.parts.get("old") or (found[0] if found else "")
 
 
 def _corrected(memory: Memory, clause: Clause) -> Memory:
@@ -103,11 +128,11 @@ def _corrected(memory: Memory, clause: Clause) -> Memory:
 
     New words that say everything, as “VS Codeを使ってます”, take the place of the whole memory.
     """
-    old, new = clause.parts["old"], clause.parts["new"]
+    old, new = _old_words(memory, clause), clause.parts["new"]
     said = stated(new)
     if said and not _FRAGMENT.fullmatch(new):
         return replace(said[0], quote=clause.quote)
-    return memory.corrected(old, _FRAGMENT_END.sub("", new), clause.quote)
+    return memory.corrected(old, FRAGMENT_END.sub("", new), clause.quote)
 
 
 def _replaced(known: Mapping[str, Memory], memory: Memory, clause: Clause) -> str:
@@ -135,25 +160,19 @@ def _heads(text: str) -> set[str]:
 
 
 def _fulfil(known: dict[str, Memory], clause: Clause) -> None:
-    """Set the state of the promises that a clause says were kept."""
-    for key, memory in known.items():
-        if is_fulfilled(memory, clause):
-            content = {**memory.content, "state": "done"}
-            known[key] = replace(memory, content=content, quote=clause.quote)
-
-
-def is_fulfilled(memory: Memory, clause: Clause) -> bool:
-    """Return whether a memory is a promise that a clause says was kept.
+    """Set the state of the promises that a clause says were kept.
 
     The clause may name to whom it was, but has no word that is not in the promise.
     """
-    if memory.kind != "Promise":
-        return False
     words = set(_words_about(clause))
-    what = {word for word in words if _has(memory.name, word)}
-    to_whom = str(memory.content.get("to"))
-    others = words - what
-    return bool(what) and all(_has(to_whom, word) for word in others)
+    for key, memory in known.items():
+        what = {word for word in words if _has(memory.name, word)}
+        to_whom = str(memory.content.get("to"))
+        if not what or not all(_has(to_whom, word) for word in words - what):
+            continue
+        if memory.kind == "Promise":
+            content = {**memory.content, "state": "done"}
+            known[key] = replace(memory, content=content, quote=clause.quote)
 
 
 def _has(text: str, word: str) -> bool:
@@ -167,14 +186,6 @@ def _words_about(clause: Clause) -> list[str]:
     words = clause.parts.get("old") or clause.parts.get("words") or ""
     to_whom = clause.parts.get("to") or ""
     return without_fillers(f"{to_whom} {words}").casefold().split()
-
-
-def _is_about(memory: Memory, words: Sequence[str]) -> bool:
-    """Return whether the name of a memory contains all the words; never if there are none."""
-    if not words:
-        return False
-    name = memory.name.casefold()
-    return all(word in name for word in words)
 
 
 def without_fillers(words: str) -> str:

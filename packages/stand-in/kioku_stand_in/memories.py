@@ -64,29 +64,28 @@ class Memory:
         return self.name
 
     def corrected(self, old: str, new: str, quote: str) -> Memory:
-        """Return the memory with new words in place of old ones."""
+        """Return the memory with new words in place of old ones.
+
+        What follows the old words there may be the end of the new ones: “third” and “4th floor”.
+        """
+        starts = [end.start() for end in re.finditer(r"(?= |[^\x00-\x7f])", new)]
+        ends = "|".join(re.escape(new[start:]) for start in starts)
         content = {**self.content}
         first, *_, last = (*FIELDS[self.kind], "")
         for field in (first, last):
             if field in content:
-                around = re.split(re.escape(old), str(content[field]), flags=re.I)
+                text = str(content[field])
+                around = re.split(f"{re.escape(old)}(?:{ends})?", text, flags=re.I)
                 content[field] = new.join(around)
         return replace(self, content=content, quote=quote)
 
-    def _promise(self, replies: Mapping[str, str]) -> str:
-        """Return what was promised, to whom if that was said, and whether it is done."""
-        text = self.name
-        if self.content.get("to"):
-            text = replies["promised"].format(text, self.content["to"])
-        if self.content.get("state") == "done":
-            text = replies["kept"].format(text)
-        return text
-
     def text(self, replies: Mapping[str, str]) -> str:
         """Return the memory in words that the person could have said."""
-        if self.kind == "Promise":
-            return self._promise(replies)
         words = self.words
+        if self.kind == "Promise" and self.content.get("to"):
+            words = replies["promised"].format(words, self.content["to"])
+        if self.content.get("state") == "done":
+            words = replies["kept"].format(words)
         if words != self.name or self.kind not in (
             "UserFoodPreference",
             "UserTechInterest",

@@ -24,6 +24,12 @@ _END: Final = re.compile(
 _JOINT: Final = re.compile("|".join(SCRIPT["joints"]))
 _OWN: Final = re.compile(r"\b(?:I|we|my|our)\b", re.I)
 _QUOTED: Final = re.compile('["“「]')
+_AMENDED: Final = re.compile(
+    SCRIPT["amended"].replace("<form>", "|".join(SCRIPT["forms"])), re.I
+)
+_BARE: Final = re.compile(
+    r"\b(i(?=m|ve)|(?:do|does|did|is|are|was|has|have|ca)n(?=t))(m|ve|t)\b", re.I
+)
 _CLOSING: Final = re.compile(SCRIPT["closing"], re.I)
 _OPENINGS: Final = "|".join(SCRIPT["openings"].values())
 _OPENING_END: Final = "(?:[,.:!]? +|[、：]|$)"
@@ -100,6 +106,7 @@ def _clauses_of(sentence: str, changes: bool) -> list[Clause]:
     if len(sentence) > _LONGEST_SENTENCE:
         return [Clause("unknown", sentence, sentence)]
     plain = _END.sub("", sentence).replace("’", "'")
+    plain = _BARE.sub(r"\1'\2", plain)
     words = " ".join(plain.split())
     other = "unknown"
     opening = _OPENING.match(words)
@@ -109,13 +116,21 @@ def _clauses_of(sentence: str, changes: bool) -> list[Clause]:
         changes = changes or opening["change"] is not None
         if other == "change" and words:
             other = "unknown"
-    if sentence.endswith(("?", "？")) or WORDS["question"].search(words):
+            found = _AMENDED.fullmatch(words)
+            if found is not None:
+                rule = SCRIPT["rules"]["correct"]
+                named = found.groupdict()
+                return [Clause("correct", sentence, words, rule, named, changes=True)]
+    is_asked = words and sentence.endswith(("?", "？"))
+    if is_asked or WORDS["question"].search(words):
         other = "question"
     changes = changes or WORDS["change"].search(plain) is not None
     words = _CLOSING.sub("", words)
     texts = _JOINT.split(words)
     if other == "question" or _QUOTED.search(words):
         texts = [words]
+    if other == "unknown" and _QUOTED.search(words):
+        other = "ok"  # what was said elsewhere
     parts = [_clause(text, sentence, other) for text in texts]
     if WORDS["joke"].search(plain):
         parts = [one for one in parts if one.name != "statement"]
@@ -145,8 +160,7 @@ def _clause(text: str, sentence: str, other: str) -> Clause:
         if found is not None:
             parts = found.groupdict()
             memories = _memories_of(rule.get("kind"), text, parts)
-            due = tuple(days) if memories else ()
-            return Clause(name, sentence, text, rule, parts, memories, due)
+            return Clause(name, sentence, text, rule, parts, memories, tuple(days))
     if other == "question":
         return Clause(other, sentence, text)
     memories = stated(text)
@@ -190,8 +204,8 @@ def _memories_of(
         return stated(clause)
     if kind == "UserInstruction":
         return (Memory(kind, {"instruction": clause}),)
-    if "promise" not in parts:  # an old promise, which was kept
-        return ()
+    if "promise" not in parts:  # an old promise, if there is one
+        return stated(clause)
     content = {name: parts[name] for name in FIELDS[kind] if parts.get(name)}
     return (Memory(kind, content),)
 
