@@ -91,7 +91,12 @@ async def _said_within_a_day(
 
 
 def nothing_to_forget(localizer: Localizer, words: str) -> Payload:
-    """Return that nothing contains these words, with a button for the search."""
+    """Return that nothing contains these words, with a button for the search.
+
+    Without words there is no memory at all.
+    """
+    if not words:
+        return payload(localizer.say("panel_none"))
     line = localizer.say("panel_no_match", words=escaped(words))
     return payload(line, search_button(localizer))
 

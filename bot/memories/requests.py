@@ -43,12 +43,13 @@ _PARTS: Mapping[str, str] = {
     "kept": r"(?:remembered|saved|stored|kept|recorded)",
     "this": r"(?:this|it|that)",
     "memory": r"(?:your |the |my )?memor(?:y|ies)",
+    "settings": r"(?:my |the |your )?(?:memory )?(?:settings|preferences)",
     "off": r"(?:pause|stop|turn off|switch off|disable|suspend)",
     "here": r"(?:here|in here|in (?:this|our) (?:channel|chat|conversation|thread|dm|group))",
     "things": (
         r"(?: (?:me|anything|everything|things|what I (?:say|write|tell you)|about me|again))*"
     ),
-    "erase": r"(?:forget|delete|erase|remove|wipe|clear)",
+    "erase": r"(?:forget|delete|erase|remove|wipe|clear|get rid of)",
     "said": r"I(?:'ve| have)?(?: just)? (?:said|told you|wrote|mentioned|written)",
     "time": (
         r"(?P<count>\d{1,3}|half an|an?|one|two|three|four|five|six|ten) ?"
@@ -108,7 +109,7 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
         *_THIS,
         rf"forget (?:that|this|what <said>|(?:my|the|that) (?:last|previous) (?:message|bit|thing))"
         rf"(?:,?(?: and)? (?:{_FORGET_IT}))?",
-        r"(?:scratch|strike|ignore|delete|erase) (?:that|my last message|what <said>)",
+        r"(?:scratch|strike|scrap|ignore|delete|erase) (?:that|my last message|what <said>)",
         rf"(?:scratch|undo|delete|drop|erase|ignore) (?:that|this|it|my last message),?"
         rf"(?: and)? (?:{_FORGET_IT})",
         r"(?:<さっき>(?:の(?:は|話|件|発言|メッセージ|こと|内容)?|(?:に)?(?:言っ|話し|書い|送っ)た(?:こと|の|話|内容))?"
@@ -153,18 +154,19 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
         r"(?:export|download|back up|send me|give me|get)(?: me)?(?: a copy of)?(?: all)?(?: of)? "
         r"(?:my (?:data|memories)|(?:everything|what) you (?:know|have|remember)"
         r"(?: (?:about|on) me)?)",
-        r"(?:私の)?(?:データ|記憶|メモリー?)を(?:エクスポートし?|ダウンロードし?|書き出し)(?:て<ください>|たいです|たい)",
+        r"(?:私の)?(?:データ|記憶|メモリー?)(?:のコピー)?を(?:(?:エクスポートし?|ダウンロードし?|書き出し)(?:て<ください>"
+        r"|たいです|たい)|送って<ください>|ください|もら(?:え|い)(?:ます|たい)(?:です)?か?)",
     )),
     ("settings", (
         r"(?:(?:open|show|show me|see|find|change|edit|go to|bring up|pull up|get(?: me)? to"
-        r"|take me to|where are|what are) )?(?:my |the |your )?(?:memory )?settings",
+        r"|take me to|where are|what are) )?<settings>",
         r"(?:where|how) (?:can|do) I (?:open|see|find|change|edit)"
-        r" (?:my |the |your )?(?:memory )?settings",
+        r" <settings>",
         r"(?:記憶の|私の)?設定(?:を(?:開い|見せ|表示し|変更し)て<ください>|(?:は|を)どこ[^。]{0,12})?",
     )),
     ("here", (
-        r"(?:(?:turn on|go|switch to|use|start|enable) )?(?:incognito|private)(?: mode| chat)?"
-        r"(?: on)?|turn incognito(?: mode)? on",
+        r"(?:(?:turn on|go|switch to|use|start|enable|I'd like|I want) )?(?:an? )?"
+        r"(?:incognito|private)(?: mode| chat| conversation)?(?: on)?|turn incognito(?: mode)? on",
         r"(?:(?:start|open|begin|make this) )?(?:an? )?temporary (?:chat|conversation)",
         r"(?:<off> <memory>|(?:turn|switch) <memory> off|(?:memory )?off|pause) <here>",
         r"(?:<dont> <keep> anything|stop remembering<things>|(?:(?:go|stay|be) )?off the record)"
@@ -175,7 +177,7 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
         r"(?: that| which)?(?: (?:leaves|with) no (?:trace|memory|record)s?"
         r"| you (?:<dont>|won't|can't) <keep>| (?:isn't|is not|is never) <kept>"
         r"| without (?:(?:a )?trace|<memory>|<keeping><things>))",
-        r"(?:記憶|記録|履歴|跡)(?:に|を|が)?(?:残さない|残らない)(?:会話|チャット)"
+        r"(?:記憶|記録|履歴|跡)(?:に|を|が)?残[さら](?:ない(?:で)?|ずに)(?:会話|チャット|話)"
         r"(?:を|に|が)?(?:し|始め)?(?:たい(?:です)?|て<ください>|でお願いします)?",
         r"<ここ>で(?:(?:の会話|話すこと|言うこと)?は|の会話を)?、?(?:<記憶>(?:を|は))?(?:<止めて>|<覚えないで>)",
     )),
@@ -189,30 +191,35 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
         r"(?:,? (?:for )?(?:the )?(?:next )?<time>)?",
         r"(?:(?:<時間>|しばらく|当分)、?)?<記憶>(?:を|は)<止めて>",
         r"(?:私のこと|何も)?(?:を)?覚えるのを<止めて>",
+        r"<dont> <keep> (?:anything|things)(?: down)?(?:,? for (?:the )?(?:next )?<time>)?",
+        r"(?:<時間>|しばらく|当分)(?:は|、)?<覚えないで>",
     )),
     ("resume", (
         r"(?:turn on|switch on|enable|restart) <memory>|(?:resume|unpause)(?: <memory>)?",
-        r"(?:turn|switch) <memory> (?:back )?on|(?:start|begin|resume) remembering<things>",
-        r"remember(?: (?:me|things|stuff|everything|what I (?:say|tell you)))? again",
+        r"(?:turn|switch) <memory> (?:back )?on",
+        r"(?:start|begin|resume) (?:remembering|taking notes)<things>",
+        r"(?:remember|take notes|learn)<things>(?<=again)",
         r"(?:go |come )?back to normal(?: mode)?",
         r"(?:exit|leave|end|stop|turn off|switch off) (?:the |this )?"
         r"(?:incognito|private|temporary)(?: mode| chat| conversation)?",
         r"<記憶>を(?:オンに(?:戻し|し)|再開し|有効にし|戻し)て<ください>|再開(?:して<ください>)?",
         r"(?:普通|通常)(?:モード)?に戻(?:し|っ)て<ください>",
         r"(?:シークレット(?:モード)?|一時(?:的な)?チャット)を(?:終了し|解除し|終え|やめ|オフにし)て<ください>",
-        r"また覚え(?:(?:はじ|始)め)?て<ください>",
+        r"(?:また|今後は|これからは)、?(?:覚え|記憶し|記録し)(?:(?:はじ|始)め)?て<ください>",
+        r"(?:もう|また)、?(?:覚え|記憶し|記録し)ても?[いよ]い(?:です)?<ください>",
     )),
     ("list", (
         r"what (?:do|have) you (?:know|learn|remember)(?:ed|t|n)?(?: (?:about|of) me| so far)+",
         r"what (?:do you remember|have you remembered)",
         r"what have I told you(?: about me| so far)*",
+        r"(?:(?:show(?: me)?|list|see|tell me) )?what(?:'s| is| has been) <kept> about me",
         r"(?:show(?: me)?|list|see|tell me)(?: all(?: of)?)? (?:my memories|"
         r"(?:everything|what|all)(?: that)? you(?:'ve| have)? (?:remember|know|learn|store|save)"
         r"(?:ed|d|t|n)?(?: (?:about|of|on) me)?)",
         r"(?:(?:私|僕|俺|自分)に?(?:のこと|ついて)?[、はでを]*)?[何なに]+を(?:知って|覚えて)い?(?:る|ます)(?:か|の)?",
         r"(?:私の)?記憶(?:の一覧)?を<全部>?(?:見せ|表示し)て<ください>",
         r"(?:(?:私|僕|俺|自分)(?:のこと)?(?:について|を|の)?、?)?(?:知って|覚えて|(?:記憶|保存|登録|記録)(?:し|され)て)"
-        r"い?る(?:こと|内容|もの|情報)(?:を|は)?、?<全部>?(?:を)?(?:見せ|教え|表示し)て<ください>",
+        r"(?:い?る|ある)(?:こと|内容|もの|情報)(?:を|は)?、?<全部>?(?:を)?(?:見せ|教え|表示し)て<ください>",
     )),
     ("changes", (
         r"(?:show me |open )?(?:the |my )?(?:memory )?(?:history|changes)(?: of <memory>)?",
@@ -220,7 +227,7 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
     )),
     ("forget", (
         r"forget something|there(?: is|'s) something (?:I want you|you need|for you) to forget",
-        r"(?:忘れ|消し|消去し|削除し|取り消し)て(?:(?:ほし|欲し)い|(?:もら|いただ)[いき]たい)(?:こと|話|もの|記憶|内容)"
+        r"(?:忘れ|消し|消去し|削除し|取り消し)(?:て(?:(?:ほし|欲し)い|(?:もら|いただ)[いき]たい)|たい)(?:こと|話|もの|記憶)"
         r"が(?:あ(?:る|ります|って)|いくつか.*)(?:の|ん|です|けど|だけど|が)*",
         r"forget (?:(?:everything|anything|what|all|the (?:thing|part|stuff|bit))(?: that)? )?"
         r"(?:<said> |you (?:know|remember|learned|have) )?(?:about |on |of |that )?<x>"

@@ -234,6 +234,10 @@ async def test_a_verdict_says_what_the_sentence_says(
             {"promise": "call the dentist", "due_time": "09:00"},
         ),
         (
+            ["Remind me tomorrow at 9 to call the dentist", "Push it to noon tomorrow"],
+            {"promise": "call the dentist", "due_time": "12:00"},
+        ),
+        (
             [
                 "I promised Mia the Q3 figures by Friday noon",
                 "I sent Mia the Q3 figures",

@@ -128,7 +128,8 @@ def due(days: Sequence[When], now: datetime) -> dict[str, str]:
     dated = [when for when in days if when.names_day]
     placed = {_day(when, now.date()) for when in dated}
     if not placed and time is not None:
-        placed = {_day_of_next(time, now)}
+        is_over = time <= f"{now:%H:%M}"
+        placed = {now.date() + timedelta(days=is_over)}
     certain = [day for day in placed if day is not None]
     # “Friday, December 11” is no other day, and later than the next Friday.
     if len({day.weekday() for day in certain}) != 1 or len(certain) < len(placed):
@@ -252,10 +253,3 @@ def _clock(when: When, words: str) -> str | None:
     if hour > 23 or minutes > 59:
         return None
     return f"{hour:02}:{minutes:02}"
-
-
-def _day_of_next(time: str, now: datetime) -> date:
-    """Return today, or tomorrow if this time of today is over."""
-    if time > f"{now:%H:%M}":
-        return now.date()
-    return now.date() + timedelta(days=1)

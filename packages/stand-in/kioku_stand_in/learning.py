@@ -284,7 +284,13 @@ def _verdict(proposal: Json, typed: str, now: datetime) -> Json:
             # At an unknown time, and nothing is due earlier than was said.
             now = datetime.fromisoformat(f"{proposal['said_on']} 23:59")
         verdict["supported"] = _supports(sentence, typed, proposal)
-        verdict |= _dates(sentence, proposal["kind"], now)
+        dates = _dates(sentence, proposal["kind"], now)
+        before = (proposal["old"] or {}).get("due", "")
+        if dates.get("due", before) < before and WORDS["postponed"].search(sentence):
+            # Not earlier than it was.
+            now = datetime.fromisoformat(f"{before} 23:59")
+            dates = _dates(sentence, proposal["kind"], now)
+        verdict |= dates
     if WORDS["health"].search(sentence):
         verdict["sensitive"] = "health"
         verdict["may_harm"] = True

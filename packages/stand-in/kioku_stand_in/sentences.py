@@ -129,10 +129,11 @@ def _clauses_of(sentence: str, changes: bool) -> list[Clause]:
     texts = _JOINT.split(words)
     if other == "question" or _QUOTED.search(words):
         texts = [words]
-    if other == "unknown" and _QUOTED.search(words):
-        other = "ok"  # what was said elsewhere
+    is_joke = WORDS["joke"].search(plain) is not None
+    if other == "unknown" and (is_joke or _QUOTED.search(words)):
+        other = "ok"  # nothing is to be understood, or it was said elsewhere
     parts = [_clause(text, sentence, other) for text in texts]
-    if WORDS["joke"].search(plain):
+    if is_joke:
         parts = [one for one in parts if one.name != "statement"]
         parts = parts or [Clause(other, sentence, words)]
     elif any(one.name == "unknown" for one in parts):
@@ -160,7 +161,8 @@ def _clause(text: str, sentence: str, other: str) -> Clause:
         if found is not None:
             parts = found.groupdict()
             memories = _memories_of(rule.get("kind"), text, parts)
-            return Clause(name, sentence, text, rule, parts, memories, tuple(days))
+            due = tuple(days) if memories or "dated" in rule else ()
+            return Clause(name, sentence, text, rule, parts, memories, due)
     if other == "question":
         return Clause(other, sentence, text)
     memories = stated(text)

@@ -197,6 +197,12 @@ Q3 = "I promised Mia the Q3 figures by Friday noon"
     [
         (["My manager is Sarah", "I meant Tom, not Sarah"], ["My manager is Tom"]),
         (["My manager is Sarah", "It's Tom, not Sarah."], ["My manager is Tom"]),
+        (["My manager is Sarah", "No wait, it's Tom"], ["My manager is Tom"]),
+        (["席は5階です", "あ、間違えた、6階です"], ["席は6階です"]),
+        (
+            ["I sit on the third floor", "Sorry, fourth floor, not third"],
+            ["I sit on the fourth floor"],
+        ),
         (["My manager is Sarah", "Actually, my manager is Tom"], ["my manager is Tom"]),
         *(
             (["My manager is Tom", said], ["my manager is Sarah"])
