@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -320,6 +321,18 @@ def test_of_several_questions_the_first_is_asked(
     ]
     assert given == [one for one in ANSWERS if len(answers) == 3 or one != "both"]
     assert more["elements"][0]["text"] == EN.say("notice_questions", count=2)
+
+
+def test_a_removal_is_asked_elsewhere_by_what_it_is_about() -> None:
+    """Where a memory may not be read, only the thing that it is about is named."""
+    food = {"food_name": "sushi", "comment": "at home"}
+    asked = question("remove")
+    said = replace(asked.said, kind="UserFoodPreference")
+    asked = replace(asked, said=said, before=food, readers="private")
+    told = {
+        place: asked.heard_in(place).before for place in ("dm", "private", "public")
+    }
+    assert told == {"dm": food, "private": food, "public": {"food_name": "sushi"}}
 
 
 def test_each_refusal_is_one_sentence_with_a_button(subtests: pytest.Subtests) -> None:

@@ -322,9 +322,11 @@ def test_what_changes_comes_last() -> None:
         memory("ramen", "r"), created_at=long_ago, updated_at=long_ago
     )
     said = exchange(2, "one", "first")
-    before = prompt_of(recalled=known(old), exchanges=[said])
+    style = "Be brief."
+    before = prompt_of(recalled=known(old), exchanges=[said], style=style)
     after = prompt_of(
         question="what now?",
+        style=style,
         recalled=Recalled(
             always=(old, memory("soba", "s")), nearest=(memory("udon", "u"),)
         ),
@@ -333,6 +335,7 @@ def test_what_changes_comes_last() -> None:
         now=now,
     )
     assert before.input[0] == after.input[0]
+    assert first(before).startswith(f"{prompt.REPLY_INSTRUCTIONS}\n{style}\n")
     assert before.input[-1]["content"] == "q"
     assert str(after.input[-1]["content"]).endswith("\n</context>\n\nwhat now?")
     line, rest = context(after).strip().split("\n", 1)
