@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import LiteralString
+from typing import LiteralString, TypeVar
 
 import psycopg
 from psycopg import AsyncClientCursor, AsyncCursor
@@ -40,6 +40,9 @@ _IDLE_SETTING = "idle_in_transaction_session_timeout"
 # second.
 _STATEMENT_SETTING = "statement_timeout"
 _ATTEMPTS = 5  # at one statement
+ROWS_AT_ONCE = 500
+
+_Item = TypeVar("_Item")
 
 
 async def begin(
@@ -224,9 +227,29 @@ class PersonTransaction:
     async def fetch(
         self, statement: LiteralString, values: Mapping[str, object] = {}
     ) -> list[DictRow]:
-        """Execute one statement; return its rows."""
+        """Execute one statement; return its rows.
+
+        Other tasks go on while many rows are converted.
+        """
         cursor = await self.execute(statement, values)
-        return await cursor.fetchall()
+        part = await cursor.fetchmany(ROWS_AT_ONCE)
+        rows = [*part]
+        while len(part) == ROWS_AT_ONCE:
+            await asyncio.sleep(0)
+            part = await cursor.fetchmany(ROWS_AT_ONCE)
+            rows += part
+        return rows
+
+
+async def with_pauses(items: Iterable[_Item], every: int = 1) -> AsyncIterator[_Item]:
+    """Yield items; after so many of them other tasks go on.
+
+    A person may have said much, and what takes long for one would hold up everybody's answers.
+    """
+    for number, item in enumerate(items, start=1):
+        yield item
+        if number % every == 0:
+            await asyncio.sleep(0)
 
 
 @asynccontextmanager

@@ -14,7 +14,12 @@ from memory.model.namespace import DM, Person, may_read
 from memory.model.schemas import Content, named_fields, subject_fields
 from memory.model.statement import MessageKey, Statement
 from memory.model.text import Json
-from memory.postgres.database import PersonTransaction, Pool, person_transaction
+from memory.postgres.database import (
+    PersonTransaction,
+    Pool,
+    person_transaction,
+    with_pauses,
+)
 from memory.postgres.statements import load_statements
 from memory.store.statements import (
     add_statements,
@@ -117,7 +122,7 @@ async def read_changes(
     rows = await transaction.fetch(_SQL["read_changes"], values)
     by_key = await read_statements(transaction, keys_of(rows))
     changes: list[Change] = []
-    for row in rows:
+    async for row in with_pauses(rows):
         statements = by_key[row["key"]]
         change = _change_of(statements, row["batch"])
         if not _is_about_nothing(change, statements):

@@ -20,7 +20,7 @@ from memory.model.reminders import first_from, open_promise
 from memory.model.sameness import plain_column
 from memory.model.schemas import PROMISE_KIND
 from memory.model.statement import Statement
-from memory.postgres.database import PersonTransaction
+from memory.postgres.database import PersonTransaction, with_pauses
 from memory.postgres.statements import (
     column_parameters,
     load_statements,
@@ -45,9 +45,12 @@ async def write_rows(
     """
     now = datetime.now(UTC)
     memories: dict[str, Folded | None] = {}
-    for key, said in statements.items():
-        memories[key] = fold_at(said, now)
-    rows = [_row(transaction.person, one) for one in memories.values() if one]
+    rows: list[dict[str, Any]] = []
+    async for key in with_pauses(statements):
+        memory = fold_at(statements[key], now)
+        memories[key] = memory
+        if memory is not None:
+            rows.append(_row(transaction.person, memory))
     places = [(row["key"], row["prefix"]) for row in rows]
     await transaction.execute(
         _SQL["move"], column_parameters(("keys", "prefixes"), places)

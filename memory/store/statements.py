@@ -31,7 +31,13 @@ from memory.model.merging import superfluous
 from memory.model.namespace import Person, may_read
 from memory.model.schemas import Subject, fields_with_value
 from memory.model.statement import MessageKey, Statement, messages_of
-from memory.postgres.database import PersonTransaction, Pool, person_transaction
+from memory.postgres.database import (
+    ROWS_AT_ONCE,
+    PersonTransaction,
+    Pool,
+    person_transaction,
+    with_pauses,
+)
 from memory.postgres.statements import (
     column_parameters,
     load_statements,
@@ -85,7 +91,8 @@ async def read_statements(
     """Return all statements about these memories, by key, in the order they were stored."""
     by_key: dict[str, list[Statement]] = {key: [] for key in keys}
     values = {"keys": list(by_key)}
-    for row in await transaction.fetch(_SQL["read_by_keys"], values):
+    rows = await transaction.fetch(_SQL["read_by_keys"], values)
+    async for row in with_pauses(rows, every=ROWS_AT_ONCE):
         by_key[row["key"]].append(Statement(**row))
     return by_key
 

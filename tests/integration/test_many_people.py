@@ -33,6 +33,7 @@ from memory.postgres import (
     person_transaction,
     transaction,
 )
+from memory.postgres.database import ROWS_AT_ONCE, with_pauses
 from tests.databases import SPACE, owner_rows
 from tests.integration.app import App
 from tests.memories import VECTOR, add_memory
@@ -199,3 +200,29 @@ async def test_words_wait_a_minute_for_replies_however_many_formations_do(
             # A job that has nothing to form does not wait either.
             await form_memories(app.core, message.team_id, message.user_id, DM)
     assert len(await app.memories(message.person)) == 1
+
+
+@pytest.mark.parametrize("number", [0, 1, ROWS_AT_ONCE, 2 * ROWS_AT_ONCE + 1])
+async def test_however_many_rows_are_read_whole(pool: Pool, number: int) -> None:
+    """They are converted in parts, which nobody sees."""
+    async with person_transaction(pool, ANN) as transaction:
+        rows = await transaction.fetch(
+            "SELECT n FROM generate_series(1, %(most)s) AS n", {"most": number}
+        )
+    assert [row["n"] for row in rows] == list(range(1, number + 1))
+
+
+async def test_others_go_on_while_much_of_a_person_is_read() -> None:
+    """After each item, or after so many."""
+    done: list[object] = []
+
+    async def others() -> None:
+        while True:
+            done.append("others")
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(others())
+    async for item in with_pauses([1, 2, 3, 4], every=2):
+        done += [item]
+    other.cancel()
+    assert done == [1, 2, "others", 3, 4, "others"]
