@@ -246,8 +246,7 @@ def _is_known(
 ) -> bool:
     """Return whether there is what a clause corrects, or the promise that it is about.
 
-    In the memories `known` the correction is made already. Any other clause needs nothing that is
-    known.
+    In `known` a correction is made already. Any other clause needs nothing that is known.
     """
     if clause.name == "correct":
         new = FRAGMENT_END.sub("", clause.parts["new"])

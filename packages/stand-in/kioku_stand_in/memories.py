@@ -66,16 +66,17 @@ class Memory:
     def corrected(self, old: str, new: str, quote: str) -> Memory:
         """Return the memory with new words in place of old ones.
 
-        What follows the old words there may be the end of the new ones: “third” and “4th floor”.
+        What is around the old words there may be in the new ones: “third” and “4th floor”.
         """
-        starts = [end.start() for end in re.finditer(r"(?= |[^\x00-\x7f])", new)]
-        ends = "|".join(re.escape(new[start:]) for start in starts)
+        cuts = list(re.finditer(r" |[^\x00-\x7f]", new))
+        starts = "|".join(re.escape(new[: cut.end()]) for cut in cuts)
+        ends = "|".join(re.escape(new[cut.start() :]) for cut in cuts)
+        replaced = f"(?:{starts})?{re.escape(old)}(?:{ends})?"
         content = {**self.content}
         first, *_, last = (*FIELDS[self.kind], "")
         for field in (first, last):
             if field in content:
-                text = str(content[field])
-                around = re.split(f"{re.escape(old)}(?:{ends})?", text, flags=re.I)
+                around = re.split(replaced, str(content[field]), flags=re.I)
                 content[field] = new.join(around)
         return replace(self, content=content, quote=quote)
 

@@ -204,23 +204,12 @@ Q3 = "I promised Mia the Q3 figures by Friday noon"
             ["I sit on the fourth floor"],
         ),
         (["My manager is Sarah", "Actually, my manager is Tom"], ["my manager is Tom"]),
-        *(
-            (["My manager is Tom", said], ["my manager is Sarah"])
-            for said in (
-                "No wait, my manager is Sarah after all",
-                "Wait, no, my manager is Sarah.",
-                "wait no, my manager is Sarah, after all!",
-            )
-        ),
-        *(
-            (["上司は佐藤さんです", said], ["上司は田中さんです"])
-            for said in (
-                "いや、待って、上司は田中さんです",
-                "ちょっと待って、上司は田中さんです、やっぱり",
-            )
+        (
+            ["My manager is Tom", "wait no, my manager is Sarah, after all!"],
+            ["my manager is Sarah"],
         ),
         (
-            ["上司は佐藤さんです", "佐藤さんではなく田中さんです"],
+            ["上司は佐藤さんです", "いや、待って、上司は田中さんです、やっぱり"],
             ["上司は田中さんです"],
         ),
         (
@@ -232,10 +221,6 @@ Q3 = "I promised Mia the Q3 figures by Friday noon"
             ["そばは苦手ですが、うどんは大好きです"],
             ["そばは苦手ですが", "うどんは大好きです"],
         ),
-        (
-            ["そばは好きじゃないけど、うどんは大好き"],
-            ["そばは好きじゃないけど", "うどんは大好き"],
-        ),
         (["そばが苦手で、うどんが好きです"], ["そばが苦手で", "I like うどん"]),
         (
             ["I like model4021 cars", "I like model4022 cars"],
@@ -244,16 +229,12 @@ Q3 = "I promised Mia the Q3 figures by Friday noon"
         (["I like ramen", "I don't like ramen any more"], []),
         (["I play chess on Mondays", "I no longer play chess on Mondays"], []),
         (["ラーメンが好きです", "ラーメンは嫌いになりました"], []),
-        (
-            ["ラーメンが好きです", "ミアさんはラーメンが苦手です"],
-            ["I like ラーメン"],
-        ),
+        (["ラーメンが好きです", "ミアさんはラーメンが苦手です"], ["I like ラーメン"]),
         (["I live in Osaka", "I live in Tokyo now"], ["I live in Tokyo now"]),
         *(
             ([Q3, said], ["the Q3 figures, for Mia (done)"])
             for said in (
                 "I sent Mia the figures",
-                "I sent Mia the Q3 figures",
                 "I've already given the figures to Mia today.",
             )
         ),
@@ -316,31 +297,16 @@ def test_a_correction_changes_what_is_known(told: list[str], known: list[str]) -
         ("わかりました", SCRIPT["replies"]["ok"][1]),
         ("Can you write me a status update?", SCRIPT["replies"]["cannot"][0]),
         ("I sent Mia the figures", HONEST_EN),
-        (
-            f"{Q3}. I sent Mia the figures",
-            "Understood.",
-        ),
+        (f"{Q3}. I sent Mia the figures", "Understood."),
         ("Remind me to call Ben", "Understood."),
-        (
-            "Can you remind me today to call Ben?",
-            "Understood.",
-        ),
-        (
-            "今日、電話するのをリマインドして",
-            "わかりました。",
-        ),
+        ("Can you remind me today to call Ben?", "Understood."),
+        ("今日、電話するのをリマインドして", "わかりました。"),
         ("<@U1> hello", SCRIPT["replies"]["hello"][0]),
         *((alone, "OK.") for alone in ("no", "???", "👍", ":+1:", "hmm")),
         ("うん", "はい。"),
         ("I love ramen. It rains.", "Understood."),
-        (
-            "I love ramen, just so you know",
-            "Understood.",
-        ),
-        (
-            "そばが好きです。ありがとう",
-            "わかりました。\n\nどういたしまして！",
-        ),
+        ("I love ramen, just so you know", "Understood."),
+        ("そばが好きです。ありがとう", "わかりました。\n\nどういたしまして！"),
     ],
 )
 async def test_what_it_does_not_understand_gets_one_honest_sentence(
@@ -408,10 +374,7 @@ async def test_the_words_fit_what_came_of_it(
         ("I like ramen very much and I like udon a lot", ["ramen", "udon"]),
         ("I like ramen very much, and soba", ["ramen", "soba"]),
         ("I love a lot of spicy food", ["spicy food"]),
-        (
-            "I love ramen and my manager is Sarah",
-            ["ramen", "my manager is Sarah"],
-        ),
+        ("I love ramen and my manager is Sarah", ["ramen", "my manager is Sarah"]),
         (
             "I like soba and my wife and I live in Kyoto",
             ["soba", "my wife and I live in Kyoto"],
