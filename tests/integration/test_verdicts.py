@@ -163,12 +163,16 @@ async def test_what_is_not_supported_or_has_no_verdict_is_not_stored(
 
 
 async def test_what_the_verdict_sees(trial: Trial) -> None:
-    """Each proposal with its values, old content, sentences, question; the date and the zone."""
+    """Each proposal with its values, old content, sentences, question; the date and the zone.
+
+    The day of words is said if it is not that of the last ones.
+    """
     await trial.know(food("ラーメン", 80, "ラーメンが好きです", cuisine="和食"))
     said = typed(
-        "今日は疲れた。味噌ラーメンが一番<好き>です！また明日。\nJe déteste les champignons.",
+        "今日は疲れた。味噌ラーメンが一番<好き>です！また明日。\nDemain.",
         reply_to="何が好きですか？",
     )
+    eve = typed("Je déteste les champignons.", at=FRIDAY - timedelta(days=1))
     trial.model.answer(
         lambda shown: [
             patch(
@@ -178,7 +182,7 @@ async def test_what_the_verdict_sees(trial: Trial) -> None:
         ]
     )
     trial.model.verdict_requests.clear()
-    await trial.form(said)
+    await trial.form([*eve, *said])
     (request,) = trial.model.verdict_requests
     assert "MemoryVerdicts" in request["input"][0]["content"]
     assert request["input"][0]["role"] == "system"
@@ -199,14 +203,15 @@ async def test_what_the_verdict_sees(trial: Trial) -> None:
         "values": {"preference": 95},
         "old": {"food_name": "ラーメン", "cuisine": "和食", "preference": 80},
         "sentence": "味噌ラーメンが一番<好き>です！",
-        "before": "今日は疲れた。",
-        "after": "また明日。\nJe déteste les champignons.",
+        "before": "Je déteste les champignons.\n今日は疲れた。",
+        "after": "また明日。\nDemain.",
         "question": "何が好きですか？",
     }
     assert added["change"] == "add"
     assert added["old"] is None
     assert added["values"] == {"food_name": "champignons", "preference": 5}
     assert added["sentence"] == "Je déteste les champignons."
+    assert added["said_on"] == "2099-01-15"
 
 
 @pytest.mark.parametrize("takes_back", [True, False])
