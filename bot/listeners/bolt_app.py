@@ -19,7 +19,8 @@ from slack_bolt.response import BoltResponse
 
 from bot.app import App
 from bot.listeners.events import handle_event
-from bot.listeners.interactions import Interactions, is_by_outsider
+from bot.listeners.interactions import Interactions
+from bot.listeners.origin import is_by_outsider
 from bot.logs import fault
 from bot.slack.client import SlackClient
 from bot.slack.messages import UNREADABLE, installation_team, sanitize_payload

@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from functools import partial
-from http import HTTPStatus
 from typing import Any, TypeAlias, TypeVar
 
-import aiohttp
-from psycopg import OperationalError
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.app import App
-from bot.locale import Localizer
+from bot.listeners.origin import (
+    Body,
+    clicked_block,
+    listed_conversation,
+    person_of,
+    place_of,
+    typed_words,
+)
+from bot.listeners.responses import failure_sentence, respond, show_in_thread
 from bot.logs import fault
 from bot.memories.adding import remember_message
 from bot.memories.clicks import form_errors, form_of, perform, submit
@@ -27,25 +31,16 @@ from bot.memories.home import show_home
 from bot.memories.kept_lines_acts import keep_message
 from bot.memories.panel import read_panel
 from bot.memories.requests import Request, heard_after_forget, heard_after_memories
-from bot.network import proxy_for
 from bot.slack.client import (
     SLACK_FAULTS,
     TeamClient,
-    raise_if_passing,
-    repeat,
     slack_fault,
 )
 from bot.slack.files import is_slacks
 from bot.slack.messages import (
-    CONTROL,
-    UNREADABLE,
-    Installation,
     installation_team,
-    is_direct,
-    is_outsider,
 )
 from bot.slack.posting import show_privately
-from bot.slack.retries import RESPONSE_URL, RateLimits
 from bot.ui.acts import (
     ButtonAct,
     DeleteData,
@@ -61,8 +56,7 @@ from bot.ui.acts import (
     searched_words,
     submitted_act,
 )
-from bot.ui.answers import MORE
-from bot.ui.blocks import Payload, SlackView, section
+from bot.ui.blocks import Payload, SlackView
 from bot.ui.forms import final_view
 from bot.ui.panel import (
     PanelContent,
@@ -73,9 +67,7 @@ from bot.ui.panel import (
     view_as_it_was,
 )
 from bot.ui.receipt import Click, Receipt, blocks_above, replaced_in
-from memory import Person
 from memory.metrics import count
-from memory.model import Json
 from memory.postgres import execute_statement, load_statements, transaction_timeout
 
 log = logging.getLogger(__name__)
@@ -88,93 +80,14 @@ KEEP_AS_DECISION = "keep_as_decision"
 _DATABASE_SECONDS = 2.0
 # Slack waits three seconds for the answer to a submission.
 _ACK_SECONDS = 2.3
-_OUTSIDER_SECONDS = 1.0
 _PATIENCE_SECONDS = 10.0  # for retries of what shows a result
 # Slack takes a trigger for three seconds, and reading for a form takes some of them.
 _TRIGGER_SECONDS = 2.0
-_TIMEOUT = aiohttp.ClientTimeout(total=30.0)
 _ANY = re.compile("")
 
-Body: TypeAlias = Json
-"""A command, shortcut, click or submission, as Slack sends it."""
 _Found = TypeVar("_Found")
 Work: TypeAlias = Callable[[Click], Awaitable[_Found]]
 """What a request asks for, and what it leads to."""
-
-
-def place_of(body: Body) -> Place:
-    """Return where a command, shortcut or click in the block `block_id` was made.
-
-    A click in a form counts as one where the form was opened.
-    """
-    view = body.get("view")
-    if view is None:
-        return _place_of_message(body)
-    if form := submitted_act(view):
-        return form.place
-    # What a view of another version is cannot be read: the panel is shown in its place.
-    position = panel_position(view) or Position()
-    above = blocks_above(view.get("blocks") or [], _clicked_block(body))
-    view_id = ""
-    if view.get("type") == "modal":
-        view_id = str(view["id"])
-    return Place(view=view_id, position=position, above=above)
-
-
-def _place_of_message(body: Body) -> Place:
-    """Return where a command or shortcut was used, or a button of a message clicked."""
-    conversation = body.get("channel") or {}
-    channel = body.get("channel_id") or conversation.get("id")
-    url = body.get("response_url")
-    container = body.get("container") or {}
-    # What others see, too, stays as it is, and so does an answer.
-    is_shown_once = bool(container.get("is_ephemeral"))
-    is_own = is_shown_once or is_direct(str(channel or ""))
-    is_replaced = "actions" in body and _clicked_block(body) != MORE
-    is_clicked = is_replaced and is_own
-    return Place(
-        url=str(url or ""),
-        clicked=is_clicked,
-        stays=is_clicked and not is_shown_once,
-        channel=str(channel or ""),
-    )
-
-
-def _clicked_block(body: Body) -> str:
-    """Return the id of the clicked block; "" without one."""
-    [action, *_] = body.get("actions") or [{}]
-    return str(action.get("block_id") or "")
-
-
-def person_of(body: Body, installation: Installation) -> Person:
-    """Return who typed a command or clicked, from Slack's own ids.
-
-    Raises `memory.InvalidNamespace` where one is missing.
-    """
-    user = body.get("user") or {}
-    user_id = body.get("user_id") or user.get("id")
-    return Person(installation.team_id, str(user_id or ""))
-
-
-async def is_by_outsider(app: App, body: Body) -> bool:
-    """Return whether a person of another organisation typed a command or clicked.
-
-    A click names their workspace. Slack is asked where that does not tell: about a person of an
-    organisation with several workspaces, and about whoever typed a command.
-    """
-    installation = app.slack.installation_in(installation_team(body))
-    home = (body.get("user") or {}).get("team_id")
-    if home and not is_outsider(home, installation, shared=True):
-        return False
-    if home and not installation.enterprise_id:
-        return True
-    person = person_of(body, installation)
-    try:
-        async with asyncio.timeout(_OUTSIDER_SECONDS):
-            return await app.members.is_outsider(person)
-    except TimeoutError:
-        log.info("whether a person is of another organisation was not known in time")
-        return False
 
 
 class Interactions:
@@ -210,14 +123,14 @@ class Interactions:
     async def _memories(self, ack: AsyncAck, command: dict[str, Any]) -> None:
         await ack()
         self._track()
-        words = _typed_words(command)
+        words = typed_words(command)
         place = place_of(command)
         await self._asked(command, place, heard_after_memories(words))
 
     async def _forget(self, ack: AsyncAck, command: dict[str, Any]) -> None:
         await ack()
         self._track()
-        words = _typed_words(command)
+        words = typed_words(command)
         place = place_of(command)
         if not words:
             # The person chooses in the panel.
@@ -283,7 +196,7 @@ class Interactions:
         match act:
             case Rate():
                 count("ratings", rating=act.rating)
-            case Position(list="kept") if act.of != _listed_conversation(place):
+            case Position(list="kept") if act.of != listed_conversation(place):
                 await self._act(body, place, None)
             case Position() if "view" in body:
                 click = await self._read_click(body, place)
@@ -430,7 +343,7 @@ class Interactions:
             log.info("a click or form was not carried out: %s", type(problem).__name__)
             why = explain(click.localizer, problem)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
-            why = Receipt(line=_sentence(click.localizer, error))
+            why = Receipt(line=failure_sentence(click.localizer, error))
         await self._show_problem(body, click, why)
         return None
 
@@ -462,7 +375,7 @@ class Interactions:
         shown = receipt.payload
         if click.place.clicked:
             message = body.get("message") or {}
-            shown = replaced_in(message, _clicked_block(body), receipt)
+            shown = replaced_in(message, clicked_block(body), receipt)
         await self._show_message(body, click, shown, replaces=click.place.clicked)
 
     async def _show_problem(self, body: Body, click: Click, why: Receipt) -> None:
@@ -480,7 +393,7 @@ class Interactions:
         view = body.get("view") or {}
         shown: Receipt | None = receipt
         if "actions" in body and submitted_act(view):
-            above = blocks_above(view["blocks"], _clicked_block(body))
+            above = blocks_above(view["blocks"], clicked_block(body))
             await self._update(body, view["id"], view_as_it_was(view, receipt, above))
             shown = None
         await self._show_panel(body, click, click.place.position or Position(), shown)
@@ -492,10 +405,10 @@ class Interactions:
         client = self._client(body)
         place = click.place
         try:
-            if not replaces and await _show_in_thread(client, body, shown):
+            if not replaces and await show_in_thread(client, body, shown):
                 return
             answerable = is_slacks(client, place.url)
-            if answerable and await _respond(place.url, shown, replace=replaces):
+            if answerable and await respond(place.url, shown, replace=replaces):
                 return
             # Slack takes answers for half an hour, and a form may have been open for longer.
             await show_privately(
@@ -562,7 +475,7 @@ class Interactions:
         self, body: Body, click: Click, receipt: Receipt | None, error: Exception
     ) -> SlackView:
         """Return the panel as it was, with a receipt or a line about the failure."""
-        why = receipt or Receipt(line=_sentence(click.localizer, error))
+        why = receipt or Receipt(line=failure_sentence(click.localizer, error))
         view = body.get("view") or {}
         if panel_position(view):
             return view_as_it_was(view, why, click.place.above)
@@ -574,93 +487,3 @@ class Interactions:
             await self._client(body).views_update(view_id=view_id, view=view)
         except SLACK_FAULTS as error:
             log.warning("a view was not updated: %s", slack_fault(error))
-
-
-def _typed_words(command: Body) -> str:
-    """Return the words after a command, which Slack sends as they were typed.
-
-    There are single spaces between them.
-    """
-    text = CONTROL.sub("", str(command.get("text") or ""))
-    return " ".join(text.split())
-
-
-def _listed_conversation(place: Place) -> str:
-    """Return the conversation whose kept lines the clicked panel lists; "" for none.
-
-    The panel was opened by a command there, so the person has been in it.
-    """
-    position = place.position
-    if position is None or position.list != "kept":
-        return ""
-    return position.of
-
-
-def _sentence(localizer: Localizer, error: Exception) -> str:
-    """Log a failure, and return the sentence that reports it to the person.
-
-    An unavailable or busy database and unreadable values of a form are expected: only warnings.
-    """
-    expected = isinstance(error, (OperationalError, *UNREADABLE))
-    level = logging.WARNING if expected else logging.ERROR
-    log.log(level, "a command, click or form was not carried out", exc_info=error)
-    return localizer.say("command_broke")
-
-
-async def _show_in_thread(client: TeamClient, body: Body, payload: Payload) -> bool:
-    """Show the answer to a click or shortcut to its person alone, in the thread `body` names.
-
-    Return False if it names none, or if Slack refuses because the app is not in that conversation.
-    A response URL accepts a thread only for messages that the whole channel sees.
-    Source: https://docs.slack.dev/interactivity/handling-user-interaction/#publishing_in_thread
-    """
-    # A shortcut has no container; it comes with the message itself.
-    thread_ts = (body.get("container") or body.get("message") or {}).get("thread_ts")
-    channel = (body.get("channel") or {}).get("id")
-    if not (thread_ts and channel):
-        return False
-    user = body["user"]["id"]
-    try:
-        await client.chat_postEphemeral(
-            channel=channel, user=user, thread_ts=thread_ts, **payload
-        )
-    except SLACK_FAULTS as error:
-        log.info("an answer was not shown in its thread: %s", slack_fault(error))
-        return False
-    return True
-
-
-async def _respond(url: str, shown: Payload, *, replace: bool) -> bool:
-    """Send a payload to a response URL, and again as `repeat` does.
-
-    If Slack refuses it with 400, as for blocks that are too long, only its text is sent. Return
-    False if Slack does not take it.
-    """
-    body: dict[str, Any] = {
-        **shown,
-        "response_type": "ephemeral",
-        "replace_original": replace,
-    }
-    post = partial(_post, url, body)
-    status = await repeat(RateLimits(), RESPONSE_URL, post, patience=_PATIENCE_SECONDS)
-    if status == HTTPStatus.BAD_REQUEST:
-        log.warning("Slack refused the blocks of an answer, so its text is shown")
-        body["blocks"] = [section(shown["text"])]
-        status = await _post(url, body)
-    if status != HTTPStatus.OK:
-        log.warning("a response URL was refused: Slack answered %d", status)
-    return status == HTTPStatus.OK
-
-
-async def _post(url: str, body: Mapping[str, Any]) -> int:
-    """Post JSON to a response URL once; return the status of the answer."""
-    async with aiohttp.request(
-        "POST",
-        url,
-        json=body,
-        allow_redirects=False,
-        proxy=proxy_for(url),
-        timeout=_TIMEOUT,
-    ) as answer:
-        raise_if_passing(answer)
-        return answer.status

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from psycopg import AsyncConnection
 
-from bot.listeners.interactions import person_of
+from bot.listeners.origin import person_of
 from bot.slack.messages import Installation
 from bot.ui.acts import Position
 from bot.ui.blocks import button, payload

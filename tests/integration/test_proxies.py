@@ -15,7 +15,7 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from bot.config import Settings
-from bot.listeners import interactions
+from bot.listeners import responses
 from bot.runtime.checks import CHECKS
 from bot.runtime.problems import Problem
 from bot.runtime.service import socket_mode
@@ -104,7 +104,7 @@ async def _file(network: Network) -> None:
 
 async def _response_url(network: Network) -> None:
     url = "https://hooks.slack.com/actions/T1/1/A"
-    await interactions._respond(url, {"text": "Done.", "blocks": []}, replace=False)
+    await responses.respond(url, {"text": "Done.", "blocks": []}, replace=False)
 
 
 async def _socket_mode(network: Network) -> None:
