@@ -128,7 +128,6 @@ class Played:
         """Store the facts, forget what is meant, and look at the prompt."""
         world, case = self._world, self._case
         human = await world.human(f"{case.family} {case.number}")
-        await world.say(human, "hello")
         refused = await self._store(human)
         texts: dict[str, str] = {}
         meant: set[str] = set()

@@ -168,7 +168,7 @@ class Played:
             await world.form(human)
             wanted: set[str] = set()
             for memory in await list_memories(world.app.pool, human.person):
-                if has(json.dumps(memory.value, ensure_ascii=False), target):
+                if has(f"{memory.text}\n{memory.sentence}", target):
                     wanted.add(memory.key)
             listed = await world.listed(human, target)
             found = wanted.intersection(listed.keys)

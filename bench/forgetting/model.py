@@ -41,7 +41,7 @@ class Model:
     """Proposes every statement as a fact and approves each: the most that can be remembered.
 
     `prompt` is the newest request for a reply. `calls` are tools that the next reply calls.
-    `not_formed`: messages of which nothing is proposed, because they only ask to delete something.
+    `not_formed`: requests to delete something; of one that is formed alone nothing is proposed.
     """
 
     def __init__(self) -> None:

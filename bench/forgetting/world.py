@@ -144,8 +144,10 @@ class World:
         """Return the keys that the model's tool finds."""
         asked = f"Please look up {query}"
         self.model.not_formed.add(asked)
+        await self.form(human)
         self.model.calls = [make_call("memory_search", {"query": query})]
         await self.say(human, asked)
+        await self.form(human)
         return [one["id"] for one in json.loads(self.model.prompt.results[-1].output)]
 
     async def forget_by_keys(self, human: Human, keys: list[str]) -> None:
@@ -156,6 +158,7 @@ class World:
             deletion = {"action": "delete", "id": key, "evidence": asked}
             self.model.calls.append(make_call("memory_change", deletion))
         await self.say(human, asked)
+        await self.form(human)
         path = f"channels/{human.channel}/messages?user={human.person.user_id}"
         blocks: list[Json] = []
         for message in (await self.testbed.slack(path))["messages"]:
