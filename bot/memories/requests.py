@@ -40,6 +40,7 @@ _PARTS: Mapping[str, str] = {
     "dont": r"(?:(?:do not|don'?t)(?: ever)?|never)",
     "keep": r"(?:remember|save|store|keep|record|memori[sz]e|note|log)",
     "keeping": r"(?:remember|sav|stor|keep|record)ing",
+    "noting": r"(?:remembering|taking notes)",
     "kept": r"(?:remembered|saved|stored|kept|recorded)",
     "this": r"(?:this|it|that)",
     "memory": r"(?:your |the |my )?memor(?:y|ies)",
@@ -47,7 +48,8 @@ _PARTS: Mapping[str, str] = {
     "off": r"(?:pause|stop|turn off|switch off|disable|suspend)",
     "here": r"(?:here|in here|in (?:this|our) (?:channel|chat|conversation|thread|dm|group))",
     "things": (
-        r"(?: (?:me|anything|everything|things|what I (?:say|write|tell you)|about me|again))*"
+        r"(?: (?:me|anything|everything|things|stuff|what I (?:say|write|tell you)|about me"
+        r"|again))*"
     ),
     "erase": r"(?:forget|delete|erase|remove|wipe|clear|get rid of)",
     "said": r"I(?:'ve| have)?(?: just)? (?:said|told you|wrote|mentioned|written)",
@@ -149,6 +151,7 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
         r"(?:私(?:の|に関する|についての)|自分の|個人)(?:個人)?(?:データ|情報|アカウント)(?:を|は)?、?<消して>",
         r"(?:(?:データ|情報)(?:を|は)?(?:<全部>|完全に)|<全部>の(?:データ|情報)[をは])"
         r"(?:消し|消去し|削除し)て<ください>",
+        r"アカウント(?:を|は)?(?:消し|消去し|削除し)(?:て<ください>|たい(?:です)?)",
         r"(?:私の)?(?:個人)?(?:データ|情報|アカウント)の(?:削除|消去)を?お願い(?:します|できますか)",
     )),
     ("export", (
@@ -170,7 +173,7 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
         r"(?:incognito|private)(?: mode| chat| conversation)?(?: on)?|turn incognito(?: mode)? on",
         r"(?:(?:start|open|begin|make this) )?(?:an? )?temporary (?:chat|conversation)",
         r"(?:<off> <memory>|(?:turn|switch) <memory> off|(?:memory )?off|pause) <here>",
-        r"(?:<dont> <keep> anything|stop remembering<things>|(?:(?:go|stay|be) )?off the record)"
+        r"(?:<dont> <keep> anything|stop <noting><things>|(?:(?:go|stay|be) )?off the record)"
         r" <here>",
         r"シークレット(?:モード)?(?:(?:を(?:オン|有効)|)に(?:し|切り替え)て<ください>|でお願いします)?",
         r"一時(?:的な)?チャット(?:(?:に(?:し|切り替え)|を(?:始め|開始し))て<ください>|でお願いします)?",
@@ -183,22 +186,22 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
         r"<ここ>で(?:(?:の会話|話すこと|言うこと)?は|の会話を)?、?(?:<記憶>(?:を|は))?(?:<止めて>|<覚えないで>)",
     )),
     ("tomorrow", (
-        r"(?:<off> <memory>|(?:turn|switch) <memory> off|stop remembering<things>|pause)"
+        r"(?:<off> <memory>|(?:turn|switch) <memory> off|stop <noting><things>|pause)"
         r" (?:until tomorrow(?: morning)?|(?:for )?today)",
         r"(?:明日まで|今日は)、?<記憶>を<止めて>",
     )),
     ("pause", (
-        r"(?:<off> <memory>|(?:turn|switch) <memory> off|stop remembering<things>|pause)"
+        r"(?:<off> <memory>|(?:turn|switch) <memory> off|stop <noting><things>|pause)"
         r"(?:,? (?:for )?(?:the )?(?:next )?<time>)?",
         r"(?:(?:<時間>|しばらく|当分)、?)?<記憶>(?:を|は)<止めて>",
-        r"(?:私のこと|何も)?(?:を)?覚えるのを<止めて>",
+        r"(?:私のこと|何も)?(?:を)?(?:覚え|メモを?[取と])るのを<止めて>",
         r"<dont> <keep> (?:anything|things)(?: down)?(?:,? for (?:the )?(?:next )?<time>)?",
         r"(?:<時間>|しばらく|当分)(?:は|、)?<覚えないで>",
     )),
     ("resume", (
         r"(?:turn on|switch on|enable|restart) <memory>|(?:resume|unpause)(?: <memory>)?",
         r"(?:turn|switch) <memory> (?:back )?on",
-        r"(?:start|begin|resume) (?:remembering|taking notes)<things>",
+        r"(?:start|begin|resume) <noting><things>",
         r"(?:remember|take notes|learn)<things>(?<=again)",
         r"(?:go |come )?back to normal(?: mode)?",
         r"(?:exit|leave|end|stop|turn off|switch off) (?:the |this )?"
@@ -206,14 +209,15 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
         r"<記憶>を(?:オンに(?:戻し|し)|再開し|有効にし|戻し)て<ください>|再開(?:して<ください>)?",
         r"(?:普通|通常)(?:モード)?に戻(?:し|っ)て<ください>",
         r"(?:シークレット(?:モード)?|一時(?:的な)?チャット)を(?:終了し|解除し|終え|やめ|オフにし)て<ください>",
-        r"(?:また|今後は|これからは)、?(?:覚え|記憶し|記録し)(?:(?:はじ|始)め)?て<ください>",
+        r"(?:また|今後は|これからは)、?(?:覚え|記憶し|記録し|メモを?[取と]っ)(?:(?:はじ|始)め)?て<ください>",
         r"(?:もう|また)、?(?:覚え|記憶し|記録し)ても?[いよ]い(?:です)?<ください>",
     )),
     ("list", (
         r"what (?:do|have) you (?:know|learn|remember)(?:ed|t|n)?(?: (?:about|of) me| so far)+",
         r"what (?:do you remember|have you remembered)",
         r"what have I told you(?: about me| so far)*",
-        r"(?:(?:show(?: me)?|list|see|tell me) )?what(?:'s| is| has been) <kept> about me",
+        r"(?:(?:show(?: me)?|list|see|tell me) )?"
+        r"what(?:'s| is| has been) (?:<kept>|on file) about me",
         r"(?:show(?: me)?|list|see|tell me)(?: all(?: of)?)? (?:my memories|"
         r"(?:everything|what|all)(?: that)? you(?:'ve| have)? (?:remember|know|learn|store|save)"
         r"(?:ed|d|t|n)?(?: (?:about|of|on) me)?)",
@@ -221,7 +225,8 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
         r"(?:知って|覚えて|(?:記憶|保存|登録|記録)(?:し|され)て)い?(?:る|ます)(?:か|の)?",
         r"(?:私の)?記憶(?:の一覧)?を<全部>?(?:見せ|表示し)て<ください>",
         r"(?:(?:私|僕|俺|自分)(?:のこと)?(?:について|を|の)?、?)?(?:知って|覚えて|(?:記憶|保存|登録|記録)(?:し|され)て)"
-        r"(?:い?る|ある)(?:こと|内容|もの|情報)(?:を|は)?、?<全部>?(?:を)?(?:見せ|教え|表示し)て<ください>",
+        r"(?:い?る|ある)(?:こと|内容|もの|情報)(?:を|は)?、?<全部>?(?:を)?"
+        r"(?:(?:見せ|教え|表示し)て<ください>|見たい(?:です)?)",
     )),
     ("changes", (
         r"(?:show me |open )?(?:the |my )?(?:memory )?(?:history|changes)(?: of <memory>)?",

@@ -87,10 +87,7 @@ class Memory:
             words = replies["promised"].format(words, self.content["to"])
         if self.content.get("state") == "done":
             words = replies["kept"].format(words)
-        if words != self.name or self.kind not in (
-            "UserFoodPreference",
-            "UserTechInterest",
-        ):
+        if words != self.name or self.kind not in SCRIPT["liked"]:
             return words
         _, level_field, details_field = FIELDS[self.kind]
         level = int(self.content.get(level_field, 50))
