@@ -59,13 +59,13 @@ from bot.ui.acts import (
 from bot.ui.blocks import Payload, SlackView
 from bot.ui.forms import final_view
 from bot.ui.panel import (
-    PanelContent,
     asks_which,
     in_every_language,
     loading_view,
     panel_view,
     view_as_it_was,
 )
+from bot.ui.panel_rows import PanelContent
 from bot.ui.receipt import Click, Receipt, blocks_above, replaced_in
 from memory.metrics import count
 from memory.postgres import execute_statement, load_statements, transaction_timeout

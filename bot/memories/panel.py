@@ -14,7 +14,8 @@ from bot.people import PersonSettings, read_off_scopes, read_settings
 from bot.ui.acts import Position
 from bot.ui.blocks import Payload, bulleted, button, escaped, payload
 from bot.ui.lines import change_line, kept_for, own_line, repeated_sentences
-from bot.ui.panel import PAGE_SIZE, PanelContent
+from bot.ui.panel import PAGE_SIZE
+from bot.ui.panel_rows import PanelContent
 from memory import Person, list_changes, open_questions
 from memory.model import MessageKey, provider_and_name, speaks_openai
 from memory.postgres import PersonTransaction, load_statements, person_transaction

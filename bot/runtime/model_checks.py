@@ -14,7 +14,7 @@ from bot.pipeline.citations import CitationFilter
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.mentions import AnswerNames
 from bot.pipeline.prompt import Prompt
-from bot.pipeline.reply import StreamedAnswer
+from bot.pipeline.streamed_answer import StreamedAnswer
 from bot.runtime.problems import NO_MODEL, Problem, place_of, way_to
 from bot.runtime.wiring import create_reply_model, open_model_clients
 from memory import load_schemas, memory_tools

@@ -51,7 +51,7 @@ from bot.slack.messages import Installation, Message
 from bot.slack.names import Names
 from bot.slack.posting import NOTICE_EVENT
 from bot.ui.acts import ButtonAct, Open, Position
-from bot.ui.panel import PanelContent
+from bot.ui.panel_rows import PanelContent
 from memory import Embedder, Memory, Person, Pool, list_memories
 from memory.model import until as until_of
 from memory.postgres import execute_statement, load_statements

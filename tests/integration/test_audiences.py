@@ -12,7 +12,8 @@ import pytest
 
 from bot.locale import Localizer
 from bot.ui.acts import Position
-from bot.ui.panel import PanelContent, panel_view
+from bot.ui.panel import panel_view
+from bot.ui.panel_rows import PanelContent
 from memory import MemoryTools, Person, PersonMessage, move_memory
 from tests.integration.app import App
 from tests.integration.messages import seen_at

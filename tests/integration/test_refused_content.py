@@ -12,7 +12,8 @@ import pytest
 from bot.locale import Localizer, say
 from bot.pipeline.declined import FIND_DECLINED, find_declined
 from bot.runtime.wiring import ModelClients
-from bot.ui.panel import PanelContent, panel_view
+from bot.ui.panel import panel_view
+from bot.ui.panel_rows import PanelContent
 from memory import MemoryModelRefused, Person, Pool
 from tests.conftest import Server
 from tests.integration.app import App, open_app

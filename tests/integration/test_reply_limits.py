@@ -16,7 +16,7 @@ from langchain_core.messages.ai import UsageMetadata
 from bot.locale import Localizer
 from bot.models.failures import ReplyFailed
 from bot.pipeline.loops import LOOP_CHARACTERS
-from bot.pipeline.reply import MAX_ANSWER, MAX_ITEMS
+from bot.pipeline.streamed_answer import MAX_ANSWER, MAX_ITEMS
 from bot.pipeline.web_search import SEARCH_TOOL, search_web
 from bot.ui.answers import reply_text
 from memory.formation.chat_model import tokens_used

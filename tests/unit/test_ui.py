@@ -84,13 +84,12 @@ from bot.ui.lines import (
 )
 from bot.ui.panel import (
     PAGE_SIZE,
-    PanelContent,
     home_view,
     loading_view,
-    memory_row,
     panel_view,
     view_as_it_was,
 )
+from bot.ui.panel_rows import PanelContent, memory_row
 from bot.ui.payloads import (
     consent_question,
     forget_button,
