@@ -78,7 +78,7 @@ async def in_home(ann: Visitor, file: Path) -> None:
     row = home.locator(".section", has_text="Likes soba")
     await row.get_by_role("button", name="More actions").click()
     await page.get_by_role("menuitem", name="Edit").click()
-    await dialog.get_by_label("Which food or drink is it?").fill("udon")
+    await dialog.get_by_label("What should I remember?").fill("I like udon")
     assert await findings(page) == []
     await dialog.get_by_role("button", name="Save").click()
     await expect(home).to_contain_text("Updated: Likes udon (was: Likes soba)")
