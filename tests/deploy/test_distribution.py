@@ -31,7 +31,8 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, copy / name)
     built = shutil.ignore_patterns("*.egg-info", "build", "__pycache__", ".*")
-    shutil.copytree(ROOT / "packages", copy / "packages", ignore=built)
+    packages = copy / "packages"
+    shutil.copytree(ROOT / "packages", packages, ignore=built, dirs_exist_ok=True)
     command = ["make", "-f", "deploy/release.mk", "dist", f"PYTHON={sys.executable}"]
     made = subprocess.run(
         command, cwd=copy, capture_output=True, text=True, check=False
