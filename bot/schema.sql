@@ -70,6 +70,17 @@ CREATE POLICY own_messages ON messages USING (
     OR thread = current_setting('kioku.thread', true)
 );
 
+-- Messages with words from which memories are still to be formed: they have been answered, and nothing of
+-- them was forgotten.
+CREATE VIEW unformed_messages WITH (security_invoker = true) AS
+    SELECT id, team_id, user_id, channel_id, ts, thread, audience, words, removal_proposed, begun_at,
+        ended_at
+    FROM messages
+    WHERE formed_at IS NULL AND ended_at IS NOT NULL AND words <> ''
+        AND (team_id, user_id, channel_id, ts) NOT IN (
+            SELECT team_id, user_id, channel, ts FROM forgotten_messages);
+GRANT SELECT ON unformed_messages TO kioku_app;
+
 -- Whether a person's message in a thread is for the app although it does not mention it: its author
 -- asked the app there before, and the app was asked or answered there after `since`.
 CREATE FUNCTION is_followed(in_thread text, author text, message_ts text, since text)

@@ -18,16 +18,14 @@ ORDER BY ts DESC;
 
 -- name: audiences_unformed
 -- Where the person has words that are not formed.
-SELECT DISTINCT audience FROM messages
-WHERE team_id = %(team)s AND user_id = %(user)s AND formed_at IS NULL AND words <> ''
-    AND ended_at IS NOT NULL;
+SELECT DISTINCT audience FROM unformed_messages
+WHERE team_id = %(team)s AND user_id = %(user)s;
 
 -- name: end_texts
 -- Blank what the person wrote before a forgetting, and the answers. Words that are not formed yet, and of
 -- which nothing was forgotten, wait to be formed.
 WITH old AS (
-    SELECT id, formed_at IS NULL AND words <> ''
-        AND (channel_id, ts) NOT IN (SELECT channel, ts FROM forgotten_messages
+    SELECT id, id IN (SELECT id FROM unformed_messages
             WHERE team_id = %(team)s AND user_id = %(user)s) AS waits
     FROM messages
     WHERE team_id = %(team)s AND user_id = %(user)s AND begun_at <= %(before)s
@@ -41,10 +39,9 @@ FROM old WHERE messages.id = old.id;
 -- name: drop_words
 -- Form no words any more that have waited for a day.
 WITH old AS (
-    SELECT id, words FROM messages
+    SELECT id, words FROM unformed_messages
     WHERE team_id = %(team)s AND user_id = %(user)s
-        AND begun_at <= LEAST(%(before)s, now() - interval '1 day') AND ended_at IS NOT NULL
-        AND formed_at IS NULL AND words <> ''
+        AND begun_at <= LEAST(%(before)s, now() - interval '1 day')
 )
 UPDATE messages SET question = '', words = '', formed_at = now()
 FROM old WHERE messages.id = old.id

@@ -8,29 +8,23 @@ SELECT extract(epoch FROM now() - max(ended_at))::float8 AS paused,
     extract(epoch FROM now() - min(ended_at))::float8 AS waited,
     (SELECT extract(epoch FROM now() - changed_at)::float8 FROM people
         WHERE team_id = %(team)s AND user_id = %(user)s) AS unchanged
-FROM messages
-WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(audience)s
-    AND formed_at IS NULL AND ended_at IS NOT NULL AND words <> ''
-    AND (channel_id, ts) NOT IN (SELECT channel, ts FROM forgotten_messages
-        WHERE team_id = %(team)s AND user_id = %(user)s);
+FROM unformed_messages
+WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(audience)s;
 
 -- name: unformed
 -- The oldest words that are not formed yet, each with what the app had said before, in a direct
 -- message in any of its threads; nothing that the app said before the person last forgot something.
 SELECT id, channel_id, ts, words, removal_proposed, (
         SELECT earlier.reply FROM messages AS earlier
-        WHERE earlier.team_id = messages.team_id AND earlier.user_id = messages.user_id
-            AND earlier.channel_id = messages.channel_id
-            AND (earlier.thread = messages.thread OR messages.audience = %(dm)s)
-            AND earlier.ts < messages.ts AND earlier.ts > (messages.ts::numeric - 86400)::text
-            AND earlier.begun_at > forgotten_until(messages.team_id, messages.user_id)
+        WHERE earlier.team_id = said.team_id AND earlier.user_id = said.user_id
+            AND earlier.channel_id = said.channel_id
+            AND (earlier.thread = said.thread OR said.audience = %(dm)s)
+            AND earlier.ts < said.ts AND earlier.ts > (said.ts::numeric - 86400)::text
+            AND earlier.begun_at > forgotten_until(said.team_id, said.user_id)
             AND earlier.ended_at IS NOT NULL
         ORDER BY earlier.ts DESC LIMIT 1) AS before
-FROM messages
+FROM unformed_messages AS said
 WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(audience)s
-    AND formed_at IS NULL AND ended_at IS NOT NULL AND words <> ''
-    AND (channel_id, ts) NOT IN (SELECT channel, ts FROM forgotten_messages
-        WHERE team_id = %(team)s AND user_id = %(user)s)
 ORDER BY ts LIMIT %(most)s;
 
 -- name: name_words

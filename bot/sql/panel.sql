@@ -2,11 +2,8 @@
 
 -- name: unformed
 -- How many messages of the person have words that are not formed yet, by audience.
-SELECT audience, count(*) AS messages FROM messages
-WHERE team_id = %(team)s AND user_id = %(user)s AND formed_at IS NULL AND ended_at IS NOT NULL
-    AND words <> ''
-    AND (channel_id, ts) NOT IN (SELECT channel, ts FROM forgotten_messages
-        WHERE team_id = %(team)s AND user_id = %(user)s)
+SELECT audience, count(*) AS messages FROM unformed_messages
+WHERE team_id = %(team)s AND user_id = %(user)s
 GROUP BY audience;
 
 -- name: cited
