@@ -157,7 +157,6 @@ CREATE INDEX statements_subject ON statements (team_id, user_id, kind, subject, 
 CREATE INDEX statements_message ON statements (team_id, user_id, channel, ts);
 CREATE INDEX statements_batch ON statements (team_id, user_id, batch);
 CREATE INDEX statements_until ON statements (until) WHERE until IS NOT NULL;
-CREATE INDEX statements_forgotten ON statements (forgotten_at) WHERE forgotten_at IS NOT NULL;
 CREATE INDEX statements_open ON statements (open_until) WHERE open_until IS NOT NULL;
 ALTER TABLE statements ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_statements ON statements

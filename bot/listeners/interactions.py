@@ -20,7 +20,12 @@ from bot.listeners.origin import (
     place_of,
     typed_words,
 )
-from bot.listeners.responses import failure_sentence, respond, show_in_thread
+from bot.listeners.responses import (
+    PATIENCE_SECONDS,
+    failure_sentence,
+    respond,
+    show_in_thread,
+)
 from bot.logs import fault
 from bot.memories.adding import remember_message
 from bot.memories.clicks import form_errors, form_of, perform, submit
@@ -80,7 +85,6 @@ KEEP_AS_DECISION = "keep_as_decision"
 _DATABASE_SECONDS = 2.0
 # Slack waits three seconds for the answer to a submission.
 _ACK_SECONDS = 2.3
-_PATIENCE_SECONDS = 10.0  # for retries of what shows a result
 # Slack takes a trigger for three seconds, and reading for a form takes some of them.
 _TRIGGER_SECONDS = 2.0
 _ANY = re.compile("")
@@ -314,7 +318,7 @@ class Interactions:
                 else:
                     await self._show(body, click, receipt)
 
-    def _client(self, body: Body, patience: float = _PATIENCE_SECONDS) -> TeamClient:
+    def _client(self, body: Body, patience: float = PATIENCE_SECONDS) -> TeamClient:
         """Return the client of the request's workspace; Bolt's own takes its proxy by itself."""
         return self._app.slack.client(installation_team(body), patience=patience)
 

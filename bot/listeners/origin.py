@@ -29,7 +29,7 @@ Body: TypeAlias = Json
 
 
 def place_of(body: Body) -> Place:
-    """Return where a command, shortcut or click in the block `block_id` was made.
+    """Return where a command, shortcut or click was made.
 
     A click in a form counts as one where the form was opened.
     """

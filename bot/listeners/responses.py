@@ -27,7 +27,7 @@ from bot.ui.blocks import Payload, section
 
 log = logging.getLogger(__name__)
 
-_PATIENCE_SECONDS = 10.0  # for retries
+PATIENCE_SECONDS = 10.0  # for retries of what shows a result
 _TIMEOUT = aiohttp.ClientTimeout(total=30.0)
 
 
@@ -66,7 +66,7 @@ async def respond(url: str, shown: Payload, *, replace: bool) -> bool:
         "replace_original": replace,
     }
     post = partial(_post, url, body)
-    status = await repeat(RateLimits(), RESPONSE_URL, post, patience=_PATIENCE_SECONDS)
+    status = await repeat(RateLimits(), RESPONSE_URL, post, patience=PATIENCE_SECONDS)
     if status == HTTPStatus.BAD_REQUEST:
         log.warning("Slack refused the blocks of an answer, so its text is shown")
         body["blocks"] = [section(shown["text"])]

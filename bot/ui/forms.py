@@ -46,7 +46,6 @@ from memory.model import (
     DUE_FIELDS,
     MAX_TEXT,
     PROMISE_KIND,
-    Content,
     Json,
 )
 
@@ -103,7 +102,7 @@ def edit_form(localizer: Localizer, memory: Memory, place: Place) -> SlackView:
     ]
     if memory.kind == PROMISE_KIND:
         for name in DUE_FIELDS:
-            picker = _picker(name, due_of_content(memory.content, name))
+            picker = _picker(name, str(memory.content.get(name) or ""))
             label = localizer.say(f"field_{name}")
             blocks.append(input_block(name, label, picker, optional=True))
     act = SaveMemory(place=place, key=memory.key, seen=memory.updated_at)
@@ -114,12 +113,6 @@ def editable_sentence(localizer: Localizer, memory: Memory) -> str:
     """Return the sentence that is written anew: the person's own, else what the memory says."""
     said = sentence_of(memory) or describe(localizer, memory.kind, memory.content)
     return truncate(said, MAX_TEXT)
-
-
-def due_of_content(content: Content, name: str) -> str:
-    """Return the day or the time of a promise, as its picker shows it; "" without one."""
-    value = content.get(name)
-    return "" if value is None else str(value)
 
 
 def add_form(localizer: Localizer, place: Place) -> SlackView:

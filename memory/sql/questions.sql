@@ -1,5 +1,6 @@
 -- Statements that do not count: questions that wait for the person, what was not remembered, with the
--- reason, and what a message said before it was edited. Row-level security shows them to a transaction in which kioku.states is 'shown'.
+-- reason, and what a message said before it was edited. Row-level security shows them to a transaction
+-- in which kioku.states is 'shown'.
 
 -- name: delete_replaced
 -- One question about a memory is open at a time, and a sentence has one reason why it was not
