@@ -59,3 +59,15 @@ def stopped_by_signal() -> asyncio.Event:
     for number in numbers:
         loop.add_signal_handler(number, stopped)
     return stop
+
+
+class Interrupted(Exception):
+    """The running answer must end."""
+
+
+class Stopped(Interrupted):
+    """The person pressed Stop; the text written so far is kept."""
+
+
+class Superseded(Interrupted):
+    """The message was edited or deleted, or another run answers it: this one writes no more."""

@@ -32,7 +32,7 @@ class Reply:
     provider's content filter (``cut_filtered``), because it only repeated itself (``cut_loop``), or
     perhaps, because its server ended it without saying so (``cut_ended``). `cited` are the marks of
     memories and kept lines that it rests on. `links` are the addresses that may be links in it, as
-    `bot.pipeline.links` knows them. `is_refusal`: it only says why the model does not answer.
+    `bot.answering.links` knows them. `is_refusal`: it only says why the model does not answer.
     """
 
     text: str

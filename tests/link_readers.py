@@ -1,4 +1,4 @@
-"""What readers of an answer make links of, by rules that share nothing with `bot.pipeline.links`.
+"""What readers of an answer make links of, by rules that share nothing with `bot.answering.links`.
 
 `links_of_nobody` reads what a client can find in the raw text (addresses, mail addresses, names of
 hosts, Slack's ``<address|label>``, pings) and in the parts of Markdown, with and without HTML;
@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from bot.pipeline.links import filter_links, links_in
+from bot.answering.links import filter_links, links_in
 from tests.hostile_answers import OWN, texts
 
 _READERS = [

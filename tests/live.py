@@ -26,6 +26,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import VERSION
 from bot.config import Settings, load_settings
+from bot.delivery.answer_blocks import footer, text_chunk
 from bot.locale import Localizer
 from bot.logs import fault
 from bot.people import MemoryState, PersonSettings
@@ -38,7 +39,6 @@ from bot.slack.client import (
     delete_message,
     error_code,
 )
-from bot.ui.answers import footer, text_chunk
 
 _FIRST = "`python -m tests.live` is running; this message will be deleted shortly."
 _NUMBER = re.compile(r"[0-9a-f]*\d[0-9a-f.-]*")

@@ -30,7 +30,7 @@ from typing import Any
 import coverage
 import pytest
 
-_FOLDERS = ("memory", "bot/pipeline", "bot/conversation")
+_FOLDERS = ("memory", "bot/answering", "bot/conversation")
 _SEED = 20261127
 _COUNT = 200
 _MOST_TESTS = 40

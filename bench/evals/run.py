@@ -17,11 +17,11 @@ import memory
 from bench.evals.cases import Case, chosen_cases, load_cases
 from bench.evals.report import Report, Result
 from bench.evals.scoring import Outcome, Stored, score
+from bot.answering.prompt import Prompt
+from bot.answering.reply import ask_model
 from bot.config import STAND_IN_MODEL, Settings
 from bot.delivery.collected_reply import CollectedReply
 from bot.models.failures import ReplyFailed
-from bot.pipeline.prompt import Prompt
-from bot.pipeline.reply import ask_model
 from bot.queue.queue import migrations
 from bot.runtime.problems import Problem
 from bot.runtime.wiring import (

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.forgetting.world import Counts, Human, World
-from bot.ui.acts import Forget
+from bot.acts.kinds import Forget
 from memory import DM, InvalidContent, PersonMessage, add_memories, list_memories
 
 _WAYS = ("typed", "picked", "keys")

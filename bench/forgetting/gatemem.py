@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench.forgetting.world import Counts, Human, World
 from bench.testbed import Json
-from bot.ui.acts import Forget
+from bot.acts.kinds import Forget
 from memory import list_memories
 
 _DOMAINS = ("office", "medical", "education", "household")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from bot.pipeline.prompt import REPLY_INSTRUCTIONS
+from bot.answering.prompt import REPLY_INSTRUCTIONS
 from openai_double.answer import Answer, Call, make_answer, make_call
 from openai_double.prompt import Prompt
 

@@ -14,21 +14,21 @@ import psycopg
 
 from bench.forgetting.model import Model, shown
 from bench.testbed import Json, Testbed
+from bot.acts.kinds import Forget, Place, clicked_act
+from bot.acts.phrases import heard_after_forget
+from bot.acts.receipt import Click
+from bot.answering.turn import answer_message
 from bot.app import App
+from bot.commands.clicks import perform
+from bot.commands.commands import carry_out
 from bot.config import Settings
 from bot.conversation.audiences import DIRECT
 from bot.conversation.inbox import store_message, take_message
+from bot.forgetting.forgetting import end_texts
 from bot.locale import Localizer
-from bot.memories.clicks import perform
-from bot.memories.commands import carry_out
-from bot.memories.forgetting import end_texts
-from bot.memories.requests import heard_after_forget
-from bot.pipeline.formation import form_memories
-from bot.pipeline.turn import answer_message
+from bot.remembering.formation import form_memories
 from bot.runtime.wiring import open_app
 from bot.slack.messages import Message
-from bot.ui.acts import Forget, Place, clicked_act
-from bot.ui.receipt import Click
 from memory import DM, Person
 from memory.store import expire_due
 from openai_double import create_app

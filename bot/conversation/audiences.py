@@ -22,7 +22,7 @@ from memory.postgres import Connection, execute_statement, load_statements
 
 log = logging.getLogger(__name__)
 
-_SQL = load_statements("bot", "audiences")
+_SQL = load_statements("bot.conversation", "audiences")
 # Slack's clock times a message, the database's a change.
 _CLOCKS_DIFFER_SECONDS = 2.0
 _PATIENCE_SECONDS = 3.0

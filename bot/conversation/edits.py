@@ -20,7 +20,7 @@ from memory.postgres import (
 
 DELETE_ANSWER = "delete_answer"
 UPDATE_FROM_MESSAGE = "update_from_message"
-_SQL = load_statements("bot", "edits")
+_SQL = load_statements("bot.conversation", "edits")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,10 +14,11 @@ from psycopg import OperationalError
 from psycopg.types.json import Jsonb
 
 from bot.app import App
+from bot.cancellation import Superseded
 from bot.conversation.audiences import UNKNOWN, ConversationKind
-from bot.conversation.run import Run, Superseded
+from bot.conversation.run import Run
 from bot.logs import fault
-from bot.notices import show_later
+from bot.notices.notices import show_later
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import THREAD_SETTING, Message
 from bot.slack.sessions import WAIT_SECONDS, Progress
@@ -41,7 +42,7 @@ MAX_FAILURES = 5
 """After this many attempts that ended in an error, or with their process, the app apologises."""
 MAX_FAILURES_WITH_APOLOGY = 2 * MAX_FAILURES
 """After this many the message is given up: the apology has as many attempts as the answer."""
-_SQL = load_statements("bot", "inbox")
+_SQL = load_statements("bot.conversation", "inbox")
 # Without a limit one mention would turn every later reply in the thread into a question.
 _FOLLOWED_SECONDS = 30 * 60
 # Stops, edits, deletions and lost messages are handled before anything else that waits.

@@ -9,24 +9,12 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from bot.app import App
-from bot.cancellation import cancel_until_done
+from bot.cancellation import Interrupted, Stopped, Superseded, cancel_until_done
 from bot.slack.messages import THREAD_SETTING
 from memory.postgres import execute_statement, load_statements
 
-_SQL = load_statements("bot", "inbox")
+_SQL = load_statements("bot.conversation", "inbox")
 _Result = TypeVar("_Result")
-
-
-class Interrupted(Exception):
-    """The running answer must end."""
-
-
-class Stopped(Interrupted):
-    """The person pressed Stop; the text written so far is kept."""
-
-
-class Superseded(Interrupted):
-    """The message was edited or deleted, or another run answers it: this one writes no more."""
 
 
 class Run:

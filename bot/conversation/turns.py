@@ -15,16 +15,16 @@ from uuid import UUID
 from psycopg.rows import DictRow
 
 from bot.app import App
+from bot.cancellation import Stopped, Superseded
 from bot.conversation.audiences import view_at
 from bot.conversation.inbox import ClaimedMessage, Outcome, finish, values_of
-from bot.conversation.run import Stopped, Superseded
-from bot.notices import show_later
+from bot.notices.notices import show_later
+from bot.notices.told import note_answered
 from bot.people import MemoryState, memory_state, memory_state_queries
 from bot.queue.queue import BACKGROUND
 from bot.quota import check_quota
 from bot.slack.messages import API_TEAM, Message
 from bot.slack.names import whole_marks
-from bot.told import note_answered
 from memory import DM, PUBLIC, MemoryView, Person, Pool
 from memory.credentials import Credential, redact_texts
 from memory.metrics import count, step
@@ -38,19 +38,13 @@ from memory.postgres import (
     transaction,
 )
 from memory.recall import large_set_query
-from memory.store import (
-    Asked,
-    KeptLine,
-    ask_query,
-    kept_query,
-    kept_settings,
-)
+from memory.store import Asked, KeptLine, ask_query, kept_query, kept_settings
 
 FORM_MEMORIES = "form_memories"
 WORDS_LIMIT = 8_000  # characters of a message that memories are formed from
 HISTORY_TURNS = 10
 _BEFORE_SECONDS = 3_600  # how old "that" can be in "forget that"
-_SQL = load_statements("bot", "turns")
+_SQL = load_statements("bot.conversation", "turns")
 # Many more can be unformed while formation is off; the prompt leaves out the oldest.
 _UNFORMED_WORDS = 100
 _MAX_QUESTION = 300  # characters

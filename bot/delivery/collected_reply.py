@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Self
 
+from bot.acts.blocks import Payload
 from bot.locale import Localizer, language_of
-from bot.ui.blocks import Payload
 
 
 class CollectedReply:

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
+from bot.cancellation import Superseded
 from bot.conversation.inbox import ClaimedMessage
-from bot.conversation.run import Superseded
 from bot.slack.client import TeamClient
 from bot.slack.messages import THREAD_SETTING, split_thread_key
 from bot.slack.posting import messages_since, with_metadata
@@ -17,7 +17,7 @@ from memory.model import Json
 from memory.postgres import execute_statement, load_statements
 
 RecordStatement: TypeAlias = Literal["intend", "give_up_intent", "record", "remove"]
-_SQL = load_statements("bot", "delivery")
+_SQL = load_statements("bot.delivery", "delivery")
 _TURN_EVENT = "kioku_turn"
 
 

@@ -21,22 +21,28 @@ from uuid import uuid4
 
 from psycopg import OperationalError
 
+from bot.acts.blocks import (
+    FALLBACK_LIMIT,
+    MESSAGE_BLOCKS_LIMIT,
+    MESSAGE_TEXT_LIMIT,
+    PART_LIMIT,
+    Block,
+    Payload,
+    escaped,
+    note,
+    truncate,
+)
 from bot.app import App
-from bot.conversation.run import Interrupted, Stopped, Superseded
+from bot.cancellation import Interrupted, Stopped, Superseded
 from bot.conversation.turns import Turn
+from bot.delivery.answer_blocks import markdown, text_chunk
 from bot.delivery.record import (
     RecordStatement,
     record_reply,
     turn_metadata,
     unrecorded_messages,
 )
-from bot.delivery.splitting import (
-    Limits,
-    Split,
-    shown_end,
-    split_markdown,
-    split_point,
-)
+from bot.delivery.splitting import Limits, Split, shown_end, split_markdown, split_point
 from bot.logs import fault
 from bot.slack.client import (
     APPEND,
@@ -52,18 +58,6 @@ from bot.slack.client import (
 )
 from bot.slack.posting import post_once
 from bot.slack.retries import RATE_LIMITED
-from bot.ui.answers import markdown, text_chunk
-from bot.ui.blocks import (
-    FALLBACK_LIMIT,
-    MESSAGE_BLOCKS_LIMIT,
-    MESSAGE_TEXT_LIMIT,
-    PART_LIMIT,
-    Block,
-    Payload,
-    escaped,
-    note,
-    truncate,
-)
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +67,7 @@ _PATIENCE_SECONDS = 600.0
 PAGE_LIMITS = Limits(PART_LIMIT, MESSAGE_BLOCKS_LIMIT - 4)
 # The end of a stream is held back until it is whole, so that it can end after a paragraph.
 _NEARLY_FULL = Limits(PAGE_LIMITS.characters - 500, PAGE_LIMITS.blocks - 2)
-# A mention that an answer makes, escaped; no other text of it has one (`bot.pipeline.mentions`).
+# A mention that an answer makes, escaped; no other text of it has one (`bot.answering.mentions`).
 _MENTION = re.compile(r"&lt;(@[UW][A-Z0-9]{7,20})&gt;")
 
 _STOPPED_BY_USER = "stopped_by_user"

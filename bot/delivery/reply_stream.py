@@ -8,15 +8,15 @@ import time
 from collections.abc import Sequence
 from typing import Self
 
+from bot.acts.blocks import Payload
 from bot.app import App
 from bot.conversation.turns import Turn
+from bot.delivery.answer_blocks import cited_button, footer, more_buttons
 from bot.delivery.reply_in_slack import ReplyInSlack, State
 from bot.locale import Localizer
 from bot.slack.client import PATIENCE_SECONDS, SLACK_FAULTS, slack_fault
 from bot.slack.posting import show_privately
 from bot.slack.sessions import SESSION_SECONDS, title_of
-from bot.ui.answers import cited_button, footer, more_buttons
-from bot.ui.blocks import Payload
 from memory import DM
 
 log = logging.getLogger(__name__)

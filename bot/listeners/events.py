@@ -14,8 +14,11 @@ from typing import TypeAlias
 from psycopg import OperationalError
 
 from bot.access import refusal_in
+from bot.answering.edits import follow_change
 from bot.app import App
 from bot.conversation.audiences import invalidate_kind
+from bot.conversation.backfill import read_follow_ups
+from bot.conversation.channels import change_channel_later
 from bot.conversation.edits import MessageChange, find_stored
 from bot.conversation.inbox import (
     add_brought,
@@ -23,11 +26,8 @@ from bot.conversation.inbox import (
     store_message,
     store_withdrawn,
 )
-from bot.memories.channels import change_channel_later
-from bot.memories.home import publish_later
-from bot.memories.kept_lines import end_all_lines
-from bot.pipeline.backfill import read_follow_ups
-from bot.pipeline.edits import follow_change
+from bot.kept.lines import end_all_lines
+from bot.panel.home import publish_later
 from bot.slack.messages import (
     Installation,
     Message,

@@ -11,7 +11,30 @@ from typing import Any, TypeAlias, TypeVar
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
+from bot.acts.blocks import Payload, SlackView
+from bot.acts.expected import EXPECTED, NotDone, explain
+from bot.acts.kinds import (
+    ButtonAct,
+    DeleteData,
+    Edit,
+    FormAct,
+    Open,
+    Place,
+    Position,
+    Rate,
+    Switch,
+    clicked_act,
+    panel_position,
+    searched_words,
+    submitted_act,
+)
+from bot.acts.phrases import Request, heard_after_forget, heard_after_memories
+from bot.acts.receipt import Click, Receipt, blocks_above, replaced_in
 from bot.app import App
+from bot.commands.clicks import form_errors, form_of, perform, submit
+from bot.commands.commands import act_of, carry_out
+from bot.forgetting.forgetting import forget_words_question
+from bot.kept.acts import keep_message
 from bot.listeners.origin import (
     Body,
     clicked_block,
@@ -27,57 +50,28 @@ from bot.listeners.responses import (
     show_in_thread,
 )
 from bot.logs import fault
-from bot.memories.adding import remember_message
-from bot.memories.clicks import form_errors, form_of, perform, submit
-from bot.memories.commands import act_of, carry_out
-from bot.memories.expected import EXPECTED, NotDone, explain
-from bot.memories.forgetting import forget_words_question
-from bot.memories.home import show_home
-from bot.memories.kept_lines_acts import keep_message
-from bot.memories.panel import read_panel
-from bot.memories.requests import Request, heard_after_forget, heard_after_memories
-from bot.slack.client import (
-    SLACK_FAULTS,
-    TeamClient,
-    slack_fault,
-)
-from bot.slack.files import is_slacks
-from bot.slack.messages import (
-    installation_team,
-)
-from bot.slack.posting import show_privately
-from bot.ui.acts import (
-    ButtonAct,
-    DeleteData,
-    Edit,
-    FormAct,
-    Open,
-    Place,
-    Position,
-    Rate,
-    Switch,
-    clicked_act,
-    panel_position,
-    searched_words,
-    submitted_act,
-)
-from bot.ui.blocks import Payload, SlackView
-from bot.ui.forms import final_view
-from bot.ui.panel import (
+from bot.panel.content import read_panel
+from bot.panel.forms import final_view
+from bot.panel.home import show_home
+from bot.panel.rows import PanelContent
+from bot.panel.views import (
     asks_which,
     in_every_language,
     loading_view,
     panel_view,
     view_as_it_was,
 )
-from bot.ui.panel_rows import PanelContent
-from bot.ui.receipt import Click, Receipt, blocks_above, replaced_in
+from bot.remembering.adding import remember_message
+from bot.slack.client import SLACK_FAULTS, TeamClient, slack_fault
+from bot.slack.files import is_slacks
+from bot.slack.messages import installation_team
+from bot.slack.posting import show_privately
 from memory.metrics import count
 from memory.postgres import execute_statement, load_statements, transaction_timeout
 
 log = logging.getLogger(__name__)
 
-_SQL = load_statements("bot", "interactions")
+_SQL = load_statements("bot.listeners", "interactions")
 
 REMEMBER_THIS = "remember_this"
 KEEP_FOR_CHANNEL = "keep_for_channel"

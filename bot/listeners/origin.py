@@ -6,7 +6,10 @@ import asyncio
 import logging
 from typing import TypeAlias
 
+from bot.acts.kinds import Place, Position, panel_position, submitted_act
+from bot.acts.receipt import blocks_above
 from bot.app import App
+from bot.delivery.answer_blocks import MORE
 from bot.slack.messages import (
     CONTROL,
     Installation,
@@ -14,9 +17,6 @@ from bot.slack.messages import (
     is_direct,
     is_outsider,
 )
-from bot.ui.acts import Place, Position, panel_position, submitted_act
-from bot.ui.answers import MORE
-from bot.ui.receipt import blocks_above
 from memory import Person
 from memory.model import Json
 

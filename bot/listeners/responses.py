@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 from psycopg import OperationalError
 
+from bot.acts.blocks import Payload, section
 from bot.listeners.origin import Body
 from bot.locale import Localizer
 from bot.network import proxy_for
@@ -23,7 +24,6 @@ from bot.slack.client import (
 )
 from bot.slack.messages import UNREADABLE
 from bot.slack.retries import RESPONSE_URL, RateLimits
-from bot.ui.blocks import Payload, section
 
 log = logging.getLogger(__name__)
 

@@ -11,12 +11,13 @@ from aiohttp import web
 from psycopg import OperationalError
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
+from bot.answering.turn import answer_message
 from bot.app import App
+from bot.cancellation import Interrupted
 from bot.conversation.audiences import DIRECT
 from bot.conversation.inbox import ClaimedMessage
-from bot.conversation.run import Interrupted, Run
+from bot.conversation.run import Run
 from bot.locale import Localizer, language_of
-from bot.pipeline.turn import answer_message
 from bot.quota import QuotaExceeded
 from bot.slack.messages import API_TEAM, MAX_CHARACTERS, Message, storable
 from memory import DM

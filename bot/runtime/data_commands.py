@@ -14,8 +14,8 @@ from psycopg import errors
 from pydantic import BaseModel, Field, ValidationError
 
 from bot.config import Settings
-from bot.memories.data import EXPORTED, erase_person, export_person
-from bot.memories.forgetting import end_texts
+from bot.data.person import EXPORTED, erase_person, export_person
+from bot.forgetting.forgetting import end_texts
 from bot.runtime.database_addresses import database
 from bot.runtime.problems import Problem
 from bot.runtime.wiring import operators_pool
@@ -25,7 +25,7 @@ from memory.postgres import execute_statement, load_statements, person_statement
 from memory.store import forget_again as again
 from memory.store import forgotten_since
 
-_SQL = load_statements("bot", "forget_again")
+_SQL = load_statements("bot.forgetting", "forget_again")
 _NOT_OWNER = (
     "Only the database's owner may read what was forgotten: write the owner's address into"
     " DATABASE_OWNER_URL, and run the command again."

@@ -10,11 +10,11 @@ from typing import TypeAlias
 
 from bot.app import App
 from bot.conversation.inbox import answer_at_once
+from bot.data.person import erase_person
+from bot.forgetting.forgetting import end_texts
+from bot.kept.lines import end_all_lines, end_lines
 from bot.logs import fault
-from bot.memories.data import erase_person
-from bot.memories.forgetting import end_texts
-from bot.memories.kept_lines import end_all_lines, end_lines
-from bot.memories.promises import remind_of_due
+from bot.promises.reminders import remind_of_due
 from bot.queue.queue import Queue, delete_old_jobs, recover_jobs
 from memory import Person, Pool
 from memory.postgres import (
@@ -34,9 +34,9 @@ _DEACTIVATED_DAYS = 30
 _PEOPLE_AT_ONCE = 200
 _AT_ONCE = 5_000
 Work: TypeAlias = Callable[[], Awaitable[None]]
-_SQL = load_statements("bot", "maintenance")
+_SQL = load_statements("bot.runtime", "maintenance")
 # One statement for each table with rows that expire.
-_EXPIRED = load_statements("bot", "expired")
+_EXPIRED = load_statements("bot.runtime", "expired")
 
 
 def periodic_work(app: App) -> dict[str, dict[str, Work]]:

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Final
 
+from bot.answering.citations import CitationFilter
+from bot.answering.links import LinkFilter
+from bot.answering.mentions import AnswerNames
+from bot.answering.prompt import Prompt
+from bot.answering.streamed_answer import StreamedAnswer
 from bot.config import Settings
 from bot.delivery.collected_reply import CollectedReply
 from bot.models.failures import ReplyFailed, lacks_endpoint
 from bot.models.model import Items, Model
-from bot.pipeline.citations import CitationFilter
-from bot.pipeline.links import LinkFilter
-from bot.pipeline.mentions import AnswerNames
-from bot.pipeline.prompt import Prompt
-from bot.pipeline.streamed_answer import StreamedAnswer
 from bot.runtime.problems import NO_MODEL, Problem, place_of, way_to
 from bot.runtime.wiring import create_reply_model, open_model_clients
 from memory import load_schemas, memory_tools

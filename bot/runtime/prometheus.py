@@ -27,8 +27,8 @@ from psycopg import OperationalError
 from bot import VERSION
 from bot.conversation.inbox import Outcome
 from bot.models.failures import Cause
-from bot.pipeline.formation import FormationOutcome
 from bot.queue.queue import read_queue_state
+from bot.remembering.formation import FormationOutcome
 from bot.runtime.http import serving
 from memory import Pool
 from memory.metrics import recorded
@@ -64,7 +64,7 @@ GAUGES = {
     "jobs_failed": "Jobs that failed and are not tried again",
 }
 """The gauges, without the prefix: help. All but the first are read from PostgreSQL."""
-_SQL = load_statements("bot", "maintenance")
+_SQL = load_statements("bot.runtime", "maintenance")
 _WAIT_SECONDS = 1.5
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 

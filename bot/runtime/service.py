@@ -19,11 +19,11 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 from bot.app import App
 from bot.cancellation import in_background, stopped_by_signal
 from bot.config import Settings
+from bot.conversation.backfill import keep_heard
 from bot.listeners.bolt_app import create_bolt_app
 from bot.listeners.interactions import Interactions
 from bot.logs import fault
 from bot.network import proxy_for
-from bot.pipeline.backfill import keep_heard
 from bot.queue.pulse import BEGIN_AGAIN_SECONDS
 from bot.runtime.ask import add_ask
 from bot.runtime.database_addresses import database

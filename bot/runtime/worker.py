@@ -10,32 +10,33 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 
+from bot.answering.attempts import answer_thread
+from bot.answering.declined import find_declined
+from bot.answering.edits import delete_answer, update_from_message
 from bot.app import App
 from bot.cancellation import in_background
+from bot.conversation import backfill
+from bot.conversation.channels import CHANGE_CHANNEL, change_channel
 from bot.conversation.edits import DELETE_ANSWER, UPDATE_FROM_MESSAGE
 from bot.conversation.inbox import ANSWER
 from bot.conversation.turns import FORM_MEMORIES
+from bot.kept.acts import ASK_AGAIN, ask_again
+from bot.kept.lines import SHOW_LINE, show_line
 from bot.locale import LANGUAGES, Localizer, say
 from bot.logs import fault
-from bot.memories.channels import CHANGE_CHANNEL, change_channel
-from bot.memories.home import PUBLISH, publish_home
-from bot.memories.kept_lines import SHOW_LINE, show_line
-from bot.memories.kept_lines_acts import ASK_AGAIN, ask_again
-from bot.memories.promises import REMIND, remind, show_reminder
-from bot.notices import (
+from bot.notices.notices import (
     SHOW_NOTICE,
     SHOW_REMINDER,
     TELL_UNREAD,
     show_notice,
     tell_unread,
 )
-from bot.pipeline import backfill
-from bot.pipeline.attempts import answer_thread
-from bot.pipeline.declined import FIND_DECLINED, find_declined
-from bot.pipeline.edits import delete_answer, update_from_message
-from bot.pipeline.formation import form_memories
+from bot.panel.home import PUBLISH, publish_home
+from bot.promises.reminders import REMIND, remind, show_reminder
 from bot.queue.queue import BACKGROUND, REPLIES
 from bot.queue.retries import Backoff
+from bot.remembering.declined import FIND_DECLINED
+from bot.remembering.formation import form_memories
 from bot.runtime.maintenance import register_periodic_work
 
 log = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 An event, a message of a thread and a forwarded message have the same fields, whoever wrote them.
 A person's words are in `text`. An app's may be anywhere: many alerts have an empty `text` and all
 their words in `attachments` or `blocks`. Everything is read, however long it is, and what cannot be
-read is counted: `bot.pipeline.limits` shortens it.
+read is counted: `bot.answering.limits` shortens it.
 Sources: https://docs.slack.dev/reference/block-kit/blocks, and for ``attachments``, which Slack
 does not document, recorded events (docs/reality.md).
 """
@@ -15,12 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.slack.messages import (
-    MAX_DEPTH,
-    blocks_beside_text,
-    is_forwarded,
-    is_preview,
-)
+from bot.slack.messages import MAX_DEPTH, blocks_beside_text, is_forwarded, is_preview
 from bot.slack.names import (
     UNKNOWN_GROUP,
     UNKNOWN_PERSON,

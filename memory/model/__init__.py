@@ -24,6 +24,7 @@ from memory.model.providers import (
     speaks_openai as speaks_openai,
 )
 from memory.model.reminders import due_of as due_of
+from memory.model.reminders import is_open_promise as is_open_promise
 from memory.model.schemas import (
     Content as Content,
     DUE_FIELDS as DUE_FIELDS,

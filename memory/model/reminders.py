@@ -38,11 +38,14 @@ class OpenPromise(NamedTuple):
         return reminder_times({"due": tomorrow}, put_off_at, zone)
 
 
+def is_open_promise(kind: str, content: Content) -> bool:
+    """Return whether a memory is a promise that is neither kept nor dropped."""
+    return kind == PROMISE_KIND and content.get("state") == "open"
+
+
 def open_promise(memory: Folded | None) -> OpenPromise | None:
     """Return a memory as the open promise that it is; None if it is none."""
-    if memory is None or memory.kind != PROMISE_KIND:
-        return None
-    if memory.content.get("state") != "open":
+    if memory is None or not is_open_promise(memory.kind, memory.content):
         return None
     dated = memory.said[0]
     for one in memory.said:

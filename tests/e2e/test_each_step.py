@@ -13,7 +13,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 import memory
-from bot.memories.promises import REMIND
+from bot.promises.reminders import REMIND
 from bot.queue.queue import BACKGROUND
 from memory import EmbeddedPostgres
 from memory.model import PROMISE_KIND

@@ -21,37 +21,33 @@ from procrastinate.jobs import Job
 from slack_bolt.async_app import AsyncBoltRequest
 
 import bot.app
+from bot.acts.kinds import ButtonAct, Open, Position
+from bot.answering.attempts import answer_thread
+from bot.answering.edits import delete_answer, follow_change, update_from_message
+from bot.answering.prompt import REPLY_INSTRUCTIONS
 from bot.cancellation import cancel_until_done
 from bot.config import STAND_IN_MODEL, Settings
 from bot.conversation.edits import DELETE_ANSWER, UPDATE_FROM_MESSAGE
 from bot.conversation.inbox import ANSWER, store_message
 from bot.conversation.turns import FORM_MEMORIES
+from bot.forgetting.forgetting import end_texts
 from bot.listeners.bolt_app import create_bolt_app
 from bot.listeners.events import handle_event
 from bot.listeners.interactions import Interactions
-from bot.memories.forgetting import end_texts
-from bot.memories.panel import read_panel
-from bot.memories.switches import turn_off
-from bot.notices import SHOW_NOTICE, show_notice
+from bot.notices.notices import SHOW_NOTICE, show_notice
+from bot.off.switches import turn_off
+from bot.panel.content import read_panel
+from bot.panel.rows import PanelContent
 from bot.people import People
-from bot.pipeline.attempts import answer_thread
-from bot.pipeline.edits import (
-    delete_answer,
-    follow_change,
-    update_from_message,
-)
-from bot.pipeline.formation import form_memories
-from bot.pipeline.prompt import REPLY_INSTRUCTIONS
 from bot.queue.queue import BACKGROUND, REPLIES, Queue
 from bot.queue.retries import RunLater
+from bot.remembering.formation import form_memories
 from bot.runtime.wiring import ModelClients, create_app
 from bot.runtime.worker import register_work
 from bot.slack.client import SlackApi
 from bot.slack.messages import Installation, Message
 from bot.slack.names import Names
 from bot.slack.posting import NOTICE_EVENT
-from bot.ui.acts import ButtonAct, Open, Position
-from bot.ui.panel_rows import PanelContent
 from memory import Embedder, Memory, Person, Pool, list_memories
 from memory.model import until as until_of
 from memory.postgres import execute_statement, load_statements

@@ -86,7 +86,7 @@ async def make_app(
     monkeypatch: pytest.MonkeyPatch,
 ) -> MakeApp:
     """Wire the app with the settings a test names; deadlines are long, and Slack is never late."""
-    monkeypatch.setattr("bot.memories.adding._DEADLINE", 60.0)
+    monkeypatch.setattr("bot.remembering.adding._DEADLINE", 60.0)
     monkeypatch.setattr("bot.slack.posting.SETTLED_SECONDS", 0.5)
 
     async def make(**settings: Any) -> App:

@@ -12,13 +12,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.acts.blocks import button, payload
+from bot.acts.kinds import ACT, ButtonAct, Export, Undo, clicked_act
 from bot.app import App
 from bot.listeners.bolt_app import create_bolt_app
 from bot.listeners.interactions import REMEMBER_THIS, Interactions
 from bot.queue.pulse import Pulse
 from bot.runtime.http import Readiness, create_web_app
-from bot.ui.acts import ACT, ButtonAct, Export, Undo, clicked_act
-from bot.ui.blocks import button, payload
 from memory import Person
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 from tests.loopback import serving

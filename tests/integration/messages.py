@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from bot.acts.kinds import ButtonAct, clicked_act
 from bot.app import App
 from bot.conversation.audiences import kind_of_message, view_at
 from bot.conversation.edits import MessageChange
 from bot.locale import say
 from bot.slack.messages import Message
-from bot.ui.acts import ButtonAct, clicked_act
 from memory import DM, MemoryView
 
 _numbers = itertools.count(1)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from bot.locale import Language, say
-from bot.memories.home import PUBLISH, publish_home
+from bot.panel.home import PUBLISH, publish_home
 from bot.slack.messages import Message
 from memory import DM, Memory, Person, PersonMessage, add_memories
 from tests import person

@@ -14,12 +14,12 @@ import openai
 from aiohttp import web
 
 import memory
+from bot.answering.prompt import Prompt
+from bot.answering.reply import ask_model
+from bot.answering.tools import Toolbox
 from bot.config import STAND_IN_MODEL
 from bot.delivery.collected_reply import CollectedReply
 from bot.models.responses import ResponsesModel
-from bot.pipeline.prompt import Prompt
-from bot.pipeline.reply import ask_model
-from bot.pipeline.tools import Toolbox
 from bot.types import Reply
 from memory import Memory, Person
 from memory.formation import TokenUse

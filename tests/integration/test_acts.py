@@ -10,12 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from bot.locale import say
-from bot.memories.commands import carry_out
-from bot.memories.requests import Request
-from bot.memories.switches import turn_off, turn_on
-from bot.people import read_memory_state
-from bot.ui.acts import (
+from bot.acts.kinds import (
     Answer,
     ButtonAct,
     ChangePromise,
@@ -34,10 +29,13 @@ from bot.ui.acts import (
     TakeBack,
     Undo,
 )
-from bot.ui.acts import (
-    Place as CommandPlace,
-)
-from bot.ui.receipt import Click
+from bot.acts.kinds import Place as CommandPlace
+from bot.acts.phrases import Request
+from bot.acts.receipt import Click
+from bot.commands.commands import carry_out
+from bot.locale import say
+from bot.off.switches import turn_off, turn_on
+from bot.people import read_memory_state
 from memory import (
     DM,
     PUBLIC,

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from bot.acts import kinds as acts
+from bot.acts.kinds import ButtonAct, Forget, Open, Remember
+from bot.data.person import erase_person
 from bot.locale import say
-from bot.memories.data import erase_person
-from bot.memories.switches import turn_off, turn_on
-from bot.ui import acts
-from bot.ui.acts import ButtonAct, Forget, Open, Remember
+from bot.off.switches import turn_off, turn_on
 from memory import DM, Person, open_questions
 from memory.store import MAX_MEMORIES
 from tests.integration.app import App, MakeApp

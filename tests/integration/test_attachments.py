@@ -12,11 +12,11 @@ from uuid import uuid4
 
 import pytest
 
+from bot.answering.attachments import FILE_BYTES, reading_files
+from bot.answering.context import read_thread
+from bot.cancellation import Superseded
 from bot.conversation.inbox import store_message, take_message
-from bot.conversation.run import Superseded
 from bot.locale import say
-from bot.pipeline.attachments import FILE_BYTES, reading_files
-from bot.pipeline.context import read_thread
 from bot.slack.client import create_session
 from bot.slack.files import FileBytes
 from bot.slack.messages import Installation, Message, read_found_message
@@ -500,7 +500,7 @@ async def test_a_thread_is_read_to_its_newest_message(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Page by page; the first message and the newest stay, and those between are counted."""
-    monkeypatch.setattr("bot.pipeline.context._PAGE", 25)
+    monkeypatch.setattr("bot.answering.context._PAGE", 25)
     _, message = await running_thread(app, 60)
     await app.answering.drain(message.thread)
     seen = app.request_texts()[-1]
@@ -515,7 +515,7 @@ async def test_a_thread_of_long_messages_is_read_in_small_pages(
 ) -> None:
     """A page that is too large is not read, and asked for again with fewer messages."""
     monkeypatch.setattr("bot.answer_limits.PAGE_BYTES", 100_000)
-    monkeypatch.setattr("bot.pipeline.context._SECONDS", 60.0)
+    monkeypatch.setattr("bot.answering.context._SECONDS", 60.0)
     place = app.slack.place(channel="public", text="The release is called Kingfisher.")
     for number in range(20):
         text = f"line {number} " + "words " * 1_000
@@ -550,7 +550,7 @@ async def test_why_a_thread_was_not_read_to_its_end_is_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The person and the model learn it; of what is too long the beginning is shown."""
-    monkeypatch.setattr("bot.pipeline.context._PAGE", 2)
+    monkeypatch.setattr("bot.answering.context._PAGE", 2)
     _, message = await running_thread(app, 6)
     app.slack.fault("conversations.replies", **fault)
     await app.answering.drain(message.thread)

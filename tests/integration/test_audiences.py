@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from bot.acts.kinds import Position
 from bot.locale import Localizer
-from bot.ui.acts import Position
-from bot.ui.panel import panel_view
-from bot.ui.panel_rows import PanelContent
+from bot.panel.rows import PanelContent
+from bot.panel.views import panel_view
 from memory import MemoryTools, Person, PersonMessage, move_memory
 from tests.integration.app import App
 from tests.integration.messages import seen_at

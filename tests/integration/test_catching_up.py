@@ -10,9 +10,9 @@ import pytest
 from slack_sdk.errors import SlackApiError
 
 from bot.cancellation import in_background
-from bot.memories.data import erase_person
-from bot.pipeline import backfill
-from bot.pipeline.backfill import CATCH_UP, READ_MISSED
+from bot.conversation import backfill
+from bot.conversation.backfill import CATCH_UP, READ_MISSED
+from bot.data.person import erase_person
 from bot.slack.client import SLACK_FAULTS
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -164,7 +164,7 @@ async def test_what_slack_refuses_for_now_is_read_again_where_it_was(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A 429 or a 5xx fails the job, which the queue tries again."""
-    monkeypatch.setattr("bot.pipeline.backfill.PAGE", 2)
+    monkeypatch.setattr("bot.conversation.backfill.PAGE", 2)
     place = app.slack.place(text="number 0")
     for number in range(1, 7):
         app.slack.say(place.user, text=f"number {number}")
@@ -220,7 +220,7 @@ async def test_what_is_not_to_be_answered_any_more_is_not_read(
     await missed(app)
     await plan(app, place)
     if why == "it is too old":
-        monkeypatch.setattr("bot.pipeline.backfill._DAY_SECONDS", -3_600.0)
+        monkeypatch.setattr("bot.conversation.backfill._DAY_SECONDS", -3_600.0)
     else:
         await erase_person(app.pool, app.person(place))
     await caught_up(app)

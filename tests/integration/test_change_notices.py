@@ -10,10 +10,10 @@ from uuid import UUID
 import pytest
 from slack_sdk.errors import SlackApiError
 
-from bot import notices
+from bot.acts.kinds import Forget
 from bot.locale import say
-from bot.notices import SHOW_NOTICE, add_notice, show_notice
-from bot.ui.acts import Forget
+from bot.notices import notices
+from bot.notices.notices import SHOW_NOTICE, add_notice, show_notice
 from memory import (
     DM,
     Change,

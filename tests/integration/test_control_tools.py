@@ -10,9 +10,9 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from bot.acts.kinds import Forget
+from bot.answering.reply import MAX_CALLS
 from bot.locale import say
-from bot.pipeline.reply import MAX_CALLS
-from bot.ui.acts import Forget
 from memory.tools.definitions import CHANGE_TOOL
 from tests.integration.app import App
 from tests.integration.messages import pressable

@@ -12,20 +12,20 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.acts.kinds import Forget, Open, Switch, Undo
+from bot.answering.edits import follow_change
+from bot.answering.tools import Toolbox
+from bot.conversation.channels import change_channel
 from bot.conversation.inbox import take_message
 from bot.conversation.turns import begin_turn
+from bot.data.person import erase_person
+from bot.forgetting.forgetting import forget_selection
 from bot.listeners.interactions import KEEP_FOR_CHANNEL
 from bot.locale import Localizer, say
-from bot.memories.channels import change_channel
-from bot.memories.data import erase_person
-from bot.memories.forgetting import forget_selection
-from bot.memories.switches import change_settings, turn_off, turn_on
+from bot.off.switches import change_settings, turn_off, turn_on
 from bot.people import Choices
-from bot.pipeline.edits import follow_change
-from bot.pipeline.tools import Toolbox
 from bot.runtime.ask import answer
 from bot.slack.messages import Message
-from bot.ui.acts import Forget, Open, Switch, Undo
 from memory import Person, Selection, list_changes
 from memory.postgres import person_statement
 from tests.integration.app import App, MakeApp
@@ -451,7 +451,7 @@ async def test_words_that_name_more_than_one_button_forgets_say_so(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The question says how many there are, and how many the button forgets."""
-    monkeypatch.setattr("bot.memories.forgetting.MAX_KEYS", 2)
+    monkeypatch.setattr("bot.forgetting.forgetting.MAX_KEYS", 2)
     place = app.slack.place()
     for food in ("miso ramen", "shio ramen", "tonkotsu ramen"):
         await app.form(await app.ask(place, f"I love {food}"))

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 
+from bot.answering.context import read_thread
 from bot.app import App
 from bot.conversation.audiences import (
     invalidate_kind,
@@ -17,7 +18,6 @@ from bot.conversation.audiences import (
     view_of_audience,
 )
 from bot.people import People
-from bot.pipeline.context import read_thread
 from bot.slack.members import is_member, kind_of
 from bot.slack.names import Names, person_mark
 from bot.slack.posting import notice_metadata

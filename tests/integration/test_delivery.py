@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from slack_sdk.errors import SlackApiError
 
-from bot.conversation.run import Stopped
+from bot.acts.blocks import PART_LIMIT
+from bot.cancellation import Stopped
 from bot.locale import Language, say
-from bot.ui.blocks import PART_LIMIT
 from slack_playground.rich_text import count_translated_blocks
 from tests.integration.deliveries import FOOTER, Answering, Thread, below, markdown
 from tests.waiting import until

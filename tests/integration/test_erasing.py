@@ -11,17 +11,11 @@ from typing import Any
 
 import pytest
 
+from bot.acts.kinds import Forget
 from bot.config import load_settings
-from bot.memories.data import EXPORTED, erase_person, export_person
-from bot.pipeline.formation import mark_formed, read_unformed
-from bot.ui.acts import Forget
-from memory import (
-    DM,
-    Overtaken,
-    Person,
-    Selection,
-    memory_view,
-)
+from bot.data.person import EXPORTED, erase_person, export_person
+from bot.remembering.formation import mark_formed, read_unformed
+from memory import DM, Overtaken, Person, Selection, memory_view
 from memory.formation.evidence import TypedMessage
 from memory.postgres import PersonTransaction, load_statements
 from tests.integration.app import App
@@ -65,7 +59,7 @@ def test_every_table_with_rows_of_people_is_erased_and_exported(app: App) -> Non
     )
     gone = {row["name"] for row in cascading} | {"store_vectors"}
     assert tables == gone | OUTLIVE
-    counted = load_statements("bot", "data")["count_rows"]
+    counted = load_statements("bot.data", "data")["count_rows"]
     assert all(f" {table}" in counted for table in gone)
     exported = {PARTS.get(part, part) for part in EXPORTED}
     assert tables == exported | NOT_EXPORTED

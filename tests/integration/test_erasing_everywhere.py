@@ -9,14 +9,14 @@ from typing import Any
 import psycopg
 import pytest
 
+from bot.acts.kinds import Export
 from bot.conversation.inbox import ANSWER, store_message
+from bot.data import person as data
+from bot.data.person import erase_person, export_person
 from bot.locale import Localizer, say
-from bot.memories import data
-from bot.memories.data import erase_person, export_person
-from bot.memories.home import publish_home, publish_later
-from bot.pipeline.formation import form_memories
-from bot.ui.acts import Export
-from bot.ui.forms import receipt_text
+from bot.panel.forms import receipt_text
+from bot.panel.home import publish_home, publish_later
+from bot.remembering.formation import form_memories
 from memory import Person
 from memory.postgres import load_statements
 from tests.conftest import ROOT
@@ -196,9 +196,9 @@ def test_each_column_of_messages_is_erased_and_exported(app: App) -> None:
     assert stays == STAYS, (
         "forget_author_of_messages in bot/schema.sql, or STAYS, lacks a column"
     )
-    left_out = columns - names_in(str(load_statements("bot", "data")["messages"]))
+    left_out = columns - names_in(str(load_statements("bot.data", "data")["messages"]))
     assert left_out == NOT_EXPORTED, (
-        "`messages` in bot/sql/data.sql, or NOT_EXPORTED, lacks it"
+        "`messages` in bot/data/sql/data.sql, or NOT_EXPORTED, lacks it"
     )
 
 

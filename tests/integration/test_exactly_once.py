@@ -9,8 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from bot.conversation.run import Superseded
-from bot.pipeline.edits import delete_answer, follow_change
+from bot.answering.edits import delete_answer, follow_change
+from bot.cancellation import Superseded
 from bot.slack.client import SLACK_FAULTS
 from bot.slack.posting import find_posted, notice_metadata, post_once
 from tests.integration.deliveries import Thread

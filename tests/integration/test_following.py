@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from bot.conversation import backfill
+from bot.conversation.backfill import READ_MISSED
 from bot.conversation.inbox import store_message
 from bot.listeners import events
 from bot.listeners.events import enqueue
-from bot.pipeline import backfill
-from bot.pipeline.backfill import READ_MISSED
 from bot.slack.messages import Message
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.acts.kinds import Answer, Forget, Move
 from bot.conversation.turns import FORM_MEMORIES
 from bot.locale import Localizer, say
-from bot.pipeline.formation import form_memories
-from bot.ui.acts import Answer, Forget, Move
+from bot.remembering.formation import form_memories
 from memory import Person, open_questions
 from tests.databases import naming
 from tests.integration.app import App, MakeApp

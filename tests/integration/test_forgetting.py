@@ -13,8 +13,8 @@ from psycopg.conninfo import make_conninfo
 
 from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.turns import begin_turn, end_turn
-from bot.memories.forgetting import end_texts
-from bot.pipeline.formation import form_memories, read_unformed
+from bot.forgetting.forgetting import end_texts
+from bot.remembering.formation import form_memories, read_unformed
 from memory import (
     DM,
     ChangeGone,

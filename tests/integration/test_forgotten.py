@@ -14,8 +14,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
-from bot.memories.data import erase_person
-from bot.ui.acts import Forget
+from bot.acts.kinds import Forget
+from bot.data.person import erase_person
 from memory import (
     DM,
     EmbeddedPostgres,

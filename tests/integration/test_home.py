@@ -9,8 +9,8 @@ import pytest
 from psycopg import AsyncConnection
 from slack_sdk.errors import SlackApiError
 
-from bot.memories.data import erase_person
-from bot.memories.home import PUBLISH, publish_home
+from bot.data.person import erase_person
+from bot.panel.home import PUBLISH, publish_home
 from tests.integration.app import App, MakeApp, receiving
 from tests.integration.person import SlackPerson
 from tests.person import shown

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from bot.app import App
+from bot.cancellation import Interrupted, Stopped, Superseded
 from bot.config import Settings
 from bot.conversation.edits import MessageChange, edit_message, withdraw_message
 from bot.conversation.inbox import (
@@ -21,7 +22,6 @@ from bot.conversation.inbox import (
     store_message,
     take_message,
 )
-from bot.conversation.run import Interrupted, Stopped, Superseded
 from bot.queue.queue import Queue
 from bot.slack.messages import THREAD_SETTING, Message
 from memory import Pool

@@ -11,18 +11,18 @@ from uuid import uuid4
 
 import pytest
 
+from bot.acts.kinds import Forget, Keep, Position, Remember, TakeBack
 from bot.conversation.audiences import kind_of_message
+from bot.conversation.channels import CHANGE_CHANNEL, change_channel
 from bot.conversation.inbox import take_message
 from bot.conversation.turns import begin_turn, end_turn
+from bot.data.person import erase_person, export_person
+from bot.kept.acts import ASK_AGAIN, ask_again
+from bot.kept.lines import SHOW_LINE, end_lines, show_line
 from bot.listeners.interactions import KEEP_AS_DECISION, KEEP_FOR_CHANNEL
 from bot.locale import say
-from bot.memories.channels import CHANGE_CHANNEL, change_channel
-from bot.memories.data import erase_person, export_person
-from bot.memories.kept_lines import SHOW_LINE, end_lines, show_line
-from bot.memories.kept_lines_acts import ASK_AGAIN, ask_again
 from bot.runtime.maintenance import end_what_is_old, erase_deactivated
 from bot.slack.messages import Message
-from bot.ui.acts import Forget, Keep, Position, Remember, TakeBack
 from memory import Person, PersonMessage, add_memories
 from memory.postgres import execute_statement, person_transaction
 from memory.store import KEPT_BY_PERSON, KEPT_IN_CONVERSATION, KeptLine, read_kept

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from psycopg import AsyncConnection
 
+from bot.acts.blocks import button, payload
+from bot.acts.kinds import Position
 from bot.listeners.origin import person_of
 from bot.slack.messages import Installation
-from bot.ui.acts import Position
-from bot.ui.blocks import button, payload
 from memory import InvalidNamespace
 from tests.databases import owner_rows
 from tests.integration.app import App, MakeApp, receiving

@@ -11,9 +11,9 @@ import pytest
 from psycopg.rows import dict_row
 
 from bot.conversation.turns import FORM_MEMORIES, form_after
-from bot.memories.promises import REMIND
-from bot.pipeline.formation import form_memories
+from bot.promises.reminders import REMIND
 from bot.queue.queue import BACKGROUND
+from bot.remembering.formation import form_memories
 from memory import (
     DM,
     PUBLIC,

@@ -11,10 +11,10 @@ from typing import Any
 import openai
 import pytest
 
+from bot.answering.attachments import AttachedFile
 from bot.config import STAND_IN_MODEL
 from bot.conversation.turns import Exchange
 from bot.locale import say
-from bot.pipeline.attachments import AttachedFile
 from memory import Pool
 from tests.conftest import Server
 from tests.integration.app import App, open_app

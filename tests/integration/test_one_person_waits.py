@@ -12,10 +12,10 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from bot.memories.expected import explain
-from bot.memories.forgetting import forget_selected
-from bot.ui.acts import Forget, Place
-from bot.ui.receipt import Click
+from bot.acts.expected import explain
+from bot.acts.kinds import Forget, Place
+from bot.acts.receipt import Click
+from bot.forgetting.forgetting import forget_selected
 from bot.under_way import AlreadyUnderWay
 from memory import ChangeGone, Person, Pool, create_pool
 from memory.postgres import (

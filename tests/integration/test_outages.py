@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from bot.acts.kinds import Forget, Switch
+from bot.answering.fixed_replies import MAX_HELD_ATTEMPTS
+from bot.answering.turn import MOST_TRIES
 from bot.conversation.inbox import stop_thread
 from bot.locale import say
-from bot.pipeline.fixed_replies import MAX_HELD_ATTEMPTS
-from bot.pipeline.turn import MOST_TRIES
 from bot.slack.messages import Message
-from bot.ui.acts import Forget, Switch
 from memory import FormationUnavailable
 from tests.integration.app import App, MakeApp
 from tests.integration.interface import Answer
@@ -33,7 +33,7 @@ def let_half_an_hour_pass(
 ) -> None:
     """Let a message and its job have waited for the model as long as they may."""
     app.answering.attempts[message.thread] = MAX_HELD_ATTEMPTS
-    monkeypatch.setattr("bot.pipeline.fixed_replies._INTERIM_SECONDS", 0.0)
+    monkeypatch.setattr("bot.answering.fixed_replies._INTERIM_SECONDS", 0.0)
 
 
 def back(app: App) -> None:
@@ -184,7 +184,7 @@ async def test_an_edited_message_waits_for_half_an_hour_of_its_own(
     """It is not given up by the time of its earlier text, and answered as it reads then."""
     asked = await held(app, "I like ramen")
     app.answering.attempts[asked.thread] = MAX_HELD_ATTEMPTS
-    monkeypatch.setattr("bot.pipeline.fixed_replies._INTERIM_SECONDS", 1e-6)
+    monkeypatch.setattr("bot.answering.fixed_replies._INTERIM_SECONDS", 1e-6)
     edit = changed(asked, "I like sushi")
     edit["event"]["ts"] = LATER
     await app.note(edit)

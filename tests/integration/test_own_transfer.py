@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from psycopg.types.json import Jsonb
 
+from bot.acts.kinds import Export
+from bot.data.person import export_person
 from bot.locale import say
-from bot.memories.data import export_person
 from bot.slack.client import SlackApi
 from bot.slack.files import FileUnreadable, read_file
-from bot.ui.acts import Export
 from tests.integration.app import App
 from tests.loopback import Handler, ThreadServer
 

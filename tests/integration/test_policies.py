@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from bot.acts.kinds import Export, Forget, Open, Position
 from bot.conversation.inbox import store_message
 from bot.locale import say
 from bot.slack.retries import RateLimits
-from bot.ui.acts import Export, Forget, Open, Position
 from memory import PUBLIC, list_memories
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.notices import SHOW_NOTICE, add_notice, show_notice
-from bot.ui.acts import PromiseTo
+from bot.acts.kinds import PromiseTo
+from bot.notices.notices import SHOW_NOTICE, add_notice, show_notice
 from memory import (
     DM,
     Change,

@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.acts.kinds import ButtonAct, ChangePromise, Move, Snooze, clicked_act
+from bot.acts.lines import due_line
 from bot.locale import Localizer, say
-from bot.memories.promises import REMIND, remind, remind_of_due
-from bot.memories.switches import turn_off
+from bot.off.switches import turn_off
+from bot.promises.reminders import REMIND, remind, remind_of_due
 from bot.queue.pulse import SILENCE_SECONDS
-from bot.ui.acts import ButtonAct, ChangePromise, Move, Snooze, clicked_act
-from bot.ui.promises import due_line
 from memory import (
     DM,
     Memory,

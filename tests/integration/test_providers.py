@@ -12,17 +12,13 @@ from typing import Any
 import openai
 import pytest
 
+from bot.answering.attachments import AttachedFile
+from bot.answering.reply import ask_model
 from bot.config import load_settings
 from bot.conversation.turns import Exchange
 from bot.models.failures import ReplyFailed
 from bot.models.langchain import LangChainModel
-from bot.pipeline.attachments import AttachedFile
-from bot.pipeline.reply import ask_model
-from bot.runtime.wiring import (
-    ModelClients,
-    create_reply_model,
-    open_model_clients,
-)
+from bot.runtime.wiring import ModelClients, create_reply_model, open_model_clients
 from bot.types import Reply
 from memory import Embedder, Former, MemoryModelRefused, Pool, memory_model
 from tests.conftest import Server

@@ -21,15 +21,9 @@ from bot.cancellation import cancel_until_done
 from bot.conversation.edits import DELETE_ANSWER
 from bot.conversation.turns import FORM_MEMORIES
 from bot.logs import _Discreet
-from bot.notices import SHOW_NOTICE
+from bot.notices.notices import SHOW_NOTICE
 from bot.queue.pulse import BEAT_SECONDS, STALLED_SECONDS
-from bot.queue.queue import (
-    BACKGROUND,
-    REPLIES,
-    Queue,
-    delete_old_jobs,
-    recover_jobs,
-)
+from bot.queue.queue import BACKGROUND, REPLIES, Queue, delete_old_jobs, recover_jobs
 from bot.queue.retries import Backoff, RunLater
 from memory import Pool
 from memory.postgres import transaction

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from aiohttp import web
 
+from bot.acts.kinds import Edit
+from bot.data.person import erase_person
 from bot.locale import LANGUAGES, Localizer, say
-from bot.memories.data import erase_person
 from bot.quota import QuotaExceeded
 from bot.runtime.ask import answer
-from bot.ui.acts import Edit
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread
 

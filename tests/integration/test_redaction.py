@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bot.pipeline.context import read_thread
+from bot.answering.context import read_thread
 from tests.databases import naming
 from tests.integration.app import App
 from tests.unit.test_credentials import FORMATS, IN_CONTEXT, LABELLED

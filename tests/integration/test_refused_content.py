@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import openai
 import pytest
 
+from bot.answering.declined import find_declined
 from bot.locale import Localizer, say
-from bot.pipeline.declined import FIND_DECLINED, find_declined
+from bot.panel.rows import PanelContent
+from bot.panel.views import panel_view
+from bot.remembering.declined import FIND_DECLINED
 from bot.runtime.wiring import ModelClients
-from bot.ui.panel import panel_view
-from bot.ui.panel_rows import PanelContent
 from memory import MemoryModelRefused, Person, Pool
 from tests.conftest import Server
 from tests.integration.app import App, open_app

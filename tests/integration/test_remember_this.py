@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from bot.acts.kinds import Forget
 from bot.conversation.audiences import invalidate_kind
 from bot.conversation.edits import delete_texts
 from bot.locale import say
-from bot.memories.adding import check_may_store
-from bot.memories.switches import turn_on
+from bot.off.switches import turn_on
+from bot.remembering.adding import check_may_store
 from bot.runtime.maintenance import end_history
-from bot.ui.acts import Forget
 from memory import PUBLIC
 from memory.postgres import person_transaction
 from tests.databases import naming
@@ -236,11 +236,11 @@ def meanwhile(
     """Do something once, after the first checks, before a model is asked."""
 
     async def checked(*given: Any) -> None:
-        monkeypatch.setattr("bot.memories.adding.check_may_store", check_may_store)
+        monkeypatch.setattr("bot.remembering.adding.check_may_store", check_may_store)
         await check_may_store(*given)
         await done()
 
-    monkeypatch.setattr("bot.memories.adding.check_may_store", checked)
+    monkeypatch.setattr("bot.remembering.adding.check_may_store", checked)
 
 
 @GONE

@@ -15,11 +15,11 @@ import openai
 import pytest
 
 import memory
+from bot.answering.prompt import Prompt
+from bot.answering.reply import MAX_CALLS
+from bot.answering.web_search import SEARCH_DEFINITION, SEARCH_TOOL
 from bot.config import STAND_IN_MODEL
 from bot.models.failures import ReplyFailed
-from bot.pipeline.prompt import Prompt
-from bot.pipeline.reply import MAX_CALLS
-from bot.pipeline.web_search import SEARCH_DEFINITION, SEARCH_TOOL
 from tests.conftest import Server
 from tests.integration.responses_server import (
     ALICE,

@@ -7,19 +7,13 @@ from typing import Any, get_args
 
 import pytest
 
+from bot.answering.prompt import Prompt
 from bot.locale import say
 from bot.models.failures import Cause, ReplyFailed
-from bot.pipeline.prompt import Prompt
 from openai_double.conformance import published
 from openai_double.errors import RESPONSE_ERROR_CODES
 from tests.conftest import Server
-from tests.integration.responses_server import (
-    ALICE,
-    PROMPT,
-    Replier,
-    Shown,
-    fault,
-)
+from tests.integration.responses_server import ALICE, PROMPT, Replier, Shown, fault
 
 PASSING = {
     "server_error": "model_down",

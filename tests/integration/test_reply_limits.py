@@ -13,12 +13,12 @@ import openai
 import pytest
 from langchain_core.messages.ai import UsageMetadata
 
+from bot.answering.loops import LOOP_CHARACTERS
+from bot.answering.streamed_answer import MAX_ANSWER, MAX_ITEMS
+from bot.answering.web_search import SEARCH_TOOL, search_web
+from bot.delivery.answer_blocks import reply_text
 from bot.locale import Localizer
 from bot.models.failures import ReplyFailed
-from bot.pipeline.loops import LOOP_CHARACTERS
-from bot.pipeline.streamed_answer import MAX_ANSWER, MAX_ITEMS
-from bot.pipeline.web_search import SEARCH_TOOL, search_web
-from bot.ui.answers import reply_text
 from memory.formation.chat_model import tokens_used
 from tests.conftest import Server
 from tests.integration.responses_server import (

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.memories.data import export_person
-from bot.ui.acts import Forget
+from bot.acts.kinds import Forget
+from bot.data.person import export_person
 from tests.databases import naming
 from tests.integration.app import App
 from tests.integration.messages import pressable

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
+from bot.cancellation import Superseded
 from bot.conversation.inbox import MAX_FAILURES, MAX_FAILURES_WITH_APOLOGY, take_message
-from bot.conversation.run import Superseded
 from bot.slack.messages import Message
 from tests.integration.app import App
 from tests.integration.deliveries import Sender, Thread

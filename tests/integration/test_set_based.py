@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 
-from bot.memories.forgetting import end_texts, forget_selection
+from bot.forgetting.forgetting import end_texts, forget_selection
 from bot.queue.queue import Queue
 from memory import Embedder, Person, Pool, Selection, create_pool, undo_forgetting
 from memory.postgres import person_transaction

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from bot.conversation.backfill import CATCH_UP, READ_MISSED, catch_up
 from bot.listeners.interactions import KEEP_FOR_CHANNEL, REMEMBER_THIS
 from bot.locale import say
-from bot.memories.home import PUBLISH, publish_home
-from bot.pipeline.backfill import CATCH_UP, READ_MISSED, catch_up
+from bot.panel.home import PUBLISH, publish_home
 from memory import Person
 from tests.integration.app import App, MakeApp, receiving
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack

@@ -10,7 +10,7 @@ import openai
 import pytest
 from openai.types.responses import ResponseFunctionToolCall
 
-from bot.memories.requests import heard
+from bot.acts.phrases import heard
 from kioku_stand_in.script import SCRIPT
 from kioku_stand_in.sentences import clauses_in
 from memory.formation.proposal import Verdict

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+from bot.cancellation import Superseded
 from bot.conversation.inbox import (
     MAX_FAILURES,
     MAX_FAILURES_WITH_APOLOGY,
@@ -17,11 +18,10 @@ from bot.conversation.inbox import (
     store_message,
     take_message,
 )
-from bot.conversation.run import Superseded
 from bot.conversation.turns import FORM_MEMORIES, begin_turn, end_turn
 from bot.locale import say
-from bot.pipeline.formation import read_unformed
 from bot.queue.pulse import SILENCE_SECONDS
+from bot.remembering.formation import read_unformed
 from bot.slack.messages import Message
 from memory import DM, MemoryModelRefused
 from tests.integration.app import App, MakeApp
@@ -400,7 +400,7 @@ async def test_what_slack_does_not_take_is_given_up(
     asked = await app.ask(place, "Hello")
     assert app.event(asked)["status"] == "failed"
     assert app.replies(asked) == []
-    [line] = [one for one in caplog.records if one.name == "bot.pipeline.attempts"]
+    [line] = [one for one in caplog.records if one.name == "bot.answering.attempts"]
     assert (line.levelname, error in line.getMessage()) == (level, True)
     assert bool(line.exc_info) is (level == "ERROR")
 

@@ -11,18 +11,18 @@ from zoneinfo import ZoneInfo
 import pytest
 from slack_sdk.errors import SlackApiError
 
+from bot.acts.kinds import ChangePromise, Edit, Remember, Snooze, Switch
+from bot.acts.lines import due_line
+from bot.conversation import backfill
+from bot.conversation.backfill import CATCH_UP, READ_MISSED
 from bot.conversation.inbox import take_message
 from bot.conversation.turns import end_turn, read_start, store_begin
+from bot.data.person import export_person
+from bot.forgetting.forgetting import forget_selection
 from bot.locale import Localizer, say
-from bot.memories.data import export_person
-from bot.memories.forgetting import forget_selection
-from bot.memories.promises import REMIND, remind, remind_of_due, show_reminder
-from bot.memories.switches import turn_on
-from bot.notices import SHOW_REMINDER, update_notices
-from bot.pipeline import backfill
-from bot.pipeline.backfill import CATCH_UP, READ_MISSED
-from bot.ui.acts import ChangePromise, Edit, Remember, Snooze, Switch
-from bot.ui.promises import due_line
+from bot.notices.notices import SHOW_REMINDER, update_notices
+from bot.off.switches import turn_on
+from bot.promises.reminders import REMIND, remind, remind_of_due, show_reminder
 from memory import (
     DM,
     PUBLIC,
@@ -113,7 +113,7 @@ async def test_what_is_older_than_memories_are_kept_is_not_remembered_for_an_hou
 ) -> None:
     """The next upkeep would delete it. Here thirty days are over at once."""
     app = await make_app(retention_days=30)
-    monkeypatch.setattr("bot.memories.adding._DAY_SECONDS", 0)
+    monkeypatch.setattr("bot.remembering.adding._DAY_SECONDS", 0)
     place = app.slack.place(channel="public", text="We deploy on Fridays")
     answer = await app.interface.point_at(place, app.person(place), shortcut)
     assert answer.line == say("en", "remember_too_old", days=30)
@@ -180,7 +180,7 @@ async def test_a_reminder_that_slack_puts_off_comes_later(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rate limit lasts longer than the patience, and there is no direct message to look in."""
-    monkeypatch.setattr("bot.memories.promises.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("bot.promises.reminders.PATIENCE_SECONDS", 0.0)
     place = app.slack.place(channel="public")
     await promised(app, place, **due_soon(app.clock))
     await remind_of_due(app.pool, app.core.queue)

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from bot.memories.forgetting import end_texts
-from bot.pipeline.formation import form_memories
+from bot.acts.kinds import Forget, Move, Undo
+from bot.forgetting.forgetting import end_texts
+from bot.remembering.formation import form_memories
 from bot.slack.messages import Message
-from bot.ui.acts import Forget, Move, Undo
 from memory import PersonMessage, list_changes
 from memory.store import expire_due
 from tests.integration.app import App

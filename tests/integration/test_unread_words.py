@@ -8,12 +8,12 @@ from typing import Any
 import openai
 import pytest
 
+from bot.acts.kinds import Position
 from bot.config import ModelServer
 from bot.locale import say
-from bot.notices import TELL_UNREAD, tell_unread
-from bot.pipeline.formation import MAX_FAILURES
+from bot.notices.notices import TELL_UNREAD, tell_unread
+from bot.remembering.formation import MAX_FAILURES
 from bot.runtime.wiring import create_openai_client
-from bot.ui.acts import Position
 from memory import FormationUnavailable
 from memory.model import has_not_arrived
 from tests.integration.app import App

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from bot.ui.acts import Move
+from bot.acts.kinds import Move
 from memory import (
     DM,
     PUBLIC,

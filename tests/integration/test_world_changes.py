@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from bot.conversation.audiences import view_of_audience
+from bot.conversation.channels import CHANGE_CHANNEL, change_channel
 from bot.conversation.turns import FORM_MEMORIES
-from bot.memories.channels import CHANGE_CHANNEL, change_channel
 from bot.runtime.maintenance import erase_deactivated
 from memory import PUBLIC
 from tests.integration.app import App

@@ -85,7 +85,7 @@ def columns_with_words() -> set[str]:
 
 def clearings() -> Iterator[tuple[str, str]]:
     """Return the updates that clear `words`, each with the name of its statement or function."""
-    for path in (ROOT / "bot/schema.sql", *sorted(ROOT.glob("bot/sql/*.sql"))):
+    for path in (ROOT / "bot/schema.sql", *sorted(ROOT.glob("bot/**/sql/*.sql"))):
         _, *parts = _NAME.split(path.read_text("utf-8"))
         for name, text in zip(parts[::2], parts[1::2], strict=True):
             for update in _UPDATE.findall(text):

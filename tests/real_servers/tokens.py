@@ -22,8 +22,8 @@ from zoneinfo import ZoneInfo
 from langchain_core.messages import AIMessage
 
 from bench.needed import everyday
+from bot.answering.prompt import Prompt
 from bot.conversation.turns import Exchange
-from bot.pipeline.prompt import Prompt
 from memory import DM, SCHEMAS, Memory, Person, memory_tools
 from memory.formation.evidence import TypedMessage, whole_message
 from memory.formation.extract import extract_writes

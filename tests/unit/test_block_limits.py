@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.ui import blocks
+from bot.acts import blocks
 from slack_playground.block_kit import LIMITS, limit
 
 EQUAL = {

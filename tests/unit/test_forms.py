@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
+from bot.acts.blocks import SlackView
+from bot.acts.kinds import Place, SaveMemory, submitted_act
 from bot.locale import LANGUAGES, Language, Localizer, say
-from bot.people import PersonSettings
-from bot.ui.acts import Place, SaveMemory, submitted_act
-from bot.ui.blocks import SlackView
-from bot.ui.forms import (
+from bot.panel.forms import (
     LINES_LIMIT,
     add_errors,
     add_form,
@@ -23,6 +22,7 @@ from bot.ui.forms import (
     read_settings_form,
     settings_form,
 )
+from bot.people import PersonSettings
 from tests.unit.memories import memory
 
 EN = Localizer("en")

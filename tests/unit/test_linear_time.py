@@ -10,40 +10,33 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from bot.acts.blocks import escaped, fitted, plain_text, section, spoken
+from bot.acts.kinds import read_act
+from bot.acts.lines import describe, memory_line
+from bot.answering import links
+from bot.answering.citations import CitationFilter
+from bot.answering.limits import shorten, without_credentials
+from bot.answering.links import LinkFilter
+from bot.answering.loops import LoopDetector, without_repetitions
+from bot.answering.mentions import AnswerNames
+from bot.answering.output_items import printable
+from bot.answering.web_search import query_in
 from bot.conversation.turns import final_question
 from bot.delivery import splitting
 from bot.delivery.splitting import Limits
 from bot.locale import Localizer
-from bot.pipeline import links
-from bot.pipeline.citations import CitationFilter
-from bot.pipeline.limits import shorten, without_credentials
-from bot.pipeline.links import LinkFilter
-from bot.pipeline.loops import LoopDetector, without_repetitions
-from bot.pipeline.mentions import AnswerNames
-from bot.pipeline.output_items import printable
-from bot.pipeline.web_search import query_in
+from bot.panel.forms import lines_of
 from bot.runtime.problems import without_secrets
 from bot.slack import messages, names, reading
 from bot.slack.content import read_content
 from bot.slack.sessions import title_of
-from bot.ui.acts import read_act
-from bot.ui.blocks import escaped, fitted, plain_text, section, spoken
-from bot.ui.forms import lines_of
-from bot.ui.lines import describe, memory_line
 from memory.credentials.redaction import find_credentials, redact_texts
 from memory.formation.evidence import TypedMessage, find_evidence, links_not_typed
 from memory.model import ThoughtFilter, estimated_tokens, framed
 from memory.model.person_message import PersonMessage
 from memory.model.sameness import comparable, needles, plain
 from memory.model.schemas import subject_key
-from memory.model.text import (
-    clean,
-    folded,
-    lettered,
-    letters,
-    normalized,
-    parse_json,
-)
+from memory.model.text import clean, folded, lettered, letters, normalized, parse_json
 from memory.model.thoughts import without_thoughts
 from tests.hostile_answers import HOSTILE as LINKS
 from tests.hostile_answers import TOKENS as MARKDOWN

@@ -10,22 +10,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.acts.blocks import LINE_LIMIT
+from bot.acts.kinds import Answer, AnswerTo, Edit, Undo, clicked_act
+from bot.acts.lines import change_line, describe, notable_changes
 from bot.locale import LANGUAGES, Language, Localizer
-from bot.ui.acts import (
-    Answer,
-    AnswerTo,
-    Edit,
-    Undo,
-    clicked_act,
-)
-from bot.ui.blocks import LINE_LIMIT
-from bot.ui.lines import (
-    change_line,
-    describe,
-    notable_changes,
-)
-from bot.ui.payloads import notice_payload, refusal_done
-from bot.ui.promise_payloads import promise_told
+from bot.notices.payload import notice_payload
+from bot.promises.rows import promise_told
+from bot.remembering.refusals import refusal_done
 from memory import Change, Question
 from memory.model import PROMISE_KIND
 from tests.unit.memories import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.pipeline.links import LinkFilter, filter_links, links_in, normal
+from bot.answering.links import LinkFilter, filter_links, links_in, normal
 from tests.hostile_answers import OWN, texts
 from tests.link_readers import faults
 

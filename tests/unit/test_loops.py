@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.pipeline.loops import (
+from bot.answering.loops import (
     LOOP_CHARACTERS,
     LoopDetector,
     period,

@@ -14,19 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.answering import prompt
+from bot.answering.attachments import AttachedFile
+from bot.answering.context import Thread
+from bot.answering.limits import shorten
 from bot.conversation.turns import Exchange
-from bot.pipeline import prompt
-from bot.pipeline.attachments import AttachedFile
-from bot.pipeline.context import Thread
-from bot.pipeline.limits import shorten
 from memory import Memory, Person
-from memory.model import (
-    EPISODE_KIND,
-    INSTRUCTION_KIND,
-    Json,
-    estimated_tokens,
-    framed,
-)
+from memory.model import EPISODE_KIND, INSTRUCTION_KIND, Json, estimated_tokens, framed
 from memory.recall import MEMORY_TOKENS, Recalled, memories_within
 from memory.store import KeptLine
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from bot.answering.prompt import Prompt
 from bot.conversation.turns import Exchange
 from bot.models.responses import conservative, with_breakpoints
-from bot.pipeline.prompt import Prompt
 from memory import SCHEMAS, Memory, memory_tools
 from memory.model import estimated_tokens
 from memory.recall import Recalled

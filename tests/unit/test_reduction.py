@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from bot.answering.attachments import AttachedFile
+from bot.answering.context import Thread
+from bot.answering.prompt import Prompt
+from bot.answering.reduction import Reduction
 from bot.conversation.turns import Exchange
 from bot.models.failures import Cause, ReplyFailed
-from bot.pipeline.attachments import AttachedFile
-from bot.pipeline.context import Thread
-from bot.pipeline.prompt import Prompt
-from bot.pipeline.reduction import Reduction
 from memory.recall import Recalled
 from tests.integration.responses_server import LookTool
 from tests.unit.memories import memory

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.acts.blocks import FALLBACK_LIMIT, PART_LIMIT, truncate
+from bot.delivery.answer_blocks import footer, markdown, reply_text
 from bot.locale import LANGUAGES, Language, Localizer, say
 from bot.people import MemoryState, PersonSettings
 from bot.types import Citation, Reply
-from bot.ui.answers import footer, markdown, reply_text
-from bot.ui.blocks import FALLBACK_LIMIT, PART_LIMIT, truncate
 from slack_playground.block_kit import LIMITS
 from slack_playground.blocks import block_errors, characters
 

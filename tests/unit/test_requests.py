@@ -8,12 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.memories.requests import (
-    Request,
-    heard,
-    heard_after_forget,
-    heard_after_memories,
-)
+from bot.acts.phrases import Request, heard, heard_after_forget, heard_after_memories
 
 DATA = tomllib.loads(Path("tests/data/requests.toml").read_text(encoding="utf-8"))
 # What a wording of a group with values means: the name of the request, and what is said of it.

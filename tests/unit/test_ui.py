@@ -20,14 +20,19 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from pydantic import BaseModel
 
-from bot.config import STAND_IN_MODEL, Settings
-from bot.locale import LANGUAGES, Localizer
-from bot.memories.forgetting import MAX_KEYS
-from bot.memories.panel import data_handling
-from bot.people import Eagerness, Off, PersonSettings
-from bot.slack.messages import storable
-from bot.types import FILES_ALONE, FORWARDED_ALONE, PersonErased
-from bot.ui.acts import (
+from bot.acts.blocks import (
+    Block,
+    Payload,
+    SlackView,
+    bulleted,
+    button,
+    escaped,
+    fitted,
+    payload,
+    section,
+)
+from bot.acts.buttons import consent_question, forget_button, on_button, open_done
+from bot.acts.kinds import (
     ACT,
     QUERY_LIMIT,
     SEARCH,
@@ -54,27 +59,7 @@ from bot.ui.acts import (
     panel_position,
     read_act,
 )
-from bot.ui.blocks import (
-    Block,
-    Payload,
-    SlackView,
-    bulleted,
-    button,
-    escaped,
-    fitted,
-    payload,
-    section,
-)
-from bot.ui.export_markdown import export_markdown
-from bot.ui.forms import (
-    add_form,
-    delete_form,
-    edit_form,
-    final_view,
-    receipt_text,
-    settings_form,
-)
-from bot.ui.lines import (
+from bot.acts.lines import (
     change_line,
     memory_line,
     off_line,
@@ -82,36 +67,40 @@ from bot.ui.lines import (
     question_line,
     summary_lines,
 )
-from bot.ui.panel import (
+from bot.acts.receipt import Receipt, blocks_above, replaced_in, with_receipt
+from bot.config import STAND_IN_MODEL, Settings
+from bot.data.markdown import export_markdown
+from bot.forgetting.forgetting import MAX_KEYS
+from bot.forgetting.question import forget_question
+from bot.locale import LANGUAGES, Localizer
+from bot.notices.payload import notice_payload
+from bot.off.receipts import off_done, on_done
+from bot.panel.content import data_handling
+from bot.panel.forms import (
+    add_form,
+    delete_form,
+    edit_form,
+    final_view,
+    receipt_text,
+    settings_form,
+)
+from bot.panel.rows import PanelContent, memory_row
+from bot.panel.views import (
     PAGE_SIZE,
     home_view,
     loading_view,
     panel_view,
     view_as_it_was,
 )
-from bot.ui.panel_rows import PanelContent, memory_row
-from bot.ui.payloads import (
-    consent_question,
-    forget_button,
-    forget_question,
-    notice_payload,
-    off_done,
-    on_button,
-    on_done,
-    open_done,
-    refusal_done,
-)
-from bot.ui.promise_payloads import reminder_payload
-from bot.ui.receipt import Receipt, blocks_above, replaced_in, with_receipt
+from bot.people import Eagerness, Off, PersonSettings
+from bot.promises.rows import reminder_payload
+from bot.remembering.refusals import refusal_done
+from bot.slack.messages import storable
+from bot.types import FILES_ALONE, FORWARDED_ALONE, PersonErased
 from memory import SCHEMAS, Change, Memory, Question
 from memory.model import PROMISE_KIND
 from slack_playground.block_kit import LIMITS, limit
-from slack_playground.blocks import (
-    block_errors,
-    characters,
-    elements_of,
-    view_errors,
-)
+from slack_playground.blocks import block_errors, characters, elements_of, view_errors
 from slack_playground.guidance import block_advice, message_advice, view_advice
 from tests.unit.memories import (
     NOON,

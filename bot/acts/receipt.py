@@ -1,0 +1,97 @@
+"""What an act did, as one sentence that stands where the person clicked.
+
+In Home and in a window the list is drawn again, with the receipt where the clicked block stood. In
+a message the receipt takes the place of that block, or of a row of buttons and the text above it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bot.acts.blocks import (
+    FALLBACK_LIMIT,
+    Block,
+    Payload,
+    explained_button,
+    fitted,
+    section,
+)
+from bot.acts.kinds import Place, Undo
+from bot.locale import Localizer
+from memory import Person
+
+_ID = "receipt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What an act did, or why it was not done: a sentence with at most one button."""
+
+    line: str
+    button: Block | None = None
+
+    @property
+    def payload(self) -> Payload:
+        """The receipt as a message."""
+        text = fitted(self.line, FALLBACK_LIMIT)
+        return {"text": text, "blocks": [section(self.line, self.button)]}
+
+
+def undoable(localizer: Localizer, line: str, undo: Undo, note: str = "") -> Receipt:
+    """Return a receipt with *Undo*, which says the line to screen readers; `note` is below it."""
+    button = explained_button(localizer, "undo_button", undo, line)
+    told = "\n".join(filter(None, [line, note]))
+    return Receipt(line=told, button=button)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Click:
+    """A click, a command, a shortcut or a submitted form of a person, and where it was made."""
+
+    person: Person
+    localizer: Localizer
+    place: Place
+
+    def say(self, key: str) -> Receipt:
+        """Return a sentence of the catalogues as what the click did."""
+        return Receipt(line=self.localizer.say(key))
+
+
+def blocks_above(blocks: Sequence[Mapping[str, Any]], block_id: str) -> int:
+    """Return how many blocks of a view, receipts apart, stand above a clicked one; 0: unknown."""
+    above = 0
+    for block in blocks:
+        name = block.get("block_id")
+        if name == block_id:
+            return above
+        above += name != _ID
+    return 0
+
+
+def with_receipt(
+    blocks: Sequence[Block], receipt: Receipt | None, above: int
+) -> list[Block]:
+    """Return the blocks of a view with a receipt below the first ones, and no earlier one."""
+    shown = [one for one in blocks if one.get("block_id") != _ID]
+    if receipt is not None:
+        shown.insert(above, section(receipt.line, receipt.button, _ID))
+    return shown
+
+
+def replaced_in(message: Mapping[str, Any], block_id: str, receipt: Receipt) -> Payload:
+    """Return a message with a receipt in place of the clicked block.
+
+    Slack does not say what stands in an ephemeral message: all of it is replaced.
+    """
+    shown = receipt.payload
+    blocks = message.get("blocks") or []
+    names = [block.get("block_id") for block in blocks]
+    if block_id in names:
+        last = names.index(block_id)
+        first = last
+        if blocks[last]["type"] == "actions":
+            first = max(last - 1, 0)
+        shown["blocks"] = [*blocks[:first], *shown["blocks"], *blocks[last + 1 :]]
+    return shown

@@ -1,0 +1,220 @@
+"""The model's answer: requests with tool calls between them.
+
+It is read from the events of one or more responses. Text goes to the person, links follow
+`bot.answering.links`, and names `bot.answering.mentions`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from bot.answering.citations import CitationFilter
+from bot.answering.links import LinkFilter, links_in
+from bot.answering.mentions import AnswerNames
+from bot.answering.output_items import calls_in, output_of, sent_back
+from bot.answering.prompt import Prompt, evidence_of
+from bot.answering.sink import ReplySink
+from bot.answering.streamed_answer import StreamedAnswer
+from bot.answering.tools import Toolbox
+from bot.answering.web_search import (
+    QUERY_CHARACTERS,
+    SEARCH_DEFINITION,
+    SEARCH_TOOL,
+    query_in,
+    search_web,
+)
+from bot.models.failures import Cause, ReplyFailed, log_failure
+from bot.models.model import Model, tokens_of
+from bot.types import Reply
+from memory import Person
+from memory.credentials import redact_texts
+from memory.metrics import count_tokens, step, step_ended
+from memory.model import Json
+
+log = logging.getLogger(__name__)
+
+MAX_ROUNDS = 5  # requests to the model for one answer
+MAX_CALLS = 20  # tool calls for one answer, web searches among them
+
+
+@step("model")
+async def ask_model(
+    model: Model,
+    person: Person,
+    prompt: Prompt,
+    sink: ReplySink,
+    toolbox: Toolbox | None,
+    *,
+    may_search: bool,
+) -> Reply:
+    """Return the answer of the model; its pieces are written to `sink`.
+
+    `may_search`: the model may search the web. After a response that takes too long, or
+    `MAX_ANSWER` characters, an answer is cut off.
+
+    Links in it are the person's own or citations of a web search: see `bot.answering.links`. An
+    exception that the sink raises ends the request. One answer takes at most `MAX_ROUNDS`
+    responses, between which the model's calls of `toolbox` and of the web search are carried out.
+
+    Raises `ReplyFailed`, possibly after pieces were passed on. If the model answers others, the
+    cause is ``model_this_message``, or ``model_slow`` if no answer began in time. A response that
+    breaks the format of the Responses API is not requested again.
+
+    Source: https://platform.openai.com/docs/api-reference/responses-streaming
+    """
+    if not await model.breaker.is_answering():
+        raise ReplyFailed(model.breaker.cause)
+    tools = [SEARCH_DEFINITION] if may_search else []
+    if toolbox is not None:
+        tools += toolbox.definitions
+    names = AnswerNames(prompt.mentions)
+    marks = CitationFilter([*prompt.memories_by_mark, *prompt.lines_by_mark])
+    attempt = _Attempt(
+        model=model,
+        person=person,
+        prompt=prompt,
+        tools=tools,
+        toolbox=toolbox,
+        written=StreamedAnswer(marks, LinkFilter(prompt.links), names, sink),
+    )
+    try:
+        reply = await attempt.answer()
+    except ReplyFailed as failed:
+        await _record_failure(model, failed)
+        raise
+    model.breaker.answered()
+    return reply
+
+
+async def _record_failure(model: Model, failed: ReplyFailed) -> None:
+    """Log a failure, record whether it can be the model's fault, and ask the breaker's probe."""
+    log_failure(model.name, failed)
+    if not failed.passes:
+        model.breaker.answered()
+        return
+    model.breaker.failed(failed.cause, silent=failed.silent)
+    if failed.cause == "model_down" and await model.breaker.is_answering():
+        log.warning("a request fails while the model answers others")
+        failed.cause = "model_slow" if failed.silent else "model_this_message"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Attempt:
+    """An attempt at an answer, over all responses that it takes.
+
+    `calls` counts the tool calls of the model.
+    """
+
+    model: Model
+    person: Person
+    prompt: Prompt
+    tools: Sequence[dict[str, Any]]
+    toolbox: Toolbox | None
+    written: StreamedAnswer
+    calls: int = 0
+
+    async def answer(self) -> Reply:
+        """Return the answer. Raises `ReplyFailed`."""
+        written = self.written
+        conversation: list[Any] = list(self.prompt.input)
+        try:
+            for number in range(MAX_ROUNDS):
+                # No tools in the last round, so that the model has to answer.
+                is_last = number == MAX_ROUNDS - 1
+                await self._round(conversation, [] if is_last else self.tools)
+                calls = calls_in(written.output)
+                if written.is_over or not (self.tools and calls):
+                    return self._whole()
+                conversation += sent_back(written.output)
+                for call in calls:
+                    output = await self._call_tool(call)
+                    conversation.append(output_of(call, output))
+        except TimeoutError:
+            log.warning("an answer was ended at its deadline")
+            await written.flush()
+            written.cut = "cut_short"
+            return self._whole("model_slow")
+        written.cut = "cut_short"
+        return self._whole()
+
+    def _whole(self, without_text: Cause = "model_empty") -> Reply:
+        """Return the answer, which may be empty if the calls of the tools suffice.
+
+        Raises `ReplyFailed` with `without_text` if it is empty otherwise.
+        """
+        calls_suffice = self.toolbox is not None and self.toolbox.suffice
+        if calls_suffice and self.written.is_empty:
+            return Reply(text="")
+        return self.written.whole(without_text)
+
+    async def _round(
+        self, conversation: Sequence[Any], tools: Sequence[dict[str, Any]]
+    ) -> None:
+        """Read one response of the model. Raises TimeoutError at the deadline."""
+        written = self.written
+        before = written.characters
+        began = time.perf_counter()
+        written.begin_response()
+        events = self.model.events(
+            conversation,
+            tools,
+            identifier=_pseudonym(self.person),
+            prefixes=self.prompt.prefixes,
+        )
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    is_silent = written.characters == before
+                    await written.read(event)
+                    if is_silent and written.characters > before:
+                        step_ended("first token", began)
+                    if written.is_over:
+                        break
+            await written.end_response(self.model.output_limit)
+        finally:
+            tokens = tokens_of(written.response or {}, self.model.name)
+            count_tokens(self.person.team_id, tokens)
+
+    async def _call_tool(self, call: Json) -> str:
+        """Run a tool call of the model and return its output."""
+        name = call["name"]
+        arguments = call["arguments"]
+        self.calls += 1
+        if self.calls > MAX_CALLS:
+            error = "Too many tool calls for one answer. Answer now."
+            return json.dumps({"error": error})
+        if name == SEARCH_TOOL and SEARCH_DEFINITION in self.tools:
+            return await self._search(arguments)
+        if self.toolbox is None:
+            return json.dumps({"error": f"There is no tool {name[:40]!r}."})
+        answer = await self.toolbox.call(name, arguments)
+        for memory in self.toolbox.looked_up:
+            self.written.links.known |= links_in(evidence_of(memory))
+        return answer
+
+    async def _search(self, arguments: str) -> str:
+        written = self.written
+        # The search may open an address in its query, and that can carry what the model knows.
+        known = await asyncio.to_thread(lambda: self.prompt.credentials)
+        [redacted] = redact_texts(query_in(arguments), known=known)
+        line = written.one_line(redacted.text)
+        query = line[:QUERY_CHARACTERS].strip().replace("<", "").replace(">", "")
+        found = await search_web(
+            self.model, query, identifier=_pseudonym(self.person), zone=self.prompt.zone
+        )
+        count_tokens(self.person.team_id, found.tokens)
+        written.cite(found.citations)
+        return found.output
+
+
+def _pseudonym(person: Person) -> str:
+    """Return the identifier of a person for the model's provider: a hash."""
+    return hashlib.sha256(person.scope.encode()).hexdigest()[:40]

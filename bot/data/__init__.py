@@ -1,0 +1,1 @@
+"""All data about a person: exported or erased."""

@@ -1,1 +1,0 @@
-"""What a person does: commands, Home, forms, promises, switches, export."""

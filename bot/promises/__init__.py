@@ -1,0 +1,1 @@
+"""Promises and reminders: their lines, their buttons, and the messages that remind."""

@@ -1,0 +1,1 @@
+"""Memories formed from what a person says, types into a form, or points to."""
