@@ -1,4 +1,4 @@
-"""Tokens of Kioku's requests, by real tokenizers: ``python -m tests.real_servers.tokens [GGUF]``.
+"""Tokens of Kioku's requests, by real tokenizers: ``python -m bench.tokens [GGUF]``.
 
 llama.cpp's server renders each request by a chat template and counts it with the tokenizer of
 SmolLM2, or of another model in the file GGUF. The same text is counted with o200k_base, that of
@@ -178,21 +178,34 @@ def verdict() -> dict[str, Any]:
     return _request(asked, [tool_definition(MemoryVerdicts)])
 
 
+def rendered(url: str, body: dict[str, Any]) -> str:
+    """Return the prompt that the server's chat template makes of a request."""
+    tools = []
+    for tool in body["tools"]:
+        function = {name: tool[name] for name in ("name", "description", "parameters")}
+        tools.append({"type": "function", "function": function})
+    chat = {"messages": [_chat_message(one) for one in body["input"]], "tools": tools}
+    answer = call(f"{url.removesuffix('/v1')}/apply-template", chat)
+    return str(answer["prompt"])
+
+
+def _chat_message(item: dict[str, Any]) -> dict[str, Any]:
+    """Return an item of a request as the message of chat completions that llama.cpp makes of it."""
+    match item:
+        case {"type": "function_call", "call_id": identity, **function}:
+            called = {"id": identity, "type": "function", "function": function}
+            return {"role": "assistant", "content": "", "tool_calls": [called]}
+        case {"type": "function_call_output", "call_id": identity, "output": output}:
+            return {"role": "tool", "tool_call_id": identity, "content": output}
+    return {"role": item["role"], "content": item["content"]}
+
+
 def counted(url: str, body: dict[str, Any]) -> tuple[int, int, int]:
     """Return the tokens of a request by the server's tokenizer, by o200k_base and by Claude's."""
     served = call(f"{url}/responses/input_tokens", body)["input_tokens"]
-    tools = [
-        {"type": "function", "function": {k: v for k, v in one.items() if k != "type"}}
-        for one in body["tools"]
-    ]
-    messages = [
-        {"role": one["role"], "content": one["content"]} for one in body["input"]
-    ]
-    template = {"messages": messages, "tools": tools}
-    rendered = call(f"{url.removesuffix('/v1')}/apply-template", template)["prompt"]
     command = [str(PYTHON), "-c", _COUNT]
     told = subprocess.run(
-        command, input=rendered, capture_output=True, text=True, check=True
+        command, input=rendered(url, body), capture_output=True, text=True, check=True
     )
     [o200k, claude] = told.stdout.split()
     return int(served), int(o200k), int(claude)
@@ -200,7 +213,7 @@ def counted(url: str, body: dict[str, Any]) -> tuple[int, int, int]:
 
 def _print(name: str, tokens: Sequence[int]) -> None:
     served, o200k, claude = tokens
-    print(f"{name}: {served:,} (its model), {o200k:,} (o200k), {claude:,} (Claude)")  # noqa: T201
+    print(f"{name}: {served:,} (its model), {o200k:,} (o200k), {claude:,} (Claude)")
 
 
 async def main() -> None:
@@ -234,7 +247,7 @@ async def main() -> None:
             answer = call(f"{server.url}/responses", {**body, **limits})
             used = answer["usage"]
             cached = used["input_tokens_details"]["cached_tokens"]
-            print(  # noqa: T201
+            print(
                 f"turn {turn + 1}: {cached:,} of {used['input_tokens']:,} tokens cached"
             )
 
