@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from tests.integration.playground_slack import PlaygroundSlack
+from tests.playground import Playground
 from tests.waiting import wait_until
 
 Place: TypeAlias = dict[str, Any]
@@ -24,6 +24,39 @@ class Said:
     thread_ts: str
     text: str
 
+    def below(self) -> list[Place]:
+        """Return the app's messages after it in its thread, as its author sees them."""
+        slack = self.person.slack
+        return [
+            {**one, "channel": self.channel}
+            for one in self.person.seen(self.channel)
+            if one["user"] == slack.bot_user_id
+            and one.get("thread_ts") == self.thread_ts
+            and one["ts"] > self.ts
+        ]
+
+    def answers(self) -> list[str]:
+        """Return the finished messages for everybody that take nothing back."""
+        done = [
+            one
+            for one in self.below()
+            if not one.get("is_ephemeral") and not one.get("streaming")
+        ]
+        return [says(one) for one in done if not offers(one, "Undo", "元に戻す")]
+
+    def answer(self) -> str:
+        """Wait for the answer; return it."""
+        return "\n".join(wait_until(self.answers, f"an answer to {self.text!r}"))
+
+    def notice(self, words: str) -> Place:
+        """Wait for the line that says what was remembered, with these words."""
+
+        def found() -> list[Place]:
+            lines = [one for one in self.below() if offers(one, "Undo", "元に戻す")]
+            return [one for one in lines if words in says(one)]
+
+        return wait_until(found, f"a notice of {words}")[0]
+
 
 class Person:
     """A new person in the workspace; what has an effect returns when Slack shows it.
@@ -34,13 +67,14 @@ class Person:
 
     def __init__(
         self,
-        slack: PlaygroundSlack,
+        slack: Playground,
         answered: Callable[[Said], Any] | None = None,
         **profile: Any,
     ) -> None:
         self.slack = slack
         self._answered = answered
         self.id, self.team = slack.person(**profile)
+        self.name = str(profile.get("name", ""))
 
     # --- what is seen
 
@@ -159,28 +193,35 @@ class Person:
         done = self.slack.control("actions", {**where, **ids, **more})
         assert done["ok"], done
 
+    def choose(self, place: Place, label: str, near: str = "") -> None:
+        """Click what says `label` in a block with the words `near`, or just below it."""
+        clicked = find_label(place, label, near)
+        self._send(place, clicked, user=self.id, value=clicked["chosen"])
+
+    def now(self, place: Place) -> Place | None:
+        """Return a message or a view as it is by now, if it is still there."""
+        if "hash" in place:
+            views = [self.home(), *self.views()]
+            return next((one for one in views if one.get("id") == place["id"]), None)
+        channel = place.get("channel", "dm")
+        for one in self.seen(channel):
+            if one["ts"] == place["ts"]:
+                return {**one, "channel": channel}
+        return None
+
     def changed(self, place: Place) -> Place:
         """Wait until a message or a view is no more what it was; return it."""
+        before = {**place, "channel": place.get("channel", "dm")}
 
-        def now() -> Place | None:
-            if "hash" in place:
-                views = [self.home(), *self.views()]
-                view = next(
-                    (one for one in views if one.get("id") == place["id"]), place
-                )
-                return view if view["hash"] != place["hash"] else None
-            channel = place.get("channel", "dm")
-            found = next(
-                (m for m in self.seen(channel) if m["ts"] == place["ts"]), None
-            )
-            if found is None or {**place, "channel": None} == {
-                **found,
-                "channel": None,
-            }:
+        def other() -> Place | None:
+            now = self.now(place)
+            if now is None:
                 return None
-            return {**found, "channel": channel}
+            if "hash" in place:
+                return now if now["hash"] != place["hash"] else None
+            return now if now != before else None
 
-        return wait_until(now, "a change")
+        return wait_until(other, "a change")
 
     def search(self, place: Place, words: str) -> Place:
         """Enter words in the search of a panel."""
@@ -193,6 +234,92 @@ class Person:
         """Submit a form with these values, by block."""
         body = {"view_id": view["id"], "user": self.id, "values": values}
         return self.slack.control("views/submit", body)
+
+    def all_shown(self, channel: str = "dm") -> list[Place]:
+        """Return the app's messages in a conversation, and the open modals."""
+        messages = [
+            {**one, "channel": channel}
+            for one in self.seen(channel)
+            if one["user"] == self.slack.bot_user_id
+        ]
+        return [*messages, *filter(is_filled, self.views())]
+
+    def command_shows(self, text: str, channel: str = "dm") -> Place:
+        """Type a command; return what comes for this person: a message or a modal."""
+        before = {identity(one) for one in self.all_shown(channel)}
+        self.type(text, channel)
+
+        def new() -> Place | None:
+            found = [
+                one
+                for one in self.all_shown(channel)
+                if identity(one) not in before
+                # An answer that comes meanwhile is in a thread, and for everybody.
+                and (one.get("is_ephemeral") or not one.get("thread_ts"))
+            ]
+            return found[-1] if found else None
+
+        return wait_until(new, f"an answer to {name_of(text)}")
+
+    def open_home(self) -> Place:
+        """Open the Home tab; return it."""
+        self.slack.control("home/open", {"user": self.id, "tab": "home"})
+        return wait_until(self.home, "a Home tab")
+
+    def fill(self, text: str, old: str = "") -> None:
+        """Write a text in place of `old`, or all, of the form's first such field; submit it."""
+
+        def field() -> tuple[Place, Place] | None:
+            form = self.form() or {}
+            for one in elements(form):
+                is_text = one["type"] == "plain_text_input"
+                if (
+                    is_text
+                    and one["action_id"] != "search"
+                    and old in one.get("initial_value", "")
+                ):
+                    return form, one
+            return None
+
+        form, first = wait_until(field, "a form with a field for it")
+        value = first["initial_value"].replace(old, text) if old else text
+        self._submitted(form, {first["block_id"]: value})
+
+    def fill_option(self, label: str) -> None:
+        """Choose an option in the form, and submit it."""
+        form = self.form_that_offers(label)
+        chosen = find_label(form, label)
+        self._submitted(form, {chosen["block_id"]: chosen["chosen"]})
+
+    def form_that_offers(self, label: str) -> Place:
+        """Wait for a modal on top that has a button or an option; return it."""
+
+        def opened() -> Place | None:
+            view = self.form()
+            return view if view and labelled(view, label) else None
+
+        return wait_until(opened, f"a modal with {label!r}")
+
+    def _submitted(self, form: Place, values: dict[str, Any]) -> None:
+        done = self.submit(form, **values)
+        assert "errors" not in (done["ack"] or {}), done
+
+    def export(self) -> list[Place]:
+        """Export everything; return the files that come in the direct messages."""
+
+        def files() -> list[Place]:
+            return [file for one in self.seen() for file in one.get("files", [])]
+
+        before = [one["id"] for one in files()]
+        self.choose(self.command_shows("/memories"), "Settings")
+
+        self.choose(self.form_that_offers("Export Memories"), "Export Memories")
+
+        def new() -> list[Place]:
+            return [one for one in files() if one["id"] not in before]
+
+        wait_until(lambda: len(new()) > 1, "a JSON and a Markdown file")
+        return new()
 
     def listed_memories(self) -> str:
         """Return the lines of all pages that `/memories` shows."""
@@ -209,6 +336,63 @@ class Person:
 def name_of(command: str) -> str:
     """Return a command without its words, which are the person's."""
     return command.partition(" ")[0]
+
+
+def parts(value: Any) -> Iterator[Place]:
+    """Yield every object in blocks, from top to bottom."""
+    if isinstance(value, dict):
+        yield value
+        value = [*value.values()]
+    if isinstance(value, list):
+        for one in value:
+            yield from parts(one)
+
+
+def says(place: Place) -> str:
+    """Return all texts of a place, those of its buttons and menus too."""
+    texts = [one.get("text") for one in parts(place.get("blocks"))]
+    found = "\n".join(text for text in texts if isinstance(text, str))
+    return found or str(place.get("text", ""))
+
+
+def choices(element: Place) -> dict[str, Any]:
+    """Return what a button or menu says, each with the value that a click on it carries."""
+    found = [one for one in parts(element) if isinstance(one.get("text"), dict)]
+    return {one["text"]["text"]: one.get("value") for one in found}
+
+
+def labelled(place: Place, label: str, near: str = "") -> Place | None:
+    """Return the first element that says `label` near these words, its value as ``chosen``."""
+    above = ""
+    for block in place.get("blocks", []):
+        if block["type"] != "actions":
+            above = says({"blocks": [block]})
+        for element in elements({"blocks": [block]}):
+            if near in above and label in choices(element):
+                return {**element, "chosen": choices(element)[label]}
+    return None
+
+
+def find_label(place: Place, label: str, near: str = "") -> Place:
+    """Return the first element that says `label` near these words; there is one."""
+    found = labelled(place, label, near)
+    assert found, f"no {label!r} near {near!r} in {says(place)!r}"
+    return found
+
+
+def offers(place: Place, *labels: str) -> bool:
+    """Say whether a place has a button or menu that says one of these."""
+    return any(labelled(place, label) for label in labels)
+
+
+def identity(place: Place) -> str:
+    """Return what tells a message or a modal from all others."""
+    return str(place["id"] if "hash" in place else place["ts"])
+
+
+def is_filled(view: Place) -> bool:
+    """Say whether a modal shows more than that it loads."""
+    return len(view["blocks"]) > 1
 
 
 def shown(place: Place) -> str:
