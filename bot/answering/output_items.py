@@ -82,6 +82,16 @@ def calls_in(output: Sequence[Item]) -> list[Item]:
     return [item for item in output if item["type"] == "function_call"]
 
 
+def calls_only_others(output: Sequence[Item]) -> bool:
+    """Return whether a response calls tools of which none is the app's.
+
+    The server may have carried them out, as those of MCP that a gateway adds, or nobody does.
+    """
+    kinds = {item["type"] for item in output}
+    called = {kind for kind in kinds if kind.endswith("_call")}
+    return bool(called) and "function_call" not in called
+
+
 def output_of(call: Item, output: str) -> Item:
     """Return what a function call returned, as input for the next response."""
     return {

@@ -19,7 +19,7 @@ from typing import Any
 from bot.answering.citations import CitationFilter
 from bot.answering.links import LinkFilter, links_in
 from bot.answering.mentions import AnswerNames
-from bot.answering.output_items import calls_in, output_of, sent_back
+from bot.answering.output_items import calls_in, calls_only_others, output_of, sent_back
 from bot.answering.prompt import Prompt, evidence_of
 from bot.answering.sink import ReplySink
 from bot.answering.streamed_answer import StreamedAnswer
@@ -64,9 +64,9 @@ async def ask_model(
     exception that the sink raises ends the request. One answer takes at most `MAX_ROUNDS`
     responses, between which the model's calls of `toolbox` and of the web search are carried out.
 
-    Raises `ReplyFailed`, possibly after pieces were passed on. If the model answers others, the
-    cause is ``model_this_message``, or ``model_slow`` if no answer began in time. A response that
-    breaks the format of the Responses API is not requested again.
+    Raises `ReplyFailed`, possibly after pieces were passed on; if the model answers others, with
+    its `cause_alone`. A response that breaks the format of the Responses API is not requested
+    again.
 
     Source: https://platform.openai.com/docs/api-reference/responses-streaming
     """
@@ -101,9 +101,10 @@ async def _record_failure(model: Model, failed: ReplyFailed) -> None:
         model.breaker.answered()
         return
     model.breaker.failed(failed.cause, silent=failed.silent)
-    if failed.cause == "model_down" and await model.breaker.is_answering():
+    alone = failed.cause_alone
+    if alone != failed.cause and await model.breaker.is_answering():
         log.warning("a request fails while the model answers others")
-        failed.cause = "model_slow" if failed.silent else "model_this_message"
+        failed.cause = alone
 
 
 @dataclass(slots=True, kw_only=True)
@@ -126,10 +127,15 @@ class _Attempt:
         written = self.written
         conversation: list[Any] = list(self.prompt.input)
         try:
+            tools = self.tools
             for number in range(MAX_ROUNDS):
-                # No tools in the last round, so that the model has to answer.
-                is_last = number == MAX_ROUNDS - 1
-                await self._round(conversation, [] if is_last else self.tools)
+                if number == MAX_ROUNDS - 1:
+                    tools = []  # so that the model has to answer
+                await self._round(conversation, tools)
+                if tools and written.is_empty and calls_only_others(written.output):
+                    log.warning("the model called tools that are not the app's")
+                    tools = []
+                    continue
                 calls = calls_in(written.output)
                 if written.is_over or not (self.tools and calls):
                     return self._whole()

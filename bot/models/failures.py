@@ -48,6 +48,19 @@ class ReplyFailed(Exception):
         return _SAID_AS.get(self.cause, self.cause)
 
     @property
+    def cause_alone(self) -> Cause:
+        """The cause if the model answers others meanwhile.
+
+        OpenAI has one code for a minute whose tokens are used up and for a request that needs more
+        of them than are left.
+        """
+        if self.cause == "model_down":
+            return "model_slow" if self.silent else "model_this_message"
+        if self.cause == "model_busy" and self.error and self.error.kind == "tokens":
+            return "model_too_long"
+        return self.cause
+
+    @property
     def passes(self) -> bool:
         """Whether the same request can succeed later."""
         return self.cause in ("model_down", "model_busy")

@@ -46,10 +46,11 @@ _CODES: Final[Mapping[ErrorCause, re.Pattern[str]]] = {
         "server_?error|server_?exception|serviceunavailable|timeout", re.IGNORECASE
     ),
 }
+_TOO_LARGE: Final = 413
 _STATUSES: Final[Mapping[ErrorCause, tuple[int, ...]]] = {
     "model_down": (408, 409, 425, *range(500, 600)),
     "model_busy": (429,),
-    "model_too_long": (413,),
+    "model_too_long": (_TOO_LARGE,),
     "model_quota": (402,),
     "model_refused": (401, 403, 404),
 }
@@ -154,6 +155,8 @@ def model_error_in(
     if by_kind == "model_down" and status is not None:
         by_kind = None  # the status says more than ``server_error``
     cause = _cause_named(code) or by_kind or _cause_of_status(status)
+    if cause == "model_busy" and status == _TOO_LARGE:
+        cause = "model_too_long"  # for a limit of tokens a minute, as Groq says it
     says_nothing = status is None and not words
     if cause is None and says_nothing and not is_unreadable:
         cause = "model_down"

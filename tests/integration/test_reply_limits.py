@@ -18,7 +18,7 @@ from bot.answering.streamed_answer import MAX_ANSWER, MAX_ITEMS
 from bot.answering.web_search import SEARCH_TOOL, search_web
 from bot.delivery.answer_blocks import reply_text
 from bot.locale import Localizer
-from bot.models.failures import ReplyFailed
+from bot.models.failures import Cause, ReplyFailed
 from memory.formation.chat_model import tokens_used
 from tests.conftest import Server
 from tests.integration.responses_server import (
@@ -157,6 +157,20 @@ async def test_what_takes_too_long_while_others_are_answered_is_slow() -> None:
     with pytest.raises(ReplyFailed) as raised:
         await model.reply(first_event_seconds=0.05)
     assert (raised.value.cause, raised.value.passes) == ("model_slow", False)
+
+
+@pytest.mark.parametrize(
+    ("field", "cause"), [("include", "model_too_long"), ("input", "model_busy")]
+)
+async def test_too_many_tokens_for_a_minute_are_too_long_if_others_are_answered(
+    field: str, cause: Cause
+) -> None:
+    """The probe, which needs few, tells whether the minute's are used up."""
+    server = ResponsesServer([delta("OK."), DONE], refuses=field, refused_status=429)
+    server.refused = {"type": "tokens", "code": "rate_limit_exceeded"}
+    with pytest.raises(ReplyFailed) as raised:
+        await server.reply(tools=LookTool())
+    assert raised.value.cause == cause
 
 
 async def test_waiting_for_the_first_event_has_a_limit_of_its_own(
@@ -315,6 +329,30 @@ async def test_an_answer_that_comes_whole_is_shown_once(
     reply = await ResponsesServer(events).reply(shown=shown)
     assert reply.text == shown.text == text
     assert reply.is_refusal is (text == "I cannot.")
+
+
+@pytest.mark.parametrize("kind", ["mcp_call", "custom_tool_call"])
+@pytest.mark.parametrize(
+    ("said", "text", "requests"), [([], "Done.", 2), ([SAID], "It rains.", 1)]
+)
+async def test_calls_of_others_tools_alone_are_no_answer(
+    kind: str, said: Sequence[dict[str, Any]], text: str, requests: int
+) -> None:
+    """The model is asked once more, without tools; with an answer beside them it is not."""
+    foreign = {"type": kind, "id": "m1", "call_id": "c1", "name": "look"}
+
+    async def answer(send: Send, number: int) -> None:
+        for item in [foreign, *said] if number == 1 else []:
+            await send(whole(item))
+        if number == 2:
+            await send(delta("Done."))
+        await send(DONE)
+
+    model = ResponsesServer(answer)
+    tool = LookTool()
+    reply = await model.reply(tools=tool)
+    assert (reply.text, len(model.requests), tool.calls) == (text, requests, [])
+    assert bool(model.requests[-1]["tools"]) is (requests == 1)
 
 
 @pytest.mark.parametrize("given", [{"at": 1}, None], ids=str)

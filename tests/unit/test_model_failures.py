@@ -33,7 +33,8 @@ def named(
 
 MEANINGS: list[tuple[int, Any, ErrorCause]] = [
     (400, named("no", None, "context_length_exceeded"), "model_too_long"),
-    (413, named("no", "tokens"), "model_too_long"),
+    (413, named("no", "tokens", "rate_limit_exceeded"), "model_too_long"),
+    (429, named("no", "tokens", "rate_limit_exceeded"), "model_busy"),
     (400, named("no", "exceed_context_size_error", 400), "model_too_long"),
     (400, named("no", None, "ContextWindowExceededError"), "model_too_long"),
     (400, named("no", None, "invalid_prompt"), "model_policy"),
