@@ -172,11 +172,6 @@ class Played:
                     wanted.add(memory.key)
             listed = await world.listed(human, target)
             found = wanted.intersection(listed.keys)
-            self._add("lists")
-            self._add("listed", len(listed.keys))
-            self._add("wanted", len(wanted))
-            self._add("listed_and_wanted", len(found))
-            self._add("messages_listed", len(listed.messages))
             if found or listed.messages:
                 chosen = Forget(keys=tuple(found), messages=listed.messages)
                 await world.forget(human, chosen)

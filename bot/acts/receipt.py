@@ -1,7 +1,7 @@
 """What an act did, as one sentence that stands where the person clicked.
 
 In Home and in a window the list is drawn again, with the receipt where the clicked block stood. In
-a message the receipt takes the place of that block, or of a row of buttons and the text above it.
+a message the receipt takes the place of that block, or of a row of buttons and what is above it.
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ def with_receipt(
 def replaced_in(message: Mapping[str, Any], block_id: str, receipt: Receipt) -> Payload:
     """Return a message with a receipt in place of the clicked block.
 
+    With a row of buttons go the rows that it is for, and the text above: they name what is gone.
     Slack does not say what stands in an ephemeral message: all of it is replaced.
     """
     shown = receipt.payload
@@ -93,5 +94,7 @@ def replaced_in(message: Mapping[str, Any], block_id: str, receipt: Receipt) -> 
         first = last
         if blocks[last]["type"] == "actions":
             first = max(last - 1, 0)
+            while first and "accessory" in blocks[first]:
+                first -= 1
         shown["blocks"] = [*blocks[:first], *shown["blocks"], *blocks[last + 1 :]]
     return shown

@@ -9,7 +9,6 @@ from bot.acts.blocks import (
     actions,
     escaped,
     explained_button,
-    note,
     one_line,
     payload,
     section,
@@ -51,17 +50,18 @@ def forget_question(
         section(text, explained_button(localizer, "menu_forget", forget, line))
         for text, forget, line in shown
     ]
+    lines = [localizer.say("forget_which")]
     if total is not None and total > count:
-        below.append(note(localizer.say("forget_part", total=total, count=count)))
+        lines.append(localizer.say("forget_part", total=total, count=count))
     elif len(rows) > len(shown):
         more = len(rows) - len(shown)
-        below.append(note(localizer.say("forget_more", count=more)))
+        lines.append(localizer.say("forget_more", count=more))
     everything = Forget(
         keys=tuple(memory.key for memory in memories),
         messages=tuple(message for message, _ in messages),
     )
     below.append(actions(forget_all_button(localizer, everything)))
-    which = payload(localizer.say("forget_which"))
+    which = payload("\n".join(lines))
     return {**which, "blocks": [*which["blocks"], *below]}
 
 

@@ -31,6 +31,7 @@ from bot.conversation.edits import DELETE_ANSWER, UPDATE_FROM_MESSAGE
 from bot.conversation.inbox import ANSWER, store_message
 from bot.conversation.turns import FORM_MEMORIES
 from bot.forgetting.forgetting import end_texts
+from bot.kept.lines import SHOW_LINE, show_line
 from bot.listeners.bolt_app import create_bolt_app
 from bot.listeners.events import handle_event
 from bot.listeners.interactions import Interactions
@@ -271,6 +272,11 @@ class App:
         """Run the waiting jobs that show notices."""
         for job in self.take_jobs(SHOW_NOTICE):
             await show_notice(self.core, **job)
+
+    async def show_lines(self) -> None:
+        """Run the waiting jobs of the lines in threads."""
+        for job in self.take_jobs(SHOW_LINE):
+            await show_line(self.core, **job)
 
     async def memories(self, person: Person) -> list[Memory]:
         """Return a person's memories."""

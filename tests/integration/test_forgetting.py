@@ -153,7 +153,7 @@ def data(pool: Pool, database: str, embedder: Embedder) -> Data:
 
 
 async def test_rows_and_vectors_are_gone(data: Data) -> None:
-    """What is forgotten has neither a row nor a vector; everything else stays as it was."""
+    """What is forgotten has no row and vector, and its statement is hidden; all else stays."""
     ramen = data.remember("ramen")
     data.remember("sushi")
     data.remember("ramen", namespace=BOB.namespace(DM))
@@ -162,6 +162,8 @@ async def test_rows_and_vectors_are_gone(data: Data) -> None:
     for table in ("store", "store_vectors"):
         assert data.rows(f"SELECT 1 AS one FROM {table} WHERE key = %s", ramen) == []
         assert len(data.rows(f"SELECT 1 AS one FROM {table}")) == 2
+    async with person_transaction(data.pool, ALICE) as transaction:
+        assert (await transaction.execute("SELECT FROM statements")).rowcount == 1
 
 
 async def test_clicks_stay_with_the_words_that_are_left(data: Data) -> None:
@@ -256,18 +258,6 @@ async def test_a_reply_that_is_being_made_while_it_is_forgotten_is_not_kept(
     assert data.texts()["1.2"] == ("more ramen?", "more ramen?", None)
     await data.turn("1.3", "and tea?", "Green tea.")
     assert data.texts()["1.3"] == ("and tea?", "and tea?", "Green tea.")
-
-
-async def test_nothing_of_it_is_left_anywhere(data: Data) -> None:
-    """What an Undo needs is hidden from the application; ten minutes later no table has a word."""
-    await data.turn("1.1", "I love zanzibar-noodles", "You like zanzibar-noodles!")
-    noodles = data.remember("zanzibar-noodles", "1.1")
-    await data.turn("1.2", "lunch?", "zanzibar-noodles!")
-    await data.forget(noodles)
-    async with person_transaction(data.pool, ALICE) as transaction:
-        assert (await transaction.execute("SELECT FROM statements")).rowcount == 0
-    await data.purge()
-    assert naming(data.database, "zanzibar") == {}
 
 
 async def test_a_receipt_is_left(data: Data) -> None:

@@ -112,11 +112,6 @@ async def test_what_reaches_a_prompt_is_counted_by_who_typed_it(tmp_path: Path) 
         "useful_said": 2,
         "useful": 2,
         "forgetting_questions": 1,
-        "lists": 1,
-        "listed": 1,
-        "wanted": 1,
-        "listed_and_wanted": 1,
-        "messages_listed": 1,
     }
     for way, passed, listed in (("typed", 0, 2), ("picked", 1, 2), ("keys", 1, 3)):
         found = f"forgeteval_cases_{way}"

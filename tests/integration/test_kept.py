@@ -18,7 +18,7 @@ from bot.conversation.inbox import take_message
 from bot.conversation.turns import begin_turn, end_turn
 from bot.data.person import erase_person, export_person
 from bot.kept.acts import ASK_AGAIN, ask_again
-from bot.kept.lines import SHOW_LINE, end_lines, show_line
+from bot.kept.lines import end_lines
 from bot.listeners.interactions import KEEP_AS_DECISION, KEEP_FOR_CHANNEL
 from bot.locale import say
 from bot.runtime.maintenance import end_what_is_old, erase_deactivated
@@ -70,7 +70,7 @@ class Channel:
         who = self.person(number if by is None else by)
         name = KEEP_AS_DECISION if decision else KEEP_FOR_CHANNEL
         done = await self.app.interface.point_at(said, who, name)
-        await show_lines(self.app)
+        await self.app.show_lines()
         return said, done
 
     async def ask(self, question: str, number: int = 0) -> Message:
@@ -118,7 +118,7 @@ class Channel:
         asked = self.asked(number)
         [button] = [one for one in elements(asked) if one["text"]["text"] == label]
         done = await self.app.interface.press(self.person(number), asked, button)
-        await show_lines(self.app)
+        await self.app.show_lines()
         return done
 
 
@@ -133,12 +133,6 @@ async def make_public(app: App, channel: str, user: str) -> None:
         " WHERE channel_id = %s RETURNING 1",
         channel,
     )
-
-
-async def show_lines(app: App) -> None:
-    """Run the waiting jobs of the lines in threads."""
-    for job in app.take_jobs(SHOW_LINE):
-        await show_line(app.core, **job)
 
 
 def kept_prompt(app: App) -> list[dict[str, Any]]:
@@ -429,7 +423,7 @@ async def edited(app: App, said: PersonThread, before: str, after: str) -> None:
     await app.follow_changes()
     for job in app.take_jobs(ASK_AGAIN):
         await ask_again(app.core, **job)
-    await show_lines(app)
+    await app.show_lines()
 
 
 async def test_an_edit_ends_a_line_and_asks_its_author_about_the_new_words(
@@ -526,7 +520,7 @@ async def test_what_its_author_takes_back_is_gone_for_all_and_from_every_column(
     assert kept_prompt(app) == []
     assert "シマウマ" not in str(app.prompts()[-1])
     assert app.turn(other)["reply"] == "Zebras are striped."
-    await show_lines(app)
+    await app.show_lines()
     update = app.slack.calls("chat.update")[-1]
     assert update["args"]["text"] == say("en", "kept_gone", channel=f"<#{channel.id}>")
     for words in (f"zebrafish{end}", "シマウマ"):
@@ -577,7 +571,7 @@ async def test_a_line_that_was_posted_by_a_process_that_died_is_found_and_says_t
     )
     [kept] = await channel.kept()
     await app.click(channel.person(), TakeBack(id=kept.id))
-    await show_lines(app)
+    await app.show_lines()
     assert channel.thread(said) == [say("en", "kept_gone", channel=f"<#{channel.id}>")]
 
 
@@ -658,7 +652,7 @@ async def test_members_see_the_list_and_take_back_their_own_line_there(
     assert say("en", "kept_taken_back", channel=f"<#{channel.id}>") in shown(done.form)
     assert LINE not in shown(done.form)
     assert len(app.slack.calls("users.conversations")) == before
-    await show_lines(app)
+    await app.show_lines()
     assert channel.thread(said) == [say("en", "kept_gone", channel=f"<#{channel.id}>")]
 
 
