@@ -7,8 +7,13 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal, TypedDict
 
-from bot.acts.kinds import ACT, ButtonAct, FormAct
+from bot.acts.kinds import (
+    ACT,
+    ButtonAct,
+    FormAct,
+)
 from bot.locale import Localizer
+from memory.model import Json
 
 Block = dict[str, Any]
 SlackView = dict[str, Any]
@@ -241,3 +246,14 @@ def escaped(text: str, limit: int = LINE_LIMIT) -> str:
 def source_link(localizer: Localizer, url: str) -> str:
     """Return a link to the message that something was said in, as mrkdwn."""
     return f"<{url}|{localizer.say('row_source')}>"
+
+
+def entered(view: Json, block_id: str) -> str:
+    """Return what was entered or chosen; also empty if the form has no such input."""
+    elements = view["state"]["values"].get(block_id) or {}
+    for state in elements.values():
+        if chosen := state.get("selected_option"):
+            return str(chosen["value"])
+        picked = state.get("selected_date") or state.get("selected_time")
+        return str(picked or state.get("value") or "").strip()
+    return ""

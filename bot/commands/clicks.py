@@ -7,7 +7,6 @@ person.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
 from functools import partial
 from typing import assert_never
 
@@ -35,7 +34,7 @@ from bot.acts.kinds import (
     TakeBack,
     Undo,
 )
-from bot.acts.lines import memory_line, refusal_line, summary_lines
+from bot.acts.lines import refusal_line, summary_lines
 from bot.acts.receipt import Click, Receipt, undoable
 from bot.app import App
 from bot.conversation.turns import end_exchanges
@@ -47,7 +46,8 @@ from bot.notices.notices import update_notices
 from bot.off.switches import change_settings, switch
 from bot.panel import forms
 from bot.people import read_settings
-from bot.promises.days import is_due_after
+from bot.promises.clicks import change_promise, put_off_promise, set_due
+from bot.promises.forms import entered_due
 from bot.quota import admit
 from bot.remembering.adding import add_lines, check_may_store, remember_as_typed
 from bot.slack.messages import is_direct
@@ -59,7 +59,6 @@ from memory import (
     Memory,
     PersonMessage,
     answer_question,
-    edit_memory,
     list_changes,
     memory_view,
     move_memory,
@@ -68,7 +67,7 @@ from memory import (
 )
 from memory.model import Json
 from memory.postgres import PersonTransaction, person_transaction, transaction_timeout
-from memory.store import begin_epoch, find_memory, put_off
+from memory.store import begin_epoch, find_memory
 
 _ERASING_SECONDS = 30.0
 _DEADLINE = 5.0  # seconds of the model calls for an edit
@@ -91,9 +90,14 @@ async def perform(app: App, click: Click, act: Doing) -> Receipt:
             )
             return await _report_changes(app, click, [moved])
         case ChangePromise():
-            return await _change_promise(app, click, act)
+            promise = await _memory(app, click, act.key)
+            made = await change_promise(app, click, promise, act.to)
+            return await _report_changes(app, click, made)
         case Snooze():
-            return await _snooze(app, click, act)
+            promise = await _memory(app, click, act.key)
+            receipt = await put_off_promise(app, click, promise)
+            await _update_notices_of(app, click, {act.key})
+            return receipt
         case Remember():
             return await remember_as_typed(app, click, act)
         case Keep():
@@ -162,34 +166,6 @@ async def _memory(app: App, click: Click, key: str) -> Memory:
     if memory := await find_memory(app.pool, click.person, key):
         return memory
     raise ChangeGone
-
-
-async def _change_promise(app: App, click: Click, act: ChangePromise) -> Receipt:
-    memory = await _memory(app, click, act.key)
-    content = {**memory.content, "state": act.to}
-    if content == memory.content:
-        raise NotDone(memory_line(click.localizer, memory))
-    # Nothing is typed: when the message is deleted, the promise goes with it.
-    clicked = PersonMessage(actor="command", zone=click.localizer.zone)
-    made = await edit_memory(
-        app.pool, app.embedder, click.person, act.key, content, clicked
-    )
-    return await _report_changes(app, click, made)
-
-
-async def _snooze(app: App, click: Click, act: Snooze) -> Receipt:
-    """Remind the person of a promise tomorrow; what they promised stays as it is."""
-    memory = await _memory(app, click, act.key)
-    tomorrow = click.localizer.today() + timedelta(days=1)
-    # The button is below an earlier reminder: to put the promise off would lose the later one.
-    if is_due_after(memory.content, tomorrow):
-        raise ChangedSince("The promise is due on a later day now.")
-    async with person_transaction(app.pool, click.person, locked=True) as transaction:
-        if not await put_off(transaction, act.key, click.localizer.zone):
-            raise ChangedSince("The promise was kept or dropped.")
-        await update_notices(app, transaction, keys=[act.key])
-    line = click.localizer.say("snoozed", what=memory_line(click.localizer, memory))
-    return Receipt(line=line)
 
 
 async def _undo(app: App, click: Click, act: Undo) -> Receipt:
@@ -299,9 +275,10 @@ async def _save_memory(app: App, click: Click, act: SaveMemory, view: Json) -> R
             refused = formed.refused[0]
             why = refusal_line(click.localizer, refused.reason, sentence)
             raise NotDone(why)
-    due = forms.entered_due(view)
+    due = entered_due(view)
     if any(memory.content.get(name) != chosen for name, chosen in due.items()):
-        made += await _set_due(app, click, act.key, due)
+        promise = await _memory(app, click, act.key)
+        made += await set_due(app, click, promise, due)
     if not made:
         return click.say("no_changes")
     return await _report_changes(app, click, made)
@@ -317,16 +294,6 @@ async def _form_anew(
     return await app.former.form_edit(
         memory_view(memory.namespace), words, memory, epoch=epoch, deadline=_DEADLINE
     )
-
-
-async def _set_due(
-    app: App, click: Click, key: str, due: Mapping[str, str | None]
-) -> Sequence[Change]:
-    """Give a promise the day and time that were chosen in its form; nothing is typed."""
-    memory = await _memory(app, click, key)
-    chosen = PersonMessage(actor="modal", zone=click.localizer.zone)
-    content = {**memory.content, **due}
-    return await edit_memory(app.pool, app.embedder, click.person, key, content, chosen)
 
 
 async def _delete_data(app: App, click: Click) -> Receipt:

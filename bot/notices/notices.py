@@ -17,9 +17,8 @@ says so, and *Changes* lists them. The SQL is in bot/notices/sql/notices.sql.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from bot.acts.blocks import Payload, payload
@@ -28,34 +27,31 @@ from bot.app import App
 from bot.notices.payload import notice_payload
 from bot.notices.told import may_tell_unread
 from bot.people import PersonSettings, read_settings
-from bot.queue.queue import BACKGROUND, REPLIES
+from bot.promises.open import open_promises
+from bot.promises.reminders import show_reminders_later
+from bot.queue.queue import REPLIES
 from bot.slack.client import unless_refused
 from bot.slack.messages import API_TEAM, split_thread_key
 from bot.slack.posting import show_privately
 from memory import (
     DM,
-    Change,
     FormationResult,
-    Memory,
     Person,
     Pool,
     list_changes,
     open_questions,
 )
-from memory.model import PROMISE_KIND, is_open_promise, may_read
+from memory.model import PROMISE_KIND
 from memory.postgres import (
     PersonTransaction,
     load_statements,
     person_statement,
     person_transaction,
 )
-from memory.store import next_reminders, read_in_order
 
 SHOW_NOTICE = "show_notice"
 TELL_UNREAD = "tell_unread"
-SHOW_REMINDER = "show_reminder"
 _SQL = load_statements("bot.notices", "notices")
-_REMINDERS = load_statements("bot.promises", "reminders")
 _FEW_SECONDS = 5.0
 DUE = "due"
 TOLD = "told"
@@ -164,12 +160,7 @@ async def update_notices(
     rows = await transaction.fetch(_SQL["changeable"], values)
     after = "deletion" if message_deleted else "change"
     await show_later(app, transaction, [row["id"] for row in rows], after=after)
-    jobs: dict[str, dict[str, str]] = {}
-    for row in await transaction.fetch(_REMINDERS["posted"], {"keys": list(keys)}):
-        arguments = {**transaction.person.ids, "key": row["key"], "ts": row["ts"]}
-        # Several promises may share a message: its updates run one at a time.
-        jobs[f"{SHOW_REMINDER}:{row['ts']}"] = arguments
-    await app.queue.defer(transaction.connection, SHOW_REMINDER, jobs, queue=BACKGROUND)
+    await show_reminders_later(app, transaction, keys)
 
 
 async def show_later(
@@ -260,27 +251,6 @@ async def _payload(app: App, notice: _Notice) -> Payload | None:
     promises = await open_promises(app.pool, person, notable, notice.audience)
     localizer = notice.settings.localizer(notice.reply or "")
     return notice_payload(localizer, notice.turn, told, questions, promises)
-
-
-async def open_promises(
-    pool: Pool, person: Person, changes: Sequence[Change], audience: str = DM
-) -> list[tuple[Memory, datetime | None]]:
-    """Return the open promises among changed memories, each with when it is reminded of next.
-
-    They are in the order of the changes, and are those that may be read in an audience.
-    """
-    keys = [change.key for change in changes if change.kind == PROMISE_KIND]
-    if not keys:
-        return []
-    reminders = await next_reminders(pool, person, keys)
-    async with person_transaction(pool, person) as transaction:
-        promises = await read_in_order(transaction, keys)
-    return [
-        (promise, reminders.get(promise.key))
-        for promise in promises
-        if is_open_promise(promise.kind, promise.content)
-        and may_read(audience, promise.audience)
-    ]
 
 
 async def _post(app: App, notice: _Notice, said: Payload) -> str | None:

@@ -56,7 +56,7 @@ def _notice_lines(
     told = notable_changes(changes)
     if not told:
         return [], []
-    lines, buttons = lines_told(localizer, told, promises)
+    lines, buttons = _told(localizer, told, promises)
     if all(one.undone_at for one in changes):
         return lines, buttons
     what = lines[0] if lines else change_line(localizer, told[0])
@@ -69,6 +69,17 @@ def _notice_lines(
 
 
 def lines_told(
+    localizer: Localizer,
+    told: Sequence[Change],
+    promises: Sequence[tuple[Memory, datetime | None]],
+) -> list[str]:
+    """Return the lines of changes, with those of open promises."""
+    lines, _ = _told(localizer, told, promises)
+    rows = promise_rows(localizer, promises)
+    return lines + [line for line, _ in rows]
+
+
+def _told(
     localizer: Localizer,
     told: Sequence[Change],
     promises: Sequence[tuple[Memory, datetime | None]],

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from datetime import date, time
+from collections.abc import Sequence
 from typing import cast, get_args
 
 from bot.acts.blocks import (
@@ -14,6 +12,7 @@ from bot.acts.blocks import (
     actions,
     bulleted,
     button,
+    entered,
     input_block,
     modal,
     note,
@@ -38,11 +37,11 @@ from bot.acts.kinds import (
 from bot.acts.lines import audience_name, describe, kept_for, sentence_of
 from bot.locale import LANGUAGE_NAMES, LANGUAGES, Localizer, known_language
 from bot.people import Choices, Eagerness, PersonSettings
-from bot.promises.days import is_past
+from bot.promises.forms import due_errors, due_inputs, entered_due
 from bot.types import PersonErased
 from memory import DM, PUBLIC, Memory
 from memory.credentials import redact
-from memory.model import DUE_FIELDS, MAX_TEXT, PROMISE_KIND, Json
+from memory.model import MAX_TEXT, PROMISE_KIND, Json
 
 LINES_LIMIT = 20  # of one formation run, which may propose a line twice
 _SENTENCE = "sentence"
@@ -69,18 +68,6 @@ def final_view(localizer: Localizer, title: str, text: str) -> SlackView:
     return modal(localizer, title, [section(text)])
 
 
-def _entered(view: Json, block_id: str) -> str:
-    """Return what was entered or chosen; also empty if the form has no such input."""
-    elements = view["state"]["values"].get(block_id) or {}
-    for state in elements.values():
-        if chosen := state.get("selected_option"):
-            return str(chosen["value"])
-        picked = state.get("selected_date") or state.get("selected_time")
-        entered = picked or state.get("value") or ""
-        return str(entered).strip()
-    return ""
-
-
 # --- a memory ----------------------------------------------------------------------------------
 
 
@@ -96,10 +83,7 @@ def edit_form(localizer: Localizer, memory: Memory, place: Place) -> SlackView:
         note(where),
     ]
     if memory.kind == PROMISE_KIND:
-        for name in DUE_FIELDS:
-            picker = _picker(name, str(memory.content.get(name) or ""))
-            label = localizer.say(f"field_{name}")
-            blocks.append(input_block(name, label, picker, optional=True))
+        blocks += due_inputs(localizer, memory)
     act = SaveMemory(place=place, key=memory.key, seen=memory.updated_at)
     return _form(localizer, act, "menu_edit", "form_save", blocks)
 
@@ -121,18 +105,6 @@ def add_form(localizer: Localizer, place: Place) -> SlackView:
     )
 
 
-def _picker(field: str, value: str) -> Block:
-    """Return the input of a promise's day or time; it begins empty if `value` is neither."""
-    kind = "date" if field == "due" else "time"
-    picker: Block = {"type": f"{kind}picker"}
-    with suppress(ValueError):
-        if kind == "date":
-            picker["initial_date"] = date.fromisoformat(value).isoformat()
-        else:
-            picker["initial_time"] = time.fromisoformat(value).strftime("%H:%M")
-    return picker
-
-
 def _audience_input(localizer: Localizer) -> Block:
     """Return the input for where what is added may be used."""
     options = []
@@ -145,18 +117,12 @@ def _audience_input(localizer: Localizer) -> Block:
 
 def chosen_audience(view: Json) -> str:
     """Return where the memory of a submitted form may be used."""
-    return _entered(view, _AUDIENCE) or DM
+    return entered(view, _AUDIENCE) or DM
 
 
 def entered_sentence(view: Json) -> str:
     """Return the sentence of a submitted edit form."""
-    return _entered(view, _SENTENCE)
-
-
-def entered_due(view: Json) -> dict[str, str | None]:
-    """Return the day and time of a submitted edit form; nothing if it is of no promise."""
-    values = view["state"]["values"]
-    return {name: _entered(view, name) or None for name in DUE_FIELDS if name in values}
+    return entered(view, _SENTENCE)
 
 
 def edit_errors(localizer: Localizer, view: Json) -> dict[str, str]:
@@ -166,7 +132,7 @@ def edit_errors(localizer: Localizer, view: Json) -> dict[str, str]:
         return {_SENTENCE: localizer.say("form_missing")}
     if why := _unstorable(localizer, sentence):
         return {_SENTENCE: why}
-    return _due_errors(localizer, view, entered_due(view))
+    return due_errors(localizer, view, entered_due(view))
 
 
 def _unstorable(localizer: Localizer, text: str) -> str:
@@ -175,34 +141,6 @@ def _unstorable(localizer: Localizer, text: str) -> str:
         return localizer.say("form_long", count=MAX_TEXT)
     if redact(text).removed:
         return localizer.say("refused_secret")
-    return ""
-
-
-def _due_errors(
-    localizer: Localizer, view: Json, content: Mapping[str, str | None]
-) -> dict[str, str]:
-    """Return an error if a promise was given a time without a day, or a past day or time.
-
-    Its earlier ones may stay.
-    """
-    entered = [content.get(name) or "" for name in DUE_FIELDS]
-    begun = [_begun_with(view, name) for name in DUE_FIELDS]
-    if entered == begun:
-        return {}
-    if content.get("due_time") and not content.get("due"):
-        return {"due": localizer.say("form_missing")}
-    if not is_past(localizer, content):
-        return {}
-    is_day_past = is_past(localizer, {"due": content["due"]})
-    return {"due" if is_day_past else "due_time": localizer.say("form_past")}
-
-
-def _begun_with(view: Json, field: str) -> str:
-    """Return the initial day or time in the input of a field; empty if there is none."""
-    for block in view.get("blocks") or []:
-        if block.get("block_id") == field:
-            element = block["element"]
-            return str(element.get("initial_date") or element.get("initial_time") or "")
     return ""
 
 
@@ -218,7 +156,7 @@ def lines_of(text: str) -> list[str]:
 
 def added_lines(view: Json) -> list[str]:
     """Return the lines of a submitted form that adds memories."""
-    return lines_of(_entered(view, _LINES))
+    return lines_of(entered(view, _LINES))
 
 
 def add_errors(localizer: Localizer, view: Json) -> dict[str, str]:
@@ -319,10 +257,10 @@ def _capitalized(words: str) -> str:
 def read_settings_form(view: Json) -> Choices:
     """Return the choices; Slack accepts only the options of the form."""
     return {
-        "eagerness": cast(Eagerness, _entered(view, "eagerness")),
-        "notices": _entered(view, "notices") == "on",
-        "language": known_language(_entered(view, "language")),
-        "retention_days": int(_entered(view, "retention")) or None,
+        "eagerness": cast(Eagerness, entered(view, "eagerness")),
+        "notices": entered(view, "notices") == "on",
+        "language": known_language(entered(view, "language")),
+        "retention_days": int(entered(view, "retention")) or None,
     }
 
 
@@ -345,7 +283,7 @@ def delete_form(localizer: Localizer, place: Place) -> SlackView:
 
 def delete_errors(localizer: Localizer, view: Json) -> dict[str, str]:
     """Return the error if the wrong word was typed, by block."""
-    if _entered(view, _WORD) == localizer.say("delete_word"):
+    if entered(view, _WORD) == localizer.say("delete_word"):
         return {}
     return {_WORD: _delete_label(localizer)}
 

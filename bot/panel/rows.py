@@ -39,7 +39,7 @@ from bot.acts.lines import (
 from bot.kept.blocks import kept_row
 from bot.locale import Localizer
 from bot.people import Off
-from bot.promises.days import is_on_its_day
+from bot.promises.rows import next_reminder
 from memory import DM, Change, Memory, Person, Question
 from memory.model import INSTRUCTION_KIND, PROMISE_KIND, is_open_promise
 from memory.store import KeptLine, NotRemembered
@@ -143,11 +143,8 @@ def memory_row(
     details = [line]
     if memory.kind != PROMISE_KIND:
         details.append(localizer.stored_day(memory.said_on))
-    if reminder is not None and not _is_due_then(localizer, memory, reminder):
-        when = localizer.minute(reminder)
-        if not memory.content.get("due_time"):
-            when = localizer.day(reminder.astimezone(localizer.zone).date())
-        details.append(localizer.say("row_remind", when=when))
+    if reminder is not None:
+        details.append(next_reminder(localizer, memory, reminder))
     if link:
         details.append(source_link(localizer, link))
     if memory.audience != DM:
@@ -155,18 +152,12 @@ def memory_row(
         details.append(localizer.say("row_where", where=where))
     if memory.left_out:
         details.append(localizer.say("row_left_out"))
-    text = with_sentence(localizer, memory, line, " · ".join(details))
+    text = with_sentence(localizer, memory, line, " · ".join(filter(None, details)))
     options: list[Block] = []
     for name, act in _row_acts(memory).items():
         options.append(option(localizer.say(name), act.value))
     menu = {"type": "overflow", "action_id": ACT, "options": options}
     return section(text, menu, f"memory-{memory.key}")
-
-
-def _is_due_then(localizer: Localizer, memory: Memory, reminder: datetime) -> bool:
-    """Return whether a reminder of what nobody waits for is on its day, which its line says."""
-    content = memory.content
-    return not content.get("to") and is_on_its_day(localizer, content, reminder)
 
 
 def _cited_rows(localizer: Localizer, content: PanelContent) -> list[Block]:

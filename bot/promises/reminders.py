@@ -9,6 +9,7 @@ not delay the reminders of others. When a reminder is due, `memory.store` says.
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from uuid import UUID, uuid4
 
 from slack_sdk.errors import SlackApiError
@@ -46,6 +47,7 @@ from memory.store import due_promises, find_memory, pass_reminders
 log = logging.getLogger(__name__)
 
 REMIND = "remind"
+SHOW_REMINDER = "show_reminder"
 _MOST_PEOPLE = 5_000
 _SQL = load_statements("bot.promises", "reminders")
 
@@ -156,6 +158,18 @@ async def _post(
             raise
         log.warning("a reminder was refused: %s", error_code(error))
         return None
+
+
+async def show_reminders_later(
+    app: App, transaction: PersonTransaction, keys: Collection[str]
+) -> None:
+    """Update the messages that reminded of these promises, once the transaction is committed."""
+    jobs: dict[str, dict[str, str]] = {}
+    for row in await transaction.fetch(_SQL["posted"], {"keys": list(keys)}):
+        arguments = {**transaction.person.ids, "key": row["key"], "ts": row["ts"]}
+        # Several promises may share a message: its updates run one at a time.
+        jobs[f"{SHOW_REMINDER}:{row['ts']}"] = arguments
+    await app.queue.defer(transaction.connection, SHOW_REMINDER, jobs, queue=BACKGROUND)
 
 
 async def show_reminder(app: App, team: str, user: str, key: str, ts: str) -> None:

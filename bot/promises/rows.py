@@ -15,8 +15,18 @@ from bot.acts.blocks import (
     fitted,
     section,
 )
-from bot.acts.kinds import ButtonAct, ChangePromise, Edit, Position, Snooze
-from bot.acts.lines import content_line, due_line, memory_line
+from bot.acts.kinds import (
+    ButtonAct,
+    ChangePromise,
+    Edit,
+    Position,
+    Snooze,
+)
+from bot.acts.lines import (
+    content_line,
+    due_line,
+    memory_line,
+)
 from bot.locale import Localizer
 from bot.promises.days import is_on_its_day
 from memory import Memory
@@ -109,3 +119,14 @@ def promise_answers(localizer: Localizer, memory: Memory) -> list[Block]:
 def promise_buttons(key: str) -> str:
     """Return the id of the buttons of a promise in a reminder."""
     return f"promise-{key}"
+
+
+def next_reminder(localizer: Localizer, promise: Memory, reminder: datetime) -> str:
+    """Return when the person is reminded next, for the row of a promise; "" if its line says it."""
+    content = promise.content
+    if not content.get("to") and is_on_its_day(localizer, content, reminder):
+        return ""
+    when = localizer.minute(reminder)
+    if not content.get("due_time"):
+        when = localizer.day(reminder.astimezone(localizer.zone).date())
+    return localizer.say("row_remind", when=when)

@@ -20,10 +20,9 @@ from bot.app import App
 from bot.conversation.audiences import ConversationKind, kind_now, view_at
 from bot.conversation.edits import update_later
 from bot.conversation.turns import read_turn
-from bot.notices.notices import open_promises
 from bot.notices.payload import lines_told, notice_payload
 from bot.people import read_memory_state
-from bot.promises.rows import promise_rows
+from bot.promises.open import open_promises
 from bot.quota import admit
 from bot.remembering.refusals import refusal_done
 from bot.slack.reading import name_words, typed
@@ -314,8 +313,7 @@ class _Addition:
         if not (stored or questions or problem) and len(refused) == 1:
             return refusal_done(localizer, refused[0], facts=self.app.stores_facts)
         promises = await open_promises(pool, person, stored)
-        lines, _ = lines_told(localizer, stored, promises)
-        lines += [line for line, _ in promise_rows(localizer, promises)]
+        lines = lines_told(localizer, stored, promises)
         # The panel asks the question.
         lines += [question_line(localizer, one) for one in questions[:1]]
         for one in refused:

@@ -26,13 +26,12 @@ from bot.locale import LANGUAGES, Localizer, say
 from bot.logs import fault
 from bot.notices.notices import (
     SHOW_NOTICE,
-    SHOW_REMINDER,
     TELL_UNREAD,
     show_notice,
     tell_unread,
 )
 from bot.panel.home import PUBLISH, publish_home
-from bot.promises.reminders import REMIND, remind, show_reminder
+from bot.promises.reminders import REMIND, SHOW_REMINDER, remind, show_reminder
 from bot.queue.queue import BACKGROUND, REPLIES
 from bot.queue.retries import Backoff
 from bot.remembering.declined import FIND_DECLINED

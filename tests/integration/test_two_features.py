@@ -20,9 +20,15 @@ from bot.conversation.turns import end_turn, read_start, store_begin
 from bot.data.person import export_person
 from bot.forgetting.forgetting import forget_selection
 from bot.locale import Localizer, say
-from bot.notices.notices import SHOW_REMINDER, update_notices
+from bot.notices.notices import update_notices
 from bot.off.switches import turn_on
-from bot.promises.reminders import REMIND, remind, remind_of_due, show_reminder
+from bot.promises.reminders import (
+    REMIND,
+    SHOW_REMINDER,
+    remind,
+    remind_of_due,
+    show_reminder,
+)
 from memory import (
     DM,
     PUBLIC,

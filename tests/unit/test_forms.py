@@ -16,13 +16,13 @@ from bot.panel.forms import (
     added_lines,
     edit_errors,
     edit_form,
-    entered_due,
     entered_sentence,
     lines_of,
     read_settings_form,
     settings_form,
 )
 from bot.people import PersonSettings
+from bot.promises.forms import entered_due
 from tests.unit.memories import memory
 
 EN = Localizer("en")
