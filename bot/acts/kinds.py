@@ -73,6 +73,11 @@ class Position(_Act):
     of: Annotated[str, AfterValidator(_cut_words)] = ""
     page: PositiveInt = 1
 
+    @property
+    def is_history(self) -> bool:
+        """Whether it is the changes of one memory, which have a window of their own."""
+        return self.list == "changes" and bool(self.of)
+
     def on_page(self, page: int) -> Position:
         """Return the same list on another page."""
         return self.model_copy(update={"page": page})

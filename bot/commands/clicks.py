@@ -34,7 +34,7 @@ from bot.acts.kinds import (
     TakeBack,
     Undo,
 )
-from bot.acts.lines import refusal_line, summary_lines
+from bot.acts.lines import summary_lines
 from bot.acts.receipt import Click, Receipt, undoable
 from bot.app import App
 from bot.conversation.turns import end_exchanges
@@ -48,19 +48,20 @@ from bot.panel import forms
 from bot.people import read_settings
 from bot.promises.clicks import change_promise, put_off_promise, set_due
 from bot.promises.forms import entered_due
-from bot.quota import admit
-from bot.remembering.adding import add_lines, check_may_store, remember_as_typed
+from bot.remembering.adding import (
+    add_lines,
+    check_may_store,
+    form_anew,
+    remember_as_typed,
+)
 from bot.slack.messages import is_direct
 from memory import (
     Change,
     ChangedSince,
     ChangeGone,
-    FormationResult,
     Memory,
-    PersonMessage,
     answer_question,
     list_changes,
-    memory_view,
     move_memory,
     open_questions,
     undo_changes,
@@ -70,7 +71,6 @@ from memory.postgres import PersonTransaction, person_transaction, transaction_t
 from memory.store import begin_epoch, find_memory
 
 _ERASING_SECONDS = 30.0
-_DEADLINE = 5.0  # seconds of the model calls for an edit
 
 
 async def perform(app: App, click: Click, act: Doing) -> Receipt:
@@ -269,12 +269,7 @@ async def _save_memory(app: App, click: Click, act: SaveMemory, view: Json) -> R
     made: list[Change] = []
     sentence = forms.entered_sentence(view)
     if sentence != forms.editable_sentence(click.localizer, memory):
-        formed = await _form_anew(app, click, memory, sentence)
-        made += formed.changes
-        if not made and formed.refused:
-            refused = formed.refused[0]
-            why = refusal_line(click.localizer, refused.reason, sentence)
-            raise NotDone(why)
+        made += await form_anew(app, click, memory, sentence)
     due = entered_due(view)
     if any(memory.content.get(name) != chosen for name, chosen in due.items()):
         promise = await _memory(app, click, act.key)
@@ -282,18 +277,6 @@ async def _save_memory(app: App, click: Click, act: SaveMemory, view: Json) -> R
     if not made:
         return click.say("no_changes")
     return await _report_changes(app, click, made)
-
-
-async def _form_anew(
-    app: App, click: Click, memory: Memory, sentence: str
-) -> FormationResult:
-    """Form what a memory says from another sentence. Raises what `Former.form_edit` raises."""
-    epoch = await admit(app.pool, app.settings, click.person)
-    await check_may_store(app, click)
-    words = PersonMessage(text=sentence, actor="modal", zone=click.localizer.zone)
-    return await app.former.form_edit(
-        memory_view(memory.namespace), words, memory, epoch=epoch, deadline=_DEADLINE
-    )
 
 
 async def _delete_data(app: App, click: Click) -> Receipt:

@@ -88,6 +88,12 @@ Work: TypeAlias = Callable[[Click], Awaitable[_Found]]
 """What a request asks for, and what it leads to."""
 
 
+def _opens_history(act: Position, place: Place) -> bool:
+    """Return whether a click in a list opens the window of a memory's history."""
+    is_there = place.position is not None and place.position.is_history
+    return act.is_history and not is_there
+
+
 class Interactions:
     """Acknowledges at once what a person does in Slack's interface, and shows the result later."""
 
@@ -196,7 +202,7 @@ class Interactions:
                 count("ratings", rating=act.rating)
             case Position(list="kept") if act.of != listed_conversation(place):
                 await self._act(body, place, None)
-            case Position() if "view" in body:
+            case Position() if "view" in body and not _opens_history(act, place):
                 click = await self._read_click(body, place)
                 await self._show_panel(body, click, act)
             case Position():
@@ -394,7 +400,16 @@ class Interactions:
             above = blocks_above(view["blocks"], clicked_block(body))
             await self._update(body, view["id"], view_as_it_was(view, receipt, above))
             shown = None
-        await self._show_panel(body, click, click.place.position or Position(), shown)
+        position = click.place.position or Position()
+        await self._show_panel(body, click, position, shown)
+        if position.is_history:
+            await self._show_below(body, click)
+
+    async def _show_below(self, body: Body, click: Click) -> None:
+        """Draw what is below the window of a history again, from its first page on."""
+        below = str((body.get("view") or {}).get("previous_view_id") or "")
+        place = Place(view=below, position=Position())
+        await self._show_panel(body, replace(click, place=place), Position())
 
     async def _show_message(
         self, body: Body, click: Click, shown: Payload, *, replaces: bool

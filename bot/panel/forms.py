@@ -34,7 +34,7 @@ from bot.acts.kinds import (
     SaveMemory,
     SaveSettings,
 )
-from bot.acts.lines import audience_name, describe, kept_for, sentence_of
+from bot.acts.lines import audience_name, describe, kept_for
 from bot.locale import LANGUAGE_NAMES, LANGUAGES, Localizer, known_language
 from bot.people import Choices, Eagerness, PersonSettings
 from bot.promises.forms import due_errors, due_inputs, entered_due
@@ -90,7 +90,7 @@ def edit_form(localizer: Localizer, memory: Memory, place: Place) -> SlackView:
 
 def editable_sentence(localizer: Localizer, memory: Memory) -> str:
     """Return the sentence that is written anew: the person's own, else what the memory says."""
-    said = sentence_of(memory) or describe(localizer, memory.kind, memory.content)
+    said = memory.sentence or describe(localizer, memory.kind, memory.content)
     return truncate(said, MAX_TEXT)
 
 

@@ -269,7 +269,8 @@ def _pages(localizer: Localizer, content: PanelContent) -> list[Block]:
     if position.page * PAGE_SIZE < content.found:
         older = position.on_page(position.page + 1)
         buttons.append(button(localizer.say("older"), older))
-    if position.of or position.list != "memories":
+    # What is below the window of a history is shown again when that is closed.
+    if position != Position(page=position.page) and not position.is_history:
         buttons.append(button(localizer.say("all_memories"), Position()))
     if not buttons:
         return []

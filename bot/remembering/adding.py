@@ -10,11 +10,19 @@ from typing import get_args
 from uuid import UUID, uuid4
 
 from bot.access import person_refusal
-from bot.acts.blocks import Payload
+from bot.acts.blocks import Payload, escaped
 from bot.acts.buttons import on_button
 from bot.acts.expected import EXPECTED, NotDone, explain
-from bot.acts.kinds import Remember, Undo
-from bot.acts.lines import notable_changes, off_line, question_line, refusal_line
+from bot.acts.kinds import (
+    Remember,
+    Undo,
+)
+from bot.acts.lines import (
+    notable_changes,
+    off_line,
+    question_line,
+    refusal_line,
+)
 from bot.acts.receipt import Click, Receipt, undoable
 from bot.app import App
 from bot.conversation.audiences import ConversationKind, kind_now, view_at
@@ -28,15 +36,18 @@ from bot.remembering.refusals import refusal_done
 from bot.slack.reading import name_words, typed
 from memory import (
     DM,
+    Change,
     ChangedSince,
     FormationResult,
     FormationUnavailable,
+    Memory,
     MemoryView,
     Person,
     PersonMessage,
     Refusal,
     UserFact,
     add_memories,
+    edit_memory,
     list_changes,
     memory_view,
     open_questions,
@@ -44,8 +55,17 @@ from memory import (
 from memory.credentials import redact
 from memory.formation import VerdictReason
 from memory.model import Json
-from memory.postgres import PersonTransaction, load_statements, person_transaction
-from memory.store import MAX_MEMORIES, forgotten_among, memory_page, read_epoch
+from memory.postgres import (
+    PersonTransaction,
+    load_statements,
+    person_transaction,
+)
+from memory.store import (
+    MAX_MEMORIES,
+    forgotten_among,
+    memory_page,
+    read_epoch,
+)
 
 log = logging.getLogger(__name__)
 
@@ -343,3 +363,40 @@ def _refused_by_verdict(formed: FormationResult) -> dict[PersonMessage, Refusal]
         if message not in formed.accepted:
             refused.setdefault(message, one)
     return refused
+
+
+async def form_anew(
+    app: App, click: Click, memory: Memory, sentence: str
+) -> Sequence[Change]:
+    """Form what a memory says from another sentence.
+
+    A fact that the models do not judge in time is stored as typed. Raises `NotDone`, which says
+    why, if the memory stays as it is, and what `Former.form_edit` raises.
+    """
+    epoch = await admit(app.pool, app.settings, click.person)
+    await check_may_store(app, click)
+    words = PersonMessage(text=sentence, actor="modal", zone=click.localizer.zone)
+    view = memory_view(memory.namespace)
+    try:
+        formed = await app.former.form_edit(
+            view, words, memory, epoch=epoch, deadline=_DEADLINE
+        )
+    except FormationUnavailable:
+        log.warning("what a person wrote anew was not judged in time")
+        return await _as_typed(app, click, memory, words)
+    if not formed.changes and formed.refused:
+        reason = formed.refused[0].reason
+        raise NotDone(refusal_line(click.localizer, reason, sentence))
+    return formed.changes
+
+
+async def _as_typed(
+    app: App, click: Click, memory: Memory, words: PersonMessage
+) -> Sequence[Change]:
+    """Let a fact say what was typed; of another kind say that it stays, with the words."""
+    if memory.kind != UserFact.__name__:
+        raise NotDone(click.localizer.say("edit_not_read", what=escaped(words.text)))
+    content = {"fact": words.text}
+    return await edit_memory(
+        app.pool, app.embedder, click.person, memory.key, content, words
+    )

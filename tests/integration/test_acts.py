@@ -178,7 +178,8 @@ async def edit_in_vain(ann: SlackPerson, panel: Place) -> None:
     ann.app.fault(kind="formation", status=503, times=-1)
     await ann.press(panel, "edit", key=memory.key)
     await ann.submit(await ann.form_opens(), sentence="I love udon")
-    assert ann.sentence("command_failed") in shown(await ann.changed(panel))
+    told = shown(await ann.changed(panel))
+    assert ann.sentence("edit_not_read", what="I love udon") in told
     await ann.remembers("ramen", "sushi")
 
 
@@ -196,19 +197,19 @@ async def use_everywhere_and_only_here_again(ann: SlackPerson, panel: Place) -> 
 
 
 async def see_history(ann: SlackPerson, panel: Place) -> None:
-    """A row's history has its changes alone; *Changes* has all of them."""
+    """A window has the changes of one memory; what is undone there goes from the list below."""
     memory = await ann.memory("ramen")
-    history = await ann.click(panel, "show", of=memory.key)
-    assert "Remembered: Likes ramen" in shown(history)
+    await ann.press(panel, "show", of=memory.key)
+    history = await ann.form_says("Remembered: Likes ramen")
     assert "sushi" not in shown(history)
-    assert "Remembered: Likes sushi" in shown(
-        await ann.click(history, "show", list="changes")
-    )
+    await ann.click(history, "undo", what="changes")
+    assert "ramen" not in shown(await ann.changed(panel))
 
 
 async def undo_a_change(ann: SlackPerson, panel: Place) -> None:
     """In the list of changes each has its *Undo*."""
     changes = await ann.click(panel, "show", list="changes")
+    assert "Remembered: Likes ramen" in shown(changes)
     await ann.click(changes, "undo", what="changes")
     assert await ann.foods() == ["ramen"]
 

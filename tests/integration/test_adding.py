@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.acts import kinds as acts
-from bot.acts.kinds import ButtonAct, Forget, Open, Remember
+from bot.acts.kinds import ButtonAct, Edit, Forget, Open, Remember
 from bot.data.person import erase_person
 from bot.locale import say
 from bot.off.switches import turn_off, turn_on
@@ -219,13 +219,19 @@ async def test_what_no_verdict_refused_is_stored_as_typed(
 async def test_a_line_is_stored_as_typed_while_no_model_judges(
     verified: Verified,
 ) -> None:
-    """A verdict that cannot be had refuses nothing."""
+    """A verdict that cannot be had refuses nothing; a fact that is edited is the words, too."""
     app = await verified.app()
+    ann = app.person(app.slack.place())
     verified.model.answer([("UserFact", {"fact": LEAVE, "evidence": LEAVE})])
     verified.model.verdicts.append(503)
-    assert (
-        await app.add(app.person(app.slack.place()), LEAVE)
-    ).line == f"Remembered: {LEAVE}"
+    assert (await app.add(ann, LEAVE)).line == f"Remembered: {LEAVE}"
+    [memory] = await app.memories(ann)
+    form = await app.click(ann, Edit(key=memory.key))
+    verified.model.answer(503)
+    edited = await app.submit(ann, form, sentence="Sarah is back")
+    assert "Sarah is back" in edited.line
+    [changed] = await app.memories(ann)
+    assert (changed.key, changed.content["fact"]) == (memory.key, "Sarah is back")
 
 
 async def test_credentials_are_never_stored(verified: Verified) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
-from typing import LiteralString
 
 import psycopg
 import pytest
@@ -140,15 +139,15 @@ async def test_a_batch_of_vectors_begins_where_the_one_before_ended(
 
 
 @pytest.mark.parametrize(
-    ("file", "name"),
+    ("folder", "file", "name"),
     [
-        ("turns", "exchanges_of_direct_messages"),
-        ("turns", "forgettings"),
-        ("formation", "unformed"),
+        ("conversation", "turns", "exchanges_of_direct_messages"),
+        ("conversation", "turns", "forgettings"),
+        ("remembering", "formation", "unformed"),
     ],
 )
 async def test_years_of_messages_are_not_read_for_a_turn(
-    pool: Pool, database: str, file: LiteralString, name: str
+    pool: Pool, database: str, folder: str, file: str, name: str
 ) -> None:
     """What begins a turn or a formation is of the last day, or of the conversation's thread."""
     owner_rows(database, _YEARS, {"most": OTHERS, **ANN.ids})
@@ -165,7 +164,7 @@ async def test_years_of_messages_are_not_read_for_a_turn(
         "most": 20,
     }
     async with person_transaction(pool, ANN) as transaction:
-        statement = load_statements("bot", file)[name]
+        statement = load_statements(f"bot.{folder}", file)[name]
         assert len(await transaction.fetch(statement, values)) == 1
         assert await fetch_rows(transaction.connection, _FETCHED, (OTHERS,)) == []
 
