@@ -12,7 +12,6 @@ from memory import (
     DM,
     PUBLIC,
     Change,
-    ChangedSince,
     ChangeGone,
     Embedder,
     FormationResult,
@@ -35,18 +34,18 @@ from memory import (
     recall_memories,
     undo_changes,
 )
+from memory.formation import take_back
 from memory.formation.evidence import TypedMessage
 from memory.model.merging import MAX_STATEMENTS
 from memory.postgres import person_transaction
 from memory.store import (
     MAX_MEMORIES,
     change_channel,
-    expire_due,
     read_not_remembered,
 )
 from memory.store.edits import statement_of
 from memory.store.questions import ask
-from tests.databases import naming, owner_rows
+from tests.databases import owner_rows
 from tests.memories import ApprovedStore
 
 ALICE = Person("T1", "U1")
@@ -54,6 +53,7 @@ BOB = Person("T1", "U12")
 OWN = memory_view(ALICE.namespace(DM))
 WIDE = memory_view(ALICE.namespace(PUBLIC))
 KIND = "UserFoodPreference"
+FIRST, SECOND = "1700000001.000000", "1700000002.000000"
 
 
 class Ledger:
@@ -224,26 +224,6 @@ async def test_what_gets_the_name_of_another_thing_by_a_yes_joins_it(
     assert sorted(await ledger.contents(), key=str) == sorted(before, key=str)
 
 
-async def test_a_name_that_comes_back_is_of_two_memories_until_one_goes(
-    ledger: Ledger,
-) -> None:
-    """Renamed, said anew by the old name, renaming gone: what is said next is of the newer."""
-    old = await ledger.like("sushi", ts="1700000001.0")
-    renamed = await ledger.change(
-        "It is udon", ts="1700000002.0", content=food("udon"), key=old.key
-    )
-    newer = await ledger.like("sushi", ts="1700000003.0", level=5)
-    await ledger.undo(renamed)
-    assert sorted(await ledger.levels()) == [5, 80]
-    again = await ledger.like("sushi", ts="1700000004.0", level=7)
-    assert (again.key, sorted(await ledger.levels())) == (newer.key, [7, 80])
-    await ledger.undo(again)
-    await ledger.undo(newer)
-    # Of two memories that once had a name the one that has it now is what is spoken of.
-    last = await ledger.like("sushi", ts="1700000005.0", level=9)
-    assert (last.key, await ledger.levels()) == (old.key, [9])
-
-
 async def test_a_memory_has_at_most_two_hundred_statements(ledger: Ledger) -> None:
     """The oldest go on which nothing rests; what the memory says, and for whom, stays."""
     await ledger.change(
@@ -264,66 +244,6 @@ async def test_a_memory_has_at_most_two_hundred_statements(ledger: Ledger) -> No
     [row] = ledger.rows("SELECT count(*) AS n, min(ts) AS first FROM statements")
     assert row == {"n": MAX_STATEMENTS, "first": "1700000001.0"}
     assert await ledger.contents() == [food("ramen", 5, description="hot")]
-
-
-async def test_a_question_is_answered_once(ledger: Ledger) -> None:
-    """Yes counts from the click on, both keeps two things, no changes nothing."""
-    for number, (answer, levels) in enumerate([("yes", [60]), ("no", [80])]):
-        await forget(ledger.pool, ALICE, Selection(everything=True))
-        liked = await ledger.like("soba", ts=f"170000000{number}.1")
-        store = await ledger.run("Of soba: so so", ts=f"170000000{number}.2")
-        await ledger.edit(liked.key, food("soba", 80, description="cold"))
-        content = {**food("soba", 60), "evidence": "Of soba: so so"}
-        await store.aput(OWN.own.parts, liked.key, {"kind": KIND, "content": content})
-        [question] = (await store.commit()).questions
-        # The form is of today, the sentence of 2023.
-        assert question.asks == "older"
-        await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, answer)
-        found = [one["preference"] for one in await ledger.contents()]
-        assert found == levels, answer
-        with pytest.raises(ChangeGone):
-            await answer_question(
-                ledger.pool, ledger.embedder, ALICE, question.id, answer
-            )
-
-
-async def test_what_ends_is_as_it_was_before(ledger: Ledger) -> None:
-    """Until then the newer holds; hidden at once, then deleted; a memory of its own goes."""
-    liked = await ledger.like("ramen", level=90)
-    later = await ledger.change(
-        "Ramen: 5 until Friday",
-        ts="1700000002.0",
-        content=food("ramen", 5),
-        key=liked.key,
-    )
-    end = datetime.now(UTC) - timedelta(seconds=1)
-    ledger.rows("UPDATE statements SET until = %s WHERE id = %s", end, later.id)
-    await expire_due(ledger.pool)
-    assert [one["preference"] for one in await ledger.contents()] == [90]
-    ledger.rows("UPDATE statements SET until = %s", end)
-    await expire_due(ledger.pool)
-    assert naming(ledger.database, "ramen") == {}
-
-
-async def test_an_edit_is_refused_where_the_memory_has_changed_since(
-    ledger: Ledger,
-) -> None:
-    """The person sees what the memory says now, and edits that; of another person there is none."""
-    liked = await ledger.like("ramen")
-    [shown] = await list_memories(ledger.pool, ALICE)
-    await ledger.edit(liked.key, food("ramen", 9), seen=shown.updated_at)
-    with pytest.raises(ChangedSince):
-        await ledger.edit(liked.key, food("ramen", 8), seen=shown.updated_at)
-    with pytest.raises(ChangeGone):
-        await ledger.edit("other", food("ramen"))
-    with pytest.raises(ChangedSince):
-        await move_memory(ledger.pool, ledger.embedder, ALICE, liked.key, DM)
-    [shown] = await list_memories(ledger.pool, ALICE)
-    await move_memory(ledger.pool, ledger.embedder, ALICE, liked.key, PUBLIC)
-    with pytest.raises(ChangedSince):
-        await move_memory(
-            ledger.pool, ledger.embedder, ALICE, liked.key, DM, seen=shown.updated_at
-        )
 
 
 async def test_a_person_has_a_limited_number_of_memories(ledger: Ledger) -> None:
@@ -390,3 +310,82 @@ async def test_a_channel_that_gets_another_id_keeps_its_memories(
     found = (await recall_memories(ledger.pool, ledger.embedder, new, "?")).memories
     assert [one.key for one in found] == [liked.key]
     assert not (await recall_memories(ledger.pool, ledger.embedder, old, "?")).memories
+
+
+async def test_undone_words_do_not_count_again_by_a_second_formation(
+    ledger: Ledger,
+) -> None:
+    """Another sentence of their message was edited; other words are something new."""
+    liked = await ledger.like("soba", ts=FIRST)
+    await ledger.undo(liked)
+    again = await ledger.say("I love soba", ts=FIRST, content=food("soba"))
+    assert again.changes == ()
+    assert await ledger.contents() == []
+    await ledger.like("soba", ts=SECOND)
+    assert await ledger.contents() == [food("soba")]
+
+
+async def test_what_would_be_over_is_not_asked(ledger: Ledger) -> None:
+    """Its end came while the question was open."""
+    origin = PersonMessage(actor="question", text="I love soba", channel="D1", ts=FIRST)
+    until = datetime.now(UTC) - timedelta(hours=1)
+    said = statement_of(
+        str(uuid4()), KIND, DM, food("soba"), origin, batch=uuid4(), until=until
+    )
+    async with person_transaction(ledger.pool, ALICE, locked=True) as transaction:
+        await ask(transaction, [said])
+    assert await open_questions(ledger.pool, ALICE) == []
+    with pytest.raises(ChangeGone):
+        await answer_question(ledger.pool, ledger.embedder, ALICE, said.id, "yes")
+
+
+async def test_what_was_taken_back_stays_so_when_a_typo_is_mended(
+    ledger: Ledger,
+) -> None:
+    """The mended sentence is as old as its message."""
+    liked = await ledger.change("I lvoe soba.", ts=FIRST, content=food("soba"))
+    await ledger.change("I hate soba", ts=SECOND, content=None, key=liked.key)
+    message = ("D1", FIRST)
+    await take_back(ledger.pool, ledger.embedder, ALICE, message, is_deleted=False)
+    await ledger.say("I love soba.", ts=FIRST, content=food("soba"))
+    assert await ledger.contents() == []
+
+
+async def test_a_second_formation_of_a_sentence_adds_nothing_to_undo(
+    ledger: Ledger,
+) -> None:
+    """The model proposes a known memory again, with the sentence that it was formed from."""
+    liked = await ledger.change("I love soba.", ts=FIRST, content=food("soba"))
+    store = await ledger.run("I love soba. Good morning!", FIRST)
+    value = {"kind": KIND, "content": {**food("soba"), "evidence": "I love soba."}}
+    await store.aput(OWN.own.parts, liked.key, value)
+    await store.commit()
+    await ledger.undo(liked)
+    assert await ledger.contents() == []
+
+
+async def known_in_public(ledger: Ledger) -> str:
+    """Return what a public channel knows of Alice's memories."""
+    found = await recall_memories(ledger.pool, ledger.embedder, WIDE, "food")
+    return " ".join(str(one.content) for one in found.memories)
+
+
+async def test_forgetting_a_day_does_not_undo_its_clicks(ledger: Ledger) -> None:
+    """What was moved to direct messages today stays there when today's words are forgotten."""
+    liked = await ledger.change(
+        "I love ramen", ts=FIRST, content=food("ramen"), view=WIDE
+    )
+    await move_memory(ledger.pool, ledger.embedder, ALICE, liked.key, DM)
+    await edit_memory(
+        ledger.pool,
+        ledger.embedder,
+        ALICE,
+        liked.key,
+        food("ramen", 5),
+        PersonMessage(actor="command"),
+    )
+    now = datetime.now(UTC)
+    today = Selection(since=now - timedelta(hours=12), until=now + timedelta(hours=1))
+    assert not (await forget(ledger.pool, ALICE, today)).memories
+    assert await ledger.contents() == [food("ramen", 5)]
+    assert await known_in_public(ledger) == ""

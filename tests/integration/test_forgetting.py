@@ -22,13 +22,10 @@ from memory import (
     Former,
     Namespace,
     Person,
-    PersonMessage,
     Pool,
     Selection,
     create_pool,
-    edit_memory,
     forget,
-    move_memory,
     undo_forgetting,
 )
 from memory.postgres import person_transaction
@@ -164,24 +161,6 @@ async def test_rows_and_vectors_are_gone(data: Data) -> None:
         assert len(data.rows(f"SELECT 1 AS one FROM {table}")) == 2
     async with person_transaction(data.pool, ALICE) as transaction:
         assert (await transaction.execute("SELECT FROM statements")).rowcount == 1
-
-
-async def test_clicks_stay_with_the_words_that_are_left(data: Data) -> None:
-    """Else the words would count again after a removal, or in the channel that they had left."""
-    sushi = data.remember("sushi", "1.1", "1.2", namespace=ALICE.namespace("C1"))
-    data.remember("nigiri", "1.3")
-    await move_memory(data.pool, data.embedder, ALICE, sushi, DM)
-    renamed = {"food_name": "nigiri", "preference": 33}
-    words = PersonMessage(actor="modal")
-    await edit_memory(data.pool, data.embedder, ALICE, sushi, renamed, words)
-    for ts, left in (("1.1", ["say", "move", "remove"]), ("1.2", [])):
-        await forget(data.pool, ALICE, Selection(messages=[("D1", ts)]))
-        rows = data.rows(
-            "SELECT act FROM statements WHERE key = %s AND forgotten_id IS NULL"
-            " ORDER BY number",
-            sushi,
-        )
-        assert [row["act"] for row in rows] == left
 
 
 async def test_every_earlier_text_is_gone_when_it_cannot_come_back(data: Data) -> None:

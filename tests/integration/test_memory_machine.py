@@ -78,6 +78,26 @@ class Said(Event):
     message: str = ""  # the ts; "" for a form
     batch: UUID | None = None
     word: str = ""  # what the memory was called by it
+    is_typed: bool = True  # and not clicked
+
+    @property
+    def is_words(self) -> bool:
+        """Whether somebody typed what is so."""
+        return self.act == "say" and self.is_typed
+
+    @property
+    def is_clicked(self) -> bool:
+        """Whether it has no words of its own."""
+        return self.act == "move" or not self.is_typed
+
+
+def amounts_to(said: Iterable[Said], now: int) -> tuple[Values, set[str]] | None:
+    """Return what a memory says, and who heard it; a click alone makes no memory."""
+    events = [*said]
+    has_words = any(
+        isinstance(one, Said) and one.is_words for one in lives.counted(events, now)
+    )
+    return lives.expected(events, now) if has_words else None
 
 
 @dataclass(eq=False)
@@ -90,12 +110,12 @@ class Thing:
     @property
     def known(self) -> tuple[Values, set[str]] | None:
         """What it says, and who has heard all of it."""
-        return lives.expected(self.said, 0)
+        return amounts_to(self.said, 0)
 
     @property
     def ends(self) -> bool:
         """Whether nothing is left of it then."""
-        return lives.expected(self.said, ENDS) is None
+        return amounts_to(self.said, ENDS) is None
 
     @property
     def word(self) -> str | None:
@@ -112,7 +132,7 @@ class Thing:
         ]
         as_said = [replace(one, is_withdrawn=False) for one in own]
         whole = [*earlier, *as_said]
-        is_nothing = all(lives.expected(there, 0) is None for there in (earlier, whole))
+        is_nothing = all(amounts_to(there, 0) is None for there in (earlier, whole))
         return is_nothing and own[-1].act != "remove"
 
 
@@ -211,8 +231,9 @@ class Sequences(RuleBasedStateMachine):
         asks: bool = False,
         ends: bool = False,
         removes: bool = False,
+        also: Values | None = None,
     ) -> tuple[str, FormationResult]:
-        """Let a message, sent some seconds `ago`, propose a content or a removal; return its ts."""
+        """Let a message, sent some seconds `ago`, propose contents or a removal; return its ts."""
         ts = f"{datetime.now(UTC).timestamp() - ago:.6f}"
         channel = CHANNELS[audience]
         self.models[person].messages[ts] = channel
@@ -227,17 +248,21 @@ class Sequences(RuleBasedStateMachine):
             conflict="unclear" if asks else "none",
             valid_until=until,
         )
-        proposal = Proposal(
-            kind=KIND,
-            content=content or {},
-            said={} if removes else content or {},
-            evidence=evidence,
-            target=target,
-            removes=removes,
-            verdict=verdict,
-        )
+        proposals = [
+            Proposal(
+                kind=KIND,
+                content=one,
+                said={} if removes else one,
+                evidence=evidence,
+                target=target,
+                removes=removes,
+                verdict=verdict,
+            )
+            for one in (content or {}, also)
+            if one is not None
+        ]
         view = memory_view(person.namespace(audience))
-        formed = self.do(commit(self.pool, self.embedder, view, [proposal]))
+        formed = self.do(commit(self.pool, self.embedder, view, proposals))
         assert isinstance(formed, FormationResult)
         assert not formed.refused
         return ts, formed
@@ -287,6 +312,20 @@ class Sequences(RuleBasedStateMachine):
             assert about is None or change.key == about.key
             self.take(person, change, self.say(audience, fields, ts, ends=ends))
 
+    @rule(person=PERSONS, audience=AUDIENCES, word=WORDS, other=WORDS, level=LEVELS)
+    def remember_two(
+        self, person: Person, audience: str, word: str, other: str, level: int
+    ) -> None:
+        """Say two things in one message."""
+        if word == other:
+            return
+        both: list[Values] = [
+            {"food_name": one, "preference": level} for one in (word, other)
+        ]
+        ts, formed = self.form(person, audience, both[0], None, also=both[1])
+        for change, fields in zip(formed.changes, both, strict=True):
+            self.take(person, change, self.say(audience, fields, ts))
+
     @rule(
         person=PERSONS, word=WORDS, level=LEVELS, audience=st.sampled_from([DM, PUBLIC])
     )
@@ -324,6 +363,13 @@ class Sequences(RuleBasedStateMachine):
         fields: Values = {"preference": level, "description": f"note {next(NUMBERS)}"}
         self.fill_in(person, thing, fields)
 
+    @rule(person=PERSONS, place=PLACES, level=LEVELS)
+    def click(self, person: Person, place: int, level: int) -> None:
+        """Change a memory by a click, in which nothing is typed."""
+        thing = self.models[person].pick(place)
+        if thing is not None:
+            self.fill_in(person, thing, {"preference": level}, is_typed=False)
+
     @rule(person=PERSONS, place=PLACES, other=WORDS, level=LEVELS)
     def rename(self, person: Person, place: int, other: str, level: int) -> None:
         """Edit a memory so that it is about something else."""
@@ -331,18 +377,31 @@ class Sequences(RuleBasedStateMachine):
         if thing is not None and thing.word != other:
             self.fill_in(person, thing, {"food_name": other, "preference": level})
 
-    def fill_in(self, person: Person, thing: Thing, fields: Values) -> None:
-        """Fill in the form of a memory."""
+    def fill_in(
+        self, person: Person, thing: Thing, fields: Values, *, is_typed: bool = True
+    ) -> None:
+        """Fill in the form of a memory; one that shows an older state of it is refused."""
         row = self.rows(person, DM)[thing.key]
         ends = ENDS if thing.ends else None
         content = {**row.content, **fields}
         known_as = self.models[person].about(content["food_name"])
-        typed = PersonMessage(actor="modal", text="typed")
-        work = edit_memory(self.pool, self.embedder, person, thing.key, content, typed)
+        origin = PersonMessage(actor="modal", text="typed")
+        if not is_typed:
+            origin = PersonMessage(actor="command")
+        key = thing.key
+        old = row.updated_at - timedelta(seconds=1)
+        for seen in (old, row.updated_at):
+            work = edit_memory(
+                self.pool, self.embedder, person, key, content, origin, seen=seen
+            )
+            if seen == old:
+                with pytest.raises(ChangedSince):
+                    self.do(work)
         changes: list[Change] = self.do(work)
         values = changed(content, row.content) | {"food_name": content["food_name"]}
         now = datetime.now(UTC).timestamp()
         said = Said("say", row.audience, now, 0, values, ends)
+        said.is_typed = is_typed
         self.take_name(person, changes, row, known_as, said)
 
     @rule(person=PERSONS, place=PLACES, other=WORDS, level=LEVELS, audience=AUDIENCES)
@@ -467,6 +526,28 @@ class Sequences(RuleBasedStateMachine):
         for one in counted:
             one.is_withdrawn = True
 
+    @rule(person=PERSONS, place=PLACES)
+    def meddle(self, person: Person, place: int) -> None:
+        """Try to change and to undo what is another person's: nothing happens."""
+        [other] = [one for one in PEOPLE if one != person]
+        model = self.models[other]
+        if model.changes:
+            identity = [*model.changes][place % len(model.changes)]
+            work = undo_changes(self.pool, self.embedder, person, ids=[identity])
+            assert self.do(work) == []
+        if model.forgotten:
+            identity = [*model.forgotten][place % len(model.forgotten)]
+            with pytest.raises(ChangeGone):
+                self.do(undo_forgetting(self.pool, self.embedder, person, identity))
+        thing = model.pick(place)
+        if thing is not None and thing.key not in self.models[person].things:
+            origin = PersonMessage(actor="modal", text="typed")
+            content = {"food_name": "natto"}
+            key = thing.key
+            work = edit_memory(self.pool, self.embedder, person, key, content, origin)
+            with pytest.raises(ChangeGone):
+                self.do(work)
+
     @rule(person=PERSONS, place=PLACES, what=st.sampled_from(["one", "message", "all"]))
     def forget(self, person: Person, place: int, what: str) -> None:
         """Forget a memory, a message or everything."""
@@ -497,7 +578,7 @@ class Sequences(RuleBasedStateMachine):
             # Where no words are left, a move goes with them.
             for thing, said in hidden.items():
                 rest = [one for one in thing.said if one not in said]
-                if said and all(one.act == "move" for one in rest):
+                if said and all(one.is_clicked for one in rest):
                     hidden[thing] = thing.said
         for thing, said in hidden.items():
             thing.said = [one for one in thing.said if one not in said]
@@ -540,7 +621,7 @@ class Sequences(RuleBasedStateMachine):
                 continue
             left = [one for one in said if one.message != ts]
             # A thing of which nobody has typed anything any more goes.
-            if not edited and not any(one.act == "say" for one in left):
+            if not edited and not any(one.is_words for one in left):
                 left = []
             for statements in (thing.said, *self.hidden(model, thing)):
                 statements[:] = [one for one in statements if one in left]
@@ -562,33 +643,44 @@ class Sequences(RuleBasedStateMachine):
                 [person.user_id],
             )
         self.do(expire_due(self.pool))
+        ended = set()
         for thing in model.things.values():
+            ended |= {one.message for one in thing.said if one.until is not None}
             thing.said = [one for one in thing.said if one.until is None]
+        left = {one.message for _, said in model.all_said() for one in said}
+        model.gone |= {quote(ts) for ts in ended - left if ts}
+        self.nothing_is_left()
 
     @rule()
     def purge(self) -> None:
-        """Let ten minutes pass: what was forgotten is in no column of any table."""
-        with psycopg.connect(self.world.database, autocommit=True) as owner:
+        """Let ten minutes pass: what was forgotten cannot come back."""
+        with psycopg.connect(self.world.database) as owner:
             owner.execute(
                 "UPDATE forgotten SET at = now() - interval '11 minutes'"
                 " WHERE purged_at IS NULL"
             )
-            self.do(expire_due(self.pool))
+        self.do(expire_due(self.pool))
+        for model in self.models.values():
+            for states in model.forgotten.values():
+                said = [one for several in states.values() for one in several]
+                model.gone |= {quote(one.message) for one in said if one.message}
+            model.forgotten.clear()
+        self.nothing_is_left()
+
+    def nothing_is_left(self) -> None:
+        """Expect that what is gone is in no column of any table."""
+        with psycopg.connect(self.world.database) as owner:
             tables = owner.execute(
                 "SELECT relname FROM pg_class WHERE relkind = 'r'"
                 " AND relnamespace = 'public'::regnamespace"
             ).fetchall()
-            everything = "\n".join(
+            rows = [
                 str(row)
                 for [table] in tables
                 for row in owner.execute(f"TABLE {table}")
-            )
+            ]
+        everything = "\n".join(rows)
         for model in self.models.values():
-            for states in model.forgotten.values():
-                said = [one for several in states.values() for one in several]
-                gone = {one.message for one in said} - {""}
-                model.gone |= {quote(ts) for ts in gone}
-            model.forgotten.clear()
             assert [word for word in model.gone if word in everything] == []
 
     # --- what must hold

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, LiteralString
 
 import pytest
-from procrastinate import JobContext, PsycopgConnector, manager
+from procrastinate import PsycopgConnector, manager
 from procrastinate.exceptions import ConnectorException
-from procrastinate.job_context import AbortReason
 from procrastinate.jobs import AbortJobRequested, Job
 from procrastinate.schema import SchemaManager
 from psycopg.errors import AdminShutdown
@@ -20,11 +18,10 @@ from psycopg.errors import AdminShutdown
 from bot.cancellation import cancel_until_done
 from bot.conversation.edits import DELETE_ANSWER
 from bot.conversation.turns import FORM_MEMORIES
-from bot.logs import _Discreet
 from bot.notices.notices import SHOW_NOTICE
 from bot.queue.pulse import BEAT_SECONDS, STALLED_SECONDS
 from bot.queue.queue import BACKGROUND, REPLIES, Queue, delete_old_jobs, recover_jobs
-from bot.queue.retries import Backoff, RunLater
+from bot.queue.retries import Backoff
 from memory import Pool
 from memory.postgres import transaction
 from tests.databases import owner_rows
@@ -57,15 +54,6 @@ def jobs(database: str) -> list[dict[str, Any]]:
         database,
         "SELECT id, lock, args->>'label' AS label, status, attempts, worker_id"
         " FROM procrastinate_jobs WHERE task_name = 'work' ORDER BY id",
-    )
-
-
-def cut_connections(database: str, condition: LiteralString = "true") -> None:
-    """End the connections of `database`, as a restart of PostgreSQL does."""
-    owner_rows(
-        database,
-        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
-        f" WHERE datname = current_database() AND pid <> pg_backend_pid() AND {condition}",
     )
 
 
@@ -129,20 +117,6 @@ def register_endless(queue: Queue) -> asyncio.Event:
     return begun
 
 
-async def test_a_job_is_stored_with_its_transaction(
-    database: str, pool: Pool, queue: Queue
-) -> None:
-    """A job of a transaction that is rolled back does not exist."""
-    with suppress(ZeroDivisionError):
-        async with transaction(pool) as connection:
-            await queue.defer(
-                connection, "work", {"L": {"label": "lost"}}, queue=REPLIES
-            )
-            raise ZeroDivisionError
-    await put(pool, queue, "L", "kept")
-    assert [job["label"] for job in jobs(database)] == ["kept"]
-
-
 @pytest.mark.usefixtures("stalled_soon")
 @pytest.mark.parametrize("lost", ["fetch_job", "finish_job"])
 async def test_a_job_whose_beginning_or_end_was_lost_ends(
@@ -184,18 +158,6 @@ async def test_a_job_whose_beginning_or_end_was_lost_ends(
     assert work.done == ["lost", "behind"]
 
 
-async def test_a_job_of_a_higher_priority_begins_first(
-    pool: Pool, queue: Queue, work: Work
-) -> None:
-    """Also of its own lock; one of a lower priority that is for later holds up no other."""
-    await put(pool, queue, "L1", "later", delay=3_600, priority=-1)
-    await put(pool, queue, "L1", "usual")
-    await put(pool, queue, "L1", "first", priority=1)
-    queue.start(replies=1, background=1)
-    await until(lambda: len(work.done) == 2)
-    assert work.done == ["first", "usual"]
-
-
 async def test_a_job_that_is_held_begins_after_the_transaction(
     pool: Pool, queue: Queue, work: Work
 ) -> None:
@@ -210,70 +172,6 @@ async def test_a_job_that_is_held_begins_after_the_transaction(
     assert work.done == ["a"]
     async with transaction(pool) as connection:
         assert not await queue.hold_waiting(connection, "work", "one")
-
-
-async def test_a_job_that_puts_itself_off_holds_its_lock(
-    database: str, pool: Pool, queue: Queue
-) -> None:
-    """Until it runs again, the later jobs of its lock wait; those of others do not."""
-    begun: list[str] = []
-
-    async def work(label: str) -> None:
-        begun.append(label)
-        if label == "off" and begun.count(label) == 1:
-            raise RunLater(1.0)
-
-    queue.register("work", REPLIES, work, retry=RETRY)
-    await put(pool, queue, "L1", "off")
-    await put(pool, queue, "L1", "behind")
-    await put(pool, queue, "L2", "other")
-    queue.start(replies=1, background=1)
-    await until(lambda: len(begun) == 4)
-    # Which of two locks is first is not promised.
-    assert (sorted(begun[:2]), begun[2:]) == (["off", "other"], ["off", "behind"])
-    await until(lambda: jobs(database) == [])
-
-
-async def test_a_job_that_fails_is_run_again_until_it_is_given_up(
-    database: str, pool: Pool, queue: Queue, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It is kept for two weeks, and its lock is free. The log has each failure, no argument."""
-    begun: list[str] = []
-
-    async def work(label: str) -> None:
-        begun.append(label)
-        if label == "bad":
-            raise RuntimeError
-
-    queue.register("work", REPLIES, work, retry=RETRY)
-    await put(pool, queue, "L1", "bad")
-    await put(pool, queue, "L1", "good")
-    with caplog.filtering(_Discreet()):
-        queue.start(replies=1, background=1)
-        await until(lambda: "good" in begun)
-        assert begun == ["bad"] * 4 + ["good"]
-        await until(lambda: [job["status"] for job in jobs(database)] == ["failed"])
-    [failed] = jobs(database)
-    [line] = [
-        one.getMessage() for one in caplog.records if one.name == "procrastinate.worker"
-    ]
-    assert line.startswith(
-        f"Job work[{failed['id']}] ended with status: Error, lasted "
-    )
-    again = [
-        one.getMessage() for one in caplog.records if one.name == "bot.queue.retries"
-    ]
-    begin = (
-        f"job {failed['id']} (work) failed and runs again in 0 seconds: RuntimeError"
-    )
-    assert [one.startswith(begin) for one in again] == [True] * 3
-    age: LiteralString = (
-        "UPDATE procrastinate_events SET at = now() - make_interval(days => %s)"
-    )
-    for days, left in ((13, 1), (15, 0)):
-        owner_rows(database, age, days)
-        await delete_old_jobs(pool)
-        assert len(jobs(database)) == left
 
 
 async def test_old_jobs_are_deleted_beside_many_that_wait(
@@ -291,40 +189,6 @@ async def test_old_jobs_are_deleted_beside_many_that_wait(
     async with asyncio.timeout(SECONDS):
         await delete_old_jobs(pool)
     assert len(jobs(database)) == 5_000
-
-
-def register_waiting(queue: Queue, begun: asyncio.Event, ends: list[object]) -> None:
-    """Register work that sets `begun` and waits until it is aborted; “next” only ends.
-
-    How each job ended is added to `ends`.
-    """
-
-    async def work(context: JobContext, label: str) -> None:
-        if label == "next":
-            ends.append("next")
-            return
-        begun.set()
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            ends.append(context.abort_reason())
-
-    queue.register("work", REPLIES, work, retry=RETRY, pass_context=True)
-
-
-async def test_a_running_job_is_aborted_by_its_lock(pool: Pool, queue: Queue) -> None:
-    """It is cancelled, and learns that somebody asked for it; the next one of its lock begins."""
-    begun = asyncio.Event()
-    ends: list[object] = []
-    register_waiting(queue, begun, ends)
-    queue.start(replies=1, background=1)
-    await put(pool, queue, "L1", "long")
-    await asyncio.wait_for(begun.wait(), SECONDS)
-    await put(pool, queue, "L1", "next")
-    async with transaction(pool) as connection:
-        await queue.abort(connection, ["L1", "L2"])
-    await until(lambda: len(ends) == 2)
-    assert ends == [AbortReason.USER_REQUEST, "next"]
 
 
 async def test_a_job_that_is_aborted_before_its_first_step_ends(
@@ -392,33 +256,6 @@ async def test_an_abort_leaves_the_next_job_of_the_lock_alone(
     await until(lambda: aborted == [False])
 
 
-@pytest.mark.parametrize("kind", ["all", "all but listeners"])
-async def test_a_restart_of_postgresql_cuts_off_no_job(
-    database: str, pool: Pool, queue: Queue, kind: str
-) -> None:
-    """A job that runs then goes on to its end, once, and what was stored meanwhile runs, too."""
-    begun: list[str] = []
-    may_end = asyncio.Event()
-
-    async def work(label: str) -> None:
-        begun.append(label)
-        if label == "long":
-            await may_end.wait()
-
-    queue.register("work", REPLIES, work, retry=RETRY)
-    queue.start(replies=2, background=1)
-    await put(pool, queue, "L1", "long")
-    await until(lambda: begun == ["long"])
-    cut_connections(database, "true" if kind == "all" else "query NOT LIKE 'LISTEN%'")
-    await put(pool, queue, "L1", "behind")
-    await put(pool, queue, "L2", "other")
-    await until(lambda: len(begun) == 2)
-    cut_connections(database)
-    may_end.set()
-    await until(lambda: jobs(database) == [])
-    assert begun == ["long", "other", "behind"]
-
-
 async def test_periodic_work_goes_on_after_a_process_died_in_it(
     database: str, pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -461,25 +298,6 @@ async def test_a_process_that_was_suspended_recovers_none_of_its_own_jobs(
     assert [job["status"] for job in jobs(database)] == ["doing"]
 
 
-async def test_a_job_of_a_process_that_lives_is_not_recovered(
-    database: str, pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its worker has sent a heartbeat; the job beside it is taken from one that has not."""
-    for label, heartbeat in (("live", "1 minute"), ("orphan", "-1 minute")):
-        await put(pool, queue, label, label)
-        owner_rows(
-            database,
-            "WITH worker AS (INSERT INTO procrastinate_workers (last_heartbeat)"
-            " VALUES (now() + %s::interval) RETURNING id)"
-            " UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM worker)"
-            " WHERE lock = %s",
-            *(heartbeat, label),
-        )
-    monkeypatch.setattr("bot.queue.queue.STALLED_SECONDS", 0.0)
-    await recover_jobs(pool)
-    assert [job["status"] for job in jobs(database)] == ["doing", "todo"]
-
-
 @pytest.mark.parametrize("end", ["succeeds", "fails"])
 async def test_a_process_that_was_suspended_does_not_end_the_run_of_another(
     database: str, pool: Pool, queue: Queue, end: str
@@ -505,20 +323,6 @@ async def test_a_process_that_was_suspended_does_not_end_the_run_of_another(
     await asyncio.wait_for(ended.wait(), SECONDS)
     await queue.stop()
     assert [job["status"] for job in jobs(database)] == ["doing"]
-
-
-async def test_a_job_that_takes_long_is_handed_back_when_the_queue_stops(
-    database: str, pool: Pool, queue: Queue
-) -> None:
-    """A job that runs is cut off after three seconds, and what waits is left."""
-    begun = register_endless(queue)
-    queue.start(replies=1, background=2)
-    await put(pool, queue, "L1", "running", to=BACKGROUND)
-    await asyncio.wait_for(begun.wait(), SECONDS)
-    await put(pool, queue, "L2", "waiting", to=BACKGROUND, delay=60)
-    await asyncio.wait_for(queue.stop(), SECONDS)
-    found = [(job["label"], job["status"]) for job in jobs(database)]
-    assert found == [("running", "todo"), ("waiting", "todo")]
 
 
 @pytest.mark.parametrize("end", ["stops", "fails and starts again"])
@@ -586,18 +390,6 @@ async def test_a_process_without_a_heartbeat_begins_again(
     assert not queue.pulse.is_dead()
     monkeypatch.setattr("bot.queue.pulse.DEAD_SECONDS", 0.0)
     assert queue.pulse.is_dead()
-
-
-async def test_without_a_worker_what_is_due_is_run_until_nothing_is_left(
-    database: str, pool: Pool, queue: Queue, work: Work
-) -> None:
-    """As in a function that is called now and then; what is for later stays."""
-    await put(pool, queue, "L1", "now")
-    await put(pool, queue, "L2", "background", to=BACKGROUND)
-    await put(pool, queue, "L3", "later", delay=60)
-    await asyncio.wait_for(queue.run_until_empty(), SECONDS)
-    assert sorted(work.done) == ["background", "now"]
-    assert [job["label"] for job in jobs(database)] == ["later"]
 
 
 async def test_without_a_worker_a_job_that_takes_long_is_kept_and_then_handed_back(

@@ -18,32 +18,11 @@ from tests.integration.messages import changed
 from tests.memories import add_memory
 
 
-async def forget_everything(app: App, message: Message) -> Undo | None:
-    """Forget all of the message's author; return what its *Undo* does."""
-    return (await app.click(message.person, Forget(everything=True))).undo
-
-
 async def foods(app: App, message: Message) -> list[str]:
     """Return what is remembered of the author's food."""
     return [
         memory.content["food_name"] for memory in await app.memories(message.person)
     ]
-
-
-@pytest.mark.parametrize("text", [None, "I love sushi"], ids=["deleted", "edited"])
-async def test_undo_restores_nothing_that_was_changed_in_slack_meanwhile(
-    app: App, text: str | None
-) -> None:
-    """What the message alone said before it was changed does not come back."""
-    message = await app.ask(app.slack.place(), "I love ramen")
-    await app.form(message)
-    undo = await forget_everything(app, message)
-    await app.change(message, text)
-    await app.click(message.person, undo)
-    await app.follow_changes()
-    turn = app.turn(message)
-    assert "ramen" not in turn["question"] + turn["words"]
-    assert "ramen" not in await foods(app, message)
 
 
 @pytest.mark.parametrize("how", ["undone", "edited", "deleted"])
@@ -105,19 +84,6 @@ async def test_a_deletion_takes_what_was_forgotten_from_the_message_with_it(
     assert await foods(app, other) == []
     await app.click(other.person, forgetting.undo)
     assert await foods(app, other) == ["natto"]
-
-
-async def test_undo_restores_a_message_that_was_edited_before(app: App) -> None:
-    """What was forgotten after the edit is restored as the edited message says it."""
-    message = await app.ask(app.slack.place(), "I love ramen")
-    await app.change(message, "I love sushi")
-    await app.answering.drain(message.thread)
-    await app.form(message)
-    undo = await forget_everything(app, message)
-    await app.click(message.person, undo)
-    await app.follow_changes()
-    assert app.turn(message)["question"] == "I love sushi"
-    assert await foods(app, message) == ["sushi"]
 
 
 @pytest.mark.parametrize("answered", [True, False])
@@ -234,26 +200,9 @@ async def test_an_edit_of_a_message_of_which_something_was_forgotten(
 
 # Each pair: what somebody wrote, and its edit, which says the opposite or something else.
 TURNED = [
-    ("I love ramen", "I don't love ramen"),
     ("I love ramen", "I love ramen. Just kidding!"),
-    ("I love ramen", "I used to love ramen"),
-    ("I love ramen", "My sister says: I love ramen"),
-    ("I live in Osaka", "I don't live in Osaka"),
-    ("I live in Osaka", "I live in Osaka no more"),
     ("I live in Osaka", "If I live in Osaka one day, I'll visit"),
-    ("ラーメンが好きです", "ラーメンが好きですというのは嘘です"),
     ("ラーメンが好きです", "ラーメンが好きではありません"),
-    ("大阪に住んでいます", "大阪に住んでいましたが、引っ越しました"),
-    ("大阪に住んでいます", "友人が大阪に住んでいます"),
-    ("Ich mag Ramen", "Ich mag Ramen nicht"),
-    ("Ich mag Ramen", "Meine Schwester sagt: Ich mag Ramen"),
-    ("Ich wohne in Köln", "Ich wohne in Köln nicht mehr"),
-    ("J'adore les ramen", "J'adore les ramen, non, je plaisante"),
-    ("J'habite à Lyon", "J'habite à Lyon, c'est faux"),
-    ("Me encanta el ramen", "Me encanta el ramen, es broma"),
-    ("Vivo en Madrid", "Ya no: Vivo en Madrid"),
-    ("라멘을 좋아해요", "라멘을 좋아해요, 농담이에요"),
-    ("서울에 살아요", "서울에 살아요, 라고 동생이 말했어요"),
 ]
 
 
@@ -261,7 +210,7 @@ TURNED = [
 async def test_an_edit_that_turns_the_meaning_takes_the_memory_back(
     app: App, said: str, edited: str
 ) -> None:
-    """In six languages: whether the new text still contains the old one is never asked."""
+    """Whether the new text still contains the old one is never asked."""
     place = app.slack.place()
     message = await app.ask(place, said)
     source = PersonMessage(text=said, channel=message.channel_id, ts=message.ts)
