@@ -95,6 +95,8 @@ def panel_view(
     localizer = replace(localizer, read_at_once=True)
     blocks = with_receipt(_panel(localizer, content), receipt, above)
     title = _TITLES.get(content.position.list, "panel_title")
+    if content.position.is_history:
+        title = "menu_history"
     view = modal(localizer, title, blocks, content.position)
     if any(block["type"] == "input" for block in blocks):
         view["submit"] = plain_text(localizer.say("search_submit"))
@@ -139,7 +141,7 @@ def _panel(localizer: Localizer, content: PanelContent) -> list[Block]:
             title = localizer.say("kept_title", channel=f"<#{position.of}>")
             blocks.append(section(title))
         return [*blocks, *rows, *_pages(localizer, content)]
-    if position.list in ("cited", "forget"):
+    if position.list in ("cited", "forget") or position.is_history:
         return [*rows, *_pages(localizer, content)]
     blocks += _state(localizer, content)
     if position == Position():
@@ -150,8 +152,7 @@ def _panel(localizer: Localizer, content: PanelContent) -> list[Block]:
         blocks += _memories(localizer, content, rows)
     else:
         blocks += refused_rows(localizer, content)
-        title = "menu_history" if position.of else "changes_title"
-        blocks.append(header(localizer.say(title)))
+        blocks.append(header(localizer.say("changes_title")))
         blocks += rows
     return [*blocks, *_pages(localizer, content)]
 
