@@ -161,13 +161,20 @@ def _readme(path: Path, lines: Mapping[str, Any], result: Mapping[str, Any]) -> 
     return f"{before}{_BEGIN}\n{lines['head']}\n\n{figures}\n{_END}{after}"
 
 
-def write() -> None:
-    """Write the page and the READMEs' lines from the newest results."""
+def pages() -> dict[Path, str]:
+    """Return the page and the READMEs as they follow from the newest results."""
     result = json.loads(LATEST.read_text("utf-8"))
-    PAGE.write_text(page(result), "utf-8")
-    pages = {"en": ROOT / "README.md", "ja": ROOT / "docs" / "README.ja.md"}
-    for language, path in pages.items():
-        path.write_text(_readme(path, TEXTS[language], result), "utf-8")
+    found = {PAGE: page(result)}
+    readmes = {"en": ROOT / "README.md", "ja": ROOT / "docs" / "README.ja.md"}
+    for language, path in readmes.items():
+        found[path] = _readme(path, TEXTS[language], result)
+    return found
+
+
+def write() -> None:
+    """Write them."""
+    for path, text in pages().items():
+        path.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,91 +16,9 @@ from tests.browser.setup import system_chromium
 from tests.conftest import ROOT
 
 PYTHON = ROOT / ".venv-docs" / "bin" / "python"
-# What is searched for, the title of the page that answers it, and its answer. Ten questions of a
-# person who uses Kioku, then ten of somebody who runs it.
-QUESTIONS = {
-    "manager see": (
-        "Kioku, for the people who use it",
-        "nobody else sees your list, your manager and the admins included",
-    ),
-    "forget": (
-        "Kioku, for the people who use it",
-        "type /forget ramen",
-    ),
-    "undo": (
-        "What people can do with their memories",
-        "works at any time and in any order",
-    ),
-    "pause": (
-        "What people can do with their memories",
-        "/memories pause 2 hours",
-    ),
-    "not remembered why": (
-        "What people can do with their memories",
-        "it lists for a day, with your sentence and the reason",
-    ),
-    "reminder promise": (
-        "What people can do with their memories",
-        "What is still open comes once more at 9:00 of the next day",
-    ),
-    "take back channel": (
-        "What people can do with their memories",
-        "when its author clicks Undo or Take Back",
-    ),
-    "delete all my data": (
-        "What people can do with their memories",
-        "Delete All My Data removes every row of the person",
-    ),
-    "direct message private channel": (
-        "Audiences: where a memory may be used",
-        "in that person's direct messages with Kioku",
-    ),
-    "元に戻す": (
-        "自分の記憶についてできること",
-        "どの順番でも",
-    ),
-    "scopes": (
-        "Slack: scopes and events",
-        "to get the mentions that it answers in channels",
-    ),
-    "administrator see": (
-        "Privacy: what Kioku stores about people",
-        "An administrator in Slack sees no memories of others",
-    ),
-    "systemd": (
-        "Run Kioku on one server with systemd",
-        "systemctl",
-    ),
-    "docker compose": (
-        "Run Kioku in containers",
-        "docker compose up --build --detach",
-    ),
-    "ollama": (
-        "Use other models and servers",
-        "OLLAMA_CONTEXT_LENGTH=32768",
-    ),
-    "restore backup": (
-        "Back up and restore",
-        "kioku forget-again",
-    ),
-    "alert": (
-        "Monitoring",
-        "is a rule file",
-    ),
-    "who can use": (
-        "Control who can use Kioku, where, and with which features",
-        "ids of the channels it answers in",
-    ),
-    "no answer in a channel": (
-        "Connect Kioku to your Slack",
-        "/invite @Kioku",
-    ),
-    "uninstall": (
-        "Uninstalling, and people who leave",
-        "a day later every row of everybody is deleted",
-    ),
-}
-
+QUESTIONS: dict[str, list[str]] = tomllib.loads(
+    (ROOT / "tests" / "data" / "questions.toml").read_text("utf-8")
+)
 LOADED = {"img": "src", "script": "src", "source": "srcset", "link": "href"}
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import textwrap
+import tomllib
 
+from bench import report
 from bot.config import Settings
 from bot.runtime.cli import _parser
 from docs import translations
@@ -21,6 +23,9 @@ _LINK = re.compile(
     r"\]\(<?([^)\s>]+)>?\)|^\[[^\]]+\]: (\S+)|(?:src|srcset|href)=\"([^\"]+)\"", re.M
 )
 _SETTING = re.compile(r"\bKIOKU_[A-Z_]*[A-Z]\b")
+_FILE = re.compile(
+    r"`((?:bot|memory|tests|bench|deploy|docs|packages)/[\w/.-]+\.\w+)(?:::(\w+))?`"
+)
 _OTHER_SITE = re.compile(r"[a-z]+:|//")
 
 
@@ -95,17 +100,47 @@ def test_settings_and_commands_that_are_named_exist() -> None:
     assert wrong == []
 
 
-def test_tests_that_the_threat_model_names_exist() -> None:
-    """Each test in docs/security.md is in the file that it is said to be in."""
-    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", text("docs/security.md"))
-    assert named
-    wrong = [one for one in named if f"def {one[1] or 'test_'}" not in text(one[0])]
+def test_files_tests_and_functions_that_are_named_exist() -> None:
+    """Each file of the repository, each test in its file, each function in bold of One message."""
+    wrong = []
+    for name in NAMES:
+        for file, test in set(_FILE.findall(prose(name))):
+            there = (ROOT / file).is_file()
+            if not there or (test and f"def {test}(" not in text(file)):
+                wrong.append(f"{name}: {file} {test}")
+    page = text("docs/explanation/one-message.md")
+    code = "".join(text(file) for file, _ in set(_FILE.findall(page)))
+    bold = re.findall(r"\*\*`(?:\w+\.)?(\w+)`\*\*", page)
+    wrong += [one for one in bold if not re.search(rf"\b(def|class) {one}\b", code)]
+    assert bold
     assert wrong == []
 
 
-def test_command_line_page_is_generated() -> None:
-    """`python -m docs.reference.generate` would change nothing."""
-    assert generate.page() == generate.PAGE.read_text("utf-8")
+def commands(name: str) -> list[str]:
+    """Return each command of a page's blocks in one line, without prompt and comment."""
+    code = "".join(blocks(name, "sh", "console"))
+    code = re.sub(r"^\$ | +# .*$|\\\n", "", code, flags=re.MULTILINE).strip()
+    return [" ".join(one.split()) for one in re.split(r"\n(?=[^\s}])", code) if one]
+
+
+def test_somebody_or_something_has_run_each_command() -> None:
+    """A test, or a person on a day; of what nobody ran the list says why."""
+    listed: dict[str, dict[str, list[str]]] = tomllib.loads(
+        text("tests/data/commands.toml")
+    )
+    assert list(listed) == ["by test", "by hand", "never"]
+    known = [
+        one for group in listed.values() for each in group.values() for one in each
+    ]
+    assert sorted(known) == sorted({one for name in NAMES for one in commands(name)})
+    assert all((ROOT / test).is_file() for test in listed["by test"])
+    assert all(re.match(r"20\d\d-\d\d-\d\d, ", how) for how in listed["by hand"])
+
+
+def test_generated_pages_are_as_they_would_be_generated() -> None:
+    """By `python -m docs.reference.generate`, and from the results of `python -m bench`."""
+    generated = {generate.PAGE: generate.page(), **report.pages()}
+    assert generated == {path: path.read_text("utf-8") for path in generated}
 
 
 def test_japanese_pages_name_what_they_follow() -> None:
