@@ -84,7 +84,7 @@ class PersonSettings:
     profile_at: datetime | None = None
     deactivated: bool = False
 
-    def kept_days(self, limit: int | None) -> int | None:
+    def retention(self, limit: int | None) -> int | None:
         """Return how long memories are kept, where the installation keeps them for `limit` days."""
         if limit and self.retention_days:
             return min(limit, self.retention_days)

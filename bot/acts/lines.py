@@ -394,7 +394,7 @@ def place_name(localizer: Localizer, scope: str) -> str:
     return f"<#{scope}>"
 
 
-def kept_for(localizer: Localizer, days: int | None) -> str:
+def retention_text(localizer: Localizer, days: int | None) -> str:
     """Return how long something is kept, in words."""
     if days is None:
         return localizer.say("settings_kept_always")

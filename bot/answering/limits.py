@@ -81,7 +81,7 @@ def fit(lines: Sequence[Any], budget: int, what: str, *, missing: int = 0) -> Fi
     tokens too many. `missing` lines that are not in `lines` were between the first and the second.
     `what` lines are, such as "messages", is said where any are left out.
     """
-    kept: list[Line] = []
+    fitting: list[Line] = []
     is_cut = missing > 0
     for line in [*lines[:1], *reversed(lines[1:])]:
         if budget <= 0:
@@ -89,9 +89,9 @@ def fit(lines: Sequence[Any], budget: int, what: str, *, missing: int = 0) -> Fi
             continue
         short = shorten_all(line, budget)
         is_cut = is_cut or short != line
-        kept.append(framed(short))
-        budget -= estimated_tokens(kept[-1]) + 1
-    shown = [*kept[:1], *reversed(kept[1:])]
+        fitting.append(framed(short))
+        budget -= estimated_tokens(fitting[-1]) + 1
+    shown = [*fitting[:1], *reversed(fitting[1:])]
     if missing:
         shown.insert(1, framed(left_out(missing, what)))
     return Fitted(shown, is_cut or missing > 0)

@@ -89,8 +89,8 @@ class LangChainModel(Model):
 
 def _tool(tool: Mapping[str, Any]) -> Json:
     """Return a tool as chat completions take it, which LangChain converts."""
-    kept = {"name", "description", "parameters"} & tool.keys()
-    return {"type": "function", "function": {name: tool[name] for name in kept}}
+    names = {"name", "description", "parameters"} & tool.keys()
+    return {"type": "function", "function": {name: tool[name] for name in names}}
 
 
 def messages(items: Iterable[Any]) -> list[BaseMessage]:

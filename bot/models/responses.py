@@ -224,8 +224,8 @@ def _unmarked(item: Json) -> Json:
         return item
     parts = []
     for part in content:
-        kept = {name: value for name, value in part.items() if name != _BREAKPOINT}
-        parts.append(kept)
+        sent = {name: value for name, value in part.items() if name != _BREAKPOINT}
+        parts.append(sent)
     return {**item, "content": parts}
 
 

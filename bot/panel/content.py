@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from bot.access import person_refusal, refusal_in
 from bot.acts.blocks import Payload, bulleted, button, escaped, payload
 from bot.acts.kinds import Position
-from bot.acts.lines import change_line, kept_for, own_line, repeated_sentences
+from bot.acts.lines import change_line, own_line, repeated_sentences, retention_text
 from bot.app import App
 from bot.config import STAND_IN_MODEL, ModelServer, Settings
 from bot.conversation.turns import form_after
@@ -216,10 +216,10 @@ def data_handling(
         distinct = dict.fromkeys(data_flows(app.settings).values())
         receivers = localizer.listed(map(escaped, distinct))
         lines.append(localizer.say("home_flow_replies", receivers=receivers))
-    kept_days = settings.kept_days(app.settings.retention_days)
+    retention = settings.retention(app.settings.retention_days)
     history_days = app.settings.history_days
-    memories_kept = kept_for(localizer, kept_days)
-    texts_kept = kept_for(localizer, min(kept_days or history_days, history_days))
+    memories_kept = retention_text(localizer, retention)
+    texts_kept = retention_text(localizer, min(retention or history_days, history_days))
     lines.append(
         localizer.say("settings_kept", memories=memories_kept, texts=texts_kept)
     )

@@ -34,7 +34,7 @@ from bot.acts.kinds import (
     SaveMemory,
     SaveSettings,
 )
-from bot.acts.lines import audience_name, describe, kept_for
+from bot.acts.lines import audience_name, describe, retention_text
 from bot.locale import LANGUAGE_NAMES, LANGUAGES, Localizer, known_language
 from bot.people import Choices, Eagerness, PersonSettings
 from bot.promises.forms import due_errors, due_inputs, entered_due
@@ -246,7 +246,7 @@ def export_button(localizer: Localizer) -> Block:
 
 
 def _period(localizer: Localizer, days: int | None) -> str:
-    return _capitalized(kept_for(localizer, days))
+    return _capitalized(retention_text(localizer, days))
 
 
 def _capitalized(words: str) -> str:

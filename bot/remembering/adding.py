@@ -191,7 +191,7 @@ async def check_may_store(
         return
     if forgotten or not state.on_record:
         raise NotDone(localizer.say("remember_off_record"))
-    days = state.settings.kept_days(app.settings.retention_days)
+    days = state.settings.retention(app.settings.retention_days)
     age = time.time() - float(ts)
     if days is not None and age > days * _DAY_SECONDS:
         raise NotDone(localizer.say("remember_too_old", days=days))

@@ -39,16 +39,16 @@ class Readable:
         """Return `typed` as the rules read it."""
         # Each character is replaced by one, so offsets stay valid.
         plain = typed if typed.isascii() else typed.translate(_ASCII)
-        kept: list[str] = []
+        parts: list[str] = []
         offsets: list[int] = []
         end = 0
         for hidden in _HIDDEN.finditer(plain):
-            kept.append(plain[end : hidden.start()])
+            parts.append(plain[end : hidden.start()])
             offsets.extend(range(end, hidden.start()))
             end = hidden.end()
-        kept.append(plain[end:])
+        parts.append(plain[end:])
         offsets.extend(range(end, len(plain)))
-        return cls("".join(kept), offsets)
+        return cls("".join(parts), offsets)
 
     def as_typed(self, start: int, end: int) -> tuple[int, int]:
         """Return the start and end of a non-empty part in the text as typed."""

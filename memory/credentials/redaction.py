@@ -126,13 +126,13 @@ def _redacted(
         for start, end in _places_of(value, readable):
             parts.append((one.kind, start, end))
             removed[one] = None
-    kept: list[str] = []
+    left: list[str] = []
     end_of_last = 0
     for kind, start, end in _merged(parts):
-        kept += [text[end_of_last:start], f"[{kind} removed]"]
+        left += [text[end_of_last:start], f"[{kind} removed]"]
         end_of_last = end
-    kept.append(text[end_of_last:])
-    return Redacted(text="".join(kept), removed=tuple(removed))
+    left.append(text[end_of_last:])
+    return Redacted(text="".join(left), removed=tuple(removed))
 
 
 def _places_of(value: str, readable: Readable) -> list[tuple[int, int]]:

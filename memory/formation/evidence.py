@@ -79,7 +79,7 @@ class TypedMessage:
 
         There is a character that is no letter for each place where something was left out.
         """
-        kept: list[str] = []
+        letters: list[str] = []
         position = 0
         for part in self.text.split(OMITTED):
             pieces = lettered(part)
@@ -87,11 +87,11 @@ class TypedMessage:
                 # In the place of the middle of the mark that ends where this part begins.
                 pieces.insert(0, (_LEFT_OUT, -2, -1))
             for piece, start, end in pieces:
-                kept.append(piece)
+                letters.append(piece)
                 self._starts += [position + start] * len(piece)
                 self._ends += [position + end] * len(piece)
             position += len(part) + len(OMITTED)
-        self._letters = "".join(kept)
+        self._letters = "".join(letters)
 
     def _index_sentences(self) -> None:
         breaks = [found.end() for found in _BREAK.finditer(self.text)]

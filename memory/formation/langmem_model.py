@@ -209,7 +209,7 @@ class Run:
         definitions = [tool_definition(tool) for tool in sent]
         answer = await self.model.ask(numbered, definitions)
         ids = {number: identity for identity, number in numbers.items()}
-        kept: list[ToolCall] = []
+        chosen: list[ToolCall] = []
         for call in answer.tool_calls:
             arguments = call["args"]
             number = str(arguments.get("json_doc_id"))
@@ -218,8 +218,8 @@ class Run:
                 continue
             if call["name"] in (PATCH_TOOL, REMOVE_TOOL) and number in ids:
                 arguments["json_doc_id"] = ids[number]
-            kept.append(call)
-        return answer.model_copy(update={"tool_calls": kept})
+            chosen.append(call)
+        return answer.model_copy(update={"tool_calls": chosen})
 
     def _keep_named(self, about: str, quote: str) -> None:
         """Keep the removal of something that the model was not shown; trustcall would ask again."""
@@ -246,7 +246,7 @@ def _json_patch(patch: Json) -> Json:
 def _one_patch_each(answer: AIMessage) -> AIMessage:
     """Return an answer with one patch of each memory: LangMem keeps only the last of several."""
     patches_of: dict[str, list[Json]] = {}
-    kept: list[ToolCall] = []
+    chosen: list[ToolCall] = []
     for call in answer.tool_calls:
         arguments = call["args"]
         given = arguments.get("patches")
@@ -258,8 +258,8 @@ def _one_patch_each(answer: AIMessage) -> AIMessage:
             if earlier is not patches:
                 earlier += patches
                 continue
-        kept.append(call)
-    return answer.model_copy(update={"tool_calls": kept})
+        chosen.append(call)
+    return answer.model_copy(update={"tool_calls": chosen})
 
 
 RUN: ContextVar[Run] = ContextVar("run")

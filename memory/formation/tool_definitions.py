@@ -41,12 +41,12 @@ def _compact(schema: Json) -> Json:
     The schemas in it are compact already. LangChain's package for Google mistakes a list of types
     for a text (langchain-google-genai 4.4.2).
     """
-    kept = dict(schema)
+    narrowed = dict(schema)
     if schema.get("default", "") is None:
-        del kept["default"]
-    if "anyOf" not in kept:
-        return kept
-    options = [one for one in kept.pop("anyOf") if one != _NULL]
+        del narrowed["default"]
+    if "anyOf" not in narrowed:
+        return narrowed
+    options = [one for one in narrowed.pop("anyOf") if one != _NULL]
     if len(options) == 1:
-        return {**options[0], **kept}
-    return {**kept, "anyOf": options}
+        return {**options[0], **narrowed}
+    return {**narrowed, "anyOf": options}

@@ -190,7 +190,7 @@ def letters(text: str) -> str:
 
     Texts that differ only in case, width, white space, punctuation or symbols give the same result.
     """
-    return "".join(kept for kept, _, _ in lettered(text))
+    return "".join(plain for plain, _, _ in lettered(text))
 
 
 def lettered(text: str) -> list[tuple[str, int, int]]:
@@ -201,9 +201,9 @@ def lettered(text: str) -> list[tuple[str, int, int]]:
     """
     found: list[tuple[str, int, int]] = []
     for cluster in _CLUSTER.finditer(text):
-        kept = "".join(
+        plain = "".join(
             c for c in folded(cluster.group()) if unicodedata.category(c)[0] in "LMN"
         )
-        if kept:
-            found.append((normalized(kept), cluster.start(), cluster.end()))
+        if plain:
+            found.append((normalized(plain), cluster.start(), cluster.end()))
     return found

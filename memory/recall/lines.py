@@ -34,10 +34,10 @@ def line_tokens(memory: Memory) -> int:
 
 def memories_within(memories: Iterable[Memory], budget: int) -> list[Memory]:
     """Return the first memories whose lines have at most `budget` tokens together."""
-    kept: list[Memory] = []
+    fitting: list[Memory] = []
     for memory in memories:
         budget -= line_tokens(memory)
         if budget < 0:
             break
-        kept.append(memory)
-    return kept
+        fitting.append(memory)
+    return fitting

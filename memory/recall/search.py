@@ -130,11 +130,11 @@ async def _always_shown(pool: Pool, view: MemoryView, budget: int) -> list[Memor
             instructions.append(memory)
         else:
             harmful.append(memory)
-    kept = [
+    shown = [
         *memories_within(instructions, _INSTRUCTION_TOKENS),
         *memories_within(harmful, _HARM_TOKENS),
     ]
-    return sorted(kept, key=_age)
+    return sorted(shown, key=_age)
 
 
 async def _nearest_or_newest(
