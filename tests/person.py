@@ -26,13 +26,10 @@ class Said:
 
     def below(self) -> list[Place]:
         """Return the app's messages after it in its thread, as its author sees them."""
-        slack = self.person.slack
         return [
-            {**one, "channel": self.channel}
-            for one in self.person.seen(self.channel)
-            if one["user"] == slack.bot_user_id
-            and one.get("thread_ts") == self.thread_ts
-            and one["ts"] > self.ts
+            one
+            for one in self.person.app_messages(self.channel)
+            if one.get("thread_ts") == self.thread_ts and one["ts"] > self.ts
         ]
 
     def answers(self) -> list[str]:
@@ -235,14 +232,17 @@ class Person:
         body = {"view_id": view["id"], "user": self.id, "values": values}
         return self.slack.control("views/submit", body)
 
-    def all_shown(self, channel: str = "dm") -> list[Place]:
-        """Return the app's messages in a conversation, and the open modals."""
-        messages = [
+    def app_messages(self, channel: str = "dm") -> list[Place]:
+        """Return the app's messages in a conversation, each with its `channel`."""
+        return [
             {**one, "channel": channel}
             for one in self.seen(channel)
             if one["user"] == self.slack.bot_user_id
         ]
-        return [*messages, *filter(is_filled, self.views())]
+
+    def all_shown(self, channel: str = "dm") -> list[Place]:
+        """Return the app's messages in a conversation, and the open modals."""
+        return [*self.app_messages(channel), *filter(is_filled, self.views())]
 
     def command_shows(self, text: str, channel: str = "dm") -> Place:
         """Type a command; return what comes for this person: a message or a modal."""

@@ -6,9 +6,9 @@ People, conversations, faults, what was shown, what the model was asked.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from tests.conftest import Server
 from tests.loopback import call
 
 Json: TypeAlias = dict[str, Any]
@@ -17,17 +17,15 @@ _numbers = itertools.count(1)
 
 
 class Playground:
-    """One workspace; may be used by several threads."""
+    """One workspace; may be used by several threads.
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    `url`: where it is, without a slash at the end; `info`: what it said when it was ready.
+    """
+
+    def __init__(self, url: str, info: Mapping[str, Any] | None = None) -> None:
+        self.url = url
+        self.info: Mapping[str, Any] = info or {}
         self.since = 0
-        self.forget_calls()
-
-    @property
-    def info(self) -> Json:
-        """What the playground said when it was ready."""
-        return self.server.info
 
     @property
     def bot_user_id(self) -> str:
@@ -41,11 +39,11 @@ class Playground:
 
     def control(self, path: str, body: Any = None, method: str | None = None) -> Any:
         """Make a control call of the playground."""
-        return self.server.call(f"/_playground/{path}", body, method)
+        return call(f"{self.url}/_playground/{path}", body, method)
 
     def model(self, path: str, body: Any = None, method: str | None = None) -> Any:
         """Make a control call of the model."""
-        return self.server.call(f"/_model/{path}", body, method)
+        return call(f"{self.url}/_model/{path}", body, method)
 
     def as_app(self, method: str, **arguments: Any) -> Json:
         """Call a Web API method with the app's token; it succeeds."""
@@ -84,6 +82,12 @@ class Playground:
         """Take back faults and settings of the test before."""
         self.control("faults", method="DELETE")
         self.control("settings", {"rate_limits": False, "stream_seconds": 300})
+
+    def calm(self) -> None:
+        """Let everything work again, the model too."""
+        self.clear()
+        self.model("faults", method="DELETE")
+        self.control("delivery", {"deliveries": [1, 1], "jitter_ms": 0})
 
     def fault(self, method: str, **how: Any) -> None:
         """Order a fault."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.kioku import Kioku
+from tests.kioku import Kioku
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.kioku import Kioku
+from tests.kioku import Kioku
 from tests.loopback import fetched
 from tests.person import Place, Said, labelled, offers, says
 from tests.waiting import wait_until
@@ -371,7 +371,7 @@ class Conversation:
     def export(self, who: str, expected: str) -> None:
         """Export everything, and read the files."""
         files = self.people[who].export()
-        where = f"{self.kioku.slack.server.url}/_playground/files"
+        where = f"{self.kioku.slack.url}/_playground/files"
         user = self.people[who].id
         texts = [fetched(f"{where}/{one['id']}?user={user}")[2] for one in files]
         assert _wrong(expected, b"\n".join(texts).decode()) == []

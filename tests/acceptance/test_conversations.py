@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.acceptance.conversation import Conversation, Script, read_scripts
-from tests.acceptance.kioku import Kioku
+from tests.kioku import Kioku
 
 
 def scripts(*files: str) -> pytest.MarkDecorator:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.acceptance.kioku import Kioku
+from tests.kioku import Kioku
 from tests.person import Place, says
 from tests.waiting import wait_until
 
@@ -46,7 +46,6 @@ def test_stop_keeps_what_was_shown(kioku: Kioku) -> None:
     shown = said.answer()
     assert "word9 " in shown
     assert "word599" not in shown
-    kioku.calm()
     kioku.answers_with("Two.", "smallest prime")
     assert "Two." in said.person.say("What is the smallest prime?", under=said).answer()
     assert says(said.below()[0]).startswith(shown.split("\n")[0])

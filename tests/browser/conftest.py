@@ -10,13 +10,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
-from memory.postgres.embedded import EmbeddedPostgres
-from openai_double.conformance import TRAFFIC
 from tests.browser.setup import system_chromium
 from tests.browser.showcase import Showcase, showcase
-from tests.browser.visitor import Playground, Visitor
-from tests.kioku_process import running
-from tests.payloads import PAYLOADS
+from tests.browser.visitor import Visitor
+from tests.kioku import Kioku
+from tests.playground import Playground
 
 HERE = Path(__file__).parent
 Visit = Callable[..., Awaitable[Visitor]]
@@ -25,23 +23,13 @@ Visit = Callable[..., Awaitable[Visitor]]
 @pytest.fixture(scope="session")
 def kioku(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Playground]:
     """`kioku up` with its playground and stand-in model, as a person would start it."""
-    folder = tmp_path_factory.mktemp("kioku")
-    with running(
-        folder, "up", PORT="0", KIOKU_DATA_DIR=str(folder / "data")
-    ) as process:
-        line = process.line()
-        assert line.startswith("Kioku is ready at http://"), process.errors
-        url = line.rsplit(" ", 1)[1].rstrip("/")
-
-        def alive() -> bool:
-            return process.process.poll() is None
-
-        playground = Playground(
-            url, EmbeddedPostgres(folder / "data").dsn("playground")
-        )
-        playground.model(first_token_ms=0, token_ms=0, chunk_chars=12)
-        with PAYLOADS.watched(url, alive), TRAFFIC.watched(url, alive):
-            yield playground
+    started = Kioku(tmp_path_factory.mktemp("kioku") / "up")
+    try:
+        started.start()
+        started.slack.model("settings", {"chunk_chars": 12})
+        yield started.slack
+    finally:
+        started.stop()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

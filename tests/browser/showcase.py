@@ -14,8 +14,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_playground.manifest import Command, read_manifest
 from slack_playground.server import serve
 from slack_playground.slack import APP_TOKEN, BOT_TOKEN, Slack
-from tests.browser.visitor import Playground
 from tests.conftest import ROOT
+from tests.playground import Playground
 
 Json = dict[str, Any]
 

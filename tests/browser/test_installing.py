@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.async_api import expect
 
 from tests.browser.conftest import Visit
-from tests.browser.visitor import Playground
 from tests.conftest import json_server
+from tests.playground import Playground
 
 
 async def test_the_page_links_to_slacks_form_and_names_the_command(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Visit
-from tests.browser.visitor import Playground
+from tests.browser.visitor import newcomer
+from tests.playground import Playground
 from tests.waiting import until
 
 _FOCUSED = """() => {
@@ -32,13 +33,13 @@ async def tab_to(page: Page, name: str, *, key: str = "Tab") -> None:
 
 def publications(kioku: Playground, person: str) -> int:
     """Return how often a person's Home was published."""
-    calls = kioku.get("_playground/calls?method=views.publish")["calls"]
+    calls = kioku.control("calls?method=views.publish")["calls"]
     return len([call for call in calls if call["args"].get("user_id") == person])
 
 
 async def test_the_whole_story_by_keyboard(kioku: Playground, visit: Visit) -> None:
     """Skip link, message, answer, /forget, Home, a form: keys only."""
-    person = kioku.person()
+    person = newcomer(kioku)
     ann = await visit(kioku, person)
     keyboard = ann.page.keyboard
     await tab_to(ann.page, "Skip to the message box")
@@ -77,7 +78,7 @@ async def test_the_whole_story_by_keyboard(kioku: Playground, visit: Visit) -> N
 
 async def test_answers_are_announced(kioku: Playground, visit: Visit) -> None:
     """A screen reader announces a whole answer once, in plain words, which go with their person."""
-    ann = await visit(kioku, kioku.person())
+    ann = await visit(kioku, newcomer(kioku))
     await ann.ask("I like soba")
     heard = ann.page.locator("#announcer")
     await expect(heard).to_have_attribute("aria-live", "polite")

@@ -13,8 +13,9 @@ from slack_playground.manifest import read_manifest
 from slack_playground.server import serve
 from tests.browser.conftest import Visit
 from tests.browser.showcase import Showcase
-from tests.browser.visitor import Playground, Visitor
+from tests.browser.visitor import Visitor
 from tests.conftest import ROOT
+from tests.playground import Playground
 
 
 async def test_a_message_is_shown_at_once(show: Showcase, visit: Visit) -> None:
@@ -41,14 +42,11 @@ async def test_a_click_is_not_lost_when_its_message_changes(
     await ben.last.hover()
     await ben.last.get_by_role("button", name="Delete").hover()
     user = show.person("Ben")
-    path = f"_playground/channels/dm/messages?user={user}"
-    [said] = (await asyncio.to_thread(ben.playground.get, path))["messages"]
+    [said] = await asyncio.to_thread(ben.playground.seen, user)
     edit = {"user": user, "channel": "dm", "ts": said["ts"], "text": "hello again"}
     await ben.page.mouse.down()
     async with ben.page.expect_response("**/messages?*"):
-        await asyncio.to_thread(
-            ben.playground.post, "_playground/messages/edit", **edit
-        )
+        await asyncio.to_thread(ben.playground.control, "messages/edit", edit)
     await ben.page.evaluate(
         "new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
     )

@@ -11,7 +11,8 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Visit
 from tests.browser.test_accessibility import findings
-from tests.browser.visitor import Playground, Visitor
+from tests.browser.visitor import Visitor, newcomer
+from tests.playground import Playground
 
 
 @pytest.mark.failed_calls(
@@ -21,7 +22,7 @@ async def test_a_day_with_kioku(
     kioku: Playground, visit: Visit, tmp_path: Path
 ) -> None:
     """Prompt, stream, Stop, edit, rate; in Home: edit, export, forget, delete everything."""
-    ann = await visit(kioku, kioku.person(), reduced_motion="reduce")
+    ann = await visit(kioku, newcomer(kioku), reduced_motion="reduce")
     await prompts_stream_and_stop(ann)
     await edit_and_rate(ann)
     await in_home(ann, tmp_path / "kioku.json")
@@ -29,7 +30,7 @@ async def test_a_day_with_kioku(
 
 async def prompts_stream_and_stop(ann: Visitor) -> None:
     """A suggested prompt is sent, its answer streams in, and Stop keeps what there is."""
-    ann.playground.model(token_ms=250, chunk_chars=6)
+    ann.playground.model("settings", {"token_ms": 250, "chunk_chars": 6})
     try:
         await ann.page.locator(".prompt", has_text="Get to know me").click()
         await expect(ann.page.locator(".prompt")).to_have_count(0)
@@ -42,7 +43,7 @@ async def prompts_stream_and_stop(ann: Visitor) -> None:
         kept = await ann.messages.nth(-2).locator(".content").inner_text()
         assert len(kept.strip()) > 5
     finally:
-        ann.playground.model(token_ms=0, chunk_chars=12)
+        ann.playground.model("settings", {"token_ms": 0, "chunk_chars": 12})
 
 
 async def edit_and_rate(ann: Visitor) -> None:
@@ -113,7 +114,7 @@ async def in_home(ann: Visitor, file: Path) -> None:
 
 async def test_a_thread_of_two_people(kioku: Playground, visit: Visit) -> None:
     """A mention in a channel is answered in its thread, which another person opens and joins."""
-    ann = await visit(kioku, kioku.person())
+    ann = await visit(kioku, newcomer(kioku))
     await ann.go("general")
     await ann.box.press_sequentially("@Kio")
     await expect(ann.page.locator("#composer-options .option")).to_have_count(1)
@@ -123,7 +124,7 @@ async def test_a_thread_of_two_people(kioku: Playground, visit: Visit) -> None:
     replies = ann.messages.filter(has_text="I like soba").locator(".replies")
     await expect(replies).to_contain_text("1 reply")
 
-    bea = await visit(kioku, kioku.person())
+    bea = await visit(kioku, newcomer(kioku))
     await bea.go("general")
     await bea.messages.filter(has_text="I like soba").locator(".replies").click()
     side = bea.page.get_by_role("complementary", name="Thread")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 import time
-import urllib.request
 from dataclasses import dataclass
-from typing import Any
 
 from playwright.async_api import Locator, Page, expect
+
+from tests.playground import Playground
 
 # A busy machine takes longer than the five seconds that Playwright waits otherwise.
 _SECONDS = 60
@@ -20,46 +19,14 @@ _SETTINGS = re.compile("^(Settings|設定)$")
 _numbers = itertools.count(1)
 
 
-@dataclass(frozen=True)
-class Playground:
-    """A running playground, by the address of its page; `database` is that of the app behind it."""
-
-    url: str
-    database: str = ""
-
-    def get(self, path: str) -> Any:
-        """GET from the server."""
-        with urllib.request.urlopen(f"{self.url}/{path}", timeout=15) as answer:
-            return json.loads(answer.read())
-
-    def post(self, path: str, **body: Any) -> Any:
-        """POST to the server."""
-        request = urllib.request.Request(
-            f"{self.url}/{path}",
-            data=json.dumps(body).encode(),
-            headers={"content-type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=15) as answer:
-            return json.loads(answer.read())
-
-    def person(self, locale: str = "en-US", name: str = "") -> str:
-        """Add somebody new, in #general and with a DM of their own; return their id."""
-        name = name or f"Visitor{next(_numbers)}"
-        user = str(self.post("_playground/users", name=name, locale=locale)["id"])
-        self.post(
-            "_playground/channels/update", channel=self.channel("general"), add=[user]
-        )
-        self.get(f"_playground/channels/dm/messages?user={user}")
-        return user
-
-    def channel(self, name: str) -> str:
-        """Return the id of a channel."""
-        channels = self.get("_playground/state")["channels"]
-        return str(next(one["id"] for one in channels if one["name"] == name))
-
-    def model(self, **settings: Any) -> None:
-        """Change how slow the stand-in model is."""
-        self.post("_model/settings", **settings)
+def newcomer(playground: Playground, locale: str = "en-US") -> str:
+    """Add somebody new, in #general and with a DM of their own; return their id."""
+    user, _ = playground.person(name=f"Visitor{next(_numbers)}", locale=locale)
+    channels = playground.control("state")["channels"]
+    [general] = [one["id"] for one in channels if one["name"] == "general"]
+    playground.control("channels/update", {"channel": general, "add": [user]})
+    playground.seen(user)
+    return user
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ from tests.conftest import ROOT, Server, open_playground
 from tests.deploy.containers import Buildah, Image, base_for, build, ended, storage
 from tests.deploy.setup import missing
 from tests.e2e.answers import STORY, UNDERSTOOD
-from tests.e2e.messages import Json, markdown
-from tests.e2e.workspace import Workspace
+from tests.e2e.messages import Json, app_messages, markdown
 from tests.integration.playground_slack import PlaygroundSlack
 from tests.loopback import free_port, pass_on
 from tests.person import Person, Said
+from tests.playground import Playground
 from tests.waiting import wait_until
 
 PACKAGES = ("bot", "memory")
@@ -163,13 +163,13 @@ def use(image: Image, owner: str) -> None:
             code, said = image.run(*kioku, "doctor", **settings)
             assert code == 0, said
             assert "✓ Database: PostgreSQL" in said
-            check_served(image, settings, Workspace(slack))
+            check_served(image, settings, Playground(slack.url, slack.info))
         finally:
             with psycopg.connect(owner, autocommit=True) as connection:
                 connection.execute(f"DROP ROLE IF EXISTS {LOGIN}".encode())
 
 
-def check_served(image: Image, settings: dict[str, str], workspace: Workspace) -> None:
+def check_served(image: Image, settings: dict[str, str], workspace: Playground) -> None:
     """Fail unless two replicas answer, say that they are healthy, and end as Docker asks them to.
 
     The first is asked to end in the middle of an answer while the second one runs.
@@ -177,7 +177,7 @@ def check_served(image: Image, settings: dict[str, str], workspace: Workspace) -
     health = image.config["Healthcheck"]["Test"][1:]
     first = {**settings, "PORT": str(free_port())}
     second = {**settings, "PORT": str(free_port())}
-    [ann] = workspace.people(1)
+    ann = Person(workspace)
 
     def tells_the_story(said: Said) -> bool:
         # What the first process wrote stands there, ended, until it is deleted.
@@ -186,9 +186,7 @@ def check_served(image: Image, settings: dict[str, str], workspace: Workspace) -
 
     def answered(said: Said) -> Json | None:
         found = [
-            m
-            for m in workspace.app_messages([said])
-            if m.get("thread_ts") == said.thread_ts
+            m for m in app_messages([said]) if m.get("thread_ts") == said.thread_ts
         ]
         return found[0] if found and not found[0].get("streaming") else None
 
@@ -210,7 +208,7 @@ def check_served(image: Image, settings: dict[str, str], workspace: Workspace) -
         )
         story = ann.say("Tell me a story")
         wait_until(
-            lambda: [m for m in workspace.app_messages([story]) if m.get("streaming")],
+            lambda: [m for m in app_messages([story]) if m.get("streaming")],
             "a stream",
         )
         with image.serving(second) as other:
@@ -232,9 +230,7 @@ def check_served(image: Image, settings: dict[str, str], workspace: Workspace) -
             assert image.run(*health, **second) == (0, "")
             image.ask_to_end(other)
             assert ended(other) == FINISHING
-    assert len(workspace.app_messages([ramen])) == 3, (
-        "Each message was answered exactly once."
-    )
+    assert len(app_messages([ramen])) == 3, "Each message was answered exactly once."
 
 
 def check_playground(image: Image) -> None:
@@ -259,7 +255,7 @@ def check_playground(image: Image) -> None:
         assert FINISHING in ended(process)
 
 
-def deliver(workspace: Workspace, settings: dict[str, str]) -> None:
+def deliver(workspace: Playground, settings: dict[str, str]) -> None:
     """Let Slack post its events to the process with these settings."""
     url = f"http://127.0.0.1:{settings['PORT']}/slack/events"
     workspace.control("delivery", {"mode": "http", "url": url})

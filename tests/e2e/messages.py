@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from bot.locale import LANGUAGES, say
+from tests.person import Said
 
 Json: TypeAlias = dict[str, Any]
 
@@ -52,6 +53,20 @@ def is_notice(message: Json) -> bool:
     """Say whether a message is no answer but a list or a question of the app's own."""
     kinds = [block["type"] for block in message.get("blocks", [])]
     return bool(kinds) and "markdown" not in kinds and not footers(message)
+
+
+def app_messages(said: Sequence[Said]) -> list[Json]:
+    """Return the app's messages where these were said, each with its `channel`.
+
+    Without those that are a list or a question of the app's own.
+    """
+    places = {one.channel: one.person for one in reversed(said)}
+    return [
+        one
+        for channel, person in places.items()
+        for one in person.app_messages(channel)
+        if not is_notice(one)
+    ]
 
 
 def asked(entry: Json) -> str:

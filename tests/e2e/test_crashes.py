@@ -17,11 +17,11 @@ from memory import EmbeddedPostgres
 from tests.conftest import open_playground
 from tests.databases import fresh_database
 from tests.e2e.gateway import Gateway, gateway
-from tests.e2e.messages import markdown
+from tests.e2e.messages import app_messages, markdown
 from tests.e2e.stored import Stored
-from tests.e2e.workspace import Workspace
 from tests.kioku_process import forked
-from tests.person import Said
+from tests.person import Person, Said
+from tests.playground import Playground
 from tests.soak.replicas import Fleet, Replica
 from tests.waiting import wait_until
 
@@ -36,14 +36,14 @@ APOLOGY = say("en", "turn_failed")
 class Stage:
     """A workspace, processes that ask the model through a gateway each, and the database."""
 
-    workspace: Workspace
+    workspace: Playground
     fleet: Fleet
     gateways: list[Gateway]
     stored: Stored
 
     def say_many(self) -> list[Said]:
         """Let many people write one message each."""
-        people = self.workspace.people(MANY)
+        people = [Person(self.workspace) for _ in range(MANY)]
         return [one.say(f"Hello from {one.id}") for one in people]
 
     def status(self, said: Said) -> str:
@@ -63,7 +63,7 @@ class Stage:
 
     def shown(self, said: Said) -> list[str]:
         """Return the app's messages to the author of `said`."""
-        return [markdown(message) for message in self.workspace.app_messages([said])]
+        return [markdown(message) for message in app_messages([said])]
 
 
 @contextmanager
@@ -90,7 +90,7 @@ def stage(postgres: EmbeddedPostgres, folder: Path, processes: int) -> Iterator[
         fleet = enter(closing(Fleet(replicas, forked)))
         fleet.begin("")
         stored = Stored(conninfo, str(slack.info["team_id"]))
-        yield Stage(Workspace(slack), fleet, gateways, stored)
+        yield Stage(Playground(slack.url, slack.info), fleet, gateways, stored)
 
 
 def _kill(fleet: Fleet, process: Replica, body: str) -> None:
@@ -112,7 +112,7 @@ def test_what_ends_its_process_each_time_gets_the_apology_alone(
             staged.gateways, staged.fleet.replicas, strict=True
         ):
             passing.seen = partial(_kill, staged.fleet, process)
-        [eve] = staged.workspace.people(1)
+        eve = Person(staged.workspace)
         poison = eve.say(f"Tell me {POISON}")
         said = staged.say_many()
         staged.wait(1 + MANY, 200)

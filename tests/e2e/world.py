@@ -12,18 +12,19 @@ import psycopg
 from tests.e2e.app import App
 from tests.e2e.messages import Json, Reply, asked, footers, is_notice
 from tests.e2e.stored import Stored
-from tests.e2e.workspace import Workspace
 from tests.person import Person, Said
+from tests.playground import Playground
 from tests.waiting import SECONDS, wait_until
 
 T = TypeVar("T")
 
 
-class World(Workspace, Stored):
+class World(Playground, Stored):
     """The workspace of one test. All waiting is for the thing, with a deadline."""
 
     def __init__(self, app: App) -> None:
-        Workspace.__init__(self, app.slack)
+        Playground.__init__(self, app.slack.url, app.slack.info)
+        self.forget_calls()
         Stored.__init__(self, app.conninfo, self.team_id)
         self.app = app
         self.spoken: list[str] = []
@@ -87,14 +88,7 @@ class World(Workspace, Stored):
 
     def answers(self, said: Said) -> list[Json]:
         """Return the bot's messages in the thread of `said` that came after it."""
-        return [
-            message
-            for message in said.person.seen(said.channel)
-            if message["user"] == self.bot_user_id
-            and message.get("thread_ts") == said.thread_ts
-            and message["ts"] > said.ts
-            and not is_notice(message)
-        ]
+        return [one for one in said.below() if not is_notice(one)]
 
     def session(self, said: Said) -> str:
         """Return the status of the session of a message's thread, "" where there is none."""

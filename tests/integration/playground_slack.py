@@ -29,8 +29,9 @@ class PlaygroundSlack(Playground):
     """A playground, and a client with the app's token."""
 
     def __init__(self, server: Server) -> None:
-        super().__init__(server)
+        super().__init__(server.url, server.info)
         self.enterprise_id = ""
+        self.forget_calls()
 
     def client(self, token: str = "") -> AsyncWebClient:
         """Return a client as the app makes it."""

@@ -18,7 +18,6 @@ from bot.locale import say
 from memory import EmbeddedPostgres
 from tests.conftest import PLAYGROUND, ROOT, Server, json_server
 from tests.databases import owner_rows
-from tests.integration.playground_slack import PlaygroundSlack
 from tests.kioku_process import (
     Ended,
     Running,
@@ -30,6 +29,7 @@ from tests.kioku_process import (
 )
 from tests.loopback import free_port
 from tests.person import Person, Place
+from tests.playground import Playground
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -44,7 +44,7 @@ LIKES = "ラーメンが好きです"
 
 def entered(kioku: Running, known: Person | None = None) -> Person:
     """Wait until `kioku` is ready, and enter its playground as somebody known, or new."""
-    slack = PlaygroundSlack(Server(kioku.process, {"url": ready(kioku)}))
+    slack = Playground(ready(kioku))
     if known is None:
         return Person(slack, name="Hana", locale="ja-JP")
     known.slack = slack
@@ -118,14 +118,14 @@ def test_a_person_is_answered_and_remembered_over_a_restart(tmp_path: Path) -> N
     settings = {"PORT": "0", "KIOKU_LOG_LEVEL": "warning"}
     with running_fresh(tmp_path, "up", **settings, **COMPANY_PROXY) as kioku:
         hana = entered(kioku)
-        assert hana.slack.server.call("/_model/journal")["entries"] == []
-        pace = hana.slack.server.call("/_model/settings")
+        assert hana.slack.model("journal")["entries"] == []
+        pace = hana.slack.model("settings")
         assert (pace["first_token_ms"], pace["token_ms"], pace["chunk_chars"]) == (
             500,
             50,
             4,
         )
-        hana.slack.server.call("/_model/settings", {"first_token_ms": 0, "token_ms": 0})
+        hana.slack.model("settings", {"first_token_ms": 0, "token_ms": 0})
         hana.say(LIKES)
         wait_until(lambda: answers(hana))
         wait_until(lambda: foods(tmp_path) == ["ラーメン"])
@@ -294,7 +294,7 @@ def test_a_real_key_after_the_stand_in_keeps_the_memories(
             kioku.line()
             == f"  Answers come from gpt-6-luna at {stand_in.openai_base_url}."
         )
-        hana.slack = PlaygroundSlack(Server(kioku.process, {"url": url}))
+        hana.slack = Playground(url)
         assert "ラーメン" in str(hana.panel()["blocks"])
         done = kioku.stop(signal.SIGINT)
     assert (done.code, done.err) == (0, "1 of 1 memories\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from tests.e2e.messages import asked, told
-from tests.e2e.workspace import Workspace
+from tests.playground import Playground
 
 ORDERED = frozenset(
     {
@@ -22,7 +22,7 @@ ORDERED = frozenset(
 class Record:
     """What the playground has recorded so far of calls and model requests."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Playground) -> None:
         self._workspace = workspace
         self._calls = int(workspace.control("calls?since=999999999")["last"])
         self._requests = int(workspace.model("journal?since=999999999")["last"])

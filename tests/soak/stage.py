@@ -9,9 +9,9 @@ from pathlib import Path
 
 from memory import EmbeddedPostgres
 from tests.conftest import open_playground
-from tests.e2e.workspace import Workspace
 from tests.kioku_process import Start
 from tests.loopback import free_port
+from tests.playground import Playground
 from tests.soak.replicas import Fleet, Replica
 
 RETRY_DELAYS = "0.2,1,2,4,6,8,10,15,20,30"
@@ -21,7 +21,7 @@ RETRY_DELAYS = "0.2,1,2,4,6,8,10,15,20,30"
 class Stage:
     """Everything of one run."""
 
-    workspace: Workspace
+    workspace: Playground
     fleet: Fleet
     postgres: EmbeddedPostgres
     conninfo: str
@@ -56,6 +56,6 @@ def stage(
         ]
         url = f"http://127.0.0.1:{port}/slack/events"
         with closing(Fleet(replicas, start)) as fleet:
-            workspace = Workspace(slack)
+            workspace = Playground(slack.url, slack.info)
             workspace.control("delivery", {"mode": "both", "url": url})
             yield Stage(workspace, fleet, postgres, conninfo)

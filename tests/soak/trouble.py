@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 import psycopg
 
 from bot.conversation.turns import FORM_MEMORIES
-from tests.e2e.messages import Json
-from tests.e2e.workspace import Workspace
+from tests.e2e.messages import Json, app_messages
 from tests.payloads import PAYLOADS
 from tests.person import Person, Said
+from tests.playground import Playground
 from tests.soak.judge import foreign_words, judge, judge_memories
 from tests.soak.questions import (
     MARKER,
@@ -95,12 +95,12 @@ class Writers:
     """The people: they write in DMs, channels and threads until told to stop."""
 
     def __init__(
-        self, workspace: Workspace, people: int, chance: random.Random
+        self, workspace: Playground, people: int, chance: random.Random
     ) -> None:
         self._workspace = workspace
         self._chance = chance
         self._markers = markers()
-        self.people = workspace.people(people)
+        self.people = [Person(workspace) for _ in range(people)]
         self._some = self.people[: people // 3]
         everybody, some = (
             [one.id for one in group] for group in (self.people, self._some)
@@ -173,7 +173,7 @@ class Writers:
 
     def messages(self) -> list[Json]:
         """Return what the app answered."""
-        return self._workspace.app_messages([one.said for one in list(self.questions)])
+        return app_messages([one.said for one in list(self.questions)])
 
 
 def _acknowledged(deliveries: Sequence[Json]) -> set[str]:

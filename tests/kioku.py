@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from openai_double.conformance import TRAFFIC
 from tests import apt
-from tests.conftest import Server
 from tests.kioku_process import Running, forked, fresh
 from tests.loopback import fetched
 from tests.payloads import PAYLOADS
@@ -21,7 +21,7 @@ from tests.waiting import wait_until
 
 TOKEN = "a-token-of-sixteen-characters"
 _PACE = {"first_token_ms": 0, "token_ms": 0, "chunk_chars": 40, "embedding_ms": 0}
-_CLOCK = Path(__file__).with_name("clock.c")
+_CLOCK = Path(__file__).with_name("acceptance") / "clock.c"
 
 
 class Kioku:
@@ -56,16 +56,18 @@ class Kioku:
         self._enter(re.findall(r"ready at (\S+)", text)[0])
 
     def _enter(self, url: str) -> None:
-        server = Server(self.process.process, {"url": url})
-        state = wait_until(lambda: _connected(server), "a connection with Slack")
-        server.info.update(state)
-        if hasattr(self, "slack"):
-            self.slack.server = server  # those who were there stay
-        else:
-            self.slack = Playground(server)
+        if not hasattr(self, "slack"):
+            self.slack = Playground(url)
+        self.slack.url = url  # those who were there stay
+        self.slack.info = wait_until(self._connected, "a connection with Slack")
         self.slack.model("settings", _PACE)
-        self._watching.enter_context(PAYLOADS.watched(url, self.process.runs))
+        for watched in (PAYLOADS.watched, TRAFFIC.watched):
+            self._watching.enter_context(watched(url, self.process.runs))
         self._read = 0
+
+    def _connected(self) -> Any:
+        state = self.slack.control("state")
+        return state if state["connections"] else None
 
     def stop(self) -> None:
         """End it as Ctrl-C does."""
@@ -131,11 +133,6 @@ class Kioku:
         """Return status and text of a page of its HTTP server."""
         status, _, text = fetched(self.ask_url.removesuffix("/ask") + path)
         return status, text.decode()
-
-
-def _connected(server: Server) -> Any:
-    state = server.call("/_playground/state")
-    return state if state["connections"] else None
 
 
 def _newest(body: dict[str, Any]) -> Any:
