@@ -242,6 +242,11 @@ class Place(BaseModel):
     channel: str = ""
 
     @property
+    def is_history(self) -> bool:
+        """Whether the click was in the window of a memory's history."""
+        return self.position is not None and self.position.is_history
+
+    @property
     def is_home(self) -> bool:
         """Whether the click was in Home."""
         return self.position is not None and not self.view

@@ -88,12 +88,6 @@ Work: TypeAlias = Callable[[Click], Awaitable[_Found]]
 """What a request asks for, and what it leads to."""
 
 
-def _opens_history(act: Position, place: Place) -> bool:
-    """Return whether a click in a list opens the window of a memory's history."""
-    is_there = place.position is not None and place.position.is_history
-    return act.is_history and not is_there
-
-
 class Interactions:
     """Acknowledges at once what a person does in Slack's interface, and shows the result later."""
 
@@ -202,7 +196,9 @@ class Interactions:
                 count("ratings", rating=act.rating)
             case Position(list="kept") if act.of != listed_conversation(place):
                 await self._act(body, place, None)
-            case Position() if "view" in body and not _opens_history(act, place):
+            case Position() if act.is_history and not place.is_history:
+                await self._open_panel(body, place, act)
+            case Position() if "view" in body:
                 click = await self._read_click(body, place)
                 await self._show_panel(body, click, act)
             case Position():
@@ -400,9 +396,8 @@ class Interactions:
             above = blocks_above(view["blocks"], clicked_block(body))
             await self._update(body, view["id"], view_as_it_was(view, receipt, above))
             shown = None
-        position = click.place.position or Position()
-        await self._show_panel(body, click, position, shown)
-        if position.is_history:
+        await self._show_panel(body, click, click.place.position or Position(), shown)
+        if click.place.is_history:
             await self._show_below(body, click)
 
     async def _show_below(self, body: Body, click: Click) -> None:
