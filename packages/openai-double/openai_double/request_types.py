@@ -16,7 +16,7 @@ from openai_double.errors import ApiError, bad_request
 if TYPE_CHECKING:
     from pydantic_core import SchemaValidator, ValidationError
 
-Endpoint = Literal["responses", "chat", "embeddings", "models"]
+Endpoint = Literal["responses", "chat", "embeddings"]
 
 _OPTIONAL: Final = {
     "FunctionToolParam": ("strict",),

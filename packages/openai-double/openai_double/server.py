@@ -13,7 +13,7 @@ from aiohttp import web
 
 from openai_double import checks, embeddings, request_types
 from openai_double.answer import Answer, make_answer
-from openai_double.chat import ChatWriter
+from openai_double.chat import completion
 from openai_double.checks import MODELS
 from openai_double.control import PACED_SETTINGS, Control, Exchange, take
 from openai_double.errors import ApiError, bad_request
@@ -24,7 +24,6 @@ from openai_double.streaming import Dropped, pause, pause_from, reset, stream
 from openai_double.types import Json
 
 _MAX_BODY: Final = 32 * 1024 * 1024
-_CREATED: Final = 1_767_225_600
 _PROMPTS: Final = {"responses": from_responses, "chat": from_chat}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -77,10 +76,6 @@ def add_routes(
     app.router.add_post("/v1/chat/completions", server.handler("chat", server.text))
     app.router.add_post(
         "/v1/embeddings", server.handler("embeddings", server.embeddings)
-    )
-    app.router.add_get("/v1/models", server.handler("models", server.list_models))
-    app.router.add_get(
-        "/v1/models/{id:.+}", server.handler("models", server.show_model)
     )
     control.add_routes(app)
 
@@ -146,9 +141,8 @@ class _Server:
         answer = self._answer_to(prompt, exchange)
         exchange.answer = answer.summary()
         settings = self.control.settings
-        writer: ResponseWriter | ChatWriter
         if exchange.endpoint == "chat":
-            writer = ChatWriter(body, answer, prompt.tokens)
+            whole = completion(body, answer, prompt.tokens)
         else:
             writer = ResponseWriter(
                 body,
@@ -157,9 +151,9 @@ class _Server:
                 fault=exchange.fault,
                 reasons=settings.reasoning,
             )
-        if body.get("stream"):
-            return await stream(request, exchange, writer, self.control)
-        whole = writer.whole()
+            if body.get("stream"):
+                return await stream(request, exchange, writer, self.control)
+            whole = writer.whole()
         await pause_from(exchange.began, settings.first_token_ms)
         return web.json_response(whole)
 
@@ -183,26 +177,6 @@ class _Server:
         }
         await pause_from(exchange.began, self.control.settings.embedding_ms)
         return web.json_response(answer)
-
-    async def list_models(
-        self, request: web.Request, exchange: Exchange
-    ) -> web.StreamResponse:
-        """`GET /v1/models`."""
-        await self._apply_fault(request, exchange, "")
-        data = [_model_object(model) for model in self.models]
-        exchange.answer = {"models": len(data)}
-        return web.json_response({"object": "list", "data": data})
-
-    async def show_model(
-        self, request: web.Request, exchange: Exchange
-    ) -> web.StreamResponse:
-        """`GET /v1/models/{id}`."""
-        model = request.match_info["id"]
-        exchange.body = {"model": model}
-        await self._apply_fault(request, exchange, model)
-        await asyncio.to_thread(checks.check_known, model, self.models)
-        exchange.answer = _model_object(model)
-        return web.json_response(exchange.answer)
 
     async def _read(
         self, request: web.Request, exchange: Exchange
@@ -249,13 +223,3 @@ class _Server:
             reset(request)
         if fault.error is not None:
             raise fault.error
-
-
-def _model_object(model: str) -> Json:
-    return {
-        "id": model,
-        "object": "model",
-        "created": _CREATED,
-        "owned_by": "openai",
-        "shutdown_date": None,
-    }

@@ -10,7 +10,6 @@ import time
 
 from aiohttp import web
 
-from openai_double.chat import ChatWriter
 from openai_double.control import Control, Exchange
 from openai_double.responses import ResponseWriter
 from openai_double.types import Json
@@ -38,7 +37,7 @@ async def pause_from(began: float, milliseconds: float) -> None:
 async def stream(
     request: web.Request,
     exchange: Exchange,
-    writer: ResponseWriter | ChatWriter,
+    writer: ResponseWriter,
     control: Control,
 ) -> web.StreamResponse:
     """Send an answer as server-sent events, with the pace and the fault that are set."""
@@ -61,14 +60,10 @@ async def stream(
             sent += len(piece)
         data = json.dumps(event, ensure_ascii=False)
         control.record("event", exchange.endpoint, data)
-        sse = f"data: {data}\n\n"
-        if exchange.endpoint == "responses":
-            sse = f"event: {event['type']}\n{sse}"
+        sse = f"event: {event['type']}\ndata: {data}\n\n"
         await response.write(sse.encode())
     if limit is not None:
         reset(request)
-    if exchange.endpoint == "chat":
-        await response.write(b"data: [DONE]\n\n")
     await response.write_eof()
     return response
 
@@ -84,14 +79,7 @@ def _limit(exchange: Exchange) -> int | None:
 def _text_in(event: Json) -> str:
     """The piece of text or of arguments that an event brings."""
     delta = event.get("delta")
-    if isinstance(delta, str):
-        return delta
-    piece = ""
-    for choice in event.get("choices", []):
-        piece += choice["delta"].get("content") or ""
-        for call in choice["delta"].get("tool_calls", []):
-            piece += call["function"]["arguments"]
-    return piece
+    return delta if isinstance(delta, str) else ""
 
 
 def reset(request: web.Request) -> None:

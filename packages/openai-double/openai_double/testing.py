@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -49,39 +48,6 @@ class Double:
     def call(self, path: str, body: Any = None, method: str | None = None) -> Json:
         """Make a call of the controls under ``/_model/``: POST with a body, else GET."""
         return dict(call(f"{self.url}/_model/{path}", body, method))
-
-    def script(self, output: str | Json, **where: Any) -> None:
-        """Answer the next request with a text or other output; `match`, `pattern`, `times` …"""
-        if isinstance(output, str):
-            output = {"text": output}
-        self.call("script", {**where, "output": output})
-
-    def fail(self, **fault: Any) -> None:
-        """Let the next request fail: `status`, `drop`, `break_after_chars` …"""
-        self.call("faults", fault)
-
-    @property
-    def requests(self) -> list[Json]:
-        """The requests that were answered, oldest first: `endpoint`, `body`, `status`, `answer`."""
-        return list(self.call("journal")["entries"])
-
-    def hold(self, **where: Any) -> None:
-        """Let the next request wait for `release`; `match` and `times` choose which."""
-        self.fail(hold=True, **where)
-
-    def wait_for_held(self, number: int = 1, seconds: float = 10) -> None:
-        """Wait until `number` requests are held."""
-        end = time.monotonic() + seconds
-        while self.call("journal")["held"] < number:
-            if time.monotonic() > end:
-                raise AssertionError(
-                    f"{seconds:g} seconds passed without a request to hold."
-                )
-            threading.Event().wait(0.02)
-
-    def release(self) -> None:
-        """Answer the held requests, and hold no more."""
-        self.call("release", {})
 
 
 @contextmanager

@@ -28,42 +28,30 @@ TOOL: Any = {
 }
 
 
-async def test_a_stream_brings_text_and_usage_in_chunks(
-    client: openai.AsyncOpenAI,
-) -> None:
-    """The chunks make up the text; usage comes last when it is asked for."""
-    stream = await client.chat.completions.create(
-        model=MODEL, messages=HELLO, stream=True, stream_options={"include_usage": True}
-    )
-    chunks = [chunk async for chunk in stream]
-    pieces = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
-    assert "".join(pieces).startswith("Hello!")
-    assert chunks[-2].choices[0].finish_reason == "stop"
-    assert chunks[-1].usage is not None
+async def test_a_completion_brings_text_and_usage(client: openai.AsyncOpenAI) -> None:
+    """A stream is refused: no program asks this double for one."""
+    answer = await client.chat.completions.create(model=MODEL, messages=HELLO)
+    assert (answer.choices[0].message.content or "").startswith("Hello!")
+    assert answer.choices[0].finish_reason == "stop"
+    assert answer.usage is not None
+    with pytest.raises(openai.BadRequestError):
+        await client.chat.completions.create(model=MODEL, messages=HELLO, stream=True)
 
 
-async def test_scripted_tool_calls_are_streamed(
+async def test_scripted_tool_calls_are_in_a_completion(
     client: openai.AsyncOpenAI, controls: Controls
 ) -> None:
-    """Arguments come in pieces that join to the script's JSON."""
+    """Arguments are the script's JSON."""
     calls = [{"name": "save", "arguments": {"content": "a longer piece of text"}}]
     await controls.post(
         "script", {"endpoint": "chat", "output": {"function_calls": calls}}
     )
-    stream = await client.chat.completions.create(
-        model=MODEL, messages=HELLO, tools=[TOOL], stream=True
+    answer = await client.chat.completions.create(
+        model=MODEL, messages=HELLO, tools=[TOOL]
     )
-    arguments = ""
-    name = None
-    async for chunk in stream:
-        for call in chunk.choices[0].delta.tool_calls or []:
-            assert call.function is not None
-            name = name or call.function.name
-            arguments += call.function.arguments or ""
-    assert (name, json.loads(arguments)) == (
-        "save",
-        {"content": "a longer piece of text"},
-    )
+    [call] = answer.to_dict()["choices"][0]["message"]["tool_calls"]  # type: ignore[index]
+    assert json.loads(call["function"]["arguments"]) == calls[0]["arguments"]
+    assert answer.choices[0].finish_reason == "tool_calls"
 
 
 @pytest.mark.parametrize(

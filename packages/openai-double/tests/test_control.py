@@ -145,7 +145,7 @@ async def test_the_journal_keeps_every_request(
     await client.responses.create(model=MODEL, input="thanks")
     await client.embeddings.create(model="text-embedding-3-small", input=["a", "b"])
     with pytest.raises(openai.NotFoundError):
-        await client.models.retrieve("nope")
+        await client.responses.create(model="nope", input="x")
     async with session.post(f"{url}/v1/responses", data=b"{") as refused:
         assert refused.status == 401
     async with session.post(

@@ -28,7 +28,6 @@ _PATH_OF: Final = {
     "responses": "/responses",
     "chat": "/chat/completions",
     "embeddings": "/embeddings",
-    "models": "/models",
 }
 _ADVICE: Final = (
     "Correct what sends it: for a request the app (or the test), otherwise openai_double. Where"
@@ -78,10 +77,7 @@ class Traffic:
     def add_records(self, records: Iterable[Json]) -> None:
         """Add records from an answer of ``/_model/traffic``."""
         for record in records:
-            path = _PATH_OF[record["endpoint"]]
-            if path == "/models" and record["body"].get("object") == "model":
-                path = "/models/{model}"
-            self.add(record["what"], path, record["body"])
+            self.add(record["what"], _PATH_OF[record["endpoint"]], record["body"])
 
     def violations(self, *, expected: bool = False, ask: bool = True) -> list[str]:
         """Validate what is new and return what is wrong with it, each problem once.
