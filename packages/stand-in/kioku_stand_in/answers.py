@@ -10,7 +10,6 @@ from itertools import chain
 from typing import Any, Final
 
 from kioku_stand_in.learning import (
-    FRAGMENT_END,
     KEPT,
     formation_calls,
     learn,
@@ -76,8 +75,6 @@ def answer_to(prompt: Prompt) -> Answer:
         return make_answer("", make_call(_VERDICTS, given))
     if kind == "probe":
         return make_answer("", make_call(_PROBE, {"word": words}))
-    if kind == "search":
-        return make_answer(replies["searched"], web_search=True)
     calls = (
         formation_calls(prompt) if kind == "formation" else _next_call(prompt, words)
     )
@@ -125,8 +122,6 @@ def _next_call(prompt: Prompt, words: str) -> list[Call]:
 def _wanted(clause: Clause, prompt: Prompt) -> Iterator[tuple[str, Json]]:
     """Yield the tools, Kioku's or LangMem's, that can do what a clause asks for."""
     words = without_fillers(clause.parts.get("words", clause.text))
-    if "tool" in clause.rule:
-        yield clause.rule["tool"], {**clause.parts}
     if clause.name == "remember":
         memory = clause.memories[0]
         content = {"kind": memory.kind, **memory.content}
@@ -249,7 +244,7 @@ def _is_known(
     In `known` a correction is made already. Any other clause needs nothing that is known.
     """
     if clause.name == "correct":
-        new = FRAGMENT_END.sub("", clause.parts["new"])
+        new = clause.parts["new"]
         return any(new in memory.text(replies) for memory in known)
     if clause.name in ("moved", "fulfilled") and not clause.memories:
         return any(memory.quote == clause.quote for memory in known)

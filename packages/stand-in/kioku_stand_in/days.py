@@ -15,11 +15,10 @@ from typing import Any, Final
 
 from kioku_stand_in.script import SCRIPT
 
-_WEEKDAYS: Final = "月火水木金土日"
+_WEEKDAYS: Final = ("月mon", "火tue", "水wed", "木thu", "金fri", "土sat", "日sun")
+_MONTHS: Final = "_ jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905
 _UNITS: Final = {"m": 1, "分": 1, "h": 60, "時": 60}
-_AFTERNOON: Final = range(
-    1, 7
-)  # the hours that are in the afternoon unless more is said
+_AFTERNOON: Final = range(1, 7)  # hours, unless more is said
 _NARROW: Final = str.maketrans("０１２３４５６７８９：／", "0123456789:/")
 
 
@@ -31,15 +30,10 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.I)
 
 
-def _table() -> list[tuple[re.Pattern[str], Mapping[str, Any]]]:
-    """Return each pattern of the table with its entry, in their order."""
-    table: list[tuple[re.Pattern[str], Mapping[str, Any]]] = []
-    for entry in SCRIPT["days"]:
-        table += [(_compiled(says), entry) for says in entry["says"]]
-    return table
-
-
-_TABLE: Final = _table()
+# Each pattern of the table with its entry, in their order.
+_TABLE: Final = [
+    (_compiled(says), entry) for entry in SCRIPT["days"] for says in entry["says"]
+]
 _AROUND: Final = {name: _compiled(says) for name, says in SCRIPT["around_days"].items()}
 
 
@@ -92,17 +86,6 @@ def _when(text: str, found: re.Match[str], entry: Mapping[str, Any]) -> When:
     around = text[start : found.start()] + "|" + text[found.end() : end]
     parts = {name: part for name, part in found.groupdict().items() if part}
     return When(start, end, text[start:end], around, entry, parts)
-
-
-def first_of(days: Sequence[When], start: int) -> list[When]:
-    """Return those with which a text begins at `start`, or else all."""
-    first: list[When] = []
-    for when in days:
-        if when.start > start + 1:
-            break
-        first.append(when)
-        start = when.end
-    return first or list(days)
 
 
 def without(text: str, days: Sequence[When]) -> str:
@@ -188,10 +171,8 @@ def _day(when: When, today: date) -> date | None:
 
 def _weekday(when: When, today: date) -> date | None:
     """Return the day of the week that is named: the next, or that of a week that is counted."""
-    name = when.parts["weekday"][:3].lower()
-    number = _WEEKDAYS.find(name[0])
-    if number < 0:
-        number = [short.lower() for short in calendar.day_abbr].index(name)
+    name = when.parts["weekday"].lower().removesuffix("日")[:3].removesuffix("曜")
+    number = next(n for n, names in enumerate(_WEEKDAYS) if name in names)
     if "weeks" in when.entry:
         monday = today - timedelta(days=today.weekday())
         return monday + timedelta(days=7 * when.entry["weeks"] + number)
@@ -206,7 +187,8 @@ def _date(parts: Mapping[str, str], today: date) -> date | None:
     day = int(parts["day"])
     year, month = today.year, today.month
     if "month" in parts:
-        month = _month(parts["month"])
+        name = parts["month"][:3].lower()
+        month = _MONTHS.index(name) if name in _MONTHS else int(name)
         if (month, day) < (today.month, today.day):
             year += 1
     elif "next_month" in parts or day < today.day:
@@ -215,13 +197,6 @@ def _date(parts: Mapping[str, str], today: date) -> date | None:
     if not 1 <= day <= calendar.monthrange(year, month)[1]:
         return None
     return date(year, month, day)
-
-
-def _month(name: str) -> int:
-    if name.isdigit():
-        return min(max(int(name), 1), 12)
-    shorts = [short.lower() for short in calendar.month_abbr]
-    return shorts.index(name[:3].lower())
 
 
 def _time(days: Sequence[When]) -> str | None:

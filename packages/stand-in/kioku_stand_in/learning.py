@@ -11,7 +11,7 @@ from typing import Any, Final
 from kioku_stand_in.days import When, due, until
 from kioku_stand_in.memories import Memory, framed_values, stored_in
 from kioku_stand_in.nearest import words_of
-from kioku_stand_in.script import COMMON, SCRIPT, WORDS
+from kioku_stand_in.script import COMMON, SCRIPT, WORDS, filled
 from kioku_stand_in.sentences import Clause, clauses_in, fact, may_be_news, stated
 from openai_double.answer import Call, make_call
 from openai_double.prompt import Prompt, Tool
@@ -22,38 +22,45 @@ _MODALITIES: Final = {"Promise": "promised", "UserInstruction": "request"}
 _SPOKEN: Final = re.compile(
     r"^=+ Human Message =+$\n(.*?)(?=^=+ \w+ Message =+$|^</session_)", re.M | re.S
 )
-# New words that are no sentence, but what stands in one in place of the old ones.
-_END: Final = (
-    "(?:です|でした|だ|に(?:なり|変わり|変え|替え|し|異動し|移り|引っ越し|切り替え|乗り換え)(?:まし)?た"
-    "|になった|と書きます|[をに]使って.*)(?:よ|ね)?|から|に|なら| now"
-)
-FRAGMENT_END: Final = re.compile(f"(?:{_END})$")
-_FORMS: Final = tuple(re.compile(form, re.I) for form in SCRIPT["forms"])
-_FRAGMENT: Final = re.compile(f"(?:[^ぁ-ん]|さん)+(?:{_END})?")
+_FORMS: Final = tuple(re.compile(filled(form), re.I) for form in SCRIPT["any"]["form"])
 # What a statement is about: “my desk is”, “I go by”, 「席が」.
-_HEAD: Final = re.compile(
-    r"\b(?:my|our|new) (?:new |old |current )?([\w-]+(?: [\w-]+)??)"
-    r"(?='s\b| is\b| are\b| was\b| isn't|,|$)"
-    r"|^I (?:now )?([a-z]+ (?:by|in|on|at|with|for|from|to|as))\b"
-    r"|(?:新しい|もう|今は|最近は|[私僕俺][のは])*(?!週末|平日|[朝昼夜今昔]|毎|来|[月火水木金土日]曜)([^\s、はがを]+)[はがを]",
-    re.I,
-)
+_HEAD: Final = re.compile(SCRIPT["head"], re.I)
 
 
 def learn(known: dict[str, Memory], text: str) -> None:
     """Update `known`, memories by their subjects, with what a text says."""
     for clause in clauses_in(text):
+        key = _changed_key(known, clause)
         match clause.name:
-            case "fulfilled":
-                _fulfil(known, clause)
-            case "moved" if key := _moved_key(known, clause):
-                known[key] = replace(known[key], quote=clause.quote)
-            case "gone" | "forget" if key := _about(known, clause.parts["words"]):
-                del known[key]
-            case "correct" if key := _corrected_key(known, clause):
-                known[key] = _corrected(known[key], clause)
-            case _:
+            case _ if not key:
                 _tell(known, clause)
+            case "gone" | "forget":
+                del known[key]
+            case "correct":
+                known[key] = _corrected(known[key], clause)
+            case "fulfilled":
+                content = {**known[key].content, "state": "done"}
+                known[key] = replace(known[key], content=content, quote=clause.quote)
+            case "moved":
+                known[key] = replace(known[key], quote=clause.quote)
+
+
+def _changed_key(known: Mapping[str, Memory], clause: Clause) -> str:
+    """Return the key of the memory that a clause takes back or changes; "" if there is none."""
+    words = clause.parts.get("words") or ""
+    promises = {key: one for key, one in known.items() if one.kind == "Promise"}
+    match clause.name:
+        case "gone" | "forget":
+            return _about(known, words)
+        case "correct":
+            return _corrected_key(known, clause)
+        case "fulfilled":
+            return _fulfilled_key(promises, clause)
+        case "moved" if words_of(words):
+            return _about(promises, words)
+        case "moved":
+            return next(reversed(promises), "")
+    return ""
 
 
 def _tell(known: dict[str, Memory], clause: Clause) -> None:
@@ -65,10 +72,6 @@ def _tell(known: dict[str, Memory], clause: Clause) -> None:
     before = dict(known)
     for memory in memories:
         key = _replaced(before, memory, clause)
-        before.pop(key, None)
-        if clause.changes and key in known and memory.words == known[key].words:
-            # Said again, it replaces again what was said before it.
-            known.pop(_about(before, memory.words), None)
         if key in known or clause.memories:
             known[key] = replace(memory, quote=clause.quote)
 
@@ -86,20 +89,27 @@ def _about(known: Mapping[str, Memory], words: str) -> str:
         score = len(said & stored) / fewest
         if heads & _heads(memory.words):
             score += 1
-        if (said or not words.isascii()) and _has(memory.words, words):
+        if words in memory.words:
             score += 1
         if score > 0.5 and score >= best:
             best, found = score, key
     return found
 
 
-def _moved_key(known: Mapping[str, Memory], clause: Clause) -> str:
-    """Return the key of the promise whose day a clause changes; "" if there is none."""
-    promises = {key: one for key, one in known.items() if one.kind == "Promise"}
-    words = clause.parts["words"]
-    if words_of(words):
-        return _about(promises, words)
-    return next(reversed(promises), "")
+def _fulfilled_key(promises: Mapping[str, Memory], clause: Clause) -> str:
+    """Return the key of the promise that a clause says was kept; "" if there is none.
+
+    The clause may name to whom it was, but has no word that is not in the promise.
+    """
+    whom = clause.parts.get("to") or ""
+    said = words_of(f"{whom} {clause.parts.get('words') or ''}")
+    for key, memory in promises.items():
+        promised = words_of(memory.name)
+        if said & promised and said <= promised | words_of(
+            f"{memory.content.get('to')}"
+        ):
+            return key
+    return ""
 
 
 def _corrected_key(known: Mapping[str, Memory], clause: Clause) -> str:
@@ -107,12 +117,12 @@ def _corrected_key(known: Mapping[str, Memory], clause: Clause) -> str:
 
     Where the clause has none, it is the newest that has words of the form of the new ones.
     """
-    if "old" not in clause.parts:
-        keys = [key for key in known if _old_words(known[key], clause)]
-        return next(reversed(keys), "")
-    subject = clause.parts.get("about") or ""
+    old, subject = clause.parts.get("old"), clause.parts.get("about") or ""
     about = {key: one for key, one in known.items() if subject in one.words}
-    return _about(about, clause.parts["old"])
+    if old:
+        return _about(about, old)
+    keys = [key for key, one in about.items() if _old_words(one, clause)]
+    return next(reversed(keys), "")
 
 
 def _old_words(memory: Memory, clause: Clause) -> str:
@@ -126,13 +136,13 @@ def _old_words(memory: Memory, clause: Clause) -> str:
 def _corrected(memory: Memory, clause: Clause) -> Memory:
     """Return a memory with the new words of a clause in place of the old ones.
 
-    New words that say everything, as “VS Codeを使ってます”, take the place of the whole memory.
+    New words that are a statement take the place of the whole memory.
     """
-    old, new = _old_words(memory, clause), clause.parts["new"]
-    said = stated(new)
-    if said and not _FRAGMENT.fullmatch(new):
-        return replace(said[0], quote=clause.quote)
-    return memory.corrected(old, FRAGMENT_END.sub("", new), clause.quote)
+    new = clause.parts["new"]
+    if stated(new):
+        said = fact(clause.text[clause.text.rindex(new) :])
+        return replace(said, quote=clause.quote)
+    return memory.corrected(_old_words(memory, clause), new, clause.quote)
 
 
 def _replaced(known: Mapping[str, Memory], memory: Memory, clause: Clause) -> str:
@@ -147,8 +157,7 @@ def _replaced(known: Mapping[str, Memory], memory: Memory, clause: Clause) -> st
             return key
     if not clause.changes:
         return memory.subject
-    same_kind = {key: one for key, one in known.items() if one.kind == memory.kind}
-    return _about(same_kind, memory.words) or memory.subject
+    return _about(known, memory.words) or memory.subject
 
 
 def _heads(text: str) -> set[str]:
@@ -157,35 +166,6 @@ def _heads(text: str) -> set[str]:
     for groups in _HEAD.findall(text):
         heads.update(head.casefold() for head in groups if head)
     return heads
-
-
-def _fulfil(known: dict[str, Memory], clause: Clause) -> None:
-    """Set the state of the promises that a clause says were kept.
-
-    The clause may name to whom it was, but has no word that is not in the promise.
-    """
-    words = set(_words_about(clause))
-    for key, memory in known.items():
-        what = {word for word in words if _has(memory.name, word)}
-        to_whom = str(memory.content.get("to"))
-        if not what or not all(_has(to_whom, word) for word in words - what):
-            continue
-        if memory.kind == "Promise":
-            content = {**memory.content, "state": "done"}
-            known[key] = replace(memory, content=content, quote=clause.quote)
-
-
-def _has(text: str, word: str) -> bool:
-    """Return whether a text has a word: a whole one in English."""
-    whole = rf"(?<![a-z0-9]){re.escape(word)}(?![a-z0-9])"
-    return re.search(whole, text, re.I) is not None
-
-
-def _words_about(clause: Clause) -> list[str]:
-    """Return the words that name what a correction, a retraction or a kept promise is about."""
-    words = clause.parts.get("old") or clause.parts.get("words") or ""
-    to_whom = clause.parts.get("to") or ""
-    return without_fillers(f"{to_whom} {words}").casefold().split()
 
 
 def without_fillers(words: str) -> str:

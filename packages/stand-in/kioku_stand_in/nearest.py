@@ -10,7 +10,13 @@ from typing import Final
 
 from kioku_stand_in.script import COMMON, SCRIPT, compiled
 
-_SUBJECTS: Final = compiled(SCRIPT["subjects"]["shared"])
+_ONLY: Final = SCRIPT["subjects"]["only"]
+_SUBJECTS: Final = compiled(
+    {
+        name: [*phrases, *_ONLY.get(name, ())]
+        for name, phrases in SCRIPT["subjects"]["shared"].items()
+    }
+)
 _WORD: Final = re.compile(r"[a-z0-9]{2,}")
 _KANJI: Final = re.compile(r"[一-鿿]")
 _RUN: Final = re.compile(r"[ァ-ヺー一-鿿々]+")
@@ -45,9 +51,7 @@ def nearest(question: str, sentences: Sequence[str]) -> list[int]:
         for piece in wanted & of_one:
             rarity = len(pieces) / frequency[piece]
             score += math.log(1 + rarity)
-        # A longer sentence shares more words with any question.
-        length = 4 + len(of_one)
-        scores.append(score / math.sqrt(length))
+        scores.append(score)
     least = max(scores, default=0.0) / 2
     near = [index for index, score in enumerate(scores) if score > least]
     near.sort(key=scores.__getitem__, reverse=True)

@@ -10,7 +10,7 @@ from typing import Final
 
 _FILE: Final = files("kioku_stand_in").joinpath("script.toml")
 SCRIPT: Final = tomllib.loads(_FILE.read_text("utf-8"))
-_REFERENCE: Final = re.compile(r"<(\w+)>")
+_REFERENCE: Final = re.compile(r"(?<!\?P)<(\w+)>")
 _JAPANESE: Final = re.compile(r"[ぁ-ゖァ-ヺ一-鿿]")
 
 
@@ -24,23 +24,24 @@ def _pattern(phrases: Sequence[str]) -> re.Pattern[str]:
     english: list[str] = []
     japanese: list[str] = []
     for phrase in phrases:
-        filled = _REFERENCE.sub(_alternatives, phrase)
-        if filled.isascii():
-            english.append(filled)
+        words = filled(phrase)
+        if words.isascii():
+            english.append(words)
         else:
-            japanese.append(filled)
+            japanese.append(words)
     patterns = japanese
     if english:
-        words = "|".join(english)
-        whole = rf"(?<![a-z0-9'])(?:{words})(?<![a-z0-9'](?=[a-z0-9']))"
+        either = "|".join(english)
+        whole = rf"(?<![a-z0-9'])(?:{either})(?<![a-z0-9'](?=[a-z0-9']))"
         patterns = [whole, *japanese]
     return re.compile("|".join(patterns), re.I)
 
 
-def _alternatives(reference: re.Match[str]) -> str:
-    """Return what `<name>` stands for in a phrase."""
-    name = reference[1]
-    return "|".join(SCRIPT["any"][name])
+def filled(pattern: str) -> str:
+    """Return a pattern with what each `<name>` in it stands for."""
+    return _REFERENCE.sub(
+        lambda name: filled("|".join(SCRIPT["any"][name[1]])), pattern
+    )
 
 
 WORDS: Final = compiled(SCRIPT["words"])

@@ -9,9 +9,9 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any, Final
 
-from kioku_stand_in.days import When, first_of, named_in, without
+from kioku_stand_in.days import When, named_in, without
 from kioku_stand_in.memories import FIELDS, Memory
-from kioku_stand_in.script import SCRIPT, WORDS, compiled, is_japanese
+from kioku_stand_in.script import SCRIPT, WORDS, compiled, filled, is_japanese
 
 _ABBREVIATION: Final = "|".join(SCRIPT["abbreviations"])
 _SENTENCE: Final = re.compile(
@@ -24,16 +24,12 @@ _END: Final = re.compile(
 _JOINT: Final = re.compile("|".join(SCRIPT["joints"]))
 _OWN: Final = re.compile(r"\b(?:I|we|my|our)\b", re.I)
 _QUOTED: Final = re.compile('["“「]')
-_AMENDED: Final = re.compile(
-    SCRIPT["amended"].replace("<form>", "|".join(SCRIPT["forms"])), re.I
-)
 _BARE: Final = re.compile(
     r"\b(i(?=m|ve)|(?:do|does|did|is|are|was|has|have|ca)n(?=t))(m|ve|t)\b", re.I
 )
 _CLOSING: Final = re.compile(SCRIPT["closing"], re.I)
 _OPENINGS: Final = "|".join(SCRIPT["openings"].values())
-_OPENING_END: Final = "(?:[,.:!]? +|[、：]|$)"
-_OPENING: Final = re.compile(f"(?:{_OPENINGS})*".replace("<end>", _OPENING_END), re.I)
+_OPENING: Final = re.compile(filled(f"(?:{_OPENINGS})*"), re.I)
 
 _TOPICS: Final = compiled(SCRIPT["subjects"]["only"])
 _LEVELS: Final = compiled(SCRIPT["levels"])
@@ -53,13 +49,13 @@ _PLAIN: Final = (
 _LONGEST: Final = 4  # words of a name
 # Characters of a sentence that is read; the time of some patterns grows with the square of them.
 _LONGEST_SENTENCE: Final = 2_000
-_REMINDING: Final = "remind me "
 
 
 _RULES: Final = tuple(
-    (name, re.compile(says, re.I))
+    (name, kind, re.compile(filled(says), re.I))
     for name, rule in SCRIPT["rules"].items()
-    for says in rule["says"]
+    for kind in ("amends", "says")
+    for says in rule.get(kind, ())
 )
 
 
@@ -108,19 +104,14 @@ def _clauses_of(sentence: str, changes: bool) -> list[Clause]:
     plain = _END.sub("", sentence).replace("’", "'")
     plain = _BARE.sub(r"\1'\2", plain)
     words = " ".join(plain.split())
-    other = "unknown"
+    other, amends = "unknown", False
     opening = _OPENING.match(words)
     if opening is not None:
         other = opening.lastgroup or "unknown"
         words = words[opening.end() :]
         changes = changes or opening["change"] is not None
         if other == "change" and words:
-            other = "unknown"
-            found = _AMENDED.fullmatch(words)
-            if found is not None:
-                rule = SCRIPT["rules"]["correct"]
-                named = found.groupdict()
-                return [Clause("correct", sentence, words, rule, named, changes=True)]
+            other, amends = "unknown", True
     is_asked = words and sentence.endswith(("?", "？"))
     if is_asked or WORDS["question"].search(words):
         other = "question"
@@ -132,30 +123,33 @@ def _clauses_of(sentence: str, changes: bool) -> list[Clause]:
     is_joke = WORDS["joke"].search(plain) is not None
     if other == "unknown" and (is_joke or _QUOTED.search(words)):
         other = "ok"  # nothing is to be understood, or it was said elsewhere
-    parts = [_clause(text, sentence, other) for text in texts]
+    parts = [_clause(text, sentence, other, amends=amends) for text in texts]
     if is_joke:
         parts = [one for one in parts if one.name != "statement"]
         parts = parts or [Clause(other, sentence, words)]
     elif any(one.name == "unknown" for one in parts):
-        whole = _clause(words, sentence, other)
+        whole = _clause(words, sentence, other, amends=amends)
         if whole.name != "unknown":
             parts = [whole]
     return [replace(one, changes=changes) for one in parts]
 
 
-def _clause(text: str, sentence: str, other: str) -> Clause:
+def _clause(text: str, sentence: str, other: str, *, amends: bool) -> Clause:
     """Return a clause by the first matching rule, else as a statement, else as `other`."""
     named = named_in(text)
-    for name, says in _RULES:
+    for name, kind, says in _RULES:
         rule = SCRIPT["rules"][name]
         if other == "question" and "kind" in rule and "asked" not in rule:
+            continue
+        if kind == "amends" and not amends:
             continue
         days: Sequence[When] = ()
         words = text
         if rule.get("kind") == "Promise":
-            days = _days_beside(text, named, rule)
+            days = named
             words = without(text, days)
-            if not _is_dated(rule, days):
+            dated = rule.get("dated")
+            if dated and not any(when.says(dated) for when in days):
                 continue
         found = says.fullmatch(words)
         if found is not None:
@@ -169,29 +163,6 @@ def _clause(text: str, sentence: str, other: str) -> Clause:
     if memories:
         return Clause("statement", sentence, text, memories=memories)
     return Clause(other, sentence, text)
-
-
-def _days_beside(
-    text: str, named: Sequence[When], rule: Mapping[str, Any]
-) -> Sequence[When]:
-    """Return the days that a rule reads in a text: of a reminder those with which it begins."""
-    if "asked" not in rule:
-        return named
-    start = 0
-    if text.casefold().startswith(_REMINDING):
-        start = len(_REMINDING)
-    return first_of(named, start)
-
-
-def _is_dated(rule: Mapping[str, Any], days: Sequence[When]) -> bool:
-    """Return whether these are days as a rule needs them: one at all, or one as a limit."""
-    match rule.get("dated"):
-        case "day":
-            return any(when.names_day for when in days)
-        case "limit":
-            return any(when.says("limit") for when in days)
-        case _:
-            return True
 
 
 def _memories_of(

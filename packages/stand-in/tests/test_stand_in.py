@@ -26,7 +26,6 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "id": TEXT,
         "content": {"type": "object"},
     },
-    "search_web": {"query": TEXT},
 }
 TOOLS: list[Any] = [
     {
@@ -322,7 +321,6 @@ async def test_what_it_does_not_understand_gets_one_honest_sentence(
 @pytest.mark.parametrize(
     ("text", "tool", "arguments"),
     [
-        ("search the web for ramen", "search_web", {"query": "ramen"}),
         (
             "remember that I live in Osaka",
             "memory_change",
