@@ -343,27 +343,6 @@ async def test_typed_command_is_answered(ann: SlackPerson, typed: str) -> None:
     assert text in shown(answer)
 
 
-async def test_incognito_holds_in_its_conversation_until_it_is_switched_on(
-    ann: SlackPerson,
-) -> None:
-    """Nothing said meanwhile is remembered, in that conversation; the button ends it.
-
-    The panel says where memory is off, also after a form.
-    """
-    answer = await ann.command("/memories incognito")
-    where = ann.sentence("place_dm")
-    panel = await ann.panel()
-    await ann.press(panel, "open", form="settings")
-    await ann.submit(await ann.form_opens())
-    for one in (panel, await ann.changed(panel), await ann.open_home()):
-        assert ann.sentence("off_here", where=where) in shown(one)
-    await ann.say("I love natto")
-    await ann.click(answer, "switch", to="on")
-    message = await ann.say("I love curry")
-    await ann.app.form(message)
-    assert await ann.foods() == ["curry", "ramen", "sushi"]
-
-
 @pytest.mark.failed_calls(
     "conversations.info: channel_not_found",
     because="the app is in no direct message between two people",

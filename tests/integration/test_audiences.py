@@ -183,30 +183,6 @@ async def _seen(app: App, place: PersonThread) -> list[str]:
     return [json.dumps(m) for m in messages if m.get("user") == app.slack.bot_user_id]
 
 
-async def test_a_person_widens_and_narrows(app: App) -> None:
-    """What is moved is drawn on where its person said, and nowhere else."""
-    user, team = app.slack.person()
-    person = Person(app.slack.team_id, user)
-    other, secret = (
-        app.slack.channel("private", user),
-        app.slack.channel("private", user),
-    )
-    general = app.slack.channel("public", user)
-    key = remembered(app, person, "dm", dish("dm"))
-    for audience, seen in (
-        (other, {other}),
-        ("public", {general, secret, other}),
-        (secret, {secret}),
-        ("dm", set[str]()),
-    ):
-        await move_memory(app.pool, app.embedder, person, key, audience)
-        for channel in (other, secret, general):
-            await app.ask(
-                PersonThread(user, team, channel, "1.0", "1.0"), "What can I eat?"
-            )
-            assert (dish("dm") in json.dumps(app.prompts()[-1])) == (channel in seen)
-
-
 @dataclass
 class Crowd:
     """Forty people, their conversations, and who said which sentence where.

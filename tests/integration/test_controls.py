@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.acts.kinds import Forget, Open, Switch, Undo
+from bot.acts.kinds import Forget, Open, Switch
 from bot.answering.edits import follow_change
 from bot.answering.tools import Toolbox
 from bot.conversation.channels import change_channel
@@ -58,37 +58,6 @@ def nothing_kept(app: App, message: Message) -> bool:
     return texts == ("", "", None, None)
 
 
-async def test_off_is_no_read_and_no_write(app: App) -> None:
-    """While memory is off no memory, no history and no fresh words are in the prompt.
-
-    What was not formed yet is discarded; what was formed is there again when it is on.
-    """
-    place = app.slack.place()
-    who = app.person(place)
-    formed = await app.ask(place, "I love ramen")
-    assert await app.form(formed)
-    fresh = await app.ask(place, "I love okonomiyaki")
-    await app.off(place, until=datetime.now(UTC) + timedelta(hours=2))
-    assert app.turn(fresh)["words"] == ""
-    asked = await app.ask(place, "I love tempura. What shall I eat?")
-    prompt = app.request_texts()[-1]
-    assert "ramen" not in prompt
-    assert "okonomiyaki" not in prompt
-    assert "<memories>\\n" not in prompt
-    assert "memory_search" not in prompt
-    assert nothing_kept(app, asked)
-    assert "*Memory is off until " in footer(app, asked)
-    before = app.model_requests()
-    assert len(await app.form(fresh)) == 1
-    assert app.model_requests() == before
-    await turn_on(app.core, who)
-    after = await app.ask(place, "What shall I eat?")
-    assert "ramen" in app.request_texts()[-1]
-    assert "tempura" not in app.request_texts()[-1]
-    assert "Memory is off" not in footer(app, after)
-    assert [one["food_name"] for one in await app.form(after)] == ["ramen"]
-
-
 @pytest.mark.parametrize("how", ["off", "off here", "forgets", "erased"])
 @pytest.mark.parametrize("work", ["formation", "add", "keep"])
 async def test_nothing_is_stored_of_what_a_model_was_asked_before(
@@ -128,80 +97,6 @@ async def test_nothing_is_stored_of_what_a_model_was_asked_before(
     assert app.rows("SELECT 1 FROM kept WHERE user_id = %s", place.user) == []
     if work == "formation":
         assert await app.form(said, "public") == []
-
-
-async def test_off_in_a_channel_is_off_there_and_for_one_person(app: App) -> None:
-    """Elsewhere the same person is answered with memory; for others there nothing changes."""
-    place = app.slack.place(channel="public")
-    assert await app.form(await app.ask(place, "<@BOT> I love ramen"), "public")
-    elsewhere = app.slack.channel("public", place.user)
-    other, team = app.slack.person()
-    app.slack.control("channels/update", {"channel": place.channel, "add": [other]})
-    root = await app.ask(place, "<@BOT> hello")
-    await app.off(place, place.channel)
-    later = await app.ask(place, "<@BOT> What shall I eat?", thread_ts=root.ts)
-    assert "ramen" not in app.request_texts()[-1]
-    assert say("en", "off_here", where=f"<#{place.channel}>") in footer(app, later)
-    assert nothing_kept(app, later)
-    there = app.slack.say(place.user, elsewhere, "hello")
-    far = PersonThread(place.user, place.team, elsewhere, there["ts"], there["ts"])
-    await app.ask(far, "<@BOT> What shall I eat?")
-    assert "ramen" in app.request_texts()[-1]
-    theirs = PersonThread(other, team, place.channel, "", root.ts)
-    said = await app.ask(theirs, "I love tempura", thread_ts=root.ts)
-    assert app.turn(said)["words"] == "I love tempura"
-    # Nobody else's click ends it.
-    await app.click(said.person, Switch(to="on", scope=place.channel))
-    await app.ask(place, "<@BOT> What shall I eat?", thread_ts=root.ts)
-    assert "ramen" not in app.request_texts()[-1]
-    await app.click(root.person, Switch(to="on", scope=place.channel))
-    await app.ask(place, "<@BOT> What shall I eat?", thread_ts=root.ts)
-    assert "ramen" in app.request_texts()[-1]
-
-
-@pytest.mark.parametrize("channel", ["dm", "public"])
-async def test_off_here_is_off_in_the_conversation_whatever_its_threads(
-    app: App, channel: str
-) -> None:
-    """By words in a thread; nothing there is read or kept until the person switches it on.
-
-    A notice has no button for it, and keeps its *Undo*.
-    """
-    audience = "dm" if channel == "dm" else "public"
-    begun = app.slack.place(channel=channel)
-    root = await app.ask(begun, "<@BOT> I love ramen")
-    place = PersonThread(begun.user, begun.team, root.channel_id, root.ts, root.ts)
-    await app.form(root, audience)
-    [notice] = [one for one in app.shown(root) if pressable([one], Undo)]
-    where = say("en", "place_dm") if channel == "dm" else f"<#{root.channel_id}>"
-    assert pressable([notice], Switch) == []
-    await app.ask(place, "<@BOT> turn memory off in this thread", thread_ts=root.ts)
-    assert notice in app.shown(root)
-
-    there = await app.ask(
-        place, "<@BOT> I love natto. What shall I eat?", thread_ts=root.ts
-    )
-    another = app.slack.say(place.user, place.channel, "-")
-    beside = PersonThread(
-        place.user, place.team, place.channel, another["ts"], another["ts"]
-    )
-    asked = await app.ask(beside, "<@BOT> I love udon. What shall I eat?")
-    for one in (there, asked):
-        assert nothing_kept(app, one)
-        assert say("en", "off_here", where=where) in footer(app, one)
-    assert "ramen" not in app.context()
-    panel_now = await app.panel(root.person)
-    assert (panel_now.off, panel_now.off_in) == (None, [root.channel_id])
-    channel_too = app.slack.channel("public", place.user)
-    said = app.slack.say(place.user, channel_too, "-")
-    far = PersonThread(place.user, place.team, channel_too, said["ts"], said["ts"])
-    elsewhere = await app.ask(far, "<@BOT> I love tempura")
-    assert app.turn(elsewhere)["words"] == "I love tempura"
-    await app.click(root.person, Switch(to="on", scope=root.channel_id))
-    on_again = await app.ask(beside, "<@BOT> I love soba", thread_ts=beside.ts)
-    foods = [one["food_name"] for one in await app.form(on_again, audience)]
-    assert {"ramen", "soba"} <= {*foods}
-    assert not {"natto", "udon"} & {*foods}
 
 
 async def test_off_follows_the_new_id_of_a_conversation(app: App) -> None:

@@ -104,27 +104,6 @@ async def test_the_question_names_the_time_that_is_meant(
     assert say("en", "forget_between", since=since, until=until) in told
 
 
-@pytest.mark.parametrize("channel", ["dm", "public"])
-@pytest.mark.parametrize(
-    ("words", "found"),
-    [("ramen", True), ("what I said about ramen", True), ("zebras", False)],
-)
-async def test_what_is_not_found_is_said_so(
-    app: App, channel: str, words: str, found: bool
-) -> None:
-    """To the person alone, with the search; nothing goes before the click."""
-    place = app.slack.place(channel=channel)
-    mention = "" if channel == "dm" else "<@BOT> "
-    said = await app.ask(place, f"{mention}I love ramen")
-    await app.form(said, "dm" if channel == "dm" else "public")
-    asked = await app.ask(place, f"{mention}forget {words}")
-    *_, told = app.shown(asked)
-    assert bool(pressable([told], Forget)) is found
-    assert bool(told.get("is_ephemeral")) is (channel == "public")
-    assert (say("en", "panel_no_match", words=words) in str(told)) is not found
-    assert len(await app.memories(said.person)) == 1
-
-
 @pytest.mark.parametrize("how", ["command", "words"])
 async def test_what_has_taught_nothing_yet_is_found_and_forgotten(
     app: App, how: str

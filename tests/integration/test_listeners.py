@@ -224,25 +224,6 @@ async def test_a_click_in_a_modal_of_another_version_is_answered_in_it(
     await ann.form_says(ann.sentence("old_button"))
 
 
-async def test_remember_this_is_answered_privately(ann: SlackPerson) -> None:
-    """What the shortcut on a message has stored is told to the person alone."""
-    channel = ann.app.slack.channel("public", ann.user)
-    said = await ann.control(
-        "messages", {"user": ann.user, "channel": channel, "text": "I love ramen"}
-    )
-    on = {"channel": channel, "ts": said["ts"]}
-    await ann.control(
-        "shortcuts", {"user": ann.user, "callback_id": "remember_this", **on}
-    )
-
-    async def answer() -> Place | None:
-        return next((m for m in await ann.seen(channel) if m.get("is_ephemeral")), None)
-
-    told = await until(answer)
-    assert told["text"] == "Remembered: Likes ramen very much"
-    assert await ann.foods() == ["ramen"]
-
-
 @pytest.mark.parametrize(
     ("team", "body"),
     [("", {}), ("", {"user_id": "U1"}), ("T1", {}), ("T1", {"user": {}})],

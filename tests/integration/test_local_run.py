@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import signal
-import urllib.request
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -219,29 +217,6 @@ def test_real_slack_is_used_when_its_tokens_are_set(tmp_path: Path) -> None:
             assert "Answers come from " in kioku.line()
             assert "Ctrl-C" in kioku.line()
             assert kioku.child("playground") is None
-
-
-def test_ask_needs_no_slack(tmp_path: Path) -> None:
-    """With a token a question is answered one port above the playground's."""
-    token, port = "choose-a-token", free_port(2)
-    with running(tmp_path, "up", PORT=str(port), KIOKU_API_TOKEN=token) as kioku:
-        lines = [kioku.line() for _ in range(5)]
-        assert lines[2] == f"  POST /ask is at http://127.0.0.1:{port + 1}/ask"
-        body = json.dumps(
-            {"user_id": "MZ0001", "prompt": "クラウドサービスに興味があります"}
-        )
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{port + 1}/ask", body.encode()
-        )
-        request.add_header("Authorization", f"Bearer {token}")
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            assert answer.read().decode().strip() == "わかりました。"
-        listening = [
-            connection.laddr.ip
-            for connection in psutil.Process(kioku.process.pid).net_connections("tcp")
-            if connection.status == "LISTEN"
-        ]
-        assert set(listening) == {"127.0.0.1"}
 
 
 def test_the_browser_is_opened(tmp_path: Path) -> None:
