@@ -49,15 +49,9 @@ class ReplyFailed(Exception):
 
     @property
     def cause_alone(self) -> Cause:
-        """The cause if the model answers others meanwhile.
-
-        OpenAI has one code for a minute whose tokens are used up and for a request that needs more
-        of them than are left.
-        """
+        """The cause if the model answers others meanwhile."""
         if self.cause == "model_down":
             return "model_slow" if self.silent else "model_this_message"
-        if self.cause == "model_busy" and self.error and self.error.kind == "tokens":
-            return "model_too_long"
         return self.cause
 
     @property

@@ -71,15 +71,14 @@ class ResponsesServer:
 
     `answer` writes the stream of each request, or is the events of it; `found` answers a request
     without a stream, such as a web search; `refused` is the error for a request with the field
-    `refuses`, and `refused_status` its status. `left` is set at the end of each stream,
-    `connections` are the clients' addresses.
+    `refuses`. `left` is set at the end of each stream, `connections` are the clients'
+    addresses.
     """
 
     answer: Answer | Sequence[Event]
     found: dict[str, Any] = field(default_factory=dict)
     refused: dict[str, Any] | None = None
     refuses: str = "max_output_tokens"
-    refused_status: int = 400
     requests: list[dict[str, Any]] = field(default_factory=list)
     left: asyncio.Event = field(default_factory=asyncio.Event)
     connections: set[object] = field(default_factory=set)
@@ -92,9 +91,7 @@ class ResponsesServer:
         if not body.get("stream"):
             return web.json_response(self.found)
         if self.refused and self.refuses in body:
-            return web.json_response(
-                {"error": self.refused}, status=self.refused_status
-            )
+            return web.json_response({"error": self.refused}, status=400)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
 

@@ -18,7 +18,7 @@ from bot.answering.streamed_answer import MAX_ANSWER, MAX_ITEMS
 from bot.answering.web_search import SEARCH_TOOL, search_web
 from bot.delivery.answer_blocks import reply_text
 from bot.locale import Localizer
-from bot.models.failures import Cause, ReplyFailed
+from bot.models.failures import ReplyFailed
 from memory.formation.chat_model import tokens_used
 from tests.conftest import Server
 from tests.integration.responses_server import (
@@ -157,20 +157,6 @@ async def test_what_takes_too_long_while_others_are_answered_is_slow() -> None:
     with pytest.raises(ReplyFailed) as raised:
         await model.reply(first_event_seconds=0.05)
     assert (raised.value.cause, raised.value.passes) == ("model_slow", False)
-
-
-@pytest.mark.parametrize(
-    ("field", "cause"), [("include", "model_too_long"), ("input", "model_busy")]
-)
-async def test_too_many_tokens_for_a_minute_are_too_long_if_others_are_answered(
-    field: str, cause: Cause
-) -> None:
-    """The probe, which needs few, tells whether the minute's are used up."""
-    server = ResponsesServer([delta("OK."), DONE], refuses=field, refused_status=429)
-    server.refused = {"type": "tokens", "code": "rate_limit_exceeded"}
-    with pytest.raises(ReplyFailed) as raised:
-        await server.reply(tools=LookTool())
-    assert raised.value.cause == cause
 
 
 async def test_waiting_for_the_first_event_has_a_limit_of_its_own(
