@@ -56,7 +56,9 @@ class Said:
 
 
 class Person:
-    """A new person in the workspace; what has an effect returns when Slack shows it.
+    """Somebody in the workspace, new unless an `id` is given.
+
+    What has an effect returns when Slack shows it, or as soon as Slack has taken it.
 
     `answered` waits for the answer to a message and returns it: from a process by HTTP in tests of
     processes, else see `tests.integration.person`.
@@ -66,11 +68,14 @@ class Person:
         self,
         slack: Playground,
         answered: Callable[[Said], Any] | None = None,
+        id: str = "",  # noqa: A002
         **profile: Any,
     ) -> None:
         self.slack = slack
         self._answered = answered
-        self.id, self.team = slack.person(**profile)
+        self.id, self.team = id, ""
+        if not id:
+            self.id, self.team = slack.person(**profile)
         self.name = str(profile.get("name", ""))
 
     # --- what is seen
@@ -134,8 +139,17 @@ class Person:
     def type(self, text: str, channel: str = "dm") -> None:
         """Type a command; do not wait for an answer."""
         name, _, words = text.partition(" ")
-        body = {"user": self.id, "channel": channel, "command": name, "text": words}
-        self.slack.control("commands", body)
+        self.act("commands", channel=channel, command=name, text=words)
+
+    def use(self, shortcut: str, channel: str, ts: str) -> None:
+        """Use a shortcut in the menu of a message, by its callback id."""
+        self.act("shortcuts", callback_id=shortcut, channel=channel, ts=ts)
+
+    def act(self, path: str, **what: Any) -> Any:
+        """Do something that the app is told of at once; Slack takes it."""
+        done = self.slack.control(path, {"user": self.id, **what})
+        assert done["ok"], done
+        return done
 
     def command(self, text: str, channel: str = "dm") -> Place:
         """Type a command; return the answer, which this person alone sees."""
@@ -175,25 +189,25 @@ class Person:
         `by`: the id of somebody else who clicks.
         """
         element = find(place, act, **fields)
-        self._send(place, element, user=by or self.id, value=element["chosen"])
+        self.send(place, element, user=by or self.id, value=element["chosen"])
 
     def click(self, place: Place, act: str, **fields: Any) -> Place:
         """Click; return the place as it is then."""
         self.press(place, act, **fields)
         return self.changed(place)
 
-    def _send(self, place: Place, element: Place, **more: Any) -> None:
+    def send(self, place: Place, element: Place, **more: Any) -> None:
+        """Click an element of a message or view."""
         where = {"channel": place.get("channel", "dm"), "ts": place.get("ts")}
         if "hash" in place:
             where = {"view_id": place["id"]}
         ids = {"action_id": element["action_id"], "block_id": element["block_id"]}
-        done = self.slack.control("actions", {**where, **ids, **more})
-        assert done["ok"], done
+        self.act("actions", **where, **ids, **more)
 
     def choose(self, place: Place, label: str, near: str = "") -> None:
         """Click what says `label` in a block with the words `near`, or just below it."""
         clicked = find_label(place, label, near)
-        self._send(place, clicked, user=self.id, value=clicked["chosen"])
+        self.send(place, clicked, value=clicked["chosen"])
 
     def now(self, place: Place) -> Place | None:
         """Return a message or a view as it is by now, if it is still there."""
@@ -224,13 +238,12 @@ class Person:
         """Enter words in the search of a panel."""
         [element] = [one for one in elements(place) if one["action_id"] == "search"]
         values = {element["block_id"]: {"search": words}}
-        self._send(place, element, user=self.id, value=words, values=values)
+        self.send(place, element, value=words, values=values)
         return self.changed(place)
 
     def submit(self, view: Place, **values: Any) -> Any:
         """Submit a form with these values, by block."""
-        body = {"view_id": view["id"], "user": self.id, "values": values}
-        return self.slack.control("views/submit", body)
+        return self.act("views/submit", view_id=view["id"], values=values)
 
     def app_messages(self, channel: str = "dm") -> list[Place]:
         """Return the app's messages in a conversation, each with its `channel`."""

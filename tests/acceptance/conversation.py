@@ -196,10 +196,7 @@ class Conversation:
         """Use a shortcut in the menu of the last message, whoever wrote it."""
         known = self.kioku.slack.control("state")["shortcuts"]
         [chosen] = [one["callback_id"] for one in known if one["name"] == name]
-        where = {"channel": self.said.channel, "ts": self.said.ts}
-        user = self.people[who].id
-        used = {"user": user, "callback_id": chosen, **where}
-        assert self.kioku.slack.control("shortcuts", used)["ok"]
+        self.people[who].use(chosen, self.said.channel, self.said.ts)
 
     @step(r"(?P<who>\w+) clicks (?P<label>.+?)(?: at (?P<near>.+))?")
     def click(self, who: str, label: str, near: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.e2e.messages import Json
 from tests.e2e.world import World
-from tests.person import Person, Said
+from tests.person import Said
 
 UNDERSTOOD = "Understood."
 """The stand-in's answer to a plain statement."""
@@ -26,9 +26,3 @@ def live(world: World, said: Said) -> Json:
         lambda: next((m for m in world.answers(said) if m.get("streaming")), None),
         "a live stream",
     )
-
-
-def goes_on(world: World, human: Person) -> bool:
-    """Say whether the next message is answered as ever."""
-    world.calm()
-    return bool(human.ask("I love sushi").text == UNDERSTOOD)

@@ -33,12 +33,6 @@ class World(Playground, Stored):
 
     # What can be controlled
 
-    def model_fault(self, endpoint: str = "responses", **fault: Any) -> None:
-        """Let the next requests of a model endpoint fail; of responses, those for replies."""
-        if endpoint == "responses":
-            fault.setdefault("kind", "reply")
-        self.model("faults", {"endpoint": endpoint, **fault})
-
     def script(self, text: str, **where: Any) -> None:
         """Say what the model replies next."""
         where.setdefault("kind", "reply")

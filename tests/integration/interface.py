@@ -7,7 +7,7 @@ method that shows what it led to.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +20,7 @@ from bot.listeners.interactions import REMEMBER_THIS, Interactions
 from bot.queue.pulse import Pulse
 from bot.runtime.http import Readiness, create_web_app
 from memory import Person
+from tests import person
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 from tests.loopback import serving
 from tests.person import Place, elements
@@ -101,29 +102,30 @@ class Interface:
         self._slack = slack
 
     async def press(
-        self, person: Person, place: Place, element: Mapping[str, Any]
+        self, who: Person, place: Place, element: Mapping[str, Any]
     ) -> Answer:
         """Click an element of a message that the person sees, of the conversation ``channel``."""
-        where = {"channel": place["channel"], "ts": place["ts"]}
-        names = {name: element[name] for name in ("action_id", "block_id", "value")}
-        return await self._act("actions", person, **where, **names)
+        known = {**place, "channel": place["channel"]}
+        chosen = element["value"]
+        return await self._done(
+            who, lambda one: one.send(known, {**element}, value=chosen)
+        )
 
-    async def press_in_form(self, person: Person, form: Place, act: str) -> Answer:
+    async def press_in_form(self, who: Person, form: Place, act: str) -> Answer:
         """Click the first element of an open view whose value is this act."""
         [element, *_] = [
             one for one in elements(form) if f'"{act}"' in str(one.get("value"))
         ]
-        names = {name: element[name] for name in ("action_id", "block_id", "value")}
-        return await self._act("actions", person, view_id=form["id"], **names)
+        return await self._done(who, lambda one: one.send(form, element))
 
-    async def click(self, person: Person, act: ButtonAct | str | None) -> Answer:
+    async def click(self, who: Person, act: ButtonAct | str | None) -> Answer:
         """Click a button below an earlier message that the app shows the person.
 
         A text is the value of a button of another version.
         """
         assert act is not None
         value = act if isinstance(act, str) else act.value
-        user = person.user_id
+        user = who.user_id
         channel = self._slack.control(f"channels/dm/messages?user={user}")["channel"]
         shown = payload(
             "An earlier message", {**button("A button", Export()), "value": value}
@@ -131,47 +133,41 @@ class Interface:
         made = self._slack.as_app(
             "chat.postEphemeral", channel=channel, user=user, **shown
         )
-        where = {"channel": channel, "ts": made["message_ts"]}
-        return await self._act(
-            "actions", person, **where, action_id=f"{ACT}_0", value=value
-        )
+        place = {"channel": channel, "ts": made["message_ts"]}
+        element = {"action_id": f"{ACT}_0", "block_id": None, "value": value}
+        return await self.press(who, place, element)
 
     async def point_at(
-        self, place: PersonThread, person: Person, shortcut: str = REMEMBER_THIS
+        self, place: PersonThread, who: Person, shortcut: str = REMEMBER_THIS
     ) -> Answer:
         """Use a shortcut on the message of a place."""
-        where = {"channel": place.channel, "ts": place.ts}
-        return await self._act("shortcuts", person, **where, callback_id=shortcut)
-
-    async def type_command(
-        self, person: Person, channel: str, command: str, text: str
-    ) -> Answer:
-        """Type a command in a conversation."""
-        what = {"channel": channel, "command": command, "text": text}
-        return await self._act("commands", person, **what)
-
-    async def submit(self, person: Person, form: Place, **values: Any) -> Answer:
-        """Submit an open form with these values, by block."""
-        return await self._act(
-            "views/submit", person, view_id=form["id"], values=values
+        return await self._done(
+            who, lambda one: one.use(shortcut, place.channel, place.ts)
         )
 
-    async def _act(self, path: str, person: Person, **what: Any) -> Answer:
+    async def type_command(
+        self, who: Person, channel: str, command: str, text: str
+    ) -> Answer:
+        """Type a command in a conversation."""
+        return await self._done(who, lambda one: one.type(f"{command} {text}", channel))
+
+    async def submit(self, who: Person, form: Place, **values: Any) -> Answer:
+        """Submit an open form with these values, by block."""
+        return await self._done(who, lambda one: one.submit(form, **values))
+
+    async def _done(self, who: Person, act: Callable[[person.Person], Any]) -> Answer:
+        """Let somebody do something; return what they are shown for it."""
         slack = self._slack
-        user = person.user_id
+        somebody = person.Person(slack, id=who.user_id)
         calls_before = slack.control("calls?since=999999999")["last"]
         async with self._delivering():
-            outcome = await asyncio.to_thread(
-                slack.control, path, {"user": user, **what}
-            )
-        assert outcome["ok"], outcome
+            outcome = await asyncio.to_thread(act, somebody)
         made = slack.control(f"calls?since={calls_before}")["calls"]
         shown = [call["args"] for call in made if call["method"] in _SHOWING]
-        views = slack.control(f"views?user={user}")["views"]
         return Answer(
             message=shown[-1] if shown else {},
-            form=views[-1] if views else None,
-            errors=(outcome["ack"] or {}).get("errors", {}),
+            form=somebody.form(),
+            errors=((outcome or {}).get("ack") or {}).get("errors", {}),
         )
 
     @asynccontextmanager
