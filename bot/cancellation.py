@@ -1,4 +1,4 @@
-"""Cancels tasks reliably, and the whole command at a signal."""
+"""Cancels tasks reliably, and the whole command at a signal; why an answer is interrupted."""
 
 from __future__ import annotations
 
@@ -10,6 +10,18 @@ from typing import Any, TypeVar
 
 _AGAIN_SECONDS = 0.5
 _Result = TypeVar("_Result")
+
+
+class Interrupted(Exception):
+    """The running answer must end."""
+
+
+class Stopped(Interrupted):
+    """The person pressed Stop; the text written so far is kept."""
+
+
+class Superseded(Interrupted):
+    """The message was edited or deleted, or another run answers it: this one writes no more."""
 
 
 async def cancel_until_done(task: asyncio.Task[Any]) -> None:
@@ -59,15 +71,3 @@ def stopped_by_signal() -> asyncio.Event:
     for number in numbers:
         loop.add_signal_handler(number, stopped)
     return stop
-
-
-class Interrupted(Exception):
-    """The running answer must end."""
-
-
-class Stopped(Interrupted):
-    """The person pressed Stop; the text written so far is kept."""
-
-
-class Superseded(Interrupted):
-    """The message was edited or deleted, or another run answers it: this one writes no more."""

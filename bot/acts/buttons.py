@@ -9,6 +9,14 @@ from bot.acts.kinds import Answer, AnswerTo, Forget, Open, Position, Switch
 from bot.locale import Localizer
 from memory import Question
 
+# The text of the button of each answer to a question.
+_ANSWERS: Mapping[str, Mapping[AnswerTo, str]] = {
+    "replace": {"yes": "ask_replace", "both": "ask_keep_both", "no": "ask_keep_old"},
+    "older": {"yes": "ask_older", "both": "ask_keep_both", "no": "ask_keep_newer"},
+    "remove": {"yes": "menu_forget", "no": "ask_keep"},
+    "store": {"yes": "remember_button", "no": "ask_not_store"},
+}
+
 
 def consent_buttons(localizer: Localizer) -> list[Block]:
     """Return the two answers to the question whether a person agrees to memory."""
@@ -60,12 +68,3 @@ def open_done(localizer: Localizer, opens: Position | Open) -> Payload:
 def consent_question(localizer: Localizer) -> Payload:
     """Return the question whether the person wants to be remembered."""
     return payload(localizer.say("consent_ask"), *consent_buttons(localizer))
-
-
-# The text of the button of each answer to a question.
-_ANSWERS: Mapping[str, Mapping[AnswerTo, str]] = {
-    "replace": {"yes": "ask_replace", "both": "ask_keep_both", "no": "ask_keep_old"},
-    "older": {"yes": "ask_older", "both": "ask_keep_both", "no": "ask_keep_newer"},
-    "remove": {"yes": "menu_forget", "no": "ask_keep"},
-    "store": {"yes": "remember_button", "no": "ask_not_store"},
-}
