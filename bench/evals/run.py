@@ -31,6 +31,7 @@ from bot.runtime.wiring import (
     open_model_clients,
     operators_pool,
 )
+from memory.formation import judge_kept
 from memory.postgres import check_database
 
 CASES = Path(__file__).parent
@@ -223,7 +224,7 @@ class _Runner:
     ) -> Outcome:
         """Return what may be kept of a message for its channel: the message, or nothing."""
         said_on = message.said_at.astimezone(case.zone).date()
-        judged = await self._former.judge_kept(person, message, decision=case.decision)
+        judged = await judge_kept(self._former, person, message, decision=case.decision)
         if isinstance(judged, memory.Refusal):
             return Outcome(said_on=said_on)
         line = Stored(key=message.ts, kind="KeptLine", content={"text": judged.text})

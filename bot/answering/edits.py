@@ -28,7 +28,7 @@ from bot.conversation.turns import (
     stored_words,
 )
 from bot.delivery.record import unrecorded_messages
-from bot.kept.acts import ask_again_later, still_says
+from bot.kept.acts import follow_edit
 from bot.kept.lines import end_lines
 from bot.notices.notices import update_notices
 from bot.notices.told import note_answered
@@ -57,7 +57,6 @@ from memory.postgres import (
     transaction,
 )
 from memory.store import (
-    KeptLine,
     ask_within,
     begin_epoch,
     delete_set_aside,
@@ -111,8 +110,10 @@ async def follow_change(app: App, change: MessageChange) -> None:
         await of_author.execute(_SQL["enter_person"])
         if changed is not None:
             await _follow_row(app, of_author, change, changed, words)
-        if kept is not None:
-            await _follow_kept(app, of_author, change, kept, words)
+        if kept is not None and change.text is None:
+            await end_lines(app.queue, of_author, kept.id)
+        elif kept is not None:
+            await follow_edit(app, of_author, kept, words)
         await _follow_memories(app, of_author, change, changed, is_kept=bool(kept))
         if changed is not None and changed.interrupts:
             await app.queue.abort(connection, [change.thread])
@@ -206,21 +207,6 @@ async def _form_again(app: App, transaction: PersonTransaction, audience: str) -
         await form_after(app, transaction, audience, used_up.seconds_left)
     else:
         await schedule_formation(app, transaction, audience)
-
-
-async def _follow_kept(
-    app: App,
-    transaction: PersonTransaction,
-    change: MessageChange,
-    kept: KeptLine,
-    words: str,
-) -> None:
-    """End the line of a message that says something else now, and ask about its new words."""
-    if change.text is not None and still_says(kept, words):
-        return
-    await end_lines(app.queue, transaction, kept.id)
-    if change.text is not None:
-        await ask_again_later(app, transaction, kept)
 
 
 async def update_from_message(

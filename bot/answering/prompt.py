@@ -164,7 +164,7 @@ class Prompt:
         return {f"k{number}": one for number, one in enumerate(self.kept, 1)}
 
     @cached_property
-    def _marks(self) -> dict[str, str]:
+    def marks(self) -> dict[str, str]:
         """The marks of memories and lines by their keys."""
         marks = {one.key: mark for mark, one in self.memories_by_mark.items()}
         for mark, line in self.lines_by_mark.items():
@@ -274,9 +274,7 @@ class Prompt:
     def _marked_reply(self, exchange: Exchange) -> str:
         if not exchange.reply:
             return NO_ANSWER
-        shown = [
-            f"[{self._marks[key]}]" for key in exchange.cited if key in self._marks
-        ]
+        shown = [f"[{self.marks[key]}]" for key in exchange.cited if key in self.marks]
         return " ".join([exchange.reply, "".join(shown)]).rstrip()
 
     def _memory_frames(self, memories: Iterable[Memory]) -> dict[str, list[Line]]:
@@ -288,7 +286,7 @@ class Prompt:
         }
         for memory in memories:
             name = _FRAMES.get(memory.kind, "memories")
-            marked[name].append((self._marks[memory.key], memory))
+            marked[name].append((self.marks[memory.key], memory))
         return {name: dated_lines(those) for name, those in marked.items()}
 
     def _instructions(self) -> list[str]:
@@ -433,6 +431,10 @@ class Prompt:
                 file = replace(file, content=None, text="", trouble=trouble)
             files.append(file)
         return replace(self, files=files)
+
+    def without_others(self) -> Prompt:
+        """Return the same prompt without what others wrote in the conversation."""
+        return replace(self, kept=(), thread=Thread())
 
     def with_fewer_memories(self) -> Prompt:
         """Return the same prompt with only the newest memories and those that are always shown."""

@@ -32,7 +32,7 @@ class Reduction:
 
         whole ─┬─ too long ───────────────▶ without files ─▶ without thread and history
                │                              ─▶ with few memories ─▶ given up
-               ├─ the content is refused ─▶ without kept lines and thread ─▶ without history
+               ├─ the content is refused ─▶ without others' words ────────▶ without history
                │                              ─▶ without memories ─▶ given up
                ├─ refused ────────────────▶ without files ─▶ tools ─▶ thread and history
                │                              ─▶ with few memories ─▶ given up
@@ -90,7 +90,7 @@ class Reduction:
                 too_long = cause == "model_too_long"
                 self.prompt = prompt.without_files(too_long=too_long)
             case "others":
-                self.prompt = replace(prompt, kept=(), thread=Thread())
+                self.prompt = prompt.without_others()
             case "earlier":
                 self.prompt = replace(
                     prompt, thread=Thread(), exchanges=(), recent_words=()

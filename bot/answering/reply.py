@@ -76,7 +76,7 @@ async def ask_model(
     if toolbox is not None:
         tools += toolbox.definitions
     names = AnswerNames(prompt.mentions)
-    marks = CitationFilter([*prompt.memories_by_mark, *prompt.lines_by_mark])
+    marks = CitationFilter(prompt.marks.values())
     attempt = _Attempt(
         model=model,
         person=person,

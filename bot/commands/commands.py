@@ -12,7 +12,7 @@ from psycopg.rows import DictRow
 from bot.acts.blocks import Payload, escaped, payload, truncate
 from bot.acts.buttons import consent_question, open_done, search_button
 from bot.acts.expected import EXPECTED, explain
-from bot.acts.kinds import Export, Keep, Open, Position, Switch, Undo
+from bot.acts.kinds import Export, Open, Position, Switch, Undo
 from bot.acts.lines import asked_text
 from bot.acts.phrases import Request
 from bot.acts.receipt import Click
@@ -101,26 +101,13 @@ async def carry_out_message(
         if request.what in ("before", "undo"):
             return await _take_back(app, click, message.ts, request)
         if request.what in ("keep", "decision"):
-            return await _propose_to_keep(app, click, message, request)
+            return await propose_to_keep(app, click, message, request)
         if isinstance(act, Export | Switch):
             receipt = await perform(app, click, act)
             return receipt.payload
         return await carry_out(app, click, request)
     except EXPECTED as problem:
         return explain(click.localizer, problem).payload
-
-
-async def _propose_to_keep(
-    app: App, click: Click, message: Message, request: Request
-) -> Payload:
-    wanted = Keep(
-        channel=message.channel_id,
-        ts=message.ts,
-        thread_ts=message.thread_ts,
-        text=request.words,
-        decision=request.what == "decision",
-    )
-    return await propose_to_keep(app, click, wanted)
 
 
 async def _resume(app: App, click: Click) -> Payload:

@@ -13,9 +13,9 @@ import logging
 from bot.access import person_refusal, refusal_in
 from bot.acts.blocks import Payload
 from bot.acts.expected import NotDone
-from bot.acts.kinds import Keep, TakeBack
+from bot.acts.kinds import Keep, Place, Position, TakeBack
 from bot.acts.lines import refusal_line
-from bot.acts.phrases import heard
+from bot.acts.phrases import Request, heard
 from bot.acts.receipt import Click, Receipt
 from bot.app import App
 from bot.conversation.audiences import look_up_kind
@@ -32,7 +32,9 @@ from bot.slack.client import (
     find_message,
     unless_refused,
 )
+from bot.slack.messages import Message
 from memory import PUBLIC, Person, PersonMessage, Refusal
+from memory.formation import judge_kept
 from memory.model import Json, estimated_tokens, normalized
 from memory.postgres import PersonTransaction, person_transaction
 from memory.store import (
@@ -66,15 +68,18 @@ def words_to_keep(words: str) -> str:
     return request.words
 
 
-def still_says(line: KeptLine, words: str) -> bool:
-    """Return whether a message with these words is kept as it is; only white space may differ."""
-    now = normalized(words_to_keep(words)).split()
-    return now == normalized(line.text).split()
-
-
 def _not_kept(click: Click, key: str, **values: object) -> NotDone:
     """Return a sentence of the catalogues as the reason why nothing is kept."""
     return NotDone(click.localizer.say(key, **values))
+
+
+def is_listed(wanted: Position, place: Place) -> bool:
+    """Return whether the clicked panel lists what is kept for the same conversation.
+
+    It was opened by a command there, so the person has been in it.
+    """
+    shown = place.position
+    return shown is not None and (shown.list, shown.of) == ("kept", wanted.of)
 
 
 # --- what asks the author ----------------------------------------------------------------------
@@ -104,19 +109,35 @@ async def keep_message(
     return click.say("kept_asked")
 
 
-async def propose_to_keep(app: App, click: Click, wanted: Keep) -> Payload:
+async def propose_to_keep(
+    app: App, click: Click, message: Message, request: Request
+) -> Payload:
     """Return the question whether to keep what a message to the app asks for. Raises `NotDone`."""
-    if not wanted.text:
+    if not request.words:
         raise _not_kept(click, "kept_how")
-    await _check_place(app, click, wanted.channel)
-    _check_length(click, wanted.text)
+    await _check_place(app, click, message.channel_id)
+    _check_length(click, request.words)
+    wanted = Keep(
+        channel=message.channel_id,
+        ts=message.ts,
+        thread_ts=message.thread_ts,
+        text=request.words,
+        decision=request.what == "decision",
+    )
     return author_question(click.localizer, wanted, "own")
 
 
-async def ask_again_later(
-    app: App, transaction: PersonTransaction, line: KeptLine
+async def follow_edit(
+    app: App, transaction: PersonTransaction, line: KeptLine, words: str
 ) -> None:
-    """Add the job that asks the author of a message that was kept about its new words."""
+    """End the line of a message that says something else now; ask its author about `words` later.
+
+    Only white space may differ.
+    """
+    now = normalized(words_to_keep(words)).split()
+    if now == normalized(line.text).split():
+        return
+    await end_lines(app.queue, transaction, line.id)
     arguments = {
         **transaction.person.ids,
         "channel": line.channel_id,
@@ -281,8 +302,8 @@ async def _judge(app: App, click: Click, wanted: Keep) -> str:
         actor="command",
         zone=click.localizer.zone,
     )
-    judged = await app.former.judge_kept(
-        click.person, message, decision=wanted.decision
+    judged = await judge_kept(
+        app.former, click.person, message, decision=wanted.decision
     )
     if isinstance(judged, Refusal):
         raise NotDone(_refusal(click.localizer, judged))

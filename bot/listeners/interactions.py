@@ -34,11 +34,10 @@ from bot.app import App
 from bot.commands.clicks import form_errors, form_of, perform, submit
 from bot.commands.commands import act_of, carry_out
 from bot.forgetting.forgetting import forget_words_question
-from bot.kept.acts import keep_message
+from bot.kept.acts import is_listed, keep_message
 from bot.listeners.origin import (
     Body,
     clicked_block,
-    listed_conversation,
     person_of,
     place_of,
     typed_words,
@@ -194,7 +193,7 @@ class Interactions:
         match act:
             case Rate():
                 count("ratings", rating=act.rating)
-            case Position(list="kept") if act.of != listed_conversation(place):
+            case Position(list="kept") if not is_listed(act, place):
                 await self._act(body, place, None)
             case Position() if act.is_history and not place.is_history:
                 await self._open_panel(body, place, act)

@@ -110,14 +110,3 @@ def typed_words(command: Body) -> str:
     """
     text = CONTROL.sub("", str(command.get("text") or ""))
     return " ".join(text.split())
-
-
-def listed_conversation(place: Place) -> str:
-    """Return the conversation whose kept lines the clicked panel lists; "" for none.
-
-    The panel was opened by a command there, so the person has been in it.
-    """
-    position = place.position
-    if position is None or position.list != "kept":
-        return ""
-    return position.of

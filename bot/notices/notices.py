@@ -24,10 +24,9 @@ from uuid import UUID
 from bot.acts.blocks import Payload, payload
 from bot.acts.lines import notable_changes
 from bot.app import App
-from bot.notices.payload import notice_payload
+from bot.notices.payload import payload_of
 from bot.notices.told import may_tell_unread
 from bot.people import PersonSettings, read_settings
-from bot.promises.open import open_promises
 from bot.promises.reminders import show_reminders_later
 from bot.queue.queue import REPLIES
 from bot.slack.client import unless_refused
@@ -245,12 +244,12 @@ async def _payload(app: App, notice: _Notice) -> Payload | None:
     questions = [question.heard_in(notice.audience) for question in asked]
     if notice.state == DUE and not notice.settings.notices:
         told = []
-    notable = notable_changes(told)
-    if not (notable or questions):
+    if not (notable_changes(told) or questions):
         return None
-    promises = await open_promises(app.pool, person, notable, notice.audience)
     localizer = notice.settings.localizer(notice.reply or "")
-    return notice_payload(localizer, notice.turn, told, questions, promises)
+    return await payload_of(
+        app.pool, person, localizer, notice.turn, told, questions, notice.audience
+    )
 
 
 async def _post(app: App, notice: _Notice, said: Payload) -> str | None:

@@ -11,8 +11,24 @@ from bot.acts.buttons import answer_buttons
 from bot.acts.kinds import Edit, Undo
 from bot.acts.lines import change_line, notable_changes, question_line, summary_lines
 from bot.locale import Localizer
+from bot.promises.open import open_promises
 from bot.promises.rows import promise_rows, promise_told
-from memory import Change, Memory, Question
+from memory import DM, Change, Memory, Person, Pool, Question
+
+
+async def payload_of(
+    pool: Pool,
+    person: Person,
+    localizer: Localizer,
+    batch: UUID,
+    changes: Sequence[Change],
+    questions: Sequence[Question],
+    audience: str = DM,
+) -> Payload:
+    """Return the notice of a batch for an audience, with its promises as they are now."""
+    notable = notable_changes(changes)
+    promises = await open_promises(pool, person, notable, audience)
+    return notice_payload(localizer, batch, changes, questions, promises)
 
 
 def notice_payload(
@@ -68,12 +84,11 @@ def _notice_lines(
     return lines, buttons
 
 
-def lines_told(
-    localizer: Localizer,
-    told: Sequence[Change],
-    promises: Sequence[tuple[Memory, datetime | None]],
+async def lines_of(
+    pool: Pool, person: Person, localizer: Localizer, told: Sequence[Change]
 ) -> list[str]:
-    """Return the lines of changes, with those of open promises."""
+    """Return the lines of changes, with their open promises as they are now."""
+    promises = await open_promises(pool, person, told)
     lines, _ = _told(localizer, told, promises)
     rows = promise_rows(localizer, promises)
     return lines + [line for line, _ in rows]

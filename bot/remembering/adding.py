@@ -28,9 +28,8 @@ from bot.app import App
 from bot.conversation.audiences import ConversationKind, kind_now, view_at
 from bot.conversation.edits import update_later
 from bot.conversation.turns import read_turn
-from bot.notices.payload import lines_told, notice_payload
+from bot.notices.payload import lines_of, payload_of
 from bot.people import read_memory_state
-from bot.promises.open import open_promises
 from bot.quota import admit
 from bot.remembering.refusals import refusal_done
 from bot.slack.reading import name_words, typed
@@ -119,9 +118,8 @@ async def remember_message(
     if not questions:
         return receipt.payload
     changes = await list_changes(app.pool, person, batch=addition.batch)
-    promises = await open_promises(app.pool, person, changes)
-    return notice_payload(
-        click.localizer, addition.batch, changes[::-1], questions, promises
+    return await payload_of(
+        app.pool, person, click.localizer, addition.batch, changes[::-1], questions
     )
 
 
@@ -332,8 +330,7 @@ class _Addition:
         questions = await open_questions(pool, person, batch=self.batch)
         if not (stored or questions or problem) and len(refused) == 1:
             return refusal_done(localizer, refused[0], facts=self.app.stores_facts)
-        promises = await open_promises(pool, person, stored)
-        lines = lines_told(localizer, stored, promises)
+        lines = await lines_of(pool, person, localizer, stored)
         # The panel asks the question.
         lines += [question_line(localizer, one) for one in questions[:1]]
         for one in refused:

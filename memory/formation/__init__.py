@@ -11,6 +11,7 @@ from memory.formation.extract import (
     extract_writes as extract_writes,
 )
 from memory.formation.formation_model import FormationModel as FormationModel
+from memory.formation.kept import judge_kept as judge_kept
 from memory.formation.proposal import VerdictReason as VerdictReason
 from memory.formation.unsaid import (
     still_quoted as still_quoted,

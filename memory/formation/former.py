@@ -13,7 +13,6 @@ from collections.abc import (
 )
 from contextlib import asynccontextmanager
 from dataclasses import KW_ONLY, dataclass, replace
-from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import TypeVar
 from uuid import UUID, uuid4
@@ -26,7 +25,7 @@ from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
 from memory.formation.commit import FormationResult, commit
-from memory.formation.evidence import Evidence, TypedMessage, whole_message
+from memory.formation.evidence import TypedMessage, whole_message
 from memory.formation.extract import extract_writes
 from memory.formation.formation_model import TEAM, FormationModel
 from memory.formation.known import known_memories
@@ -35,12 +34,11 @@ from memory.formation.proposal import (
     Proposed,
     Refusal,
     Write,
-    holds_credentials,
     instead_of,
     named_removals,
     read_writes,
 )
-from memory.formation.verdict import KEPT_KIND, SensitivePolicy, judge, refusal
+from memory.formation.verdict import SensitivePolicy, judge
 from memory.metrics import step
 from memory.model.errors import (
     EmbeddingsUnavailable,
@@ -131,7 +129,7 @@ class Former:
         typed = [TypedMessage(message) for message in messages]
         typed = [message for message in typed if message.says_something]
         declined: list[Memory] = []
-        async with _model_calls(view.person, deadline):
+        async with model_calls(view.person, deadline):
             read = partial(self._read, view, typed, declined, eager=eager)
             proposed = await read(passes_over=passes_over)
         formed = await self._commit(view, proposed, batch, epoch, in_commit)
@@ -160,7 +158,7 @@ class Former:
             key = target.key
             known[key] = target
         said = TypedMessage(message)
-        async with _model_calls(view.person, deadline):
+        async with model_calls(view.person, deadline):
             proposed = await self._judge(
                 view, [said], [Write(key, value)], known, passes_over=False
             )
@@ -181,9 +179,9 @@ class Former:
         another kind. The rest is as for `form`.
         """
         typed = [TypedMessage(message)]
-        async with _model_calls(view.person, deadline):
+        async with model_calls(view.person, deadline):
             found = await extract_writes(
-                self._memory_model, self.schemas, [], typed, eager=True
+                self.memory_model, self.schemas, [], typed, eager=True
             )
             writes = instead_of(memory, found)
             proposed = await self._judge(
@@ -253,7 +251,7 @@ class Former:
         eager: bool,
     ) -> list[Write]:
         """Return what the model writes, if need be with fewer memories in its view."""
-        extract = partial(extract_writes, self._memory_model, self.schemas, eager=eager)
+        extract = partial(extract_writes, self.memory_model, self.schemas, eager=eager)
         try:
             return await extract(rows, typed)
         except WordsUnreadable as unreadable:
@@ -273,8 +271,8 @@ class Former:
         """
         said = TypedMessage(PersonMessage(text=_HARMLESS))
         try:
-            async with _model_calls(person, None):
-                await extract_writes(self._memory_model, self.schemas, memories, [said])
+            async with model_calls(person, None):
+                await extract_writes(self.memory_model, self.schemas, memories, [said])
         except WordsUnreadable as unreadable:
             if unreadable.cause != "model_policy":
                 raise
@@ -299,56 +297,12 @@ class Former:
         if not proposals:
             return [], refused
         proposals = await match_stored(self.pool, view, proposals)
-        judge_part = partial(judge, self._memory_model, messages=typed)
+        judge_part = partial(judge, self.memory_model, messages=typed)
         judged, unread = await read_alone(
             judge_part, proposals, passes_over=passes_over
         )
         refused += [proposal.refused("unreadable") for proposal in unread]
         return judged, refused
-
-    async def _judge_words(self, person: Person, proposal: Proposal) -> Proposal:
-        """Return a proposal of a person's words, with its verdict if the model can read them.
-
-        Tokens are counted as by `form`. Raises `FormationUnavailable`.
-        """
-        try:
-            async with _model_calls(person, None):
-                [judged] = await judge(
-                    self._memory_model, [proposal], [proposal.evidence.message]
-                )
-        except WordsUnreadable:
-            return proposal
-        return judged
-
-    async def judge_kept(
-        self,
-        person: Person,
-        message: PersonMessage,
-        *,
-        decision: bool,
-    ) -> Evidence | Refusal:
-        """Return the words of a message that may be kept for its conversation, or why they may not.
-
-        A verdict decides whether they are asserted, as a decision if `decision` is set, and neither
-        about somebody else nor sensitive. Raises `FormationUnavailable`.
-        """
-        said = TypedMessage(message)
-        words = whole_message(said)
-        if not said.says_something:
-            return Refusal(reason="no_evidence", kind=KEPT_KIND)
-        if holds_credentials(words.text):
-            return Refusal(reason="secret", kind=KEPT_KIND, evidence=words)
-        content = {"text": words.text, "decision": decision}
-        proposal = Proposal(
-            kind=KEPT_KIND, content=content, said=content, evidence=words
-        )
-        judged = await self._judge_words(person, proposal)
-        if judged.verdict is None:
-            return judged.refused("unusable")
-        reason = refusal(judged, judged.verdict, datetime.now(UTC), "never")
-        if reason is not None:
-            return judged.refused(reason)
-        return words
 
     async def _named_removals(
         self, person: Person, named: Sequence[Write], typed: Sequence[TypedMessage]
@@ -361,7 +315,8 @@ class Former:
         return [one for one in removals if keys.get(one.about) in known.memories]
 
     @cached_property
-    def _memory_model(self) -> FormationModel:
+    def memory_model(self) -> FormationModel:
+        """The model that extracts and judges, made when it is first used."""
         chat = self.model
         if not isinstance(chat, BaseChatModel):
             chat = chat()
@@ -379,11 +334,11 @@ class Former:
         import memory.formation.langmem_model  # noqa: F401
 
         Response.model_rebuild()
-        _ = self._memory_model
+        _ = self.memory_model
 
 
 @asynccontextmanager
-async def _model_calls(person: Person, deadline: float | None) -> AsyncIterator[None]:
+async def model_calls(person: Person, deadline: float | None) -> AsyncIterator[None]:
     """Limit the models to `deadline` seconds, if given, and count their tokens for the team.
 
     Raises `FormationUnavailable` in place of their errors.

@@ -64,18 +64,6 @@ may_harm: true where somebody may come to harm if it is not known: allergies, il
 pregnancy, what they must never have or do; else false."""
 
 
-KEPT_KIND = "KeptLine"
-"""The kind of a proposal to keep a message for its conversation."""
-KEPT_INSTRUCTIONS = """
-Kind KeptLine is what the speaker keeps for everybody of their channel. There `values` are their own
-words. about: "other" only where they tell of a person's life, health, character, conduct or
-whereabouts; that somebody is responsible, or is to be asked, for a piece of work is "speaker".
-modality: with `decision` true "asserted" only where it says that something has been decided, agreed
-or settled; a proposal, wish, option or plan to decide is "hypothetical", an open question
-"question". Advice to colleagues ("ask Ana before a reset") is "asserted"; what tells an assistant
-or a model how to answer or what to do is "request"."""
-
-
 class MemoryVerdicts(BaseModel):
     """One verdict for each proposal, by its index."""
 
@@ -90,16 +78,17 @@ async def judge(
     model: FormationModel,
     proposals: Sequence[Proposal],
     messages: Sequence[TypedMessage],
+    *,
+    about_kind: str = "",
 ) -> list[Proposal]:
     """Return the proposals, whose evidence is in `messages`, with the verdicts of `model`.
 
+    `about_kind`: what the model is told of a kind that is no memory.
     None has a verdict if the model declined twice, or if both of its answers were malformed. No
     database connection is held. Raises `WordsUnreadable`, or `FormationUnavailable` if the model
     does not answer.
     """
-    instructions = VERDICT_INSTRUCTIONS
-    if any(one.kind == KEPT_KIND for one in proposals):
-        instructions += KEPT_INSTRUCTIONS
+    instructions = VERDICT_INSTRUCTIONS + about_kind
     prompt = [("system", instructions), ("user", request_text(proposals, messages))]
     with tracing_context(enabled=False):
         verdicts = await _ask_for_verdicts(model, prompt)

@@ -23,8 +23,6 @@ from memory.model.providers import (
     provider_and_name as provider_and_name,
     speaks_openai as speaks_openai,
 )
-from memory.model.reminders import due_of as due_of
-from memory.model.reminders import is_open_promise as is_open_promise
 from memory.model.schemas import (
     Content as Content,
     DUE_FIELDS as DUE_FIELDS,
@@ -32,6 +30,8 @@ from memory.model.schemas import (
     INSTRUCTION_KIND as INSTRUCTION_KIND,
     LEVEL_FIELDS as LEVEL_FIELDS,
     PROMISE_KIND as PROMISE_KIND,
+    due_of as due_of,
+    is_open_promise as is_open_promise,
 )
 from memory.model.sameness import (
     needles as needles,

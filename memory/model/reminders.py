@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from memory.model.dates import LATEST
 from memory.model.fold import Folded
-from memory.model.schemas import DUE_FIELDS, PROMISE_KIND, Content
+from memory.model.schemas import DUE_FIELDS, Content, due_of, is_open_promise
 from memory.model.statement import Statement
 
 _EARLY = time(7)  # nobody is reminded at night of what is due before nine
@@ -36,11 +36,6 @@ class OpenPromise(NamedTuple):
             return reminder_times(self.content, self.dated.said_at, zone)
         tomorrow = put_off_at.astimezone(zone).date() + _DAY
         return reminder_times({"due": tomorrow}, put_off_at, zone)
-
-
-def is_open_promise(kind: str, content: Content) -> bool:
-    """Return whether a memory is a promise that is neither kept nor dropped."""
-    return kind == PROMISE_KIND and content.get("state") == "open"
 
 
 def open_promise(memory: Folded | None) -> OpenPromise | None:
@@ -105,19 +100,6 @@ def _before(day: date, end: datetime, said_at: datetime, zone: tzinfo) -> dateti
     if before < said_at:
         return said_at + (end - said_at) / 2
     return before
-
-
-def due_of(content: Content) -> tuple[date, time | None] | None:
-    """Return the day of a promise, and its time if it has one.
-
-    Return None without a day, and for texts that are none, as another tool may have written.
-    """
-    try:
-        day = date.fromisoformat(str(content.get("due")))
-        clock = content.get("due_time")
-        return day, time.fromisoformat(str(clock)) if clock else None
-    except ValueError:
-        return None
 
 
 def first_from(times: Iterable[datetime], since: datetime) -> datetime | None:

@@ -10,7 +10,7 @@ costs most tokenizers two to three times as many tokens.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from datetime import date
+from datetime import date, time
 from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -343,3 +343,21 @@ def _resolved(declared: FieldRules, described: FieldRules) -> FieldRules:
 
 
 register_schemas(SCHEMAS)
+
+
+def is_open_promise(kind: str, content: Content) -> bool:
+    """Return whether a memory is a promise that is neither kept nor dropped."""
+    return kind == PROMISE_KIND and content.get("state") == "open"
+
+
+def due_of(content: Content) -> tuple[date, time | None] | None:
+    """Return the day of a promise, and its time if it has one.
+
+    Return None without a day, and for texts that are none, as another tool may have written.
+    """
+    try:
+        day = date.fromisoformat(str(content.get("due")))
+        clock = content.get("due_time")
+        return day, time.fromisoformat(str(clock)) if clock else None
+    except ValueError:
+        return None
