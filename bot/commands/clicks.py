@@ -24,7 +24,6 @@ from bot.acts.kinds import (
     FormAct,
     Keep,
     Move,
-    Open,
     Opening,
     Remember,
     SaveMemory,
@@ -111,20 +110,20 @@ async def perform(app: App, click: Click, act: Doing) -> Receipt:
 
 async def form_of(app: App, click: Click, act: Opening) -> SlackView:
     """Return the form that an act opens. Raises one of `bot.acts.expected.EXPECTED`."""
-    match act:
-        case Edit():
-            return await _edit_form(app, click, act)
-        case Open(form="add"):
+    if isinstance(act, Edit):
+        return await _edit_form(app, click, act)
+    match act.form:
+        case "add":
             await check_may_store(app, click)
             return forms.add_form(click.localizer, click.place)
-        case Open(form="settings"):
+        case "settings":
             return await _settings_form(app, click)
-        case Open(form="help"):
+        case "help":
             help_text = click.localizer.say("help")
             return forms.final_view(click.localizer, "help_title", help_text)
-        case Open():
+        case "delete":
             return forms.delete_form(click.localizer, click.place)
-    assert_never(act)
+    assert_never(act.form)
 
 
 async def _settings_form(app: App, click: Click) -> SlackView:
