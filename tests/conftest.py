@@ -64,7 +64,7 @@ _LONGEST = (
         "test_soak.py",
         "test_linear_time.py",
     ),
-    *("test_memory_machine.py", "test_acts.py"),
+    *("test_memory_machine.py", "test_conversations.py", "test_acts.py"),
 )
 
 

@@ -340,18 +340,26 @@ class Sequences(RuleBasedStateMachine):
         now = datetime.now(UTC).timestamp()
         self.take(person, change, Said("say", audience, now, 0, fields))
 
-    @rule(person=PERSONS, place=PLACES, level=LEVELS, audience=AUDIENCES)
-    def correct(self, person: Person, place: int, level: int, audience: str) -> None:
-        """Say more about a memory in a conversation that may read it."""
+    @rule(
+        person=PERSONS,
+        place=PLACES,
+        level=LEVELS,
+        audience=AUDIENCES,
+        ends=st.booleans(),
+    )
+    def correct(
+        self, person: Person, place: int, level: int, audience: str, ends: bool
+    ) -> None:
+        """Say more about a memory in a conversation that may read it, perhaps until a day."""
         thing = self.models[person].pick(place)
         if thing is None or (row := self.rows(person, audience).get(thing.key)) is None:
             return
         note = f"note {next(NUMBERS)}"
         content = {**row.content, "preference": level, "description": note}
         inherits = thing.ends
-        ts, formed = self.form(person, audience, content, row)
+        ts, formed = self.form(person, audience, content, row, ends=ends)
         values = changed(content, row.content) | {"food_name": thing.word}
-        said = self.say(audience, values, ts, ends=inherits)
+        said = self.say(audience, values, ts, ends=ends or inherits)
         self.take(person, formed.changes[0], said)
 
     @rule(person=PERSONS, place=PLACES, level=LEVELS)

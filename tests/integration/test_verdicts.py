@@ -342,42 +342,6 @@ async def test_valid_until_holds_through_that_day_where_the_person_is(
     assert reasons(formed) == refused
 
 
-@pytest.mark.parametrize("lasting", [False, True])
-async def test_a_detail_ends_with_all_of_its_memory(
-    trial: Trial, lasting: bool
-) -> None:
-    """And not with another detail of it, after which the memory stays."""
-    until_monday = typed("no pasta until Monday")
-    if lasting:
-        await trial.know(food("pasta", 80, "I like pasta"))
-        trial.model.answer(
-            lambda shown: [
-                patch(
-                    shown.id_of("pasta"),
-                    preference=20,
-                    evidence="no pasta until Monday",
-                )
-            ]
-        )
-    else:
-        trial.model.answer([food("pasta", 20, "no pasta until Monday")])
-    trial.model.verdicts.append({0: {"valid_until": "2099-01-19"}})
-    await trial.form(until_monday)
-    trial.model.answer(
-        lambda shown: [
-            patch(
-                shown.id_of("pasta"),
-                description="with basil",
-                evidence="best with basil",
-            )
-        ]
-    )
-    await trial.form(typed("best with basil", at=FRIDAY + timedelta(hours=1)))
-    [row] = await trial.rows()
-    assert row["value"]["content"]["description"] == "with basil"
-    assert row["expires_at"] == (None if lasting else END)
-
-
 @pytest.mark.parametrize(
     ("conflict", "stored", "asked"),
     [("none", 20, 0), ("replaces", 20, 0), ("unclear", 80, 1)],
