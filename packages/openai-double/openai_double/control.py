@@ -14,7 +14,7 @@ from aiohttp import web
 from pydantic import Field, ValidationError, model_validator
 
 from openai_double.answer import Answer, Item, Message, Output, StrictModel
-from openai_double.errors import RESPONSE_ERROR_CODES, STATUS_OF_CODE, ApiError
+from openai_double.errors import STATUS_OF_CODE, ApiError
 from openai_double.journal import Journal, TrafficLog, What
 from openai_double.request_types import Endpoint
 from openai_double.types import Json
@@ -88,11 +88,6 @@ class Fault(Rule):
 
     @model_validator(mode="after")
     def _whole(self) -> Fault:
-        known = {None, *RESPONSE_ERROR_CODES}
-        if self.event == "failed" and self.error_code not in known:
-            raise ValueError(
-                f"a failed response cannot have the code {self.error_code!r}"
-            )
         given = self.model_fields_set
         ways = given - {*Rule.model_fields, "retry_after", "chance"}
         if not ways:

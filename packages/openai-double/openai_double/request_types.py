@@ -6,7 +6,6 @@ the server has started, and never at import.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -24,9 +23,6 @@ _OPTIONAL: Final = {
     "ResponseOutputTextParam": ("annotations",),
 }
 """Fields that the types require but the API does not: langchain-openai 1.7.3 omits them."""
-
-
-_FIELD: Final = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,36 +95,14 @@ def check(request_type: RequestType, body: Any) -> None:
 
 
 def _as_api_error(error: ValidationError, body: dict[str, Any]) -> ApiError:
-    found, *others = error.errors(include_url=False)
-    path = _path(found["loc"], body)
-    # Each alternative of a union has errors; the deepest one is in the alternative that was meant.
-    for other in others:
-        path_of_other = _path(other["loc"], body)
-        if len(path_of_other) > len(path):
-            path = path_of_other
-            found = other
-    param = "".join(path) or None
-    if found["type"] == "missing":
-        message = f"Missing required parameter: '{param}'."
-        return bad_request(message, code="missing_required_parameter", param=param)
-    message = f"Invalid value for '{param}': {found['msg']}."
+    """Name the parameter; the message says where in it the first mistake is."""
+    found = error.errors(include_url=False)[0]
+    place = [str(part) for part in found["loc"]]
+    if found["type"] == "missing" and not body.keys() & set(place):
+        message = f"Missing required parameter: '{place[-1]}'."
+        code = "missing_required_parameter"
+        return bad_request(message, code=code, param=place[-1])
+    param = next(part for part in place if part in body)
+    message = f"Invalid value for '{param}': {found['msg']} ({'.'.join(place)})."
     code = "invalid_type" if found["type"].endswith("_type") else "invalid_value"
     return bad_request(message, code=code, param=param)
-
-
-def _path(loc: tuple[int | str, ...], body: Any) -> list[str]:
-    """The parts of a pydantic location that exist in the body (it also names unions)."""
-    parts: list[str] = []
-    node = body
-    for position, part in enumerate(loc):
-        if isinstance(part, int) and isinstance(node, list) and part < len(node):
-            node = node[part]
-            parts.append(f"[{part}]")
-        elif isinstance(part, str) and isinstance(node, dict):
-            is_last = position == len(loc) - 1
-            if part in node:
-                node = node[part]
-            elif not is_last or not _FIELD.fullmatch(part):
-                continue  # the name of a union
-            parts.append(f".{part}" if parts else part)
-    return parts

@@ -178,11 +178,6 @@ async def test_the_journal_keeps_every_request(
             {**RESPONSE, "kind": "verdicts", "status": 500},
             "one of reply, formation",
         ),
-        (
-            "faults",
-            {**RESPONSE, "event": "failed", "error_code": "cyber_policy"},
-            "cyber_policy",
-        ),
         ("script", {**RESPONSE, "output": {"text": ""}, "pattern": "("}, "pattern"),
         ("script", {"endpoint": "chat"}, "output"),
         (

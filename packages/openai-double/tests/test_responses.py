@@ -167,13 +167,13 @@ async def test_max_output_tokens_cuts_the_answer(
         ),
         pytest.param(
             {"input": [{"role": "robot", "content": "x"}]},
-            "input[0].role",
-            "invalid_value",
+            "input",
+            None,
             marks=BAD,
         ),
         pytest.param(
             {"input": "x", "tools": [{"type": "function"}]},
-            "tools[0].name",
+            "tools",
             None,
             marks=BAD,
         ),

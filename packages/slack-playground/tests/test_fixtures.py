@@ -47,8 +47,7 @@ def test_click_without_an_app_is_not_acknowledged(slack_playground: Playground) 
     blocks = [{"type": "actions", "elements": [button]}]
     ben = slack_playground.person("Ben")
     client = WebClient(slack_playground.bot_token, base_url=slack_playground.api_url)
-    channel = client.conversations_open(users=ben.id)["channel"]["id"]
-    client.chat_postMessage(channel=channel, text="Shall I?", blocks=blocks)
+    client.chat_postMessage(channel=ben.id, text="Shall I?", blocks=blocks)
     assert ben.click(ben.sees("Shall I?"), "go")["ok"] is False
     with pytest.raises(AssertionError, match="without a message with 'Yes'"):
         ben.sees("Yes", seconds=0)

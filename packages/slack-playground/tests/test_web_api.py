@@ -70,10 +70,7 @@ REFUSALS: dict[str, list[tuple[Json, str]]] = {
     ],
     "conversations.replies": [({"ts": "1.1"}, "thread_not_found")],
     "conversations.info": [({"channel": "SECRET"}, "channel_not_found")],
-    "conversations.list": [({"types": "fax"}, "invalid_types")],
-    "conversations.open": [({"channel": None, "users": "AYA"}, "missing_scope")],
-    "conversations.join": [({"channel": "OUTSIDE"}, "missing_scope")],
-    "reactions.add": [({"timestamp": "TOP", "name": "eyes"}, "missing_scope")],
+    "users.conversations": [({"types": "fax"}, "invalid_types")],
     "users.info": [({"user": "UNOBODY"}, "user_not_found"), ({}, "invalid_arguments")],
     "views.open": [
         ({"trigger_id": "1.1.x", "view": {"type": "modal"}}, "invalid_trigger_id")

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 
-from slack_playground import posting
 from slack_playground.objects import channel_object
 from slack_playground.records import SCOPE_PREFIXES, Channel, Json, Message
 from slack_playground.web_api.call import Call, need_scope, serves
@@ -32,9 +31,9 @@ def _info(call: Call) -> Json:
     return {"channel": shown}
 
 
-@serves("conversations.list", "users.conversations")
+@serves("users.conversations")
 def list_(call: Call) -> Json:
-    """conversations.list, and users.conversations of a person or the app."""
+    """users.conversations, of a person or the app."""
     types = call.text("types", "public_channel").split(",")
     kinds: set[str] = set()
     for name in types:
@@ -59,35 +58,7 @@ def _is_listed(call: Call, channel: Channel, kinds: set[str]) -> bool:
         return False
     if channel.archived and call.args.get("exclude_archived"):
         return False
-    if call.method.name == "users.conversations":
-        return call.text("user", call.bot.id) in channel.members
-    return True
-
-
-@serves("conversations.open")
-def open_(call: Call) -> Json:
-    """conversations.open, for one person."""
-    users = call.text("users")
-    if not users:
-        raise SlackError("users_list_not_supplied")
-    if "," in users:
-        raise SlackError("too_many_users")
-    if call.workspace.user(users).deleted:
-        raise SlackError("user_disabled")
-    need_scope(call.slack, "im:write")
-    channel = call.workspace.open_dm(users)
-    return {"channel": {"id": channel.id}}
-
-
-@serves("conversations.join")
-def _join(call: Call) -> Json:
-    channel = call.channel(member=False)
-    if channel.kind != "public":
-        raise SlackError("method_not_supported_for_channel_type")
-    if channel.archived:
-        raise SlackError("is_archived")
-    posting.join(call.slack, channel, call.bot)
-    return {"channel": _object(call, channel)}
+    return call.text("user", call.bot.id) in channel.members
 
 
 def _between(call: Call, messages: list[Message]) -> list[Message]:

@@ -1,9 +1,9 @@
-"""files.*: the two calls around an upload, and information about a file."""
+"""files.*: the two calls around an upload."""
 
 import secrets
 
 from slack_playground import posting
-from slack_playground.files import FILE_BYTES, may_see
+from slack_playground.files import FILE_BYTES
 from slack_playground.objects import file_object, slack_object
 from slack_playground.records import File, Json
 from slack_playground.web_api.call import Call, serves
@@ -56,26 +56,9 @@ def _object(call: Call, file: File) -> Json:
 
 def _uploaded(call: Call, file_id: str) -> File:
     """A file that the app has uploaded and not shared yet."""
-    file = _file(call, file_id)
-    is_uploaded = file.content is not None
-    if file.owner != call.bot.id or not is_uploaded or file.completed:
-        raise SlackError("file_not_found")
-    return file
-
-
-def _file(call: Call, file_id: str) -> File:
     file = call.workspace.files.get(file_id)
-    if file is None:
+    if file is None or file.owner != call.bot.id:
+        raise SlackError("file_not_found")
+    if file.content is None or file.completed:
         raise SlackError("file_not_found")
     return file
-
-
-@serves("files.info")
-def info(call: Call) -> Json:
-    """files.info: a file that the app can see, by its id."""
-    file = _file(call, call.text("file"))
-    if file.content is None:
-        raise SlackError("file_not_found")
-    if not may_see(call.workspace, call.bot.id, file):
-        raise SlackError("not_visible")
-    return {"file": _object(call, file), "comments": []}

@@ -1,8 +1,7 @@
-"""auth.*, apps.connections.open, users.*, reactions.*."""
+"""auth.*, apps.connections.open, users.*."""
 
-from slack_playground import posting
 from slack_playground.objects import slack_object, user_object
-from slack_playground.records import Json, Message
+from slack_playground.records import Json
 from slack_playground.web_api.call import Call, serves
 from slack_playground.web_api.methods import SlackError
 
@@ -48,40 +47,3 @@ def _users_info(call: Call) -> Json:
             "enterprise_user", id=user.id, enterprise_id=enterprise, teams=teams
         )
     return {"user": shown}
-
-
-@serves("reactions.add", "reactions.remove")
-def _react(call: Call) -> Json:
-    name = call.text("name").strip(":")
-    bot = call.bot.id
-    if not name:
-        raise SlackError("invalid_name")
-    message = _reacted_to(call)
-    given = message.body.get("reactions", [])
-    reactions = {one["name"]: one["users"] for one in given}
-    users = reactions.setdefault(name, [])
-    if call.method.name == "reactions.add":
-        if bot in users:
-            raise SlackError("already_reacted")
-        users.append(bot)
-    else:
-        if bot not in users:
-            raise SlackError("no_reaction")
-        users.remove(bot)
-    if not users:
-        del reactions[name]
-    message.body["reactions"] = [
-        {"name": name, "users": users, "count": len(users)}
-        for name, users in reactions.items()
-    ]
-    posting.notify_page(call.slack, message)
-    return {}
-
-
-def _reacted_to(call: Call) -> Message:
-    if "channel" not in call.args or "timestamp" not in call.args:
-        raise SlackError("no_item_specified")
-    channel = call.channel(member=False)
-    if call.bot.id not in channel.members:
-        raise SlackError("no_access")
-    return call.workspace.message(channel.id, call.text("timestamp"))

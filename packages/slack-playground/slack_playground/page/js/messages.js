@@ -6,7 +6,7 @@ import * as acts from "./acts.js";
 import { at } from "./control.js";
 import { ask, menuButton, newId } from "./dialogs.js";
 import { avatar } from "./faces.js";
-import { asPlain, emoji, mrkdwn, unescaped } from "./text.js";
+import { asPlain, mrkdwn, unescaped } from "./text.js";
 import { changed, isReply, nameOf, rootOf, store, user } from "./store.js";
 import { viewParts } from "./views.js";
 import { languageOf, sizeOf, t, timeOf, wholeTime } from "./words.js";
@@ -61,8 +61,7 @@ function content(message, channel, item, inThread) {
   const shown = make("div", { class: `content${message.streaming ? " streaming" : ""}`, lang }, blocks,
     (message.attachments ?? []).map((part) => attachment(part, message, channel)),
     (message.files ?? []).map(fileItem),
-    message.edited ? make("small", { class: "edited" }, t("edited")) : null,
-    message.reactions?.length ? make("div", { class: "reactions" }, message.reactions.map((one) => make("span", { class: "reaction" }, emoji(one.name), ` ${one.count}`))) : null);
+    message.edited ? make("small", { class: "edited" }, t("edited")) : null);
   if (message.streaming) {
     const end = [...shown.querySelectorAll(":scope > .block:last-of-type :is(p, li, .lines)")].at(-1);
     (end ?? shown).append(make("span", { class: "caret", "aria-hidden": "true" }));
