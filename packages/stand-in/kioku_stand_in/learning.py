@@ -56,10 +56,10 @@ def _changed_key(known: Mapping[str, Memory], clause: Clause) -> str:
             return _corrected_key(known, clause)
         case "fulfilled":
             return _fulfilled_key(promises, clause)
-        case "moved" if words_of(words):
-            return _about(promises, words)
-        case "moved":
+        case "moved" if not words_of(words):
             return next(reversed(promises), "")
+        case "moved":
+            return _about(promises, words)
     return ""
 
 
@@ -81,7 +81,7 @@ def _about(known: Mapping[str, Memory], words: str) -> str:
 
     They are in the memory, or begin with the same thing, or are most of its words, or it of theirs.
     """
-    best, found = 0.5, ""
+    best, found = 0.4, ""
     said, heads = words_of(words), _heads(words)
     for key, memory in known.items():
         stored = words_of(memory.words)
@@ -91,7 +91,7 @@ def _about(known: Mapping[str, Memory], words: str) -> str:
             score += 1
         if words in memory.words:
             score += 1
-        if score > 0.5 and score >= best:
+        if score >= best:
             best, found = score, key
     return found
 
@@ -162,10 +162,7 @@ def _replaced(known: Mapping[str, Memory], memory: Memory, clause: Clause) -> st
 
 def _heads(text: str) -> set[str]:
     """Return what a statement may be about: “my desk” of “my desk is …”."""
-    heads: set[str] = set()
-    for groups in _HEAD.findall(text):
-        heads.update(head.casefold() for head in groups if head)
-    return heads
+    return {found[found.lastindex or 0].casefold() for found in _HEAD.finditer(text)}
 
 
 def without_fillers(words: str) -> str:

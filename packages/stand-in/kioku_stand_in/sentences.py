@@ -22,7 +22,6 @@ _END: Final = re.compile(
     r"[\s。！？!?.、,…〜~笑\u2600-\u27bf\ufe0f\U0001f000-\U0001f601\U0001f603-\U0001f922\U0001f924-\U0001faff]+$"
 )
 _JOINT: Final = re.compile("|".join(SCRIPT["joints"]))
-_OWN: Final = re.compile(r"\b(?:I|we|my|our)\b", re.I)
 _QUOTED: Final = re.compile('["“「]')
 _BARE: Final = re.compile(
     r"\b(i(?=m|ve)|(?:do|does|did|is|are|was|has|have|ca)n(?=t))(m|ve|t)\b", re.I
@@ -228,13 +227,10 @@ def _likings(names: Sequence[str], level: int, clause: str) -> Iterator[Memory]:
 
 def may_be_news(clause: Clause) -> bool:
     """Return whether a clause that states nothing lasting may say how something is now."""
-    if clause.name not in ("unknown", "correct") or WORDS["hypothetical"].search(
-        clause.text
-    ):
+    if clause.name not in ("unknown", "correct"):
         return False
-    if is_japanese(clause.text):
-        return WORDS["became"].search(clause.text) is not None
-    return _OWN.search(clause.text) is not None
+    is_certain = WORDS["hypothetical"].search(clause.text) is None
+    return is_certain and WORDS["became"].search(clause.text) is not None
 
 
 def _is_lasting(clause: str) -> bool:
