@@ -56,10 +56,6 @@ class Stored:
             self.prefix(human),
         )
 
-    def contents(self, human: Person) -> list[Json]:
-        """Return the contents of a person's memories, oldest first."""
-        return [row["value"]["content"] for row in self.memories(human)]
-
     def vectors(self, human: Person) -> list[Json]:
         """Return the vectors of a person's memories: prefix, key, size of the vector."""
         return self.rows(

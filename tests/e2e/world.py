@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import psycopg
 
 from tests.e2e.app import App
-from tests.e2e.messages import Json, Reply, asked, footers, is_notice
+from tests.e2e.messages import Json, Reply, footers, is_notice
 from tests.e2e.stored import Stored
 from tests.person import Person, Said
 from tests.playground import Playground
@@ -28,7 +28,6 @@ class World(Playground, Stored):
         Stored.__init__(self, app.conninfo, self.team_id)
         self.app = app
         self.spoken: list[str] = []
-        self._journal_start = int(self.model("journal")["last"])
         self._log_start = app.log.stat().st_size
 
     # What can be controlled
@@ -118,12 +117,6 @@ class World(Playground, Stored):
         assert [len(footers(m)) for m in messages] == [0] * (len(messages) - 1) + [1]
         return Reply(messages)
 
-    def all_delivered(self) -> None:
-        """Wait until the app has acknowledged everything that happened."""
-        self.until(
-            lambda: self.control("settle", {"seconds": 1})["settled"], "every ack"
-        )
-
     def formed(self, human: Person) -> list[Json]:
         """Wait until all that a person said has been taken up; return their memories."""
 
@@ -142,25 +135,6 @@ class World(Playground, Stored):
     def formed_contents(self, human: Person) -> list[Json]:
         """Wait until all that a person said has been taken up; return what is remembered."""
         return [row["value"]["content"] for row in self.formed(human)]
-
-    def journal(self, kind: str = "", endpoint: str = "") -> list[Json]:
-        """Return what this test asked of the models, oldest first."""
-        entries: list[Json] = self.model(f"journal?since={self._journal_start}")[
-            "entries"
-        ]
-        return [
-            e
-            for e in entries
-            if kind in ("", e["kind"]) and endpoint in ("", e["endpoint"])
-        ]
-
-    def prompts(self, question: str) -> list[Json]:
-        """Return the requests for a reply to `question`, oldest first."""
-        return [
-            entry
-            for entry in self.journal("reply", "responses")
-            if question.replace("<@BOT>", "").strip() == asked(entry)
-        ]
 
     def _hurry(self) -> None:
         # What was put off after a fault need not be waited for.

@@ -160,19 +160,6 @@ async def test_what_was_said_in_a_private_channel_stays_there(
     assert where == {"ramen": place.channel, "sushi": PUBLIC}
 
 
-async def test_the_memory_follows_its_message(app: App) -> None:
-    """What an edited message still says stays; once it is deleted, what it alone supported goes."""
-    place = app.slack.place(channel="public", text="I love ramen. It rains.")
-    await pointed_at(app, place)
-    message = app.slack.message(
-        place, ts=place.ts, thread_ts=place.root, text="I love ramen."
-    )
-    await app.change(message, "I love ramen. It has stopped raining.")
-    assert len(await app.memories(app.person(place))) == 1
-    await app.change(message, "It has stopped raining.")
-    assert await app.memories(app.person(place)) == []
-
-
 @GONE
 async def test_what_was_undone_goes_with_its_message(app: App) -> None:
     """Nothing quotes a deleted message, although what it said did not count any more."""

@@ -11,7 +11,6 @@ import pytest
 from openai.types.responses import ResponseFunctionToolCall
 
 from bot.acts.phrases import heard
-from kioku_stand_in.script import SCRIPT
 from kioku_stand_in.sentences import clauses_in
 from memory.formation.proposal import Verdict
 from memory.model import framed
@@ -267,16 +266,3 @@ async def test_the_app_remembers_what_was_told(
         contents = await app.form(message)
     [content] = contents
     assert remembered.items() <= content.items()
-
-
-@pytest.mark.parametrize(
-    ("question", "language"), [("who is my manager?", 0), ("上司は誰？", 1)]
-)
-async def test_an_answer_says_that_memory_is_off(
-    app: App, question: str, language: int
-) -> None:
-    """The stand-in knows it from Kioku's prompt."""
-    place = app.slack.place()
-    await app.off(place)
-    asked = await app.ask(place, question)
-    assert app.replies(asked) == [SCRIPT["replies"]["off"][language]]
