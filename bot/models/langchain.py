@@ -69,7 +69,13 @@ class LangChainModel(Model):
             async with aclosing(self._stream(conversation, tools)) as stream:
                 async for chunk in stream:
                     chunks.append(chunk)
-                    yield _piece(chunk.text)
+                    event = _IN_PROGRESS  # a piece of a thought: the answer goes on
+                    if chunk.text:
+                        event = {
+                            "type": "response.output_text.delta",
+                            "delta": chunk.text,
+                        }
+                    yield event
         except Exception as error:
             raise failure_of(error) from error
         if chunks:
@@ -145,13 +151,6 @@ def _block(part: Any) -> Json:
         return {"type": "text", "text": part}
     block: Json = part
     return block
-
-
-def _piece(text: str) -> Event:
-    """Return the event of a piece of an answer; of a thought only that the answer goes on."""
-    if not text:
-        return _IN_PROGRESS
-    return {"type": "response.output_text.delta", "delta": text}
 
 
 def _ending(whole: AIMessageChunk) -> Iterator[Event]:

@@ -98,7 +98,10 @@ class ResponsesModel(Model):
             try:
                 async with aclosing(self._events(sent)) as events:
                     async for event in events:
-                        self._learn(left_out)
+                        if left_out - self.left_out:
+                            names = ", ".join(sorted(left_out))
+                            log.warning("the model's server does not take %s", names)
+                            self.left_out |= left_out
                         yield event
             except _FAILURES as error:
                 failed = failure_of(error)
@@ -108,14 +111,6 @@ class ResponsesModel(Model):
                 left_out |= refused
             else:
                 return
-
-    def _learn(self, left_out: frozenset[str]) -> None:
-        """Remember the fields without which a request was taken."""
-        if left_out - self.left_out:
-            log.warning(
-                "the model's server does not take %s", ", ".join(sorted(left_out))
-            )
-            self.left_out |= left_out
 
     async def _events(self, body: Json) -> AsyncGenerator[object, None]:
         """Yield the events of a response; one that comes whole is an event."""

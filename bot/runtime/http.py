@@ -95,16 +95,9 @@ def create_web_app(
 
     application.router.add_get("/healthz", healthz)
     application.router.add_get("/readyz", readyz)
-    if signing_secret is not None:
-        signatures = SignatureCheck(signing_secret, warnings)
-        _add_slack(application, app, signatures)
-    return application
-
-
-def _add_slack(
-    application: web.Application, app: AsyncApp, signatures: SignatureCheck
-) -> None:
-    """Add Slack's route."""
+    if signing_secret is None:
+        return application
+    signatures = SignatureCheck(signing_secret, warnings)
 
     async def slack(request: web.Request) -> web.Response:
         """Let Bolt answer a request that Slack signed lately; acknowledge an unreadable one."""
@@ -120,6 +113,7 @@ def _add_slack(
         return await to_aiohttp_response(answer)
 
     application.router.add_post("/slack/events", slack)
+    return application
 
 
 class _Waiting:

@@ -62,7 +62,10 @@ async def up(settings: Settings, *, browser: bool = True) -> None:
     if not in_slack:
         if settings.slack_bot_token is not None:
             raise Problem(_NO_SOCKET)
-        _check_port(settings.port)
+        try:
+            socket.create_server(("127.0.0.1", settings.port)).close()
+        except OSError as error:
+            raise cannot_open("127.0.0.1", settings.port, error) from None
     async with AsyncExitStack() as stack:
         # The database first: its lock admits only one `kioku up` to the data directory.
         addresses = await stack.enter_async_context(database(settings))
@@ -103,14 +106,6 @@ async def up(settings: Settings, *, browser: bool = True) -> None:
             await stop.wait()
         finally:
             print("\nKioku is finishing what it has begun …")
-
-
-def _check_port(port: int) -> None:
-    """Raise `Problem` if `port` is taken on this machine."""
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError as error:
-        raise cannot_open("127.0.0.1", port, error) from None
 
 
 @asynccontextmanager

@@ -15,8 +15,8 @@ from memory.formation.verdict import SensitivePolicy
 from memory.metrics import step
 from memory.model.namespace import MemoryView
 from memory.model.person_message import PersonMessage
-from memory.model.statement import MessageKey, Statement
-from memory.postgres.database import PersonTransaction, Pool
+from memory.model.statement import Statement
+from memory.postgres.database import Pool
 from memory.store.changes import Change, add_changes
 from memory.store.edits import statement_of
 from memory.store.forgetting import forgotten_among
@@ -74,9 +74,12 @@ async def commit(
         decisions = Decisions()
         known: Known | None = None
         if proposals:
-            known = await _known_about(transaction, proposals)
+            subjects = {one.about for one in proposals}
+            targets = {one.target.key for one in proposals if one.target is not None}
+            known = await read_known(transaction, subjects, targets)
             remaining = await remaining_capacity(transaction)
-            messages = _messages_of(proposals)
+            quoted = [one.evidence.original.key for one in proposals]
+            messages = {key for key in quoted if key is not None}
             forgotten = await forgotten_among(transaction, messages)
             edited = await read_set_aside(transaction, messages)
             decisions = decide(
@@ -105,21 +108,6 @@ async def commit(
         )
         await in_commit(transaction, formed)
     return formed
-
-
-async def _known_about(
-    transaction: PersonTransaction, proposals: Sequence[Proposal]
-) -> Known:
-    """Return what is known about the subjects and the targets of proposals."""
-    subjects = {one.about for one in proposals}
-    targets = {one.target.key for one in proposals if one.target is not None}
-    return await read_known(transaction, subjects, targets)
-
-
-def _messages_of(proposals: Sequence[Proposal]) -> set[MessageKey]:
-    """Return the messages that proposals quote."""
-    quoted = [one.evidence.original.key for one in proposals]
-    return {key for key in quoted if key is not None}
 
 
 def _notes(

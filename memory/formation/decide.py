@@ -155,7 +155,10 @@ def _earlier(proposal: Proposal, edited: Sequence[SetAside]) -> _Earlier:
         is_moved |= one.moved_to == DM
         if one.about == proposal.about:
             key = one.key
-            says_it = _says(proposal, one.content)
+            says_it = all(
+                is_same(value, proposal.content.get(name))
+                for name, value in one.content.items()
+            )
             is_undone |= says_it and one.is_undone
             is_confirmed |= says_it and one.actor == "question"
     return _Earlier(
@@ -164,12 +167,6 @@ def _earlier(proposal: Proposal, edited: Sequence[SetAside]) -> _Earlier:
         is_confirmed=is_confirmed,
         is_narrowed=is_moved and key is None,
     )
-
-
-def _says(proposal: Proposal, content: Content) -> bool:
-    """Return whether a proposal has the values of a content."""
-    now = proposal.content
-    return all(is_same(value, now.get(name)) for name, value in content.items())
 
 
 def _key(proposal: Proposal, keys: Mapping[Subject, str], earlier: _Earlier) -> str:

@@ -72,7 +72,10 @@ class TypedMessage:
     def __post_init__(self) -> None:
         self.text = clean(self.original.text)[:MAX_MESSAGE]
         self._index_letters()
-        self._index_sentences()
+        breaks = [found.end() for found in _BREAK.finditer(self.text)]
+        for start, end in pairwise([0, *breaks, len(self.text)]):
+            if self.text[start:end].strip():
+                self.sentences.append((start, end))
 
     def _index_letters(self) -> None:
         """Keep the letters that quotes are compared with, each with its offsets in `text`.
@@ -92,12 +95,6 @@ class TypedMessage:
                 self._ends += [position + end] * len(piece)
             position += len(part) + len(OMITTED)
         self._letters = "".join(letters)
-
-    def _index_sentences(self) -> None:
-        breaks = [found.end() for found in _BREAK.finditer(self.text)]
-        for start, end in pairwise([0, *breaks, len(self.text)]):
-            if self.text[start:end].strip():
-                self.sentences.append((start, end))
 
     @property
     def says_something(self) -> bool:
@@ -144,11 +141,6 @@ class TypedMessage:
         before = self.text[begin:start]
         after = self.text[end:close]
         return not letters(before + after)
-
-    @property
-    def sentence_texts(self) -> list[str]:
-        """The sentences as a model reads them."""
-        return [self.text[start:end].strip() for start, end in self.sentences]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

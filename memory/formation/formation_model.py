@@ -73,11 +73,6 @@ class _CallFailed(Exception):
         super().__init__(self.why)
 
     @property
-    def is_about_words(self) -> bool:
-        """Whether the server says that it refuses this content, or its length."""
-        return not self.unreadable.may_pass
-
-    @property
     def refusal(self) -> ErrorCause | None:
         """What a refusal means; None if there was none."""
         return None if self.error is _FAILED else self.error.cause
@@ -128,7 +123,7 @@ class FormationModel:
         try:
             answer = await self._whole_answer(messages, tools)
         except _CallFailed as failure:
-            if failure.is_about_words:
+            if not failure.unreadable.may_pass:
                 raise failure.unreadable from None
             if not failure.may_be_the_words or not await self._answers_others():
                 raise self._away(failure) from failure

@@ -55,7 +55,8 @@ async def known_memories(
     elif not _fit(shown, kinds):
         sentences: dict[str, None] = {}
         for message in messages:
-            sentences |= dict.fromkeys(message.sentence_texts)
+            for start, end in message.sentences:
+                sentences[message.text[start:end].strip()] = None
         texts = list(sentences)[:_SENTENCES]
         shown = await nearest_memories(pool, embedder, view, texts, NEIGHBOURS)
     return {row.key: row for row in reversed(shown) if row.kind in kinds}

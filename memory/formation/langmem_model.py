@@ -214,18 +214,15 @@ class Run:
             arguments = call["args"]
             number = str(arguments.get("json_doc_id"))
             if call["name"] == REMOVE_TOOL and number not in ids:
-                self._keep_named(number, str(arguments.get("evidence") or ""))
+                # The model was not shown it; trustcall would ask again.
+                named = Write("", None, str(arguments.get("evidence") or ""), number)
+                if named not in self.named:
+                    self.named.append(named)
                 continue
             if call["name"] in (PATCH_TOOL, REMOVE_TOOL) and number in ids:
                 arguments["json_doc_id"] = ids[number]
             chosen.append(call)
         return answer.model_copy(update={"tool_calls": chosen})
-
-    def _keep_named(self, about: str, quote: str) -> None:
-        """Keep the removal of something that the model was not shown; trustcall would ask again."""
-        write = Write("", None, quote, about)
-        if write not in self.named:
-            self.named.append(write)
 
 
 def _json_patch(patch: Json) -> Json:

@@ -139,10 +139,6 @@ class Write(NamedTuple):
     quote: str = ""
     about: str = ""
 
-    def is_of(self, kind: str) -> bool:
-        """Return whether it writes a value of a kind."""
-        return self.value is not None and self.value.get("kind") == kind
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
@@ -217,9 +213,10 @@ def instead_of(memory: Memory, writes: Iterable[Write]) -> list[Write]:
     others: list[Write] = []
     new: list[Write] = []
     for write in writes:
-        if not write.is_of(memory.kind):
+        value = write.value or {}
+        if value.get("kind") != memory.kind:
             continue
-        said = subject_key(memory.kind, (write.value or {}).get("content") or {})
+        said = subject_key(memory.kind, value.get("content") or {})
         if said == about:
             return [write._replace(key=memory.key)]
         found = others if said in earlier else new

@@ -99,9 +99,12 @@ def fold(statements: Iterable[Statement]) -> Folded | None:
             for name, (value, heard) in fields.items():
                 is_shown = is_same(value, one.fields.get(name))
                 fields[name] = value, _moved(heard, one, is_shown=is_shown)
-            said = [
-                (earlier, _moved_with(one, earlier, heard)) for earlier, heard in said
-            ]
+            for place, (earlier, heard) in enumerate(said):
+                is_shown = all(
+                    is_same(value, one.fields.get(name))
+                    for name, value in earlier.fields.items()
+                )
+                said[place] = earlier, _moved(heard, one, is_shown=is_shown)
         else:
             said.append((one, {one.audience: (one.id,)}))
             for name, value in one.fields.items():
@@ -140,13 +143,6 @@ def _moved(heard: _Heard, move: Statement, *, is_shown: bool) -> _Heard:
         return heard
     known = heard.get(audience) or heard.get(PUBLIC)
     return {audience: known} if known else {DM: (move.id, newest[-1])}
-
-
-def _moved_with(move: Statement, one: Statement, heard: _Heard) -> _Heard:
-    """Return where all that a statement says was heard, after a move."""
-    held = move.fields
-    is_shown = all(is_same(value, held.get(name)) for name, value in one.fields.items())
-    return _moved(heard, move, is_shown=is_shown)
 
 
 def _audience(fields: Iterable[tuple[Any, _Heard]]) -> str:

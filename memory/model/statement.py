@@ -120,17 +120,13 @@ class Statement:
         return {**asdict(self), "subject": subject_key(self.kind, self.fields)}
 
     @property
-    def written_at(self) -> datetime:
-        """When its words were written: before it was said, if that was the click on *Yes*."""
-        return slack_time(self.ts) or self.said_at
-
-    @property
     def said_on(self) -> str:
         """The day on which it was said, where the person was, such as ``2026-11-26``.
 
-        What a message says is dated by the message, even if it came to count later.
+        What a message says is dated by the message, even if it came to count later, by a *Yes*.
         """
-        return self.written_at.astimezone(ZoneInfo(self.zone)).date().isoformat()
+        written_at = slack_time(self.ts) or self.said_at
+        return written_at.astimezone(ZoneInfo(self.zone)).date().isoformat()
 
     def source(self) -> Json:
         """Return it as an entry of a memory's `sources`."""

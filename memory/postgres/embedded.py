@@ -67,24 +67,6 @@ def find_binaries() -> Path:
     return Path(spec.origin).parent / "pginstall18" / "bin"
 
 
-def _setpriv(user: int, group: int) -> tuple[str, ...]:
-    """Return the beginning of a command that root runs as another user, as PostgreSQL requires.
-
-    The program keeps only the capability to enter the folders above its own.
-    """
-    return (
-        "setpriv",
-        f"--reuid={user}",
-        f"--regid={group}",
-        "--clear-groups",
-        "--securebits",
-        "+no_setuid_fixup",  # otherwise access(2) ignores the capability
-        "--inh-caps=-all,+dac_override",
-        "--ambient-caps=-all,+dac_override",
-        "--bounding-set=-all,+dac_override",
-    )
-
-
 class EmbeddedPostgres:
     """PostgreSQL in `data_dir`; a lock on the directory admits one process at a time.
 
@@ -266,7 +248,20 @@ class EmbeddedPostgres:
         """Start a program as the owner of `folder`, in its own session, out of reach of Ctrl-C."""
         if os.geteuid() == 0:
             owner = folder.stat()
-            command = (*_setpriv(owner.st_uid, owner.st_gid), *command)
+            # PostgreSQL refuses to run as root. The program keeps only the capability to enter the
+            # folders above its own.
+            command = (
+                "setpriv",
+                f"--reuid={owner.st_uid}",
+                f"--regid={owner.st_gid}",
+                "--clear-groups",
+                "--securebits",
+                "+no_setuid_fixup",  # otherwise access(2) ignores the capability
+                "--inh-caps=-all,+dac_override",
+                "--ambient-caps=-all,+dac_override",
+                "--bounding-set=-all,+dac_override",
+                *command,
+            )
         env = {
             name: value
             for name, value in os.environ.items()

@@ -24,7 +24,7 @@ from memory.model.schemas import (
     schema_of,
     subject_fields,
 )
-from memory.model.statement import Act, Actor, Statement
+from memory.model.statement import Act, Statement
 from memory.model.text import MAX_TEXT, Json, clean_content, texts
 from memory.postgres.database import PersonTransaction, Pool
 from memory.store.changes import Change, add_changes
@@ -61,7 +61,10 @@ def validated(kind: str, content: Content) -> Json:
     try:
         whole = lenient(schema, given).model_dump(mode="json")
     except ValidationError as problem:
-        codes |= _codes_of(problem)
+        # Of several errors of a field the first one counts.
+        for error in reversed(problem.errors(include_url=False, include_input=False)):
+            name = str(error["loc"][0]) if error["loc"] else "kind"
+            codes[name] = _CODES.get(error["type"], "invalid")
     for name, value in given.items():
         written = texts(value)
         if any(len(text) > MAX_TEXT for text in written):
@@ -73,17 +76,6 @@ def validated(kind: str, content: Content) -> Json:
     if codes:
         raise InvalidContent(codes)
     return whole
-
-
-def _codes_of(problem: ValidationError) -> dict[str, str]:
-    """Return the code of the first error of each field."""
-    codes: dict[str, str] = {}
-    for error in problem.errors(include_url=False, include_input=False):
-        name = "kind"
-        if error["loc"]:
-            name = str(error["loc"][0])
-        codes.setdefault(name, _CODES.get(error["type"], "invalid"))
-    return codes
 
 
 def _given(content: Content) -> Json:
@@ -194,20 +186,16 @@ async def move_memory(
     person: Person,
     key: str,
     audience: str,
-    *,
-    actor: Actor = "command",
-    seen: datetime | None = None,
 ) -> Change:
     """Give what a memory says another audience, wider or narrower.
 
-    `seen` is the memory's `updated_at` when it was shown to the person. Raises `ChangeGone` (there
-    is no such memory), `ChangedSince` (it already has that audience, or has changed since it was
-    seen) and `InvalidNamespace`.
+    Raises `ChangeGone` (there is no such memory), `ChangedSince` (it already has that audience) and
+    `InvalidNamespace`.
     """
     target = memory_view(person.namespace(audience)).own
     batch = uuid4()
     async with writing(pool, embedder, person) as transaction:
-        memory = await _existing_memory(transaction, key, seen)
+        memory = await _existing_memory(transaction, key)
         if memory.audience == target.audience:
             raise ChangedSince("The memory has this audience already.")
         moved = statement_of(
@@ -215,7 +203,7 @@ async def move_memory(
             memory.kind,
             target.audience,
             memory.content,
-            PersonMessage(actor=actor),
+            PersonMessage(actor="command"),
             batch=batch,
             act="move",
         )
@@ -224,9 +212,7 @@ async def move_memory(
 
 
 async def _existing_memory(
-    transaction: PersonTransaction,
-    key: str,
-    seen: datetime | None,
+    transaction: PersonTransaction, key: str, seen: datetime | None = None
 ) -> Memory:
     """Return a memory. Raises `ChangeGone` without one, `ChangedSince` if it was `seen` otherwise.
 

@@ -128,18 +128,6 @@ class Memory:
         return messages_of(self.sources)
 
 
-def memory_of(row: DictRow) -> Memory:
-    """Convert a `store` row; raises `InvalidNamespace` if it is outside a person's namespace."""
-    return Memory(
-        namespace=Namespace.from_prefix(row["prefix"]),
-        key=row["key"],
-        value=row["value"],
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-        expires_at=row["expires_at"],
-    )
-
-
 def read_own(rows: Iterable[DictRow], person: Person) -> list[Memory]:
     """Convert `rows`; raises `InvalidNamespace` if one belongs to another person."""
     return _read(rows, memory_view(person.namespace(DM)))
@@ -151,7 +139,17 @@ def read_in_view(rows: Iterable[DictRow], view: MemoryView) -> list[Memory]:
 
 
 def _read(rows: Iterable[DictRow], view: MemoryView) -> list[Memory]:
-    memories = [memory_of(row) for row in rows]
+    memories: list[Memory] = []
+    for row in rows:
+        memory = Memory(
+            namespace=Namespace.from_prefix(row["prefix"]),
+            key=row["key"],
+            value=row["value"],
+            created_at=row["created_at"],
+            updated_at=row["updated_at"],
+            expires_at=row["expires_at"],
+        )
+        memories.append(memory)
     if not all(view.allows(memory.namespace) for memory in memories):
         raise InvalidNamespace(
             "A query returned a memory of another person or audience; nothing was done."

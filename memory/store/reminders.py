@@ -10,8 +10,6 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-from psycopg.rows import DictRow
-
 from memory.model.fold import fold_at
 from memory.model.namespace import Person
 from memory.model.reminders import MORNING, clock_moment, first_from, open_promise
@@ -44,18 +42,16 @@ async def due_promises(transaction: PersonTransaction, *, wanted: bool) -> list[
         await pass_reminders(transaction, [row["key"] for row in rows])
         return []
     now = datetime.now(UTC)
-    missed = [row["key"] for row in rows if _is_missed(row, now)]
+    missed: list[str] = []
+    for row in rows:
+        zone = ZoneInfo(row["zone"])
+        is_of_today = row["at"].astimezone(zone).date() >= now.astimezone(zone).date()
+        if row["message_id"] is None and not is_of_today:
+            missed.append(row["key"])
     if missed:
         await pass_reminders(transaction, missed, today=False)
         rows = await transaction.fetch(_SQL["due"])
     return await read_in_order(transaction, [row["key"] for row in rows])
-
-
-def _is_missed(row: DictRow, now: datetime) -> bool:
-    """Return whether a reminder that nobody began to post was due on an earlier day."""
-    zone = ZoneInfo(row["zone"])
-    at: datetime = row["at"].astimezone(zone)
-    return row["message_id"] is None and at.date() < now.astimezone(zone).date()
 
 
 async def pass_reminders(
