@@ -24,7 +24,7 @@ from uuid import UUID
 from bot.acts.blocks import Payload, payload
 from bot.acts.lines import notable_changes
 from bot.app import App
-from bot.notices.payload import payload_of
+from bot.notices.payload import batch_payload
 from bot.notices.told import may_tell_unread
 from bot.people import PersonSettings, read_settings
 from bot.promises.reminders import show_reminders_later
@@ -37,8 +37,6 @@ from memory import (
     FormationResult,
     Person,
     Pool,
-    list_changes,
-    open_questions,
 )
 from memory.model import PROMISE_KIND
 from memory.postgres import (
@@ -236,19 +234,14 @@ async def _payload(app: App, notice: _Notice) -> Payload | None:
 
     A person who wants no notices gets only the questions, which would otherwise expire unseen.
     """
-    person = notice.person
-    newest_first = await list_changes(app.pool, person, batch=notice.turn)
-    told = newest_first[::-1]
-    told = [change.heard_in(notice.audience) for change in told]
-    asked = await open_questions(app.pool, person, batch=notice.turn)
-    questions = [question.heard_in(notice.audience) for question in asked]
-    if notice.state == DUE and not notice.settings.notices:
-        told = []
-    if not (notable_changes(told) or questions):
-        return None
     localizer = notice.settings.localizer(notice.reply or "")
-    return await payload_of(
-        app.pool, person, localizer, notice.turn, told, questions, notice.audience
+    return await batch_payload(
+        app.pool,
+        notice.person,
+        localizer,
+        notice.turn,
+        audience=notice.audience,
+        only_questions=notice.state == DUE and not notice.settings.notices,
     )
 
 

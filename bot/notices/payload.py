@@ -13,22 +13,39 @@ from bot.acts.lines import change_line, notable_changes, question_line, summary_
 from bot.locale import Localizer
 from bot.promises.open import open_promises
 from bot.promises.rows import promise_rows, promise_told
-from memory import DM, Change, Memory, Person, Pool, Question
+from memory import (
+    DM,
+    Change,
+    Memory,
+    Person,
+    Pool,
+    Question,
+    list_changes,
+    open_questions,
+)
 
 
-async def payload_of(
+async def batch_payload(
     pool: Pool,
     person: Person,
     localizer: Localizer,
     batch: UUID,
-    changes: Sequence[Change],
-    questions: Sequence[Question],
+    *,
     audience: str = DM,
-) -> Payload:
-    """Return the notice of a batch for an audience, with its promises as they are now."""
-    notable = notable_changes(changes)
+    only_questions: bool = False,
+) -> Payload | None:
+    """Return the notice of a batch as it is now, for an audience; None if it says nothing."""
+    told: list[Change] = []
+    if not only_questions:
+        newest_first = await list_changes(pool, person, batch=batch)
+        told = [change.heard_in(audience) for change in newest_first[::-1]]
+    asked = await open_questions(pool, person, batch=batch)
+    questions = [question.heard_in(audience) for question in asked]
+    notable = notable_changes(told)
+    if not (notable or questions):
+        return None
     promises = await open_promises(pool, person, notable, audience)
-    return notice_payload(localizer, batch, changes, questions, promises)
+    return notice_payload(localizer, batch, told, questions, promises)
 
 
 def notice_payload(
@@ -84,10 +101,12 @@ def _notice_lines(
     return lines, buttons
 
 
-async def lines_of(
-    pool: Pool, person: Person, localizer: Localizer, told: Sequence[Change]
+async def batch_lines(
+    pool: Pool, person: Person, localizer: Localizer, batch: UUID
 ) -> list[str]:
-    """Return the lines of changes, with their open promises as they are now."""
+    """Return the lines of the changes of a batch, with its open promises, as they are now."""
+    newest_first = await list_changes(pool, person, batch=batch)
+    told = notable_changes(newest_first[::-1])
     promises = await open_promises(pool, person, told)
     lines, _ = _told(localizer, told, promises)
     rows = promise_rows(localizer, promises)

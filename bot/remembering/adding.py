@@ -18,7 +18,6 @@ from bot.acts.kinds import (
     Undo,
 )
 from bot.acts.lines import (
-    notable_changes,
     off_line,
     question_line,
     refusal_line,
@@ -28,7 +27,7 @@ from bot.app import App
 from bot.conversation.audiences import ConversationKind, kind_now, view_at
 from bot.conversation.edits import update_later
 from bot.conversation.turns import read_turn
-from bot.notices.payload import lines_of, payload_of
+from bot.notices.payload import batch_lines, batch_payload
 from bot.people import read_memory_state
 from bot.quota import admit
 from bot.remembering.refusals import refusal_done
@@ -47,7 +46,6 @@ from memory import (
     UserFact,
     add_memories,
     edit_memory,
-    list_changes,
     memory_view,
     open_questions,
 )
@@ -114,13 +112,10 @@ async def remember_message(
         root=str(message.get("thread_ts") or ts),
     )
     receipt = await addition.remember()
-    questions = await open_questions(app.pool, person, batch=addition.batch)
-    if not questions:
+    if not await open_questions(app.pool, person, batch=addition.batch):
         return receipt.payload
-    changes = await list_changes(app.pool, person, batch=addition.batch)
-    return await payload_of(
-        app.pool, person, click.localizer, addition.batch, changes[::-1], questions
-    )
+    asked = await batch_payload(app.pool, person, click.localizer, addition.batch)
+    return asked or receipt.payload
 
 
 async def words_typed(app: App, person: Person, channel: str, message: Json) -> str:
@@ -325,14 +320,12 @@ class _Addition:
         pool = self.app.pool
         person = self.click.person
         localizer = self.click.localizer
-        newest_first = await list_changes(pool, person, batch=self.batch)
-        stored = notable_changes(newest_first[::-1])
+        told = await batch_lines(pool, person, localizer, self.batch)
         questions = await open_questions(pool, person, batch=self.batch)
-        if not (stored or questions or problem) and len(refused) == 1:
+        if not (told or questions or problem) and len(refused) == 1:
             return refusal_done(localizer, refused[0], facts=self.app.stores_facts)
-        lines = await lines_of(pool, person, localizer, stored)
         # The panel asks the question.
-        lines += [question_line(localizer, one) for one in questions[:1]]
+        lines = told + [question_line(localizer, one) for one in questions[:1]]
         for one in refused:
             lines.append(refusal_line(localizer, one.reason, one.sentence))
         if problem:
@@ -340,7 +333,7 @@ class _Addition:
         if not lines:
             raise NotDone(localizer.say("add_known"))
         line = "\n".join(lines)
-        if not stored:
+        if not told:
             return Receipt(line=line)
         return undoable(localizer, line, Undo(what="notice", ids=(self.batch,)))
 
