@@ -13,21 +13,18 @@ import pytest
 from bot.acts.blocks import LINE_LIMIT
 from bot.acts.kinds import Answer, AnswerTo, Edit, Undo, clicked_act
 from bot.acts.lines import change_line, describe, notable_changes
-from bot.locale import LANGUAGES, Language, Localizer
+from bot.locale import Language, Localizer
 from bot.notices.payload import notice_payload
 from bot.promises.rows import promise_told
-from bot.remembering.refusals import refusal_done
 from memory import Change, Question
 from memory.model import PROMISE_KIND
 from tests.unit.memories import (
     NOON,
-    REASONS,
     change,
     fact,
     memory,
     promise,
     question,
-    refusal,
 )
 
 EN = Localizer("en")
@@ -324,28 +321,6 @@ def test_a_removal_is_asked_elsewhere_by_what_it_is_about() -> None:
         place: asked.heard_in(place).before for place in ("dm", "private", "public")
     }
     assert told == {"dm": food, "private": food, "public": {"food_name": "sushi"}}
-
-
-def test_each_refusal_is_one_sentence_with_a_button(subtests: pytest.Subtests) -> None:
-    """Each reason has its words; what is never stored, and what is no memory, have no button.
-
-    The sentence about credentials quotes nothing.
-    """
-    for language in LANGUAGES:
-        for reason in REASONS:
-            with subtests.test(language=language, reason=reason):
-                localizer = Localizer(language)
-                refused = refusal(reason, "My <b>colleague</b> is on leave")
-                receipt = refusal_done(localizer, refused, facts=True)
-                assert "<b>" not in receipt.line
-                assert bool(receipt.button) == (
-                    reason not in ("secret", "sensitive", "full")
-                )
-                bare = refusal_done(localizer, refusal(reason, None), facts=True)
-                kindless = refusal_done(localizer, refused, facts=False)
-                assert (bare.button, kindless.button) == (None, None)
-    secret = refusal("secret", "password: hunter2hunter2")
-    assert "hunter2" not in str(refusal_done(EN, secret, facts=True))
 
 
 ZONE = ZoneInfo("Asia/Tokyo")

@@ -608,6 +608,13 @@ def test_every_refusal_fits(localizer: Localizer, reason: Any, text: str) -> Non
     message_fits(receipt.payload)
     remember = Remember(text=text, channel="C0123456789", ts="1795737600.000100")
     assert receipt.button is None or clicked_act(receipt.button) == remember
+    # What is never stored, and what is no memory, have no button.
+    short = refusal_done(localizer, refusal(reason, "password: hunter2"), facts=True)
+    assert bool(short.button) == (reason not in ("secret", "sensitive", "full"))
+    assert reason != "secret" or "hunter2" not in str(short)
+    bare = refusal_done(localizer, refusal(reason, None), facts=True)
+    kindless = refusal_done(localizer, refused, facts=False)
+    assert (bare.button, kindless.button) == (None, None)
 
 
 @given(
