@@ -1,4 +1,4 @@
-"""People: their settings, what Slack says about them, and when memory is off.
+"""People: their settings, what Slack says about them, what they were told, when memory is off.
 
 The tables are `person_settings` and `memory_off`.
 """
@@ -26,6 +26,7 @@ from memory.postgres import (
     PersonTransaction,
     Query,
     load_statements,
+    person_statement,
     person_transaction,
     transaction_timeout,
 )
@@ -205,6 +206,36 @@ def memory_state(
         on_record=off is None and row["on_record"] is not False,
         asks=settings.asks(mode),
     )
+
+
+# --- when they were told why a message is not answered -------------------------------------------
+
+
+async def may_tell(pool: Pool, person: Person, ts: str, since: float) -> bool:
+    """Return whether to tell a person why their message `ts` is not answered; note that they are.
+
+    They are told once, unless that was before `since`, in seconds since 1970, or they have been
+    answered since. The same message always gets True again, because an earlier attempt at it may
+    have failed before the sentence was sent.
+    """
+    values = {"ts": ts, "since": since}
+    return bool(await person_statement(pool, person, _SQL["claim_told"], values))
+
+
+async def may_tell_unread(pool: Pool, person: Person, ts: str) -> bool:
+    """Return whether to tell, as `may_tell` does, that words could not be read: once a day."""
+    statement = _SQL["claim_unread_told"]
+    return bool(await person_statement(pool, person, statement, {"ts": ts}))
+
+
+async def note_answered(
+    transaction: PersonTransaction, *, deleted: str | None = None
+) -> None:
+    """Let the person be told again, in the caller's transaction.
+
+    With `deleted` only if they were told below this message, by its ts, with which that is gone.
+    """
+    await transaction.execute(_SQL["end_told"], {"ts": deleted})
 
 
 # --- what Slack says of people -----------------------------------------------------------------

@@ -20,7 +20,7 @@ from bench.evals.scoring import Outcome, Stored, score
 from bot.answering.prompt import Prompt
 from bot.answering.reply import ask_model
 from bot.config import STAND_IN_MODEL, Settings
-from bot.delivery.collected_reply import CollectedReply
+from bot.delivery.reply_sink import CollectedReply
 from bot.models.failures import ReplyFailed
 from bot.queue.queue import migrations
 from bot.runtime.problems import Problem

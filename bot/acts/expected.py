@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from bot.access import QuotaExceeded
 from bot.acts.blocks import Block
 from bot.acts.lines import refusal_line
 from bot.acts.receipt import Receipt
 from bot.locale import Localizer
-from bot.quota import QuotaExceeded
 from bot.under_way import AlreadyUnderWay
 from memory import (
     ChangedSince,

@@ -13,7 +13,7 @@ from procrastinate import JobContext
 from procrastinate.job_context import AbortReason
 from psycopg import OperationalError
 
-from bot.access import refusal_in
+from bot.access import QuotaExceeded, refusal_in
 from bot.answering.fixed_replies import (
     end_unanswered,
     postpone,
@@ -37,7 +37,6 @@ from bot.delivery.reply_in_slack import DeliveryFailed
 from bot.logs import fault, log_fields
 from bot.models.failures import ReplyFailed
 from bot.queue.retries import RunLater
-from bot.quota import QuotaExceeded
 from bot.slack.client import SLACK_FAULTS, is_passing, slack_fault
 from memory.metrics import count, step
 from memory.postgres import is_unavailable

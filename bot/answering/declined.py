@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bot.answering.prompt import Prompt
 from bot.answering.reply import ask_model
 from bot.app import App
-from bot.delivery.collected_reply import CollectedReply
+from bot.delivery.reply_sink import CollectedReply
 from bot.models.failures import ReplyFailed
 from bot.remembering.declined import Asked
 from memory import FormationUnavailable, Memory, Person

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from slack_sdk.errors import SlackApiError
 
-from bot.access import refusal_in
+from bot.access import QuotaExceeded, admit, check_quota, refusal_in
 from bot.app import App
 from bot.conversation.audiences import kind_now, view_of_audience
 from bot.conversation.edits import (
@@ -31,10 +31,8 @@ from bot.delivery.record import unrecorded_messages
 from bot.kept.acts import follow_edit
 from bot.kept.lines import end_lines
 from bot.notices.notices import update_notices
-from bot.notices.told import note_answered
-from bot.people import read_memory_state
+from bot.people import note_answered, read_memory_state
 from bot.queue.retries import RunLater
-from bot.quota import QuotaExceeded, admit, check_quota
 from bot.remembering.adding import words_typed
 from bot.slack.client import (
     PATIENCE_SECONDS,

@@ -11,9 +11,8 @@ import time
 from contextlib import suppress
 from typing import Literal
 
-from bot.access import AccessRefusal
+from bot.access import AccessRefusal, QuotaExceeded
 from bot.acts.blocks import Payload, payload
-from bot.answering.sink import open_sink
 from bot.app import App
 from bot.cancellation import Interrupted
 from bot.conversation.inbox import (
@@ -23,9 +22,9 @@ from bot.conversation.inbox import (
     release_message,
 )
 from bot.conversation.turns import begin_turn, end_turn
-from bot.notices.told import may_tell
+from bot.delivery.reply_sink import open_sink
+from bot.people import may_tell
 from bot.queue.retries import RunLater
-from bot.quota import QuotaExceeded
 from bot.slack.client import PATIENCE_SECONDS, TeamClient, unless_refused
 from bot.slack.posting import notice_metadata, post_once, show_privately
 from bot.slack.reading import read_said

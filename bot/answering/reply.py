@@ -1,7 +1,7 @@
 """The model's answer: requests with tool calls between them.
 
 It is read from the events of one or more responses. Text goes to the person, links follow
-`bot.answering.links`, and names `bot.answering.mentions`.
+`bot.answering.links`, and names `bot.answering.filters`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,10 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from bot.answering.citations import CitationFilter
+from bot.answering.filters import AnswerNames, CitationFilter
 from bot.answering.links import LinkFilter, links_in
-from bot.answering.mentions import AnswerNames
 from bot.answering.output_items import calls_in, calls_only_others, output_of, sent_back
 from bot.answering.prompt import Prompt, evidence_of
-from bot.answering.sink import ReplySink
 from bot.answering.streamed_answer import StreamedAnswer
 from bot.answering.tools import Toolbox
 from bot.answering.web_search import (
@@ -31,6 +29,7 @@ from bot.answering.web_search import (
     query_in,
     search_web,
 )
+from bot.delivery.reply_sink import ReplySink
 from bot.models.failures import Cause, ReplyFailed, log_failure
 from bot.models.model import Model, tokens_of
 from bot.types import Reply

@@ -9,12 +9,12 @@ from bot.acts.blocks import Payload, one_line
 from bot.answering.attachments import trouble_lines
 from bot.answering.links import filter_links, links_in
 from bot.answering.prompt import Prompt
-from bot.answering.sink import ReplySink
 from bot.answering.tools import Toolbox
 from bot.app import App
 from bot.conversation.inbox import Outcome
 from bot.conversation.turns import Turn
 from bot.delivery.answer_blocks import with_notes
+from bot.delivery.reply_sink import ReplySink
 from bot.kept.blocks import quote
 from bot.locale import Localizer
 from memory import Memory

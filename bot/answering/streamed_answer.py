@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from bot.answering.citations import CitationFilter
+from bot.answering.filters import (
+    AnswerNames,
+    CitationFilter,
+    LoopDetector,
+    without_repetitions,
+)
 from bot.answering.links import LinkFilter, filter_links, normal
-from bot.answering.loops import LoopDetector, without_repetitions
-from bot.answering.mentions import AnswerNames
 from bot.answering.output_items import (
     Item,
     checked_item,
@@ -16,7 +19,7 @@ from bot.answering.output_items import (
     printable,
     raw_text_of,
 )
-from bot.answering.sink import ReplySink
+from bot.delivery.reply_sink import ReplySink
 from bot.delivery.splitting import closing_fence, open_fence
 from bot.models.failures import Cause, ReplyFailed, failed_by
 from bot.models.model import Event

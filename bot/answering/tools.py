@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 
+from bot.access import QuotaExceeded, admit
 from bot.acts.blocks import Payload
 from bot.acts.buttons import consent_question
 from bot.acts.lines import notable_changes
@@ -18,7 +19,6 @@ from bot.conversation.turns import Turn, final_question
 from bot.forgetting.forgetting import MAX_KEYS, forget_memories_question
 from bot.locale import Localizer
 from bot.notices.notices import add_notice
-from bot.quota import QuotaExceeded, admit
 from bot.remembering.refusals import refusal_done
 from bot.slack.names import has_marks
 from memory import (

@@ -15,12 +15,11 @@ from bot.acts.phrases import Request, heard
 from bot.acts.receipt import Click
 from bot.answering.attachments import AttachedFile, reading_files
 from bot.answering.context import Thread, read_thread
-from bot.answering.mentions import without_mentions
+from bot.answering.filters import without_mentions
 from bot.answering.prompt import Prompt, stored_question
 from bot.answering.reduction import Reduction
 from bot.answering.reply import ask_model
 from bot.answering.result import Result, deliver, told_instead, with_unread
-from bot.answering.sink import ReplySink, open_sink
 from bot.answering.tools import Toolbox
 from bot.app import App
 from bot.cancellation import Stopped, in_background
@@ -34,6 +33,7 @@ from bot.conversation.turns import (
     store_begin,
 )
 from bot.delivery.answer_blocks import reply_text
+from bot.delivery.reply_sink import ReplySink, open_sink
 from bot.locale import Localizer
 from bot.models.failures import ReplyFailed
 from bot.remembering.declined import find_declined_later
@@ -57,7 +57,7 @@ MOST_TRIES = 3
 async def answer_message(app: App, claimed: ClaimedMessage) -> tuple[Outcome, str]:
     """Answer a message: the whole turn. Return its outcome and the text of the reply.
 
-    Raises `bot.quota.QuotaExceeded`, `ReplyFailed` where it is to be answered later, and
+    Raises `bot.access.QuotaExceeded`, `ReplyFailed` where it is to be answered later, and
     `Interrupted`.
     """
     began = time.perf_counter()

@@ -14,15 +14,14 @@ from uuid import UUID
 
 from psycopg.rows import DictRow
 
+from bot.access import check_quota
 from bot.app import App
 from bot.cancellation import Stopped, Superseded
 from bot.conversation.audiences import view_at
 from bot.conversation.inbox import ClaimedMessage, Outcome, finish, values_of
 from bot.notices.notices import show_later
-from bot.notices.told import note_answered
-from bot.people import MemoryState, memory_state, memory_state_queries
+from bot.people import MemoryState, memory_state, memory_state_queries, note_answered
 from bot.queue.queue import BACKGROUND
-from bot.quota import check_quota
 from bot.slack.messages import API_TEAM, Message
 from bot.slack.names import whole_marks
 from memory import DM, PUBLIC, MemoryView, Person, Pool
@@ -182,7 +181,7 @@ async def read_start(
     """Return a turn that is not stored yet, with what decides how it begins.
 
     `limited`: the message is counted, unless an earlier attempt was, and if there are too many in
-    this hour, raises `bot.quota.QuotaExceeded`.
+    this hour, raises `bot.access.QuotaExceeded`.
     """
     message = claimed.message
     is_counted = limited and not claimed.begun

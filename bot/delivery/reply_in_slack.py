@@ -67,7 +67,7 @@ _PATIENCE_SECONDS = 600.0
 PAGE_LIMITS = Limits(PART_LIMIT, MESSAGE_BLOCKS_LIMIT - 4)
 # The end of a stream is held back until it is whole, so that it can end after a paragraph.
 _NEARLY_FULL = Limits(PAGE_LIMITS.characters - 500, PAGE_LIMITS.blocks - 2)
-# A mention that an answer makes, escaped; no other text of it has one (`bot.answering.mentions`).
+# A mention that an answer makes, escaped; no other text of it has one (`bot.answering.filters`).
 _MENTION = re.compile(r"&lt;(@[UW][A-Z0-9]{7,20})&gt;")
 
 _STOPPED_BY_USER = "stopped_by_user"

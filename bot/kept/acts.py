@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import logging
 
-from bot.access import person_refusal, refusal_in
+from bot.access import admit, person_refusal, refusal_in
 from bot.acts.blocks import Payload
 from bot.acts.expected import NotDone
 from bot.acts.kinds import Keep, Place, Position, TakeBack
@@ -23,7 +23,6 @@ from bot.kept.blocks import WORDS_LIMIT, Asking, author_question
 from bot.kept.lines import add_post, end_lines
 from bot.locale import Localizer
 from bot.queue.queue import BACKGROUND
-from bot.quota import admit
 from bot.remembering.adding import check_may_store, words_typed
 from bot.slack.client import (
     PATIENCE_SECONDS,

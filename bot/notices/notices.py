@@ -25,8 +25,7 @@ from bot.acts.blocks import Payload, payload
 from bot.acts.lines import notable_changes
 from bot.app import App
 from bot.notices.payload import batch_payload
-from bot.notices.told import may_tell_unread
-from bot.people import PersonSettings, read_settings
+from bot.people import PersonSettings, may_tell_unread, read_settings
 from bot.promises.reminders import show_reminders_later
 from bot.queue.queue import REPLIES
 from bot.slack.client import unless_refused

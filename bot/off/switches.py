@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
 
+from bot.acts.blocks import button
 from bot.acts.buttons import on_button
 from bot.acts.kinds import Switch
-from bot.acts.lines import off_line
+from bot.acts.lines import off_line, off_sentences, place_name
 from bot.acts.receipt import Click, Receipt
 from bot.app import App
-from bot.off.receipts import off_done, on_done
+from bot.locale import Localizer
 from bot.people import Choices, Off, PersonSettings, read_settings
 from memory import Person
 from memory.model import Until, until
@@ -84,3 +85,19 @@ async def change_settings(app: App, person: Person, chosen: Choices) -> PersonSe
     async with person_transaction(app.pool, person) as transaction:
         await transaction.execute(_SQL["choose"], chosen)
         return await read_settings(transaction)
+
+
+def off_done(localizer: Localizer, off: Off) -> Receipt:
+    """Return that memory was switched off, with the button that switches it on."""
+    line = off_sentences(localizer, off)
+    return Receipt(line=line, button=on_button(localizer, off.scope))
+
+
+def on_done(localizer: Localizer, scope: str) -> Receipt:
+    """Return that memory was switched on; everywhere, with the button that switches it off."""
+    means = localizer.say("on_means")
+    if scope:
+        here = localizer.say("switched_on_here", where=place_name(localizer, scope))
+        return Receipt(line=f"{here}\n{means}")
+    off = button(localizer.say("off_button"), Switch(to="off"))
+    return Receipt(line=f"{localizer.say('panel_on')}\n{means}", button=off)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import get_args
 from uuid import UUID, uuid4
 
-from bot.access import person_refusal
+from bot.access import admit, person_refusal
 from bot.acts.blocks import Payload, escaped
 from bot.acts.buttons import on_button
 from bot.acts.expected import EXPECTED, NotDone, explain
@@ -29,7 +29,6 @@ from bot.conversation.edits import update_later
 from bot.conversation.turns import read_turn
 from bot.notices.payload import batch_lines, batch_payload
 from bot.people import read_memory_state
-from bot.quota import admit
 from bot.remembering.refusals import refusal_done
 from bot.slack.reading import name_words, typed
 from memory import (

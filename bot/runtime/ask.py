@@ -11,6 +11,7 @@ from aiohttp import web
 from psycopg import OperationalError
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
+from bot.access import QuotaExceeded
 from bot.answering.turn import answer_message
 from bot.app import App
 from bot.cancellation import Interrupted
@@ -18,7 +19,6 @@ from bot.conversation.audiences import DIRECT
 from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.run import Run
 from bot.locale import Localizer, language_of
-from bot.quota import QuotaExceeded
 from bot.slack.messages import API_TEAM, MAX_CHARACTERS, Message, storable
 from memory import DM
 

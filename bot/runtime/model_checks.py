@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Final
 
-from bot.answering.citations import CitationFilter
+from bot.answering.filters import AnswerNames, CitationFilter
 from bot.answering.links import LinkFilter
-from bot.answering.mentions import AnswerNames
 from bot.answering.prompt import Prompt
 from bot.answering.streamed_answer import StreamedAnswer
 from bot.config import Settings
-from bot.delivery.collected_reply import CollectedReply
+from bot.delivery.reply_sink import CollectedReply
 from bot.models.failures import ReplyFailed, lacks_endpoint
 from bot.models.model import Items, Model
 from bot.runtime.problems import NO_MODEL, Problem, place_of, way_to

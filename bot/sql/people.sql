@@ -1,4 +1,5 @@
--- People: their settings, and whether memory is off for them now.
+-- People: their settings, whether memory is off for them now, and when they were told why a message
+-- is not answered or not remembered.
 
 -- name: state
 -- A person's choices, whether memory is off for them everywhere, and what Slack says about them: one
@@ -50,3 +51,27 @@ SET locale = COALESCE(%(locale)s, locale),
         WHEN %(gone)s::boolean IS NULL THEN deactivated_at
         WHEN %(gone)s THEN COALESCE(deactivated_at, now()) END
 WHERE team_id = %(team)s AND user_id = %(user)s;
+
+-- name: claim_told
+-- Whether the person may be told below this message why it is not answered: they were told nothing
+-- since then, or below this message. Its time, by its ts, is when they were told.
+INSERT INTO person_settings AS known (team_id, user_id, told_at)
+VALUES (%(team)s, %(user)s, to_timestamp(%(ts)s::float8))
+ON CONFLICT (team_id, user_id) DO UPDATE SET told_at = excluded.told_at
+WHERE known.told_at IS NULL OR known.told_at = excluded.told_at
+    OR known.told_at < to_timestamp(%(since)s)
+RETURNING told_at;
+
+-- name: claim_unread_told
+-- The same for words that could not be read, once a day.
+UPDATE person_settings SET unread_told_at = to_timestamp(%(ts)s::float8)
+WHERE team_id = %(team)s AND user_id = %(user)s
+    AND (unread_told_at IS NULL OR unread_told_at = to_timestamp(%(ts)s::float8)
+        OR unread_told_at < to_timestamp(%(ts)s::float8) - interval '1 day')
+RETURNING unread_told_at;
+
+-- name: end_told
+-- The person is answered, or the message `ts` below which they were told is deleted.
+UPDATE person_settings SET told_at = NULL
+WHERE team_id = %(team)s AND user_id = %(user)s
+    AND told_at = COALESCE(to_timestamp(%(ts)s::float8), told_at);

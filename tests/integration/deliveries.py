@@ -17,7 +17,7 @@ from bot.config import STAND_IN_MODEL, Settings
 from bot.conversation.inbox import ClaimedMessage, read_progress
 from bot.conversation.run import Run
 from bot.conversation.turns import Turn, begin_turn
-from bot.delivery.reply_stream import ReplyStream
+from bot.delivery.reply_sink import ReplyStream
 from bot.locale import Language, say
 from bot.people import MemoryState, People, PersonSettings
 from bot.queue.queue import Queue

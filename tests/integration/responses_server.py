@@ -18,7 +18,7 @@ from bot.answering.prompt import Prompt
 from bot.answering.reply import ask_model
 from bot.answering.tools import Toolbox
 from bot.config import STAND_IN_MODEL
-from bot.delivery.collected_reply import CollectedReply
+from bot.delivery.reply_sink import CollectedReply
 from bot.models.responses import ResponsesModel
 from bot.types import Reply
 from memory import Memory, Person

@@ -20,7 +20,7 @@ from tests.waiting import until
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Show more every fifth of a second, and bear with Slack for one, so that less time goes by."""
-    monkeypatch.setattr("bot.delivery.reply_stream.FLUSH_SECONDS", 0.2)
+    monkeypatch.setattr("bot.delivery.reply_sink.FLUSH_SECONDS", 0.2)
     monkeypatch.setattr("bot.slack.retries.TROUBLE_SECONDS", 1.0)
     monkeypatch.setattr("bot.slack.posting.SETTLED_SECONDS", 0.3)
 
@@ -359,7 +359,7 @@ def handbook(sections: int) -> str:
 async def write_pieces(answer: Answering, text: str) -> None:
     """Write a text in pieces, each of which is shown at once."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bot.delivery.reply_stream.FLUSH_SECONDS", 0.0)
+        patch.setattr("bot.delivery.reply_sink.FLUSH_SECONDS", 0.0)
         for start in range(0, len(text), 700):
             await answer.stream.write(text[start : start + 700])
 

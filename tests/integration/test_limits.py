@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Show more every tenth of a second, so that these tests take less time."""
-    monkeypatch.setattr("bot.delivery.reply_stream.FLUSH_SECONDS", 0.1)
+    monkeypatch.setattr("bot.delivery.reply_sink.FLUSH_SECONDS", 0.1)
 
 
 async def test_beyond_the_streams_of_a_minute_answers_are_posted(

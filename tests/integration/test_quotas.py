@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from aiohttp import web
 
+from bot.access import QuotaExceeded
 from bot.acts.kinds import Edit
 from bot.data.person import erase_person
 from bot.locale import LANGUAGES, Localizer, say
-from bot.quota import QuotaExceeded
 from bot.runtime.ask import answer
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread

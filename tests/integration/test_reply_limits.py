@@ -13,7 +13,7 @@ import openai
 import pytest
 from langchain_core.messages.ai import UsageMetadata
 
-from bot.answering.loops import LOOP_CHARACTERS
+from bot.answering.filters import LOOP_CHARACTERS
 from bot.answering.streamed_answer import MAX_ANSWER, MAX_ITEMS
 from bot.answering.web_search import SEARCH_TOOL, search_web
 from bot.delivery.answer_blocks import reply_text

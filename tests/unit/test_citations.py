@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.answering.citations import CitationFilter
+from bot.answering.filters import CitationFilter
 
 KNOWN = ("m1", "m2", "m12", "k1")
 TABLE = {

@@ -14,11 +14,14 @@ from bot.acts.blocks import escaped, fitted, plain_text, section, spoken
 from bot.acts.kinds import read_act
 from bot.acts.lines import describe, memory_line
 from bot.answering import links
-from bot.answering.citations import CitationFilter
+from bot.answering.filters import (
+    AnswerNames,
+    CitationFilter,
+    LoopDetector,
+    without_repetitions,
+)
 from bot.answering.limits import shorten, without_credentials
 from bot.answering.links import LinkFilter
-from bot.answering.loops import LoopDetector, without_repetitions
-from bot.answering.mentions import AnswerNames
 from bot.answering.output_items import printable
 from bot.answering.web_search import query_in
 from bot.conversation.turns import final_question

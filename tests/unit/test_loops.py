@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.answering.loops import (
+from bot.answering.filters import (
     LOOP_CHARACTERS,
     LoopDetector,
     period,

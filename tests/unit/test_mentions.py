@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bot.answering.filters import AnswerNames, without_mentions
 from bot.answering.links import LinkFilter
-from bot.answering.mentions import AnswerNames, without_mentions
 
 MENTIONS = {
     "@Mia Tanaka": "<@U0MIA00001>",

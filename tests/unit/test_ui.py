@@ -74,7 +74,7 @@ from bot.forgetting.forgetting import MAX_KEYS
 from bot.forgetting.question import forget_question
 from bot.locale import LANGUAGES, Localizer
 from bot.notices.payload import notice_payload
-from bot.off.receipts import off_done, on_done
+from bot.off.switches import off_done, on_done
 from bot.panel.content import data_handling
 from bot.panel.forms import (
     add_form,

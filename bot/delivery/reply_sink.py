@@ -1,4 +1,4 @@
-"""The sink of an answer in Slack: what is shown when, the footer, and the agent session."""
+"""What a reply is written to: a stream in Slack, or a text for the caller of POST /ask."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from typing import Self
+from typing import Self, TypeAlias
 
 from bot.acts.blocks import Payload
 from bot.app import App
 from bot.conversation.turns import Turn
 from bot.delivery.answer_blocks import cited_button, footer, more_buttons
 from bot.delivery.reply_in_slack import ReplyInSlack, State
-from bot.locale import Localizer
+from bot.locale import Localizer, language_of
 from bot.slack.client import PATIENCE_SECONDS, SLACK_FAULTS, slack_fault
+from bot.slack.messages import API_TEAM
 from bot.slack.posting import show_privately
 from bot.slack.sessions import SESSION_SECONDS, title_of
 from memory import DM
@@ -169,3 +170,56 @@ class ReplyStream:
         if self._reply.state is State.STREAMING and not self._processing.done():
             await asyncio.wait({self._processing}, timeout=SESSION_SECONDS)
         return self._processing.done()
+
+
+class CollectedReply:
+    """The reply to `prompt`, as a context manager: there are no buttons, and no Stop."""
+
+    interactive = False
+
+    def __init__(self, prompt: str) -> None:
+        self._localizer = Localizer(language_of(None, prompt))
+        self.text = ""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close nothing: nothing is open."""
+
+    async def localizer(self) -> Localizer:
+        """Return the localizer for the language of the prompt."""
+        return self._localizer
+
+    async def write(self, piece: str) -> None:
+        """Take a piece of the reply."""
+        self.text += piece
+
+    def start_over(self) -> None:
+        """Discard the text so far."""
+        self.text = ""
+
+    async def finish(self, text: str, **_: int) -> None:
+        """Take the whole reply."""
+        self.text = text
+
+    async def tell(self, payload: Payload) -> str:
+        """Raise `NotImplementedError`: the model is offered no tools that show something."""
+        raise NotImplementedError
+
+    async def stop(self) -> str:
+        """Return the text so far."""
+        return self.text
+
+    async def show(self, messages: Sequence[Payload]) -> None:
+        """Do nothing: only the reply is returned."""
+
+
+ReplySink: TypeAlias = ReplyStream | CollectedReply
+
+
+def open_sink(app: App, turn: Turn) -> ReplySink:
+    """Return what the reply of a turn is written to, as a context manager."""
+    if turn.message.team_id == API_TEAM:
+        return CollectedReply(turn.message.text)
+    return ReplyStream(app, turn)
