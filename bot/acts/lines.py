@@ -109,11 +109,14 @@ def _promise(localizer: Localizer, what: str, content: Content) -> str:
 
     What nobody waits for is a reminder.
     """
-    line = _with_details(localizer, what, _promise_details(localizer, content))
+    details = _due_details(localizer, content)
+    if to := content.get("to"):
+        details.insert(0, localizer.say("promise_to", who=to))
+    line = _with_details(localizer, what, details)
     state = content.get("state")
     if state not in _ENDED:
         state = "open"
-    if content.get("to"):
+    if to:
         return localizer.say(f"promise_line_{state}", what=line)
     return localizer.say(f"reminder_line_{state}", what=line)
 
@@ -122,14 +125,6 @@ def _with_details(localizer: Localizer, what: str, details: Sequence[str]) -> st
     if not details:
         return what
     return localizer.say("detailed", what=what, details=localizer.listed(details))
-
-
-def _promise_details(localizer: Localizer, content: Content) -> list[str]:
-    """Return to whom a promise was made, and its day."""
-    details = _due_details(localizer, content)
-    if to := content.get("to"):
-        details.insert(0, localizer.say("promise_to", who=to))
-    return details
 
 
 def _due_details(localizer: Localizer, content: Content) -> list[str]:

@@ -98,23 +98,16 @@ async def _attempt_until_interrupted(
             except OperationalError as error:
                 log.warning("why an answer is to end is not known: %s", fault(error))
         if interruption is None:
-            await _hand_back(app, claimed, attempt)
+            await cancel_until_done(attempt)
+            try:
+                async with asyncio.timeout(_RELEASE_SECONDS):
+                    await release_message(app, claimed)
+            except (Interrupted, OperationalError, TimeoutError) as error:
+                log.info("a message was not handed back: %s", fault(error))
             raise
         claimed.run.interrupt(interruption)
         await attempt
         return False
-
-
-async def _hand_back(
-    app: App, claimed: ClaimedMessage, attempt: asyncio.Task[bool]
-) -> None:
-    """Cancel an attempt, and let another job begin the message again."""
-    await cancel_until_done(attempt)
-    try:
-        async with asyncio.timeout(_RELEASE_SECONDS):
-            await release_message(app, claimed)
-    except (Interrupted, OperationalError, TimeoutError) as error:
-        log.info("a message was not handed back: %s", fault(error))
 
 
 async def _handle(app: App, claimed: ClaimedMessage) -> bool:
@@ -196,18 +189,13 @@ async def _attempt(app: App, claimed: ClaimedMessage) -> None:
         await reply_fixed(app, claimed, "turn_failed")
     elif claimed.stopped:
         await reply_fixed(app, claimed, "stopped", outcome="stopped", form_words=True)
-    elif await app.model.breaker.is_answering():
-        await _answer(app, claimed)
-    else:
+    elif not await app.model.breaker.is_answering():
         await postpone(app, claimed)
-
-
-async def _answer(app: App, claimed: ClaimedMessage) -> None:
-    """Let the model answer a message."""
-    try:
-        await answer_message(app, claimed)
-    except QuotaExceeded as exceeded:
-        await refuse_quota(app, claimed, exceeded)
-    except ReplyFailed as failed:
-        is_its_own = failed.cause == "model_this_message"
-        await postpone(app, claimed, failed=is_its_own)
+    else:
+        try:
+            await answer_message(app, claimed)
+        except QuotaExceeded as exceeded:
+            await refuse_quota(app, claimed, exceeded)
+        except ReplyFailed as failed:
+            is_its_own = failed.cause == "model_this_message"
+            await postpone(app, claimed, failed=is_its_own)

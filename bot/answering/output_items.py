@@ -77,11 +77,6 @@ def _texts(content: object, fields: Mapping[str, str]) -> list[str]:
     return found
 
 
-def calls_in(output: Sequence[Item]) -> list[Item]:
-    """Return the function calls of a response."""
-    return [item for item in output if item["type"] == "function_call"]
-
-
 def calls_only_others(output: Sequence[Item]) -> bool:
     """Return whether a response calls tools of which none is the app's.
 
@@ -90,15 +85,6 @@ def calls_only_others(output: Sequence[Item]) -> bool:
     kinds = {item["type"] for item in output}
     called = {kind for kind in kinds if kind.endswith("_call")}
     return bool(called) and "function_call" not in called
-
-
-def output_of(call: Item, output: str) -> Item:
-    """Return what a function call returned, as input for the next response."""
-    return {
-        "type": "function_call_output",
-        "call_id": call["call_id"],
-        "output": output,
-    }
 
 
 def sent_back(output: Sequence[Item]) -> list[Item]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from bot.answering.filters import AnswerNames, CitationFilter
 from bot.answering.links import LinkFilter, links_in
-from bot.answering.output_items import calls_in, calls_only_others, output_of, sent_back
+from bot.answering.output_items import calls_only_others, sent_back
 from bot.answering.prompt import Prompt, evidence_of
 from bot.answering.streamed_answer import StreamedAnswer
 from bot.answering.tools import Toolbox
@@ -135,13 +135,19 @@ class _Attempt:
                     log.warning("the model called tools that are not the app's")
                     tools = []
                     continue
-                calls = calls_in(written.output)
+                calls = [
+                    one for one in written.output if one["type"] == "function_call"
+                ]
                 if written.is_over or not (self.tools and calls):
                     return self._whole()
                 conversation += sent_back(written.output)
                 for call in calls:
-                    output = await self._call_tool(call)
-                    conversation.append(output_of(call, output))
+                    returned = {
+                        "type": "function_call_output",
+                        "call_id": call["call_id"],
+                        "output": await self._call_tool(call),
+                    }
+                    conversation.append(returned)
         except TimeoutError:
             log.warning("an answer was ended at its deadline")
             await written.flush()

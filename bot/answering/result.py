@@ -13,7 +13,6 @@ from bot.answering.tools import Toolbox
 from bot.app import App
 from bot.conversation.inbox import Outcome
 from bot.conversation.turns import Turn
-from bot.delivery.answer_blocks import with_notes
 from bot.delivery.reply_sink import ReplySink
 from bot.kept.blocks import quote
 from bot.locale import Localizer
@@ -112,12 +111,6 @@ def told_instead(
     return result.tools.answer
 
 
-def _can_be_rated(result: Result) -> bool:
-    """Return whether buttons rate an answer: more than a short one that rests on nothing."""
-    is_short = len(result.text) <= ACKNOWLEDGEMENT and not result.cited
-    return result.is_answer and not is_short
-
-
 def _is_redacted(turn: Turn) -> bool:
     """Return whether something that the person wrote, such as a password, is not stored."""
     return bool(turn.removed) and turn.memory_state.on_record
@@ -146,9 +139,13 @@ async def deliver(
             key = "answered_privately"
         text = localizer.say(key)
     quotes = await _quotes(app, turn.message.team_id, result, localizer)
+    shown = "\n\n".join([text, *quotes])
+    for note in _notes(turn, result):
+        shown = f"{shown.rstrip()}\n\n{localizer.say(note)}"
+    is_acknowledgement = len(result.text) <= ACKNOWLEDGEMENT and not result.cited
     await sink.finish(
-        with_notes(localizer, "\n\n".join([text, *quotes]), _notes(turn, result)),
-        can_be_rated=_can_be_rated(result),
+        shown,
+        can_be_rated=result.is_answer and not is_acknowledgement,
         offers_more=result.is_refusal and turn.memory_state.on_record,
         cited=len(result.memories),
     )

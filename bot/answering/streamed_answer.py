@@ -159,8 +159,8 @@ class StreamedAnswer:
         held = self._thoughts.flush()
         self._thoughts = ThoughtFilter()
         text = self.marks.feed(self._spaced(held)) + self.marks.flush()
-        await self._show(self.links.feed(text) + self.links.flush())
-        await self._pass_on(self.names.flush())
+        text = self.links.feed(text) + self.links.flush()
+        await self._show(self.names.feed(text) + self.names.flush())
 
     def whole(self, without_text: Cause) -> Reply:
         """Return the whole answer; close a code block that was cut off.
@@ -277,7 +277,8 @@ class StreamedAnswer:
         text = self._thoughts.feed(printable(piece.removesuffix(self._half)))
         if self._thoughts.restarts:
             await self._restart()
-        await self._show(self.links.feed(self.marks.feed(self._spaced(text))))
+        text = self.links.feed(self.marks.feed(self._spaced(text)))
+        await self._show(self.names.feed(text))
 
     def _spaced(self, text: str) -> str:
         """Return a text, behind a blank line if it begins a paragraph that is not the first."""
@@ -304,9 +305,6 @@ class StreamedAnswer:
                 await self.sink.write(self._text)
 
     async def _show(self, text: str) -> None:
-        await self._pass_on(self.names.feed(text))
-
-    async def _pass_on(self, text: str) -> None:
         if text:
             self._text += text
             await self.sink.write(text)

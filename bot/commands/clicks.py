@@ -111,33 +111,27 @@ async def perform(app: App, click: Click, act: Doing) -> Receipt:
 async def form_of(app: App, click: Click, act: Opening) -> SlackView:
     """Return the form that an act opens. Raises one of `bot.acts.expected.EXPECTED`."""
     if isinstance(act, Edit):
-        return await _edit_form(app, click, act)
+        memory = await _memory(app, click, act.key)
+        if memory.kind not in app.former.kinds:
+            raise NotDone(click.localizer.say("edit_no_form"))
+        return forms.edit_form(click.localizer, memory, click.place)
     match act.form:
         case "add":
             await check_may_store(app, click)
             return forms.add_form(click.localizer, click.place)
         case "settings":
-            return await _settings_form(app, click)
+            async with person_transaction(app.pool, click.person) as transaction:
+                settings = await read_settings(transaction)
+            most_days = app.settings.retention_days
+            return forms.settings_form(
+                click.localizer, settings, most_days, click.place
+            )
         case "help":
             help_text = click.localizer.say("help")
             return forms.final_view(click.localizer, "help_title", help_text)
         case "delete":
             return forms.delete_form(click.localizer, click.place)
     assert_never(act.form)
-
-
-async def _settings_form(app: App, click: Click) -> SlackView:
-    async with person_transaction(app.pool, click.person) as transaction:
-        settings = await read_settings(transaction)
-    most_days = app.settings.retention_days
-    return forms.settings_form(click.localizer, settings, most_days, click.place)
-
-
-async def _edit_form(app: App, click: Click, act: Edit) -> SlackView:
-    memory = await _memory(app, click, act.key)
-    if memory.kind not in app.former.kinds:
-        raise NotDone(click.localizer.say("edit_no_form"))
-    return forms.edit_form(click.localizer, memory, click.place)
 
 
 async def _answer(app: App, click: Click, act: Answer) -> Receipt:
@@ -253,7 +247,13 @@ async def submit(app: App, click: Click, act: FormAct, view: Json) -> Receipt:
             settings = await change_settings(app, click.person, chosen)
             return Receipt(line=settings.localizer().say("settings_saved"))
         case DeleteData():
-            return await _delete_data(app, click)
+            person = click.person
+            with (
+                app.under_way.once(f"erase {person.scope}"),
+                transaction_timeout(_ERASING_SECONDS),
+            ):
+                erased = await erase_person(app.pool, person, keeps_off=True)
+            return Receipt(line=forms.receipt_text(click.localizer, erased))
     assert_never(act)
 
 
@@ -276,13 +276,3 @@ async def _save_memory(app: App, click: Click, act: SaveMemory, view: Json) -> R
     if not made:
         return click.say("no_changes")
     return await _report_changes(app, click, made)
-
-
-async def _delete_data(app: App, click: Click) -> Receipt:
-    person = click.person
-    with (
-        app.under_way.once(f"erase {person.scope}"),
-        transaction_timeout(_ERASING_SECONDS),
-    ):
-        erased = await erase_person(app.pool, person, keeps_off=True)
-    return Receipt(line=forms.receipt_text(click.localizer, erased))

@@ -7,8 +7,6 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from psycopg.rows import DictRow
-
 from bot.acts.blocks import Payload, escaped, payload, truncate
 from bot.acts.buttons import consent_question, open_done, search_button
 from bot.acts.expected import EXPECTED, explain
@@ -79,7 +77,11 @@ async def carry_out(app: App, click: Click, request: Request) -> Payload:
         case "since":
             return await _forget_since(app, click, request.minutes)
         case "forget":
-            return await _forget_words(app, click, request.words)
+            words = request.words
+            asked = await forget_words_question(
+                app, click.person, click.localizer, words
+            )
+            return asked or nothing_to_forget(click.localizer, words)
         case "keep" | "decision":
             return click.say("kept_how").payload
     return click.say("help").payload
@@ -137,12 +139,6 @@ async def _turn_off_here(app: App, click: Click) -> Payload:
     return receipt.payload
 
 
-async def _forget_words(app: App, click: Click, words: str) -> Payload:
-    localizer = click.localizer
-    question = await forget_words_question(app, click.person, localizer, words)
-    return question or nothing_to_forget(localizer, words)
-
-
 async def _forget_since(app: App, click: Click, minutes: int) -> Payload:
     """Ask whether to forget what was said in the last minutes; with 0, today.
 
@@ -169,10 +165,12 @@ async def _take_back(app: App, click: Click, ts: str, request: Request) -> Paylo
     before = await message_before(app.pool, click.person, channel, ts)
     if request.what == "undo":
         forgetting = await undoable_forgetting(app.pool, click.person)
-        if forgetting and (before is None or _is_since(forgetting, before["ts"])):
-            undo = Undo(what="forgetting", ids=(forgetting["id"],))
-            receipt = await perform(app, click, undo)
-            return receipt.payload
+        if forgetting is not None:
+            done_at: datetime = forgetting["at"]
+            if before is None or done_at.timestamp() > float(before["ts"]):
+                undo = Undo(what="forgetting", ids=(forgetting["id"],))
+                receipt = await perform(app, click, undo)
+                return receipt.payload
     if before is None:
         none = localizer.say("taken_back_none")
         return payload(none, search_button(localizer))
@@ -192,9 +190,3 @@ async def _take_back(app: App, click: Click, ts: str, request: Request) -> Paylo
     if not quoted:
         return click.say("taken_back_already").payload
     return payload(localizer.say("taken_back", words=quoted))
-
-
-def _is_since(forgetting: DictRow, ts: str) -> bool:
-    """Return whether a forgetting was done after the message `ts` was written."""
-    done_at: datetime = forgetting["at"]
-    return done_at.timestamp() > float(ts)

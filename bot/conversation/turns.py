@@ -192,10 +192,11 @@ async def read_start(
         message.ts,
         message.audience,
     )
+    in_thread = {**values_of(message), "thread_ts": message.thread_ts}
     queries = [
         *memory_state_queries(message.person, message.channel_id, message.ts),
         ask_query(message.person, int(is_counted)),
-        _forgettings_query(message),
+        Query(_SQL["forgettings"], in_thread, prepare=True),
         large_set_query(view, budget=app.settings.memory_tokens),
     ]
     found = await execute_queries(app.pool, queries, scope=message.scope)
@@ -364,12 +365,6 @@ async def end_turn(
         if row["has_notice"]:
             await show_later(app, of_author, [turn.id])
     count("turns", outcome=outcome)
-
-
-def _forgettings_query(message: Message) -> Query:
-    """Return the query for what the person has forgotten, which has one row."""
-    values = {**values_of(message), "thread_ts": message.thread_ts}
-    return Query(_SQL["forgettings"], values, prepare=True)
 
 
 def _begin_query(start: Turn, *, question: str, words: str) -> Query:

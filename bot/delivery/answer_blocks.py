@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from uuid import UUID
 
 from bot.acts.blocks import Block, Chunk, actions, button, note, option
@@ -31,13 +30,6 @@ def reply_text(localizer: Localizer, reply: Reply) -> str:
         for citation in reply.citations:
             label = " ".join(citation.title.translate(_TO_LABEL).split()) or "link"
             text += f"\n- [{label}]({citation.url})"
-    return text
-
-
-def with_notes(localizer: Localizer, text: str, notes: Iterable[str]) -> str:
-    """Return an answer with notes below it, by their keys in the catalogue."""
-    for key in notes:
-        text = f"{text.rstrip()}\n\n{localizer.say(key)}"
     return text
 
 
@@ -104,11 +96,6 @@ def more_buttons(localizer: Localizer) -> Block:
         button(localizer.say("help_title"), Open(form="help")),
         block_id=MORE,
     )
-
-
-def markdown(text: str) -> Block:
-    """Return Markdown text of a reply as a block."""
-    return {"type": "markdown", "text": text}
 
 
 def text_chunk(text: str) -> Chunk:

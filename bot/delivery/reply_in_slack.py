@@ -35,7 +35,7 @@ from bot.acts.blocks import (
 from bot.app import App
 from bot.cancellation import Interrupted, Stopped, Superseded
 from bot.conversation.turns import Turn
-from bot.delivery.answer_blocks import markdown, text_chunk
+from bot.delivery.answer_blocks import text_chunk
 from bot.delivery.record import (
     RecordStatement,
     record_reply,
@@ -364,11 +364,12 @@ class ReplyInSlack:
 
     async def _post_part(self, text: str, below: list[Block]) -> None:
         """Post a part; if Slack refuses its blocks, post it as text."""
-        blocks = [markdown(text), *below]
+        blocks = [{"type": "markdown", "text": text}, *below]
         try:
             await self._post({"text": truncate(text, FALLBACK_LIMIT), "blocks": blocks})
         except DeliveryFailed as failed:
-            await self._post_as_text(failed, _as_mrkdwn(text))
+            mrkdwn = _MENTION.sub(r"<\1>", escaped(text, MESSAGE_TEXT_LIMIT))
+            await self._post_as_text(failed, mrkdwn)
 
     async def _post_as_text(self, refused: DeliveryFailed, text: str) -> None:
         """Post a message without the blocks that Slack refused; raises as `finish` does."""
@@ -455,8 +456,3 @@ class ReplyInSlack:
         with unless_refused("delete a message"):
             await delete_message(self._patient, self._message.channel_id, ts)
             await self._record("remove", ts)
-
-
-def _as_mrkdwn(answer: str) -> str:
-    """Return an answer as mrkdwn, with its mentions."""
-    return _MENTION.sub(r"<\1>", escaped(answer, MESSAGE_TEXT_LIMIT))

@@ -6,8 +6,6 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from psycopg.rows import DictRow
-
 from bot.acts.blocks import Payload, bulleted, escaped, payload, truncate
 from bot.acts.buttons import forget_button, search_button
 from bot.acts.expected import NotDone
@@ -27,6 +25,7 @@ from memory import (
     Memory,
     Person,
     PersonMessage,
+    Reason,
     Selection,
     undo_forgetting,
 )
@@ -209,17 +208,18 @@ async def end_texts(transaction: PersonTransaction, before: datetime) -> bool:
     values = {"before": before}
     await transaction.execute(_SQL["end_texts"], values)
     dropped = await transaction.fetch(_SQL["drop_words"], values)
-    await note_refusals(transaction, [(_dropped(row), "dropped") for row in dropped])
+    refused: list[tuple[Statement, Reason]] = []
+    for row in dropped:
+        text = truncate(row["words"], MAX_TEXT)
+        words = PersonMessage(text=text, channel=row["channel"], ts=row["ts"])
+        # What was never formed is a statement that does not count.
+        statement = statement_of(
+            str(uuid4()), "", row["audience"], None, words, batch=uuid4()
+        )
+        refused.append((statement, "dropped"))
+    await note_refusals(transaction, refused)
     [row] = await transaction.fetch(_SQL["texts_left"], values)
     return not row["is_left"]
-
-
-def _dropped(row: DictRow) -> Statement:
-    """Return words that were never formed as a statement that does not count."""
-    words = PersonMessage(
-        text=truncate(row["words"], MAX_TEXT), channel=row["channel"], ts=row["ts"]
-    )
-    return statement_of(str(uuid4()), "", row["audience"], None, words, batch=uuid4())
 
 
 async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Receipt:
@@ -240,12 +240,7 @@ async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Receipt:
             )
     except ChangeGone:
         raise NotDone(click.localizer.say("undo_gone")) from None
-    return Receipt(line=_restored_line(click.localizer, restored))
-
-
-def _restored_line(localizer: Localizer, restored: Sequence[Memory]) -> str:
-    """Return what an Undo has brought back."""
     if not restored:
-        return localizer.say("restored_words")
-    what = _named(localizer, restored, quoted=True)
-    return localizer.say("restored", what=what)
+        return click.say("restored_words")
+    what = _named(click.localizer, restored, quoted=True)
+    return Receipt(line=click.localizer.say("restored", what=what))

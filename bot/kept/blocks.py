@@ -41,11 +41,6 @@ def kept_payload(
     return payload(text, explained_button(localizer, "undo_button", undo, text))
 
 
-def gone_payload(localizer: Localizer, channel: str) -> Payload:
-    """Return the post that replaces it when the message is no longer kept."""
-    return payload(localizer.say("kept_gone", channel=f"<#{channel}>"))
-
-
 def author_question(
     localizer: Localizer, wanted: Keep, why: Asking, by: Person | None = None
 ) -> Payload:

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
+from bot.acts.blocks import payload
 from bot.app import App
-from bot.kept.blocks import gone_payload, kept_payload
+from bot.kept.blocks import kept_payload
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import PATIENCE_SECONDS, unless_refused
 from bot.slack.posting import find_posted, notice_metadata, post_once
@@ -124,7 +125,8 @@ async def show_line(
         localizer = await app.people.localizer(person, keep_new=False)
         if not begun:
             if ts:
-                gone = gone_payload(localizer, channel)
+                text = localizer.say("kept_gone", channel=f"<#{channel}>")
+                gone = payload(text)
                 await client.chat_update(channel=channel, ts=ts, **gone)
             return
         shown = kept_payload(localizer, line, begun[0], user, channel)

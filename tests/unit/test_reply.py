@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.acts.blocks import FALLBACK_LIMIT, PART_LIMIT, truncate
-from bot.delivery.answer_blocks import footer, markdown, reply_text
+from bot.delivery.answer_blocks import footer, reply_text
 from bot.locale import LANGUAGES, Language, Localizer, say
 from bot.people import MemoryState, PersonSettings
 from bot.types import Citation, Reply
@@ -43,7 +43,7 @@ def test_the_longest_part_fits_with_its_footer(
     """The longest part of an answer fits with what is below it; a stand-in is named once."""
     state = MemoryState(settings=PersonSettings(informed=informed))
     below = footer(Localizer(language), "Yes.", state, stand_in=stand_in)
-    blocks = [markdown("あ" * PART_LIMIT), *below]
+    blocks = [{"type": "markdown", "text": "あ" * PART_LIMIT}, *below]
     assert block_errors(blocks) == []
     assert characters(blocks) <= LIMITS["message_characters"]
     texts = [element["text"] for block in below for element in block["elements"]]
