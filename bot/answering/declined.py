@@ -10,7 +10,7 @@ from bot.answering.reply import ask_model
 from bot.app import App
 from bot.delivery.reply_sink import CollectedReply
 from bot.models.failures import ReplyFailed
-from bot.remembering.declined import Asked
+from bot.remembering.formation import Asked
 from memory import FormationUnavailable, Memory, Person
 from memory.postgres import person_transaction
 from memory.recall import Recalled

@@ -19,7 +19,7 @@ from bot.conversation.turns import Turn, final_question
 from bot.forgetting.forgetting import MAX_KEYS, forget_memories_question
 from bot.locale import Localizer
 from bot.notices.notices import add_notice
-from bot.remembering.refusals import refusal_done
+from bot.remembering.adding import refusal_done
 from bot.slack.names import has_marks
 from memory import (
     DM,

@@ -17,8 +17,7 @@ from bot.answering.attachments import AttachedFile, reading_files
 from bot.answering.context import Thread, read_thread
 from bot.answering.filters import without_mentions
 from bot.answering.prompt import Prompt, stored_question
-from bot.answering.reduction import Reduction
-from bot.answering.reply import ask_model
+from bot.answering.reply import Reduction, ask_model
 from bot.answering.result import Result, deliver, told_instead, with_unread
 from bot.answering.tools import Toolbox
 from bot.app import App
@@ -36,7 +35,7 @@ from bot.delivery.answer_blocks import reply_text
 from bot.delivery.reply_sink import ReplySink, open_sink
 from bot.locale import Localizer
 from bot.models.failures import ReplyFailed
-from bot.remembering.declined import find_declined_later
+from bot.remembering.formation import find_declined_later
 from bot.slack.content import Content, read_content
 from bot.slack.messages import API_TEAM, Message, mentions, person_reference
 from bot.slack.names import UNKNOWN_PERSON, person_mark

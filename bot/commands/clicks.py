@@ -11,7 +11,6 @@ from functools import partial
 from typing import assert_never
 
 from bot.acts.blocks import SlackView
-from bot.acts.expected import NotDone
 from bot.acts.kinds import (
     AddLines,
     Answer,
@@ -34,7 +33,7 @@ from bot.acts.kinds import (
     Undo,
 )
 from bot.acts.lines import summary_lines
-from bot.acts.receipt import Click, Receipt, undoable
+from bot.acts.receipt import Click, NotDone, Receipt, undoable
 from bot.app import App
 from bot.conversation.turns import end_exchanges
 from bot.data.person import erase_person, send_export
@@ -73,7 +72,7 @@ _ERASING_SECONDS = 30.0
 
 
 async def perform(app: App, click: Click, act: Doing) -> Receipt:
-    """Do what a button or a menu says. Raises one of `bot.acts.expected.EXPECTED`."""
+    """Do what a button or a menu says. Raises one of `bot.acts.receipt.EXPECTED`."""
     match act:
         case Switch():
             return await switch(app, click, act)
@@ -109,7 +108,7 @@ async def perform(app: App, click: Click, act: Doing) -> Receipt:
 
 
 async def form_of(app: App, click: Click, act: Opening) -> SlackView:
-    """Return the form that an act opens. Raises one of `bot.acts.expected.EXPECTED`."""
+    """Return the form that an act opens. Raises one of `bot.acts.receipt.EXPECTED`."""
     if isinstance(act, Edit):
         memory = await _memory(app, click, act.key)
         if memory.kind not in app.former.kinds:
@@ -234,7 +233,7 @@ def form_errors(localizer: Localizer, act: FormAct, view: Json) -> Mapping[str, 
 async def submit(app: App, click: Click, act: FormAct, view: Json) -> Receipt:
     """Do what a submitted form says; `view` holds what was entered.
 
-    Raises one of `bot.acts.expected.EXPECTED`.
+    Raises one of `bot.acts.receipt.EXPECTED`.
     """
     match act:
         case AddLines():

@@ -9,11 +9,10 @@ from uuid import UUID
 
 from bot.acts.blocks import Payload, escaped, payload, truncate
 from bot.acts.buttons import consent_question, open_done, search_button
-from bot.acts.expected import EXPECTED, explain
 from bot.acts.kinds import Export, Open, Position, Switch, Undo
 from bot.acts.lines import asked_text
 from bot.acts.phrases import Request
-from bot.acts.receipt import Click
+from bot.acts.receipt import EXPECTED, Click, explain
 from bot.app import App
 from bot.commands.clicks import perform
 from bot.conversation.audiences import look_up_kind

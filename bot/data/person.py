@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,10 +15,11 @@ from psycopg.rows import DictRow
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bot.acts.blocks import one_line
+from bot.acts.lines import asked_text, describe
 from bot.acts.receipt import Click, Receipt
 from bot.app import App
 from bot.config import Settings
-from bot.data.markdown import export_markdown
 from bot.kept.lines import end_lines
 from bot.locale import Localizer
 from bot.logs import fault
@@ -258,3 +260,62 @@ async def _take_back(client: AsyncWebClient, sent: AsyncSlackResponse) -> None:
         await client.chat_delete(channel=str(sent["channel"]), ts=str(sent["ts"]))
     except SLACK_FAULTS as error:
         log.warning("a message about a file stayed: %s", slack_fault(error))
+
+
+# What Markdown reads as markup anywhere in a line, and what it does at the beginning of one.
+_MARKUP = re.compile(r"[\\`*_\[\]<>&~|#$]")
+_BEGINNING = re.compile(r"^(\d*)([-+=.):])")
+_BREAK = "  \n"
+
+
+def export_markdown(localizer: Localizer, document: Json) -> str:
+    """Return an export as Markdown in which everything that somebody wrote is plain text.
+
+    `document` is described in docs/reference/export.md. Source: https://spec.commonmark.org/0.31.2/
+    """
+    parts = [f"# {localizer.say('export_heading')}"]
+    if memories := document["memories"]:
+        parts.append(f"## {localizer.say('panel_title')}")
+        parts.append("\n".join(_memory(localizer, memory) for memory in memories))
+    if messages := [*_exchanges(localizer, document["messages"])]:
+        parts.append(f"## {localizer.say('export_talks')}")
+        parts += messages
+    return "\n\n".join(parts) + "\n"
+
+
+def _memory(localizer: Localizer, memory: Json) -> str:
+    item = f"- {_escaped(describe(localizer, str(memory['kind']), memory['content']))}"
+    details: list[str] = []
+    if day := memory.get("said_on"):
+        details.append(localizer.stored_day(day))
+    sources = memory.get("sources") or [{}]
+    if sentence := sources[-1].get("evidence"):
+        details.append(localizer.say("row_said", what=one_line(sentence)))
+    if details:
+        item += f"{_BREAK}  {_escaped(' · '.join(details))}"
+    return item
+
+
+def _exchanges(localizer: Localizer, messages: Sequence[Json]) -> Iterator[str]:
+    for message in messages:
+        said = str(message.get("question") or message.get("text") or "")
+        if not said:
+            continue
+        when = datetime.fromtimestamp(float(message["ts"]), UTC)
+        yield f"### {localizer.minute(when)}"
+        yield _text(asked_text(localizer, said))
+        if reply := str(message.get("reply") or ""):
+            yield _text(reply, "> ")
+
+
+def _text(text: str, prefix: str = "") -> str:
+    """Return text as Markdown that shows its lines as they are, each after `prefix`."""
+    return _BREAK.join(f"{prefix}{_escaped(line)}" for line in text.splitlines())
+
+
+def _escaped(line: str) -> str:
+    """Return a line of text as Markdown. Its indentation becomes spaces that do not make code."""
+    text = line.strip()
+    indent = "\N{NO-BREAK SPACE}" * (len(line.rstrip()) - len(text))
+    marked = _MARKUP.sub(r"\\\g<0>", text)
+    return indent + _BEGINNING.sub(r"\1\\\2", marked)

@@ -12,11 +12,10 @@ import logging
 
 from bot.access import admit, person_refusal, refusal_in
 from bot.acts.blocks import Payload
-from bot.acts.expected import NotDone
 from bot.acts.kinds import Keep, Place, Position, TakeBack
 from bot.acts.lines import refusal_line
 from bot.acts.phrases import Request, heard
-from bot.acts.receipt import Click, Receipt
+from bot.acts.receipt import Click, NotDone, Receipt
 from bot.app import App
 from bot.conversation.audiences import look_up_kind
 from bot.kept.blocks import WORDS_LIMIT, Asking, author_question

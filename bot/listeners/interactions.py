@@ -12,7 +12,6 @@ from typing import Any, TypeAlias, TypeVar
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.acts.blocks import Payload, SlackView
-from bot.acts.expected import EXPECTED, NotDone, explain
 from bot.acts.kinds import (
     ButtonAct,
     DeleteData,
@@ -29,7 +28,15 @@ from bot.acts.kinds import (
     submitted_act,
 )
 from bot.acts.phrases import Request, heard_after_forget, heard_after_memories
-from bot.acts.receipt import Click, Receipt, blocks_above, replaced_in
+from bot.acts.receipt import (
+    EXPECTED,
+    Click,
+    NotDone,
+    Receipt,
+    blocks_above,
+    explain,
+    replaced_in,
+)
 from bot.app import App
 from bot.commands.clicks import form_errors, form_of, perform, submit
 from bot.commands.commands import act_of, carry_out

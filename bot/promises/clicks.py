@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from bot.acts.expected import NotDone
 from bot.acts.kinds import (
     PromiseTo,
 )
 from bot.acts.lines import memory_line
-from bot.acts.receipt import Click, Receipt
+from bot.acts.receipt import Click, NotDone, Receipt
 from bot.app import App
 from bot.promises.days import is_due_after
 from memory import (

@@ -10,9 +10,8 @@ from typing import get_args
 from uuid import UUID, uuid4
 
 from bot.access import admit, person_refusal
-from bot.acts.blocks import Payload, escaped
+from bot.acts.blocks import VALUE_LIMIT, Payload, button, escaped
 from bot.acts.buttons import on_button
-from bot.acts.expected import EXPECTED, NotDone, explain
 from bot.acts.kinds import (
     Remember,
     Undo,
@@ -22,14 +21,14 @@ from bot.acts.lines import (
     question_line,
     refusal_line,
 )
-from bot.acts.receipt import Click, Receipt, undoable
+from bot.acts.receipt import EXPECTED, Click, NotDone, Receipt, explain, undoable
 from bot.app import App
 from bot.conversation.audiences import ConversationKind, kind_now, view_at
 from bot.conversation.edits import update_later
 from bot.conversation.turns import read_turn
+from bot.locale import Localizer
 from bot.notices.payload import batch_lines, batch_payload
 from bot.people import read_memory_state
-from bot.remembering.refusals import refusal_done
 from bot.slack.reading import name_words, typed
 from memory import (
     DM,
@@ -41,6 +40,7 @@ from memory import (
     MemoryView,
     Person,
     PersonMessage,
+    Reason,
     Refusal,
     UserFact,
     add_memories,
@@ -389,3 +389,25 @@ async def _as_typed(
     return await edit_memory(
         app.pool, app.embedder, click.person, memory.key, content, words
     )
+
+
+# Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never.
+_FINAL: frozenset[Reason] = frozenset({"secret", "sensitive", "full"})
+
+
+def refusal_done(localizer: Localizer, refusal: Refusal, *, facts: bool) -> Receipt:
+    """Return why a sentence was not stored, with the button that stores it as it was typed.
+
+    `facts`: whether there is a kind of memory for it. A sentence that is too long for a button's
+    value, about 1,900 characters, gets no button.
+    """
+    line = refusal_line(localizer, refusal.reason, refusal.sentence)
+    if refusal.evidence is None or not facts or refusal.reason in _FINAL:
+        return Receipt(line=line)
+    said = refusal.evidence.original
+    remember = Remember(
+        text=refusal.evidence.text, channel=said.channel or "", ts=said.ts or ""
+    )
+    if len(remember.value) > VALUE_LIMIT:
+        return Receipt(line=line)
+    return Receipt(line=line, button=button(localizer.say("remember_button"), remember))

@@ -16,13 +16,14 @@ from bot.conversation.turns import final_question, form_after
 from bot.logs import log_fields
 from bot.notices.notices import add_notice, tell_unread_later
 from bot.people import PersonSettings, read_settings
+from bot.queue.queue import BACKGROUND
 from bot.queue.retries import RunLater
-from bot.remembering.declined import find_declined_later
 from bot.slack.names import FAILED_SECONDS, has_marks
 from memory import (
     DM,
     FormationResult,
     FormationUnavailable,
+    Memory,
     MemoryModelRefused,
     MemoryView,
     Namespace,
@@ -40,6 +41,23 @@ from memory.postgres import (
     person_transaction,
 )
 from memory.store import delete_set_aside, embed_missing, read_epoch
+
+Asked: TypeAlias = Literal["reply", "formation"]
+"""For what the model was asked, which is asked again."""
+
+
+FIND_DECLINED = "find_declined"
+
+
+async def find_declined_later(
+    app: App, person: Person, memories: Sequence[Memory], *, asked: Asked
+) -> None:
+    """Look for the memory for which a request with these memories was declined, in a job."""
+    keys = " ".join(memory.key for memory in memories)
+    lock = f"{FIND_DECLINED}:{person.prefix}"
+    jobs = {lock: {**person.ids, "keys": keys, "asked": asked}}
+    await app.queue.defer(app.pool, FIND_DECLINED, jobs, queue=BACKGROUND)
+
 
 log = logging.getLogger(__name__)
 

@@ -34,8 +34,7 @@ from bot.panel.home import PUBLISH, publish_home
 from bot.promises.reminders import REMIND, SHOW_REMINDER, remind, show_reminder
 from bot.queue.queue import BACKGROUND, REPLIES
 from bot.queue.retries import Backoff
-from bot.remembering.declined import FIND_DECLINED
-from bot.remembering.formation import form_memories
+from bot.remembering.formation import FIND_DECLINED, form_memories
 from bot.runtime.maintenance import register_periodic_work
 
 log = logging.getLogger(__name__)

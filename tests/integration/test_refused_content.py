@@ -13,7 +13,7 @@ from bot.answering.declined import find_declined
 from bot.locale import Localizer, say
 from bot.panel.rows import PanelContent
 from bot.panel.views import panel_view
-from bot.remembering.declined import FIND_DECLINED
+from bot.remembering.formation import FIND_DECLINED
 from bot.runtime.wiring import ModelClients
 from memory import MemoryModelRefused, Person, Pool
 from tests.conftest import Server

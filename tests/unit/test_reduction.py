@@ -9,7 +9,7 @@ import pytest
 from bot.answering.attachments import AttachedFile
 from bot.answering.context import Thread
 from bot.answering.prompt import Prompt
-from bot.answering.reduction import Reduction
+from bot.answering.reply import Reduction
 from bot.conversation.turns import Exchange
 from bot.models.failures import Cause, ReplyFailed
 from memory.recall import Recalled

@@ -69,9 +69,8 @@ from bot.acts.lines import (
 )
 from bot.acts.receipt import Receipt, blocks_above, replaced_in, with_receipt
 from bot.config import STAND_IN_MODEL, Settings
-from bot.data.markdown import export_markdown
-from bot.forgetting.forgetting import MAX_KEYS
-from bot.forgetting.question import forget_question
+from bot.data.person import export_markdown
+from bot.forgetting.forgetting import MAX_KEYS, forget_question
 from bot.locale import LANGUAGES, Localizer
 from bot.notices.payload import notice_payload
 from bot.off.switches import off_done, on_done
@@ -94,7 +93,7 @@ from bot.panel.views import (
 )
 from bot.people import Eagerness, Off, PersonSettings
 from bot.promises.rows import reminder_payload
-from bot.remembering.refusals import refusal_done
+from bot.remembering.adding import refusal_done
 from bot.slack.messages import storable
 from bot.types import FILES_ALONE, FORWARDED_ALONE, PersonErased
 from memory import SCHEMAS, Change, Memory, Question
