@@ -95,14 +95,11 @@ class Presence:
         except SlackApiError as error:
             if error_code(error) not in GONE:
                 raise
-            await self._delete_everybody()
+            # PostgreSQL does so after a day at the earliest.
+            [done] = await execute_statement(self._pool, _SQL["delete_everybody"])
+            if done["rows"]:
+                log.warning("the app is uninstalled: %d rows are deleted", done["rows"])
             return
         await execute_statement(self._pool, _SQL["token_accepted"], self._values)
         await self.refresh()
         log.warning("the app is installed again in workspace %s", self.team_id)
-
-    async def _delete_everybody(self) -> None:
-        """Delete the rows of everybody, which PostgreSQL does after a day at the earliest."""
-        [done] = await execute_statement(self._pool, _SQL["delete_everybody"])
-        if done["rows"]:
-            log.warning("the app is uninstalled: %d rows are deleted", done["rows"])

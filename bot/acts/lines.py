@@ -274,6 +274,7 @@ def change_line(localizer: Localizer, entry: Change) -> str:
 
 
 def _change_line(localizer: Localizer, entry: Change, before: str, after: str) -> str:
+    was_open = is_open_promise(entry.kind, entry.before or {})
     match entry.action:
         case "removed":
             return localizer.say(
@@ -284,19 +285,14 @@ def _change_line(localizer: Localizer, entry: Change, before: str, after: str) -
             return localizer.say("change_moved", what=after, where=where)
         case "confirmed":
             return localizer.say("change_confirmed", what=after)
-        case "updated" if ends_promise(entry):
+        case "updated" if was_open and (entry.after or {}).get("state") in _ENDED:
+            # The line of a promise that was kept or dropped says so.
             return after
         case "updated" if before and before != after:
             return localizer.say("change_updated", what=after, was=before)
         case "remembered" if after and entry.kind == PROMISE_KIND:
             return after
     return localizer.say("change_remembered", what=after)
-
-
-def ends_promise(entry: Change) -> bool:
-    """Return whether a promise was kept or dropped, which its line says."""
-    was_open = is_open_promise(entry.kind, entry.before or {})
-    return was_open and (entry.after or {}).get("state") in _ENDED
 
 
 def summary_lines(localizer: Localizer, entries: Sequence[Change]) -> list[str]:

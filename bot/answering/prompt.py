@@ -313,9 +313,18 @@ class Prompt:
         """Return what others wrote, in frames."""
         sections: list[str] = []
         if self.kept:
-            lines = [
-                self._kept_line(mark, one) for mark, one in self.lines_by_mark.items()
-            ]
+            zone = self.now.tzinfo if self.now else UTC
+            lines: list[Line] = []
+            for mark, line in self.lines_by_mark.items():
+                shown: dict[str, object] = {
+                    "mark": mark,
+                    "from": self.names.get(line.user_id, UNKNOWN_PERSON),
+                    "on": f"{line.said_at.astimezone(zone):%Y-%m-%d}",
+                    "text": line.text,
+                }
+                if line.decision:
+                    shown["decision"] = True
+                lines.append(framed(shown))
             sections += _section("kept", lines)
             sections.append(KEPT)
         thread = fit(
@@ -333,19 +342,6 @@ class Prompt:
             sections.append(FILES)
             sections += _section("files", described)
         return sections
-
-    def _kept_line(self, mark: str, line: KeptLine) -> Line:
-        """Return a kept line as the model reads it: its words, its author and the day."""
-        zone = self.now.tzinfo if self.now else UTC
-        shown: dict[str, object] = {
-            "mark": mark,
-            "from": self.names.get(line.user_id, UNKNOWN_PERSON),
-            "on": f"{line.said_at.astimezone(zone):%Y-%m-%d}",
-            "text": line.text,
-        }
-        if line.decision:
-            shown["decision"] = True
-        return framed(shown)
 
     def _context(self) -> str:
         """Return what only this message needs, except what others wrote."""
@@ -419,7 +415,7 @@ class Prompt:
             found |= dict.fromkeys(read.removed)
         return tuple(found)
 
-    def without_files(self, *, too_long: bool = False) -> Prompt:
+    def without_files(self, *, too_long: bool) -> Prompt:
         """Return the same prompt without files that the model does not read, which it names so.
 
         They are those other than text or, in a prompt that is `too_long`, all that are shown.

@@ -177,24 +177,20 @@ async def send_export(app: App, click: Click) -> Receipt:
     Raises `AlreadyUnderWay` for a second click while the first file is still being made and sent,
     and `memory.Overtaken` for a person who is erased before the files are sent.
     """
-    with app.under_way.once(f"export {click.person.scope}"):
-        return await _export(app, click)
-
-
-async def _export(app: App, click: Click) -> Receipt:
     person = click.person
     localizer = click.localizer
-    epoch = await read_epoch(app.pool, person)
-    with transaction_timeout(_DATABASE_SECONDS):
-        document = await export_person(app.pool, person, app.settings)
-    name = f"kioku-{datetime.now(UTC).date().isoformat()}"
-    files = {
-        f"{name}.md": await _text_of(app, person, localizer, document),
-        f"{name}.json": await asyncio.to_thread(_file_of, document),
-    }
-    async with person_transaction(app.pool, person, epoch=epoch):
-        pass
-    key = await _send_files(app, person, files, localizer.say("export_message"))
+    with app.under_way.once(f"export {person.scope}"):
+        epoch = await read_epoch(app.pool, person)
+        with transaction_timeout(_DATABASE_SECONDS):
+            document = await export_person(app.pool, person, app.settings)
+        name = f"kioku-{datetime.now(UTC).date().isoformat()}"
+        files = {
+            f"{name}.md": await _text_of(app, person, localizer, document),
+            f"{name}.json": await asyncio.to_thread(_file_of, document),
+        }
+        async with person_transaction(app.pool, person, epoch=epoch):
+            pass
+        key = await _send_files(app, person, files, localizer.say("export_message"))
     return click.say(key)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from uuid import UUID
 
 from bot.acts.blocks import Block, Chunk, actions, button, note, option
 from bot.acts.kinds import ACT, Open, Position, Rate, Switch
@@ -79,12 +78,6 @@ def _rating(localizer: Localizer) -> Block:
         "negative_button": option(localizer.say("feedback_bad"), bad.value),
     }
     return {"type": "context_actions", "elements": [buttons]}
-
-
-def cited_button(localizer: Localizer, turn: UUID, count: int) -> Block:
-    """Return the button that shows its asker the memories that the answer of a turn rests on."""
-    text = localizer.say("cited_button", count=count)
-    return actions(button(text, Position(list="cited", of=str(turn))))
 
 
 def more_buttons(localizer: Localizer) -> Block:

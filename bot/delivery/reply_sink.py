@@ -8,10 +8,11 @@ import time
 from collections.abc import Sequence
 from typing import Self, TypeAlias
 
-from bot.acts.blocks import Payload
+from bot.acts.blocks import Payload, actions, button
+from bot.acts.kinds import Position
 from bot.app import App
 from bot.conversation.turns import Turn
-from bot.delivery.answer_blocks import cited_button, footer, more_buttons
+from bot.delivery.answer_blocks import footer, more_buttons
 from bot.delivery.reply_in_slack import ReplyInSlack, State
 from bot.locale import Localizer, language_of
 from bot.slack.client import PATIENCE_SECONDS, SLACK_FAULTS, slack_fault
@@ -116,7 +117,9 @@ class ReplyStream:
             can_be_rated=can_be_rated,
         )
         if cited:
-            below.append(cited_button(localizer, self._turn.id, cited))
+            label = localizer.say("cited_button", count=cited)
+            shows = Position(list="cited", of=str(self._turn.id))
+            below.append(actions(button(label, shows)))
         if offers_more:
             below.append(more_buttons(localizer))
         was_set = await self._processing_is_set()

@@ -119,7 +119,8 @@ async def forget_memories_question(
     app: App, person: Person, localizer: Localizer, keys: Collection[str]
 ) -> Payload:
     """Return the question whether to forget these memories, or that there are none."""
-    memories = await _memories(app, person, keys)
+    async with person_transaction(app.pool, person) as transaction:
+        memories = await read_in_order(transaction, keys)
     if not memories:
         return payload(localizer.say("memory_gone"))
     return forget_question(localizer, memories)
@@ -142,11 +143,6 @@ async def forget_period_question(
     line = f"{localizer.say('forget_these')}\n{bulleted(lines)}"
     act = Forget(since=since, until=until)
     return payload(line, forget_button(localizer, act))
-
-
-async def _memories(app: App, person: Person, keys: Collection[str]) -> list[Memory]:
-    async with person_transaction(app.pool, person) as transaction:
-        return await read_in_order(transaction, keys)
 
 
 def forget_everything_question(localizer: Localizer) -> Payload:

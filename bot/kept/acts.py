@@ -20,7 +20,6 @@ from bot.app import App
 from bot.conversation.audiences import look_up_kind
 from bot.kept.blocks import WORDS_LIMIT, Asking, author_question
 from bot.kept.lines import add_post, end_lines
-from bot.locale import Localizer
 from bot.queue.queue import BACKGROUND
 from bot.remembering.adding import check_may_store, words_typed
 from bot.slack.client import (
@@ -304,15 +303,10 @@ async def _judge(app: App, click: Click, wanted: Keep) -> str:
         app.former, click.person, message, decision=wanted.decision
     )
     if isinstance(judged, Refusal):
-        raise NotDone(_refusal(click.localizer, judged))
+        if key := _REASONS.get(judged.reason):
+            raise _not_kept(click, key)
+        raise NotDone(refusal_line(click.localizer, judged.reason, judged.sentence))
     return judged.text
-
-
-def _refusal(localizer: Localizer, refused: Refusal) -> str:
-    key = _REASONS.get(refused.reason)
-    if key is None:
-        return refusal_line(localizer, refused.reason, refused.sentence)
-    return localizer.say(key)
 
 
 async def _store(app: App, click: Click, line: NewLine, epoch: int) -> None:

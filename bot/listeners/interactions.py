@@ -404,13 +404,10 @@ class Interactions:
             shown = None
         await self._show_panel(body, click, click.place.position or Position(), shown)
         if click.place.is_history:
-            await self._show_below(body, click)
-
-    async def _show_below(self, body: Body, click: Click) -> None:
-        """Draw what is below the window of a history again, from its first page on."""
-        below = str((body.get("view") or {}).get("previous_view_id") or "")
-        place = Place(view=below, position=Position())
-        await self._show_panel(body, replace(click, place=place), Position())
+            # What is below the window is drawn again, too, from its first page on.
+            below = str(view.get("previous_view_id") or "")
+            place = Place(view=below, position=Position())
+            await self._show_panel(body, replace(click, place=place), Position())
 
     async def _show_message(
         self, body: Body, click: Click, shown: Payload, *, replaces: bool

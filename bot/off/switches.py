@@ -44,17 +44,15 @@ async def turn_off(
     return Off(until=until, scope=scope)
 
 
-async def turn_on(
-    app: App, person: Person, scope: str | None = None, *, agrees: bool = True
-) -> None:
+async def turn_on(app: App, person: Person, scope: str | None = None) -> None:
     """Switch memory on in one scope; None means everywhere, and ends all switches.
 
-    `agrees`: by switching it on everywhere, the person agrees to memory. What was stored while it
-    was off stays off the record.
+    By switching it on everywhere, the person agrees to memory. What was stored while it was off
+    stays off the record.
     """
     async with person_transaction(app.pool, person) as transaction:
         await transaction.execute(_SQL["switch_on"], {"scope": scope})
-        if scope is None and agrees:
+        if scope is None:
             await transaction.execute(_SQL["note_agreed"])
 
 

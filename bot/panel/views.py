@@ -144,8 +144,11 @@ def _panel(localizer: Localizer, content: PanelContent) -> list[Block]:
     if position.list in ("cited", "forget") or position.is_history:
         return [*rows, *_pages(localizer, content)]
     blocks += _state(localizer, content)
-    if position == Position():
-        blocks += _question(localizer, content)
+    if position == Position() and content.questions:
+        first = content.questions[0]
+        buttons = answer_buttons(localizer, first)
+        blocks.append(section(question_line(localizer, first)))
+        blocks.append(actions(*buttons, block_id=f"question-{first.id}"))
     blocks.append(_DIVIDER)
     blocks.append(_controls(localizer, content))
     if position.list == "memories":
@@ -214,17 +217,6 @@ def _chosen_switch(content: PanelContent) -> SwitchTo | None:
     if content.off_in:
         return None
     return "on"
-
-
-def _question(localizer: Localizer, content: PanelContent) -> list[Block]:
-    if not content.questions:
-        return []
-    first = content.questions[0]
-    buttons = answer_buttons(localizer, first)
-    return [
-        section(question_line(localizer, first)),
-        actions(*buttons, block_id=f"question-{first.id}"),
-    ]
 
 
 def _memories(
