@@ -1,8 +1,10 @@
-"""Who may use Kioku, in which conversations, and how much in an hour."""
+"""Who may use Kioku, in which conversations, how much in an hour, and each thing once."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
@@ -81,3 +83,25 @@ async def admit(pool: Pool, settings: Settings, person: Person) -> int:
     asked = await ask(pool, person)
     check_quota(settings, asked)
     return asked.epoch
+
+
+class AlreadyUnderWay(Exception):
+    """The same thing is already being done for the same person."""
+
+
+class UnderWay:
+    """What people's clicks are doing in this process now, so that each thing is done only once."""
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+
+    @contextmanager
+    def once(self, name: str) -> Iterator[None]:
+        """Hold `name` during the block. Raises `AlreadyUnderWay` if it is held already."""
+        if name in self._names:
+            raise AlreadyUnderWay
+        self._names.add(name)
+        try:
+            yield
+        finally:
+            self._names.discard(name)

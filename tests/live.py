@@ -26,7 +26,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import VERSION
 from bot.config import Settings, load_settings
-from bot.delivery.answer_blocks import footer, text_chunk
+from bot.delivery.reply_in_slack import text_chunk
+from bot.delivery.reply_sink import footer
 from bot.locale import Localizer
 from bot.logs import fault
 from bot.people import MemoryState, PersonSettings

@@ -31,8 +31,7 @@ from bot.conversation.turns import (
     read_start,
     store_begin,
 )
-from bot.delivery.answer_blocks import reply_text
-from bot.delivery.reply_sink import ReplySink, open_sink
+from bot.delivery.reply_sink import ReplySink, open_sink, reply_text
 from bot.locale import Localizer
 from bot.models.failures import ReplyFailed
 from bot.remembering.formation import find_declined_later

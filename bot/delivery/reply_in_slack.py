@@ -27,6 +27,7 @@ from bot.acts.blocks import (
     MESSAGE_TEXT_LIMIT,
     PART_LIMIT,
     Block,
+    Chunk,
     Payload,
     escaped,
     note,
@@ -35,7 +36,6 @@ from bot.acts.blocks import (
 from bot.app import App
 from bot.cancellation import Interrupted, Stopped, Superseded
 from bot.conversation.turns import Turn
-from bot.delivery.answer_blocks import text_chunk
 from bot.delivery.record import (
     RecordStatement,
     record_reply,
@@ -71,6 +71,11 @@ _NEARLY_FULL = Limits(PAGE_LIMITS.characters - 500, PAGE_LIMITS.blocks - 2)
 _MENTION = re.compile(r"&lt;(@[UW][A-Z0-9]{7,20})&gt;")
 
 _STOPPED_BY_USER = "stopped_by_user"
+
+
+def text_chunk(text: str) -> Chunk:
+    """Return a stream chunk that adds Markdown."""
+    return {"type": "markdown_text", "text": text}
 
 
 class DeliveryFailed(Exception):

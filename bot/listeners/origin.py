@@ -9,7 +9,7 @@ from typing import TypeAlias
 from bot.acts.kinds import Place, Position, panel_position, submitted_act
 from bot.acts.receipt import blocks_above
 from bot.app import App
-from bot.delivery.answer_blocks import MORE
+from bot.delivery.reply_sink import MORE
 from bot.slack.messages import (
     CONTROL,
     Installation,

@@ -16,7 +16,7 @@ from langchain_core.messages.ai import UsageMetadata
 from bot.answering.filters import LOOP_CHARACTERS
 from bot.answering.streamed_answer import MAX_ANSWER, MAX_ITEMS
 from bot.answering.web_search import SEARCH_TOOL, search_web
-from bot.delivery.answer_blocks import reply_text
+from bot.delivery.reply_sink import reply_text
 from bot.locale import Localizer
 from bot.models.failures import ReplyFailed
 from memory.formation.chat_model import tokens_used

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.acts.blocks import FALLBACK_LIMIT, PART_LIMIT, truncate
-from bot.delivery.answer_blocks import footer, reply_text
+from bot.delivery.reply_sink import footer, reply_text
 from bot.locale import LANGUAGES, Language, Localizer, say
 from bot.people import MemoryState, PersonSettings
 from bot.types import Citation, Reply
