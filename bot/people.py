@@ -211,14 +211,14 @@ def memory_state(
 # --- when they were told why a message is not answered -------------------------------------------
 
 
-async def may_tell(pool: Pool, person: Person, ts: str, since: float) -> bool:
+async def may_tell(pool: Pool, person: Person, ts: str, seconds: float) -> bool:
     """Return whether to tell a person why their message `ts` is not answered; note that they are.
 
-    They are told once, unless that was before `since`, in seconds since 1970, or they have been
-    answered since. The same message always gets True again, because an earlier attempt at it may
-    have failed before the sentence was sent.
+    They are told once in so many `seconds`, and again when they have been answered since. The same
+    message always gets True again, because an earlier attempt at it may have failed before the
+    sentence was sent.
     """
-    values = {"ts": ts, "since": since}
+    values = {"ts": ts, "since": float(ts) - seconds}
     return bool(await person_statement(pool, person, _SQL["claim_told"], values))
 
 

@@ -54,18 +54,15 @@ async def postpone(app: App, claimed: ClaimedMessage, *, failed: bool = False) -
         log.error("message %s was given up: no model answered in time", claimed.id)
         await reply_fixed(app, claimed, "held_too_long", form_words=True)
         return
-    if not claimed.replied and await _may_tell(app, claimed, _INTERIM_SECONDS):
+    message = claimed.message
+    if not claimed.replied and await may_tell(
+        app.pool, message.person, message.ts, _INTERIM_SECONDS
+    ):
         await reply_fixed(app, claimed, "held", outcome=None, form_words=True)
     await release_message(app, claimed, failed=failed)
-    app.sessions.show_wait(claimed.message, after=0.0)
+    app.sessions.show_wait(message, after=0.0)
     delay = _HELD_SECONDS * (1 + claimed.attempts)
     raise RunLater(min(delay, _LONGEST_HELD_SECONDS))
-
-
-async def _may_tell(app: App, claimed: ClaimedMessage, seconds: float) -> bool:
-    message = claimed.message
-    since = float(message.ts) - seconds
-    return await may_tell(app.pool, message.person, message.ts, since)
 
 
 async def end_unanswered(
@@ -95,7 +92,7 @@ async def refuse_access(
     message = claimed.message
     is_shown = message.audience == DM
     if message.addressed and not is_shown:
-        is_shown = await _may_tell(app, claimed, _DAY_SECONDS)
+        is_shown = await may_tell(app.pool, message.person, message.ts, _DAY_SECONDS)
     if is_shown:
         localizer = await app.people.localizer(message.person, message.text)
         shown = payload(localizer.say(refusal))
@@ -147,7 +144,9 @@ async def _post_refusal(
 async def tell_place_refused(app: App, claimed: ClaimedMessage) -> None:
     """Tell the author in their direct messages, once a day, that a conversation takes no answer."""
     message = claimed.message
-    if message.audience == DM or not await _may_tell(app, claimed, _DAY_SECONDS):
+    if message.audience == DM:
+        return
+    if not await may_tell(app.pool, message.person, message.ts, _DAY_SECONDS):
         return
     localizer = await app.people.localizer(message.person, message.text)
     shown = payload(localizer.say("place_refused", channel=f"<#{message.channel_id}>"))

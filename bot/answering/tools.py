@@ -165,20 +165,16 @@ class Toolbox:
         if name == CHANGE_TOOL:
             if "error" not in told and "refused" not in told:
                 self.noted = True
-            await self._show_change()
+            keys = self._memory.to_forget[:MAX_KEYS]
+            if keys:
+                self._shown["forget memories"] = await forget_memories_question(
+                    self._app, self._message.person, self._localizer, keys
+                )
         return _json(told)
 
     def show(self, payload: Payload) -> None:
         """Show the person what a request of theirs did, which no model was asked about."""
         self._shown["asked"] = payload
-
-    async def _show_change(self) -> None:
-        """Bring what is shown up to date after a change of a memory, or a proposal to forget it."""
-        keys = self._memory.to_forget[:MAX_KEYS]
-        if keys:
-            self._shown["forget memories"] = await forget_memories_question(
-                self._app, self._message.person, self._localizer, keys
-            )
 
     def _redacted(self, text: str) -> str:
         return redact(text, self._turn.removed).text

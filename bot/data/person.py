@@ -73,7 +73,11 @@ async def export_person(
     rows: dict[str, Any] = {}
     async with person_transaction(pool, person) as transaction:
         for part in _PARTS:
-            rows[part] = await _read_part(transaction, part)
+            # A few at a time, so that parsing many long ones does not hold up the event loop.
+            async with transaction.connection.cursor(name="export") as cursor:
+                cursor.itersize = _ROWS_AT_ONCE
+                await cursor.execute(_SQL[part], person.parameters)
+                rows[part] = [row["row"] async for row in cursor]
     rows["messages"] = await asyncio.to_thread(_redacted, rows["messages"])
     # A person has one row of settings, or none.
     rows["settings"] = rows["settings"][0] if rows["settings"] else {}
@@ -87,17 +91,6 @@ async def export_person(
         **memories,
         **rows,
     }
-
-
-async def _read_part(transaction: PersonTransaction, part: str) -> list[Json]:
-    """Return the rows of a part of an export as JSON objects: ids and dates are strings.
-
-    They are read a few at a time, so that parsing many long ones does not hold up the event loop.
-    """
-    async with transaction.connection.cursor(name="export") as cursor:
-        cursor.itersize = _ROWS_AT_ONCE
-        await cursor.execute(_SQL[part], transaction.person.parameters)
-        return [row["row"] async for row in cursor]
 
 
 def _redacted(messages: list[DictRow]) -> list[DictRow]:
