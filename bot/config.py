@@ -300,14 +300,14 @@ def read_dotenv(path: Path) -> dict[str, str]:
         raise SettingsError(f"Make {path} readable for this user, in UTF-8.") from None
 
 
-def use_provider_keys(settings: Settings, dotenv: Path = Path(".env")) -> None:
-    """Put what `dotenv` sets for packages of other providers, such as a key, into the environment.
+def use_provider_keys(settings: Settings) -> None:
+    """Put what `.env` sets for packages of other providers, such as a key, into the environment.
 
     Those read nothing else. A variable of the environment takes precedence.
     """
     if speaks_openai(settings.reply_model) and speaks_openai(settings.memory_model):
         return
-    for name, value in read_dotenv(dotenv).items():
+    for name, value in read_dotenv(Path(".env")).items():
         if name not in FIELDS:
             os.environ.setdefault(name, value)
 

@@ -117,16 +117,9 @@ class _Json(logging.Formatter):
 
 
 def _described_error(record: logging.LogRecord) -> str:
-    error = _error_of(record)
-    if error is None:
+    if not record.exc_info or record.exc_info[1] is None:
         return ""
-    return f" ({fault(error)})"
-
-
-def _error_of(record: logging.LogRecord) -> BaseException | None:
-    if not record.exc_info:
-        return None
-    return record.exc_info[1]
+    return f" ({fault(record.exc_info[1])})"
 
 
 # Bolt's notice, at each start, that it ignores the token in the environment; and what psycopg and
@@ -161,7 +154,8 @@ class _Discreet(logging.Filter):
             record.msg = record.getMessage().replace(job["call_string"], named)
             record.args = ()
         # aiohttp reports a request that is not HTTP, which it answers with 400.
-        is_of_client = type(_error_of(record)).__module__ == "aiohttp.http_exceptions"
+        error = record.exc_info[0] if record.exc_info else None
+        is_of_client = getattr(error, "__module__", "") == "aiohttp.http_exceptions"
         if is_of_client or str(record.msg).startswith(_EXPECTED):
             return False
         return library in _OURS or record.levelno >= logging.WARNING

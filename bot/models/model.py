@@ -135,7 +135,14 @@ class Model(ABC):
     ) -> AsyncGenerator[Event, None]:
         loop = asyncio.get_running_loop()
         async with aclosing(responding):
-            event = await self._first_of(responding)
+            try:
+                async with (
+                    step("model answers"),
+                    asyncio.timeout(self._first_event_seconds),
+                ):
+                    event = await anext(responding, _END)
+            except TimeoutError:
+                raise ReplyFailed("model_down", silent=True) from None
             deadline = loop.time() + self._answer_seconds
             while event is not _END:
                 if not isinstance(event, dict):
@@ -145,15 +152,6 @@ class Model(ABC):
                 yield event
                 async with asyncio.timeout_at(deadline):
                     event = await anext(responding, _END)
-
-    @step("model answers")
-    async def _first_of(self, responding: AsyncGenerator[object, None]) -> object:
-        """Return the first event; raises `ReplyFailed` if it does not come in time."""
-        try:
-            async with asyncio.timeout(self._first_event_seconds):
-                return await anext(responding, _END)
-        except TimeoutError:
-            raise ReplyFailed("model_down", silent=True) from None
 
     async def probe(self) -> Probed:
         """Ask for an answer, without any text of a person; return whether it came."""

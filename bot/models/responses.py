@@ -290,14 +290,12 @@ def _append(shaped: list[Json], item: Json) -> None:
     if has_phase or item.get("role") is None or before.get("role") != item["role"]:
         shaped.append(item)
         return
-    content = _joined(before["content"], item["content"])
-    shaped[-1] = {**before, "content": content}
-
-
-def _joined(first: Any, second: Any) -> Any:
+    first = before["content"]
+    second = item["content"]
+    content: Any = [*_parts(first), *_parts(second)]
     if isinstance(first, str) and isinstance(second, str):
-        return f"{first}\n\n{second}"
-    return [*_parts(first), *_parts(second)]
+        content = f"{first}\n\n{second}"
+    shaped[-1] = {**before, "content": content}
 
 
 def _parts(content: Any) -> list[Json]:

@@ -125,23 +125,21 @@ async def check_events(settings: Settings) -> str:
 async def check_database(settings: Settings) -> str:
     """Check that the database is set up, fits the model and the login, and is being served."""
     try:
-        return await _check_stored(settings)
+        async with database(settings, beside=True) as addresses:
+            bound = await check_access(addresses.login)
+            space = None
+            # Without a model `kioku up` makes the stand-in's vectors.
+            if settings.has_embeddings:
+                async with open_model_clients(
+                    settings, seconds=_ASK_SECONDS
+                ) as clients:
+                    space = await embedding_space(
+                        clients.embeddings, settings.embedding_model
+                    )
+            async with open_pool(addresses.login, space) as pool:
+                state = await read_operating_state(pool)
     except NoDatabase:
         return f"The first `kioku up` makes one in {settings.data_dir.resolve()}."
-
-
-async def _check_stored(settings: Settings) -> str:
-    async with database(settings, beside=True) as addresses:
-        bound = await check_access(addresses.login)
-        space = None
-        # Without a model `kioku up` makes the stand-in's vectors.
-        if settings.has_embeddings:
-            async with open_model_clients(settings, seconds=_ASK_SECONDS) as clients:
-                space = await embedding_space(
-                    clients.embeddings, settings.embedding_model
-                )
-        async with open_pool(addresses.login, space) as pool:
-            state = await read_operating_state(pool)
     if not bound:
         raise Problem(UNBOUND_LOGIN)
     oldest = state["oldest_message_seconds"]

@@ -145,8 +145,19 @@ class Names:
         self._calls_until = 0.0
 
     def note_user(self, user: Json) -> None:
-        """Keep the name in one of Slack's user objects."""
-        self._keep(f"@{user.get('id')}", _user_name(user))
+        """Keep the name in one of Slack's user objects: the one they chose, else the full name."""
+        profile = user.get("profile") or {}
+        # A full stop could make it an address.
+        handle = clean_name(str(user.get("name") or "").replace(".", "·"))
+        names = (
+            profile.get("display_name"),
+            profile.get("real_name"),
+            user.get("real_name"),
+        )
+        cleaned = [clean_name(str(name or "")) for name in names]
+        text = next(filter(None, cleaned), handle)
+        name = _Name(text, handle, gone=bool(user.get("deleted")))
+        self._keep(f"@{user.get('id')}", name)
 
     def is_gone(self, person: Person) -> bool:
         """Return whether a person's account is known to be deactivated."""
@@ -300,18 +311,3 @@ class Names:
         channel = answer.get("channel") or {}
         text = clean_name(str(channel.get("name") or ""))
         self._keep(marked, _Name(text, private=channel.get("is_private") is not False))
-
-
-def _user_name(user: Json) -> _Name:
-    """Return the name that Slack shows for a person: the one they chose, else their full name."""
-    profile = user.get("profile") or {}
-    # A full stop could make it an address.
-    handle = clean_name(str(user.get("name") or "").replace(".", "·"))
-    names = (
-        profile.get("display_name"),
-        profile.get("real_name"),
-        user.get("real_name"),
-    )
-    cleaned = [clean_name(str(name or "")) for name in names]
-    text = next(filter(None, cleaned), handle)
-    return _Name(text, handle, gone=bool(user.get("deleted")))

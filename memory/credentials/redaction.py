@@ -123,8 +123,11 @@ def _redacted(
     removed = dict.fromkeys(found)
     parts = [(one.kind, one.start, one.end) for one in found]
     for value, one in values.items():
-        for start, end in _places_of(value, readable):
-            parts.append((one.kind, start, end))
+        if value not in readable.text:  # cheaper than the pattern
+            continue
+        whole = rf"(?<![A-Za-z0-9]){re.escape(value)}(?![A-Za-z0-9])"
+        for match in re.finditer(whole, readable.text):
+            parts.append((one.kind, *readable.as_typed(*match.span())))
             removed[one] = None
     left: list[str] = []
     end_of_last = 0
@@ -133,18 +136,6 @@ def _redacted(
         end_of_last = end
     left.append(text[end_of_last:])
     return Redacted(text="".join(left), removed=tuple(removed))
-
-
-def _places_of(value: str, readable: Readable) -> list[tuple[int, int]]:
-    """Return where a text contains `value` as a whole word."""
-    if value not in readable.text:
-        return []
-    whole = rf"(?<![A-Za-z0-9]){re.escape(value)}(?![A-Za-z0-9])"
-    places = []
-    for match in re.finditer(whole, readable.text):
-        start, end = match.span()
-        places.append(readable.as_typed(start, end))
-    return places
 
 
 def is_redacted(text: str) -> bool:

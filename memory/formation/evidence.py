@@ -59,7 +59,8 @@ class TypedMessage:
     """One message of the person, indexed for quotes.
 
     `original` is the message as it was sent. `text` is the part that is read; `sentences` are the
-    (start, end) offsets of its sentences.
+    (start, end) offsets of its sentences. Quotes are compared with `_letters`, of which `_starts`
+    and `_ends` are the offsets.
     """
 
     original: PersonMessage
@@ -71,23 +72,13 @@ class TypedMessage:
 
     def __post_init__(self) -> None:
         self.text = clean(self.original.text)[:MAX_MESSAGE]
-        self._index_letters()
-        breaks = [found.end() for found in _BREAK.finditer(self.text)]
-        for start, end in pairwise([0, *breaks, len(self.text)]):
-            if self.text[start:end].strip():
-                self.sentences.append((start, end))
-
-    def _index_letters(self) -> None:
-        """Keep the letters that quotes are compared with, each with its offsets in `text`.
-
-        There is a character that is no letter for each place where something was left out.
-        """
         letters: list[str] = []
         position = 0
         for part in self.text.split(OMITTED):
             pieces = lettered(part)
             if position > 0:
-                # In the place of the middle of the mark that ends where this part begins.
+                # Something was left out: a character that is no letter, in the place of the middle
+                # of the mark that ends where this part begins.
                 pieces.insert(0, (_LEFT_OUT, -2, -1))
             for piece, start, end in pieces:
                 letters.append(piece)
@@ -95,6 +86,10 @@ class TypedMessage:
                 self._ends += [position + end] * len(piece)
             position += len(part) + len(OMITTED)
         self._letters = "".join(letters)
+        breaks = [found.end() for found in _BREAK.finditer(self.text)]
+        for start, end in pairwise([0, *breaks, len(self.text)]):
+            if self.text[start:end].strip():
+                self.sentences.append((start, end))
 
     @property
     def says_something(self) -> bool:
@@ -223,12 +218,9 @@ def links_not_typed(content: object, messages: Iterable[TypedMessage]) -> list[s
     for text in texts(content):
         for found in _LINK.findall(folded(text)):
             link = found.rstrip(".,;:!?。、")
-            if not _is_in(said, link):
+            # Its scheme makes no difference.
+            address = regex.escape(_SCHEME.sub("", link).removesuffix("/"))
+            whole = rf"(?<![\w.@-]){address}(?!\w|[./?#&=@:-]\w)"
+            if regex.search(whole, said) is None:
                 missing.append(link)
     return missing
-
-
-def _is_in(text: str, link: str) -> bool:
-    """Return whether a text contains a whole link; its scheme makes no difference."""
-    address = regex.escape(_SCHEME.sub("", link).removesuffix("/"))
-    return regex.search(rf"(?<![\w.@-]){address}(?!\w|[./?#&=@:-]\w)", text) is not None

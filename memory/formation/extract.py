@@ -61,7 +61,9 @@ async def extract_writes(
     run = Run(model, [search_item(row) for row in rows], kinds)
     conversation: list[dict[str, str]] = []
     for message in messages:
-        conversation += _shown(message)
+        if message.question:
+            conversation.append({"role": "assistant", "content": message.question})
+        conversation.append({"role": "user", "content": message.text})
     shown = {"messages": conversation}
     config = {"recursion_limit": RECURSION_LIMIT}
     RUN.set(run)
@@ -81,15 +83,6 @@ async def extract_writes(
     if run.failure is not None:
         raise run.failure
     return run.proposed
-
-
-def _shown(message: TypedMessage) -> list[dict[str, str]]:
-    """Return a message for the memory model, after the question from Kioku that it answers."""
-    shown = []
-    if message.question:
-        shown.append({"role": "assistant", "content": message.question})
-    shown.append({"role": "user", "content": message.text})
-    return shown
 
 
 async def calls_memory_tools(model: BaseChatModel) -> bool:

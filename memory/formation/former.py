@@ -293,7 +293,15 @@ class Former:
         named = [write for write in writes if write.about]
         proposals, refused = read_writes(shown, known, typed, self.kinds)
         if named:
-            proposals += await self._named_removals(view.person, named, typed)
+            removals = named_removals(named, typed, self.kinds)
+            about = {one.about for one in removals}
+            async with person_transaction(self.pool, view.person) as transaction:
+                stored = await read_known(transaction, about)
+            keys = stored.first_keys
+            # Among all memories of the person, also those that this conversation may not read.
+            proposals += [
+                one for one in removals if keys.get(one.about) in stored.memories
+            ]
         if not proposals:
             return [], refused
         proposals = await match_stored(self.pool, view, proposals)
@@ -303,16 +311,6 @@ class Former:
         )
         refused += [proposal.refused("unreadable") for proposal in unread]
         return judged, refused
-
-    async def _named_removals(
-        self, person: Person, named: Sequence[Write], typed: Sequence[TypedMessage]
-    ) -> list[Proposal]:
-        """Return the removals of what is named among all memories of the person."""
-        removals = named_removals(named, typed, self.kinds)
-        async with person_transaction(self.pool, person) as transaction:
-            known = await read_known(transaction, {one.about for one in removals})
-        keys = known.first_keys
-        return [one for one in removals if keys.get(one.about) in known.memories]
 
     @cached_property
     def memory_model(self) -> FormationModel:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta, tzinfo
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from langchain_core.messages import AIMessage
 from langsmith import tracing_context
@@ -90,24 +91,18 @@ async def judge(
     """
     instructions = VERDICT_INSTRUCTIONS + about_kind
     prompt = [("system", instructions), ("user", request_text(proposals, messages))]
+    verdicts: dict[int, Verdict] = {}
     with tracing_context(enabled=False):
-        verdicts = await _ask_for_verdicts(model, prompt)
+        for _ in range(2):
+            answer = await model.ask(prompt, [tool_definition(MemoryVerdicts)])
+            verdicts = _verdicts_in(answer)
+            if verdicts:
+                break
+        else:
+            _log.warning("the memory model gave no verdicts, twice")
     return [
         replace(one, verdict=verdicts.get(index)) for index, one in enumerate(proposals)
     ]
-
-
-async def _ask_for_verdicts(
-    model: FormationModel, prompt: Sequence[Any]
-) -> dict[int, Verdict]:
-    """Return the valid verdicts by the proposal's index; none after two malformed answers."""
-    for _ in range(2):
-        answer = await model.ask(prompt, [tool_definition(MemoryVerdicts)])
-        verdicts = _verdicts_in(answer)
-        if verdicts:
-            return verdicts
-    _log.warning("the memory model gave no verdicts, twice")
-    return {}
 
 
 def refusal(
@@ -184,12 +179,13 @@ def end_of(day: date, zone: tzinfo) -> Until | None:
 def _verdicts_in(answer: AIMessage) -> dict[int, Verdict]:
     """Return the valid verdicts of an answer, by the proposal's index; none if it is malformed.
 
-    Some models write the list as a text, or a single verdict without one.
+    Some models write the list as a text, or a single verdict without one. A verdict that lacks a
+    field, or has an invalid one, is left out.
     """
-    given = [call["args"] for call in answer.tool_calls if call["name"] == _TOOL]
+    called = [call["args"] for call in answer.tool_calls if call["name"] == _TOOL]
     entries: list[object] = []
     try:
-        for one in given:
+        for one in called:
             verdicts = one.get("verdicts", one)
             if isinstance(verdicts, str):
                 verdicts = json.loads(verdicts)
@@ -198,24 +194,17 @@ def _verdicts_in(answer: AIMessage) -> dict[int, Verdict]:
         return {}
     found: dict[int, Verdict] = {}
     for entry in entries:
-        verdict = _verdict(entry)
-        if verdict is not None:
+        if not isinstance(entry, dict):
+            continue
+        given = {
+            name: value for name, value in entry.items() if value not in (None, "")
+        }
+        # The schema asks for it, but a model may leave it empty where there is nothing old.
+        given.setdefault("conflict", "none")
+        with suppress(ValidationError):
+            verdict = Verdict.model_validate(given)
             found.setdefault(verdict.index, verdict)
     return found
-
-
-def _verdict(entry: object) -> Verdict | None:
-    """Return a verdict; None if a field that it needs is missing or invalid.
-
-    The schema asks for `conflict`, but a model may leave it empty where there is nothing old.
-    """
-    if not isinstance(entry, dict):
-        return None
-    given = {name: value for name, value in entry.items() if value not in (None, "")}
-    try:
-        return Verdict.model_validate({"conflict": "none", **given})
-    except ValidationError:
-        return None
 
 
 def request_text(

@@ -83,7 +83,18 @@ def find_target(connection: Connection[DictRow]) -> MigrationTarget:
             "No schema of the search_path exists: create one with"
             f' `CREATE SCHEMA "{user}" AUTHORIZATION "{user}"`.'
         )
-    _check_pgvector(found["vector_version"])
+    version = found["vector_version"]
+    if version is None:
+        raise DatabaseNotReady(
+            "This PostgreSQL lacks the extension pgvector: install it, or use a PostgreSQL that"
+            " brings it."
+        )
+    major, minor = version.split(".")[:2]
+    if (int(major), int(minor)) < _OLDEST_PGVECTOR:
+        raise DatabaseNotReady(
+            f"The extension pgvector is {version} here: Kioku needs 0.7 or newer. Install a newer"
+            " one, and run `ALTER EXTENSION vector UPDATE` in the database as a superuser."
+        )
     [creates] = connection.execute(_MAY_CREATE, (schema,)).fetchall()
     if not creates["allowed"]:
         raise DatabaseNotReady(
@@ -98,21 +109,6 @@ def find_target(connection: Connection[DictRow]) -> MigrationTarget:
         vector_schema=found["vector"] or schema,
         has_vector=found["vector"] is not None,
     )
-
-
-def _check_pgvector(version: str | None) -> None:
-    """Raise `DatabaseNotReady` if pgvector is missing or too old."""
-    if version is None:
-        raise DatabaseNotReady(
-            "This PostgreSQL lacks the extension pgvector: install it, or use a PostgreSQL that"
-            " brings it."
-        )
-    major, minor = version.split(".")[:2]
-    if (int(major), int(minor)) < _OLDEST_PGVECTOR:
-        raise DatabaseNotReady(
-            f"The extension pgvector is {version} here: Kioku needs 0.7 or newer. Install a newer"
-            " one, and run `ALTER EXTENSION vector UPDATE` in the database as a superuser."
-        )
 
 
 @contextmanager

@@ -74,9 +74,11 @@ async def recall_memories(
     while the memories are read.
     """
     if not is_large:
-        whole = await _whole_set(pool, view, budget)
-        if whole is not None:
-            return Recalled(always=tuple(whole))
+        most = _most_lines(budget)
+        whole = await newest(pool, view, most + 1)
+        tokens = sum(map(line_tokens, whole))
+        if len(whole) <= most and tokens <= budget:
+            return Recalled(always=tuple(sorted(whole, key=_age)))
     found, always = await asyncio.gather(
         _nearest_or_newest(pool, embedder, view, question),
         _always_shown(pool, view, budget),
@@ -91,18 +93,6 @@ async def recall_memories(
         is_whole=False,
         newest_only=found.newest_only,
     )
-
-
-async def _whole_set(pool: Pool, view: MemoryView, budget: int) -> list[Memory] | None:
-    """Return all memories in `view`, oldest first; None if they are too many for `budget`."""
-    most = _most_lines(budget)
-    values = {"prefixes": view.prefixes, "limit": most + 1}
-    rows = await person_statement(pool, view.person, _SQL["newest"], values)
-    memories = read_in_view(rows, view)
-    tokens = sum(map(line_tokens, memories))
-    if len(memories) > most or tokens > budget:
-        return None
-    return sorted(memories, key=_age)
 
 
 def large_set_query(view: MemoryView, *, budget: int = MEMORY_TOKENS) -> Query:

@@ -97,17 +97,26 @@ async def add_memories(
 ) -> list[Change]:
     """Store what the person wrote, in one transaction; return one change for each memory.
 
-    If there is a memory about the same thing already, the statement is added to it. If no
+    What is said of each are the fields that have a value, and those that identify the memory. If
+    there is a memory about the same thing already, the statement is added to it. If no
     words are given, they are the texts of the content: nothing else was typed. `in_commit` is
     awaited last in the writing transaction, under the person's lock; an exception from it rolls
     everything back. Raises `InvalidContent`, `MemoryFull`, and `Overtaken` if the person is not in
     `epoch` any more.
     """
     batch = batch or uuid4()
-    written = [
-        _written(kind, namespace.audience, content, words, batch)
-        for content, words in given
-    ]
+    written: list[Statement] = []
+    for content, words in given:
+        whole = validated(kind, content)
+        said = _said(kind, whole, set(_given(content)))
+        if not (words.text or words.ts):
+            typed = "\n".join(texts(whole))
+            words = replace(words, text=typed[:MAX_TEXT])
+        key = str(uuid4())
+        statement = statement_of(
+            key, kind, namespace.audience, said, words, batch=batch
+        )
+        written.append(statement)
     person = namespace.person
     async with writing(pool, embedder, person, epoch) as transaction:
         subjects = [one.about for one in written]
@@ -122,21 +131,6 @@ async def add_memories(
         changes = await add_changes(transaction, statements, known)
         await in_commit(transaction, changes)
     return changes
-
-
-def _written(
-    kind: str, audience: str, content: Content, words: PersonMessage, batch: UUID
-) -> Statement:
-    """Return what the person wrote in a form as a statement about a new memory.
-
-    It has the fields of `content` that have a value, and those that identify the memory.
-    """
-    whole = validated(kind, content)
-    said = _said(kind, whole, set(_given(content)))
-    if not (words.text or words.ts):
-        typed = "\n".join(texts(whole))
-        words = replace(words, text=typed[:MAX_TEXT])
-    return statement_of(str(uuid4()), kind, audience, said, words, batch=batch)
 
 
 async def edit_memory(

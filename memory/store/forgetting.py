@@ -8,7 +8,7 @@ it says. The table `forgotten` keeps the ids for thirty days.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -152,7 +152,14 @@ async def forget_within(
     new = said - await forgotten_among(transaction, said)
     if not (hidden or asked or new or before):
         return Forgotten()
-    await _record(transaction, identity, keys, hidden, said)
+    statements = [(row["id"], row["key"]) for row in hidden]
+    record = {
+        **message_parameters(said),
+        **column_parameters(("hidden_ids", "hidden_keys"), statements),
+        "id": identity,
+        "keys": sorted(keys),
+    }
+    await transaction.execute(_SQL["record"], record)
     quoting = await transaction.fetch(_SQL["keys_of_messages"], concerned)
     await refresh_keys(transaction, keys | keys_of(quoting))
 
@@ -163,24 +170,6 @@ async def forget_within(
         memories=tuple(lost),
         batches=frozenset(row["batch"] for row in [*hidden, *asked]),
     )
-
-
-async def _record(
-    transaction: PersonTransaction,
-    identity: UUID,
-    keys: Collection[str],
-    hidden: Iterable[DictRow],
-    messages: Collection[MessageKey],
-) -> None:
-    """Keep the ids of what is forgotten: its memories, hidden statements and messages."""
-    statements = [(row["id"], row["key"]) for row in hidden]
-    values = {
-        **message_parameters(messages),
-        **column_parameters(("hidden_ids", "hidden_keys"), statements),
-        "id": identity,
-        "keys": sorted(keys),
-    }
-    await transaction.execute(_SQL["record"], values)
 
 
 async def selected(pool: Pool, person: Person, selection: Selection) -> list[Memory]:

@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 from memory.model.dates import EARLIEST
 from memory.model.errors import MemoryFull
 from memory.model.fold import Folded, fold_at
-from memory.model.namespace import Person
 from memory.model.reminders import first_from, open_promise
 from memory.model.sameness import plain_column
 from memory.model.schemas import PROMISE_KIND
@@ -50,7 +49,16 @@ async def write_rows(
         memory = fold_at(statements[key], now)
         memories[key] = memory
         if memory is not None:
-            rows.append(_row(transaction.person, memory))
+            row = {
+                "prefix": transaction.person.namespace(memory.audience).prefix,
+                "key": memory.key,
+                "value": memory.value,
+                "plain": plain_column({"content": memory.content, **memory.own}),
+                "own": memory.own,
+                "created_at": memory.created_at,
+                "expires_at": memory.expires_at,
+            }
+            rows.append(row)
     places = [(row["key"], row["prefix"]) for row in rows]
     await transaction.execute(
         _SQL["move"], column_parameters(("keys", "prefixes"), places)
@@ -110,15 +118,3 @@ async def check_capacity(transaction: PersonTransaction, new: int) -> None:
     """Raise `MemoryFull` if the person may not store so many new memories."""
     if new and new > await remaining_capacity(transaction):
         raise MemoryFull("The person has as many memories as are kept.")
-
-
-def _row(person: Person, memory: Folded) -> dict[str, Any]:
-    return {
-        "prefix": person.namespace(memory.audience).prefix,
-        "key": memory.key,
-        "value": memory.value,
-        "plain": plain_column({"content": memory.content, **memory.own}),
-        "own": memory.own,
-        "created_at": memory.created_at,
-        "expires_at": memory.expires_at,
-    }

@@ -48,17 +48,7 @@ async def read_known(
     subjects: Collection[Subject],
     keys: Iterable[str] = (),
 ) -> Known:
-    """Return what is known about these subjects and about the memories `keys`."""
-    found = await _keys_by_subject(transaction, subjects)
-    wanted = {*keys, *chain.from_iterable(found.values())}
-    memories = await read_memories(transaction, wanted)
-    return Known(keys=found, memories=memories)
-
-
-async def _keys_by_subject(
-    transaction: PersonTransaction, subjects: Collection[Subject]
-) -> dict[Subject, list[str]]:
-    """Return the keys of all memories about each subject.
+    """Return what is known about these subjects and about the memories `keys`.
 
     Words about something that was forgotten get its key, so that an Undo makes one memory of both.
     """
@@ -66,12 +56,14 @@ async def _keys_by_subject(
         **column_parameters(("kinds", "subjects"), subjects),
         "minutes": UNDO_MINUTES,
     }
-    keys: dict[Subject, list[str]] = {}
+    found: dict[Subject, list[str]] = {}
     async with seeing_forgotten(transaction, many=False):
         rows = await transaction.fetch(_SQL["memories_of_subjects"], values)
     for row in rows:
         about = (row["kind"], row["subject"])
         content = row["content"]
         if content is None or kind_and_subject(row["kind"], content) == about:
-            keys.setdefault(about, []).append(row["key"])
-    return keys
+            found.setdefault(about, []).append(row["key"])
+    wanted = {*keys, *chain.from_iterable(found.values())}
+    memories = await read_memories(transaction, wanted)
+    return Known(keys=found, memories=memories)

@@ -147,7 +147,13 @@ class MemoryTools:
         output: list[Json] = []
         for memory in kept:
             self.shown[memory.key] = memory
-            output.append(_shown(memory))
+            shown = {
+                "id": memory.key,
+                "kind": memory.kind,
+                "content": memory.content,
+                "since": memory.said_on,
+            }
+            output.append(shown)
         return output
 
     async def _change(self, given: Json) -> Json:
@@ -248,15 +254,6 @@ class MemoryTools:
         reason = outcome.refused[0].reason
         shown = _SHOWN_FOR.get(reason, _REFUSED)
         return {"done": False, "refused": reason, "shown": shown}
-
-
-def _shown(memory: Memory) -> Json:
-    return {
-        "id": memory.key,
-        "kind": memory.kind,
-        "content": memory.content,
-        "since": memory.said_on,
-    }
 
 
 def _error(sentence: str) -> Json:
