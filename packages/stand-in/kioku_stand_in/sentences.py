@@ -170,16 +170,14 @@ def _memories_of(
     """Return the memories of a clause that has a rule of this kind."""
     if kind is None:
         return ()
-    if kind == "UserFact":
-        if "fact" in parts:
-            return stated(parts["fact"]) or (fact(parts["fact"]),)
-        return stated(clause)
     if kind == "UserInstruction":
         return (Memory(kind, {"instruction": clause}),)
-    if "promise" not in parts:  # an old promise, if there is one
-        return stated(clause)
-    content = {name: parts[name] for name in FIELDS[kind] if parts.get(name)}
-    return (Memory(kind, content),)
+    if "promise" in parts:
+        content = {name: parts[name] for name in FIELDS[kind] if parts.get(name)}
+        return (Memory(kind, content),)
+    if "fact" in parts:
+        return stated(parts["fact"]) or (fact(parts["fact"]),)
+    return stated(clause)
 
 
 def fact(text: str) -> Memory:
