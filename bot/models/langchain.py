@@ -64,9 +64,12 @@ class LangChainModel(Model):
         prefixes: Sequence[Prefix] = (),  # noqa: ARG002 - nor that
     ) -> AsyncGenerator[object, None]:
         """Yield the events of a new response. Raises `ReplyFailed`."""
+        chat: Any = self._chat
         chunks: list[AIMessageChunk] = []
         try:
-            async with aclosing(self._stream(conversation, tools)) as stream:
+            if tools:
+                chat = chat.bind_tools([_tool(tool) for tool in tools])
+            async with aclosing(chat.astream(messages(conversation))) as stream:
                 async for chunk in stream:
                     chunks.append(chunk)
                     event = _IN_PROGRESS  # a piece of a thought: the answer goes on
@@ -81,16 +84,6 @@ class LangChainModel(Model):
         if chunks:
             for event in _ending(add_ai_message_chunks(*chunks)):
                 yield event
-
-    async def _stream(
-        self, conversation: Items, tools: Items
-    ) -> AsyncGenerator[AIMessageChunk, None]:
-        chat: Any = self._chat
-        if tools:
-            chat = chat.bind_tools([_tool(tool) for tool in tools])
-        async with aclosing(chat.astream(messages(conversation))) as stream:
-            async for chunk in stream:
-                yield chunk
 
 
 def _tool(tool: Mapping[str, Any]) -> Json:

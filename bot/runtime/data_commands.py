@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
@@ -19,7 +18,7 @@ from bot.forgetting.forgetting import end_texts
 from bot.runtime.database_addresses import database
 from bot.runtime.problems import Problem
 from bot.runtime.wiring import operators_pool
-from memory import InvalidNamespace, Person, Pool, Selection
+from memory import InvalidNamespace, Person, Selection
 from memory.model import MessageKey
 from memory.postgres import execute_statement, load_statements, person_statement
 from memory.store import forget_again as again
@@ -149,24 +148,20 @@ async def forget_again(settings: Settings, *, file: Path) -> None:
         await execute_statement(pool, _SQL["forget_kinds"])
         await execute_statement(pool, _SQL["forget_installation"])
         for person, forgettings in people.items():
-            await _forget_again(pool, person, forgettings)
+            keys: list[str] = []
+            statements: list[UUID] = []
+            messages: list[MessageKey] = []
+            for one in forgettings:
+                keys += one.keys
+                statements += one.statements
+                messages += zip(one.channels, one.times, strict=False)
+                if one.what == "erasure":
+                    # The database may have this erasure.
+                    found = await person_statement(
+                        pool, person, _SQL["is_erased"], {"id": one.id}
+                    )
+                    if not found:
+                        await erase_person(pool, person, one.id, keeps_off=True)
+            selection = Selection(keys=keys, statements=statements, messages=messages)
+            await again(pool, person, selection, end_texts)
     print(f"Forgotten again: what {file} names, of {len(people)} people.")
-
-
-async def _forget_again(
-    pool: Pool, person: Person, forgettings: Sequence[_Forgetting]
-) -> None:
-    keys: list[str] = []
-    statements: list[UUID] = []
-    messages: list[MessageKey] = []
-    for one in forgettings:
-        keys += one.keys
-        statements += one.statements
-        messages += zip(one.channels, one.times, strict=False)
-        if one.what == "erasure":
-            statement = _SQL["is_erased"]
-            # The database may have this erasure.
-            if not await person_statement(pool, person, statement, {"id": one.id}):
-                await erase_person(pool, person, one.id, keeps_off=True)
-    selection = Selection(keys=keys, statements=statements, messages=messages)
-    await again(pool, person, selection, end_texts)

@@ -153,7 +153,7 @@ class Sessions:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def _begin(self, thread: str, **more: str) -> None:
-        async with self._lock(thread):
+        async with self._locks.setdefault(thread, asyncio.Lock()):
             await asyncio.sleep(_MODEL_FIRST_SECONDS)
             limits = self._slack.limits
             # Without a stream, ending the session is a second call under the same limit, of which
@@ -162,13 +162,10 @@ class Sessions:
                 await self._set(thread, "processing", 0.0, **more)
 
     async def _activate(self, thread: str) -> None:
-        async with self._lock(thread):
+        async with self._locks.setdefault(thread, asyncio.Lock()):
             # Infinite where there are no sessions.
             if self._slack.limits.wait(SESSION) < math.inf:
                 await self._set(thread, "active", PATIENCE_SECONDS)
-
-    def _lock(self, thread: str) -> asyncio.Lock:
-        return self._locks.setdefault(thread, asyncio.Lock())
 
     async def _set(
         self,

@@ -33,7 +33,10 @@ def superfluous(
     is_first = True
     older: dict[str, set[str]] = {}
     for one in counted:
-        values = _compared(one)
+        # The values of its fields, as they are compared.
+        values: dict[str, str] = {}
+        for name, value in one.fields.items():
+            values[name] = comparable(value) if isinstance(value, str) else repr(value)
         may_go = is_first
         if one.act == "say":
             may_go = all(older.get(n, set()) <= {v} for n, v in values.items())
@@ -56,11 +59,3 @@ def _rests_on(counted: Sequence[Statement]) -> set[UUID]:
         if memory is not None:
             rests_on.update(memory.rests_on)
     return rests_on
-
-
-def _compared(one: Statement) -> dict[str, str]:
-    """Return the values of a statement's fields, as they are compared."""
-    values: dict[str, str] = {}
-    for name, value in one.fields.items():
-        values[name] = comparable(value) if isinstance(value, str) else repr(value)
-    return values

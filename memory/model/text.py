@@ -137,16 +137,12 @@ def framed(value: object) -> Line:
     Nor has it a citation mark. What it escapes is JSON still, so that the line reads as the value.
     """
     line = _JSON.encode(value)
-    return Line(_FORGERY.sub(_escaped, line))
+    return Line(_FORGERY.sub(lambda found: f"\\u{ord(found[0]):04x}", line))
 
 
 def frame(name: str, lines: Iterable[Line]) -> str:
     """Return lines between ``<name>`` and ``</name>``: the one way in which a prompt holds data."""
     return "\n".join([f"<{name}>", *lines, f"</{name}>"])
-
-
-def _escaped(found: regex.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"
 
 
 def depth(value: Any) -> int:

@@ -41,9 +41,9 @@ def ask_query(person: Person, requests: int) -> Query:
     return Query(_SQL["ask"], values, prepare=True)
 
 
-async def ask(pool: Pool, person: Person) -> Asked:
+async def ask(pool: Pool, person: Person, requests: int = 1) -> Asked:
     """Count a request of a person, for which a model is asked next."""
-    query = ask_query(person, 1)
+    query = ask_query(person, requests)
     [[row]] = await execute_queries(pool, [query], scope=person.settings)
     return Asked(**row)
 
@@ -56,10 +56,8 @@ async def ask_within(transaction: PersonTransaction) -> Asked:
 
 async def read_epoch(pool: Pool, person: Person) -> int:
     """Return the epoch of a person, of whom nothing is counted."""
-    query = ask_query(person, 0)
-    [[row]] = await execute_queries(pool, [query], scope=person.settings)
-    epoch: int = row["epoch"]
-    return epoch
+    asked = await ask(pool, person, requests=0)
+    return asked.epoch
 
 
 async def may_search(transaction: PersonTransaction) -> bool:

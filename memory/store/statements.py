@@ -29,7 +29,7 @@ from memory.embeddings.embedder import Embedder
 from memory.model.errors import EmbeddingsUnavailable, logged
 from memory.model.merging import superfluous
 from memory.model.namespace import Person, may_read
-from memory.model.schemas import Subject, fields_with_value
+from memory.model.schemas import fields_with_value
 from memory.model.statement import MessageKey, Statement, messages_of
 from memory.postgres.database import (
     ROWS_AT_ONCE,
@@ -144,8 +144,10 @@ def _about_their_things(
     stored: list[Statement] = []
     taken_back: set[str] = set()
     for one in statements:
-        other_key = _key_of_other(one, keys)
-        if other_key is None:
+        about_it: Sequence[str] = [one.key]
+        if one.act == "say":
+            about_it = keys.setdefault(one.about, about_it)
+        if one.key in about_it:
             stored.append(one)
             continue
         if one.key not in taken_back:
@@ -156,23 +158,9 @@ def _about_their_things(
         # Of what that audience may not read, it hears only what is said now.
         if first is not None and may_read(one.audience, first.audience):
             content = {**first.content, **content}
-        stored.append(replace(one, key=other_key, content=fields_with_value(content)))
+        said = fields_with_value(content)
+        stored.append(replace(one, key=about_it[0], content=said))
     return stored
-
-
-def _key_of_other(
-    statement: Statement, keys: dict[Subject, Sequence[str]]
-) -> str | None:
-    """Return the key of the other memory whose subject a statement names; None if it names none.
-
-    A new subject is added to `keys`, the memories by their subjects.
-    """
-    if statement.act != "say":
-        return None
-    about_it = keys.setdefault(statement.about, [statement.key])
-    if statement.key in about_it:
-        return None
-    return about_it[0]
 
 
 async def withdraw(transaction: PersonTransaction, ids: Collection[UUID]) -> None:
