@@ -258,8 +258,13 @@ def _read(
     schema = schemas.get(kind)
     if schema is None or (target is not None and target.kind != kind):
         return unusable
+    fields = clean_content(written, MAX_TEXT)
+    if kind == PROMISE_KIND:  # only the verdict gives it a due date
+        stored = target.content if target else {}
+        for name in DUE_FIELDS:
+            fields[name] = stored.get(name)
     try:
-        valid = lenient(schema, _fields(kind, written, target))
+        valid = lenient(schema, fields)
     except ValidationError:
         return unusable
     content = valid.model_dump(mode="json")
@@ -279,16 +284,6 @@ def _read(
     if reason is not None:
         return proposal.refused(reason)
     return proposal
-
-
-def _fields(kind: str, written: Content, target: Memory | None) -> Json:
-    """Return the fields that the model has written, as they are stored."""
-    stored = target.content if target else {}
-    fields = clean_content(written, MAX_TEXT)
-    if kind == PROMISE_KIND:  # only the verdict gives it a due date
-        for name in DUE_FIELDS:
-            fields[name] = stored.get(name)
-    return fields
 
 
 def _fault(proposal: Proposal, messages: Sequence[TypedMessage]) -> Reason | None:
