@@ -56,7 +56,7 @@ def decide(
     *,
     remaining: int,
     forgotten: Collection[MessageKey],
-    edited: Sequence[SetAside] = (),
+    edited: Sequence[SetAside],
     at: datetime,
     sensitive: SensitivePolicy | None,
     batch: UUID,

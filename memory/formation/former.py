@@ -170,8 +170,8 @@ class Former:
         message: PersonMessage,
         memory: Memory,
         *,
-        epoch: int | None = None,
-        deadline: float | None = None,
+        epoch: int | None,
+        deadline: float,
     ) -> FormationResult:
         """Form what a memory says anew, from the sentence that its person wrote in its place.
 

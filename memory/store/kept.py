@@ -157,7 +157,7 @@ async def keep(transaction: PersonTransaction, line: NewLine) -> UUID | None:
 
 
 async def end_kept(
-    transaction: PersonTransaction, line: UUID | None = None, *, days: int = 0
+    transaction: PersonTransaction, line: UUID | None, *, days: int
 ) -> list[EndedLine]:
     """Delete a line of the person, or all that are older than `days`; return those that were."""
     values: dict[str, Any] = {"id": line, "days": days}
