@@ -129,23 +129,17 @@ class FormationModel:
                 raise self._away(failure) from failure
             if not failure.is_broken:
                 raise failure.unreadable from None
-            answer = await self._last_answer(messages, tools)
+            try:
+                answer = await self._whole_answer(messages, tools)
+            except _CallFailed as again:
+                if again.may_be_the_words:
+                    raise again.unreadable from None
+                raise self._away(again) from again
         if answer.tool_calls:
             self._calls_tools = True
         elif not self._calls_tools and not await self._answers_others():
             raise FormationUnavailable("The memory model did not answer.")
         return answer
-
-    async def _last_answer(
-        self, messages: Sequence[Any], tools: Sequence[ToolDefinition]
-    ) -> AIMessage:
-        """Return the second answer of a model that answers others. Raises as `ask` does."""
-        try:
-            return await self._whole_answer(messages, tools)
-        except _CallFailed as failed:
-            if failed.may_be_the_words:
-                raise failed.unreadable from None
-            raise self._away(failed) from failed
 
     def _away(self, failure: _CallFailed) -> FormationUnavailable:
         """Return the error for callers of a model that answers no request."""
