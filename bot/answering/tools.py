@@ -125,11 +125,9 @@ class Toolbox:
         messages: list[Payload] = []
         if self._turn.memory_state.needs_consent_question:
             messages.append(consent_question(self._localizer))
-        facts = self._app.stores_facts
-        messages += [
-            refusal_done(self._localizer, one, facts=facts).payload
-            for one in self._refused[:_REFUSALS_SHOWN]
-        ]
+        for one in self._refused[:_REFUSALS_SHOWN]:
+            facts = self._app.stores_facts
+            messages.append(refusal_done(self._localizer, one, facts=facts).payload)
         messages += self._shown.values()
         return messages
 

@@ -224,17 +224,26 @@ async def store_begin(app: App, start: Turn, *, question: str, words: str) -> Tu
     """
     [redacted_question, redacted_words] = redact_texts(question, words)
     removed = dict.fromkeys([*redacted_question.removed, *redacted_words.removed])
-    begin = _begin_query(start, question="", words="")
+    message = start.message
+    values = {
+        **values_of(message),
+        **start.claimed.run.ownership,
+        "audience": start.view.own.audience,
+        "question": "",
+        "words": "",
+        "on_record": start.memory_state.on_record,
+    }
     if start.stores_texts:
-        begin = _begin_query(
-            start,
-            question=redacted_question.text,
-            words=stored_words(redacted_words.text),
-        )
+        values["question"] = redacted_question.text
+        values["words"] = stored_words(redacted_words.text)
+    begin = Query(_SQL["begin"], values, prepare=True)
+    if message.team_id == API_TEAM:
+        # A request to POST /ask is stored only now.
+        begin = Query(_SQL["begin_ask"], values)
     queries = {"begin": begin, **_context_queries(start)}
-    scope = start.message.scope
+    scope = message.scope
     if start.reads_kept:
-        scope |= kept_settings(start.message.team_id, start.message.channel_id)
+        scope |= kept_settings(message.team_id, message.channel_id)
     results = await execute_queries(app.pool, [*queries.values()], scope=scope)
     found = dict(zip(queries, results, strict=True))
     if not found["begin"]:
@@ -365,22 +374,6 @@ async def end_turn(
         if row["has_notice"]:
             await show_later(app, of_author, [turn.id])
     count("turns", outcome=outcome)
-
-
-def _begin_query(start: Turn, *, question: str, words: str) -> Query:
-    """Return the query that stores that the turn begins; a request to POST /ask is stored by it."""
-    message = start.message
-    values = {
-        **values_of(message),
-        **start.claimed.run.ownership,
-        "audience": start.view.own.audience,
-        "question": question,
-        "words": words,
-        "on_record": start.memory_state.on_record,
-    }
-    if message.team_id == API_TEAM:
-        return Query(_SQL["begin_ask"], values)
-    return Query(_SQL["begin"], values, prepare=True)
 
 
 def _context_queries(start: Turn) -> dict[str, Query]:

@@ -106,41 +106,36 @@ Handler: TypeAlias = Callable[[App, Event], Awaitable[None]]
 async def handle_event(app: App, body: Json) -> str | None:
     """Handle an ``event_callback``; return one sentence instead while the app is uninstalled.
 
+    A message that a person wrote is stored. Nothing that people of another organisation do is
+    handled.
+
     Raises `bot.slack.client.NotInstalled` for an event of another workspace.
     """
     installation = app.slack.installation_in(installation_team(body))
-    match body["event"].get("type"):
-        case "app_uninstalled":
-            await app.presence.leave()
-        case "tokens_revoked":
-            # Slack is asked about the token, if a bot's was revoked.
-            if (body["event"].get("tokens") or {}).get("bot"):
-                app.slack.token_refused.set()
-        case _ if app.presence.problem is not None:
-            return app.presence.problem
-        case _:
-            await _store_or_handle(app, body, installation)
-    return None
-
-
-async def _store_or_handle(app: App, body: Json, installation: Installation) -> None:
-    """Store a message that a person wrote, or handle any other event.
-
-    Nothing that people of another organisation do is handled.
-    """
+    fields = body["event"]
+    if fields.get("type") == "app_uninstalled":
+        await app.presence.leave()
+        return None
+    if fields.get("type") == "tokens_revoked":
+        # Slack is asked about the token, if a bot's was revoked.
+        if (fields.get("tokens") or {}).get("bot"):
+            app.slack.token_refused.set()
+        return None
+    if app.presence.problem is not None:
+        return app.presence.problem
     message = read_message(body, installation)
     if message is not None:
-        await enqueue(app, message, happened_ts(body["event"]))
-        return
+        await enqueue(app, message, happened_ts(fields))
+        return None
     event = Event(
-        fields=body["event"],
+        fields=fields,
         is_shared=bool(body.get("is_ext_shared_channel")),
         installation=installation,
     )
     handler = HANDLERS.get(event.kind)
-    if handler is None or _is_of_a_bot(event) or _is_of_an_outsider(event):
-        return
-    await handler(app, event)
+    if handler and not (_is_of_a_bot(event) or _is_of_an_outsider(event)):
+        await handler(app, event)
+    return None
 
 
 def _is_of_a_bot(event: Event) -> bool:

@@ -170,11 +170,13 @@ def _state(localizer: Localizer, content: PanelContent) -> list[Block]:
             actions(*consent_buttons(localizer), block_id="consent"),
         ]
     off = content.off
-    chosen = _chosen_switch(content)
+    # The option for the state of memory, if one describes it fully.
+    chosen: SwitchTo | None = None if content.off_in else "on"
     text = localizer.say("panel_on")
     # Slack keeps a choice as long as the id of its block stays the same.
     block_id = f"state-{chosen}"
     if off is not None:
+        chosen = "off" if off.until is None else None
         text = off_sentences(localizer, off)
         block_id = f"state-off-{off.until}"
     blocks = [section(text, _switch_menu(localizer, chosen), block_id)]
@@ -207,16 +209,6 @@ def _state_notes(localizer: Localizer, content: PanelContent) -> list[str]:
         named = localizer.listed([place_name(localizer, scope) for scope in shown])
         lines.append(localizer.say("off_here", where=named))
     return lines
-
-
-def _chosen_switch(content: PanelContent) -> SwitchTo | None:
-    """Return the option for the state of memory, if one describes it fully."""
-    if content.off is not None:
-        is_for_good = content.off.until is None
-        return "off" if is_for_good else None
-    if content.off_in:
-        return None
-    return "on"
 
 
 def _memories(

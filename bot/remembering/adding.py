@@ -372,23 +372,17 @@ async def form_anew(
         )
     except FormationUnavailable:
         log.warning("what a person wrote anew was not judged in time")
-        return await _as_typed(app, click, memory, words)
+        if memory.kind != UserFact.__name__:
+            why = click.localizer.say("edit_not_read", what=escaped(sentence))
+            raise NotDone(why) from None
+        content = {"fact": sentence}
+        return await edit_memory(
+            app.pool, app.embedder, click.person, memory.key, content, words
+        )
     if not formed.changes and formed.refused:
         reason = formed.refused[0].reason
         raise NotDone(refusal_line(click.localizer, reason, sentence))
     return formed.changes
-
-
-async def _as_typed(
-    app: App, click: Click, memory: Memory, words: PersonMessage
-) -> Sequence[Change]:
-    """Let a fact say what was typed; of another kind say that it stays, with the words."""
-    if memory.kind != UserFact.__name__:
-        raise NotDone(click.localizer.say("edit_not_read", what=escaped(words.text)))
-    content = {"fact": words.text}
-    return await edit_memory(
-        app.pool, app.embedder, click.person, memory.key, content, words
-    )
 
 
 # Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never.
