@@ -83,26 +83,30 @@ _MARKS = rf"(?:{_BLANK})?+{_OPEN}\p{{Zs}}?(?P<list>{_LIST})\p{{Zs}}?{_CLOSE}(?!\
 _INSIDE = rf"[mk\uff4d\uff4b\p{{Nd}}\p{{Zs}},;、，；]{{0,{9 * _MOST}}}+"
 _BEGUN = rf"{_BLANK}(?:{_OPEN}{_INSIDE}{_CLOSE}?)?+|{_OPEN}{_INSIDE}{_CLOSE}?"
 _FLAGS = regex.VERSION1 | regex.IGNORECASE
-_PATTERN = regex.compile(f"{_MARKS}|{CODE}", _FLAGS)
-_ONE = regex.compile(rf"(?P<letter>{_LETTER})?(?P<number>{_NUMBER})", _FLAGS)
+_CITATIONS = regex.compile(f"{_MARKS}|{CODE}", _FLAGS)
+_MARK = regex.compile(rf"(?P<letter>{_LETTER})?(?P<number>{_NUMBER})", _FLAGS)
 
 
 class CitationFilter(OutsideCode):
     """Takes the marks out of an answer that arrives in pieces, each with the blank before it.
+
+    Memories and kept lines stand in the prompt with marks, such as ``m3`` and ``k2``; the model
+    writes ``[m3]`` after what rests on one. The person reads none of these: what is cited is
+    offered below the answer. No word of an answer is compared with any other.
 
     `known` are the marks of the prompt. `cited` are those of them that the answer has, in order;
     others go as well. A mark in code stays, and so does one that is the label of a link.
     """
 
     def __init__(self, known: Collection[str] = ()) -> None:
-        super().__init__(_PATTERN, rf"(?i:{_BEGUN})")
+        super().__init__(_CITATIONS, rf"(?i:{_BEGUN})")
         self._known = frozenset(known)
         self.cited: list[str] = []
 
     def rewritten(self, match: regex.Match[str]) -> str:
         """Note what is cited; nothing takes the place of the marks."""
         letter = ""
-        for one in _ONE.finditer(match["list"]):
+        for one in _MARK.finditer(match["list"]):
             if one["letter"]:
                 letter = unicodedata.normalize("NFKC", one["letter"]).lower()  # noqa: TID251
             mark = f"{letter}{int(one['number'])}"
@@ -118,6 +122,11 @@ _WORD = r"[\w--\p{Han}--\p{Hiragana}--\p{Katakana}--\p{Thai}--\p{Lao}--\p{Khmer}
 
 class AnswerNames(OutsideCode):
     """Turns names into mentions, in an answer that arrives in pieces.
+
+    A model reads and writes names. ``@Mia Tanaka``, with its sign, becomes a mention again if the
+    person mentions her in the message that is answered: an answer notifies no one else, whatever a
+    thread or a memory says. All other names stay text, and so do ids and ``@channel``: `LinkFilter`
+    puts a space behind each "<" that a model writes before them.
 
     `mentions` has them by their names. Code has none, because clients show a mention there as it is
     written.
