@@ -251,6 +251,8 @@ async def _take_back(client: AsyncWebClient, sent: AsyncSlackResponse) -> None:
         log.warning("a message about a file stayed: %s", slack_fault(error))
 
 
+# --- the file to read --------------------------------------------------------------------------
+
 # What Markdown reads as markup anywhere in a line, and what it does at the beginning of one.
 _MARKUP = re.compile(r"[\\`*_\[\]<>&~|#$]")
 _BEGINNING = re.compile(r"^(\d*)([-+=.):])")
