@@ -16,7 +16,6 @@ from typing import Any, Final
 from kioku_stand_in.script import SCRIPT
 
 _WEEKDAYS: Final = ("月mon", "火tue", "水wed", "木thu", "金fri", "土sat", "日sun")
-_MONTHS: Final = "_ jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905
 _UNITS: Final = {"m": 1, "分": 1, "h": 60, "時": 60}
 _AFTERNOON: Final = range(1, 7)  # hours, unless more is said
 _NARROW: Final = str.maketrans("０１２３４５６７８９：／", "0123456789:/")
@@ -187,8 +186,7 @@ def _date(parts: Mapping[str, str], today: date) -> date | None:
     day = int(parts["day"])
     year, month = today.year, today.month
     if "month" in parts:
-        name = parts["month"][:3].lower()
-        month = _MONTHS.index(name) if name in _MONTHS else int(name)
+        month = int(_number(parts["month"][:3]))
         if (month, day) < (today.month, today.day):
             year += 1
     elif "next_month" in parts or day < today.day:

@@ -117,7 +117,8 @@ def _corrected_key(known: Mapping[str, Memory], clause: Clause) -> str:
 
     Where the clause has none, it is the newest that has words of the form of the new ones.
     """
-    old, subject = clause.parts.get("old"), clause.parts.get("about") or ""
+    old = clause.parts.get("old")
+    subject = clause.parts.get("about") or ""
     about = {key: one for key, one in known.items() if subject in one.words}
     if old:
         return _about(about, old)

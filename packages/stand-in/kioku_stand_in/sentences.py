@@ -103,14 +103,16 @@ def _clauses_of(sentence: str, changes: bool) -> list[Clause]:
     plain = _END.sub("", sentence).replace("’", "'")
     plain = _BARE.sub(r"\1'\2", plain)
     words = " ".join(plain.split())
-    other, amends = "unknown", False
+    other = "unknown"
+    amends = False
     opening = _OPENING.match(words)
     if opening is not None:
         other = opening.lastgroup or "unknown"
         words = words[opening.end() :]
         changes = changes or opening["change"] is not None
         if other == "change" and words:
-            other, amends = "unknown", True
+            other = "unknown"
+            amends = True
     is_asked = words and sentence.endswith(("?", "？"))
     if is_asked or WORDS["question"].search(words):
         other = "question"
@@ -138,9 +140,7 @@ def _clause(text: str, sentence: str, other: str, *, amends: bool) -> Clause:
     named = named_in(text)
     for name, kind, says in _RULES:
         rule = SCRIPT["rules"][name]
-        if other == "question" and "kind" in rule and "asked" not in rule:
-            continue
-        if kind == "amends" and not amends:
+        if not _is_tried(rule, kind, other, amends=amends):
             continue
         days: Sequence[When] = ()
         words = text
@@ -162,6 +162,13 @@ def _clause(text: str, sentence: str, other: str, *, amends: bool) -> Clause:
     if memories:
         return Clause("statement", sentence, text, memories=memories)
     return Clause(other, sentence, text)
+
+
+def _is_tried(rule: Mapping[str, Any], kind: str, other: str, *, amends: bool) -> bool:
+    """Return whether patterns of this kind of a rule are for such a clause."""
+    if kind == "amends" and not amends:
+        return False
+    return other != "question" or "kind" not in rule or "asked" in rule
 
 
 def _memories_of(
