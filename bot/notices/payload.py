@@ -11,7 +11,7 @@ from bot.acts.buttons import answer_buttons
 from bot.acts.kinds import Edit, Undo
 from bot.acts.lines import change_line, notable_changes, question_line, summary_lines
 from bot.locale import Localizer
-from bot.promises.open import open_promises
+from bot.promises.reminders import open_promises
 from bot.promises.rows import promise_rows, promise_told
 from memory import (
     DM,

@@ -11,7 +11,7 @@ from bot.acts.kinds import (
 from bot.acts.lines import memory_line
 from bot.acts.receipt import Click, NotDone, Receipt
 from bot.app import App
-from bot.promises.days import is_due_after
+from bot.promises.reminders import is_due_after
 from memory import (
     Change,
     ChangedSince,

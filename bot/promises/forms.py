@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import date, time
+from datetime import date, datetime, time
 
 from bot.acts.blocks import (
     Block,
@@ -12,9 +12,8 @@ from bot.acts.blocks import (
     input_block,
 )
 from bot.locale import Localizer
-from bot.promises.days import is_past
 from memory import Memory
-from memory.model import DUE_FIELDS, Json
+from memory.model import DUE_FIELDS, Content, Json, due_of
 
 
 def due_inputs(localizer: Localizer, promise: Memory) -> list[Block]:
@@ -58,10 +57,20 @@ def due_errors(
         return {}
     if content.get("due_time") and not content.get("due"):
         return {"due": localizer.say("form_missing")}
-    if not is_past(localizer, content):
+    if not _is_past(localizer, content):
         return {}
-    is_day_past = is_past(localizer, {"due": content["due"]})
+    is_day_past = _is_past(localizer, {"due": content["due"]})
     return {"due" if is_day_past else "due_time": localizer.say("form_past")}
+
+
+def _is_past(localizer: Localizer, content: Content) -> bool:
+    """Return whether a promise's day, or time on it, is past for the person."""
+    due = due_of(content)
+    if due is None:
+        return False
+    day, at = due
+    now = datetime.now(localizer.zone)
+    return (day, at or time.max) < (now.date(), now.time())
 
 
 def _begun_with(view: Json, field: str) -> str:

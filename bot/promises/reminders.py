@@ -9,7 +9,8 @@ not delay the reminders of others. When a reminder is due, `memory.store` says.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
 from uuid import UUID, uuid4
 
 from slack_sdk.errors import SlackApiError
@@ -21,7 +22,6 @@ from bot.acts.receipt import Receipt, replaced_in
 from bot.app import App
 from bot.cancellation import Superseded
 from bot.people import PersonSettings, read_settings
-from bot.promises.days import is_due_after
 from bot.promises.rows import promise_buttons, reminder_payload
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import (
@@ -33,8 +33,8 @@ from bot.slack.client import (
 )
 from bot.slack.messages import API_TEAM
 from bot.slack.posting import notice_metadata, post_once
-from memory import DM, Person, Pool
-from memory.model import is_open_promise
+from memory import DM, Change, Memory, Person, Pool
+from memory.model import PROMISE_KIND, Content, due_of, is_open_promise, may_read
 from memory.postgres import (
     PersonTransaction,
     execute_statement,
@@ -42,7 +42,13 @@ from memory.postgres import (
     person_statement,
     person_transaction,
 )
-from memory.store import due_promises, find_memory, pass_reminders
+from memory.store import (
+    due_promises,
+    find_memory,
+    next_reminders,
+    pass_reminders,
+    read_in_order,
+)
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +56,33 @@ REMIND = "remind"
 SHOW_REMINDER = "show_reminder"
 _MOST_PEOPLE = 5_000
 _SQL = load_statements("bot.promises", "reminders")
+
+
+async def open_promises(
+    pool: Pool, person: Person, changes: Sequence[Change], audience: str = DM
+) -> list[tuple[Memory, datetime | None]]:
+    """Return the open promises among changed memories, each with when it is reminded of next.
+
+    They are in the order of the changes, and are those that may be read in an audience.
+    """
+    keys = [change.key for change in changes if change.kind == PROMISE_KIND]
+    if not keys:
+        return []
+    reminders = await next_reminders(pool, person, keys)
+    async with person_transaction(pool, person) as transaction:
+        promises = await read_in_order(transaction, keys)
+    return [
+        (promise, reminders.get(promise.key))
+        for promise in promises
+        if is_open_promise(promise.kind, promise.content)
+        and may_read(audience, promise.audience)
+    ]
+
+
+def is_due_after(content: Content, day: date) -> bool:
+    """Return whether a promise is due on a later day."""
+    due = due_of(content)
+    return due is not None and due[0] > day
 
 
 async def remind_of_due(pool: Pool, queue: Queue) -> None:

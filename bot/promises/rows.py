@@ -28,8 +28,8 @@ from bot.acts.lines import (
     memory_line,
 )
 from bot.locale import Localizer
-from bot.promises.days import is_on_its_day
 from memory import Memory
+from memory.model import Content, due_of
 
 # Each reminder takes two blocks, and a message has at most fifty.
 _MOST_REMINDERS = 15
@@ -48,7 +48,7 @@ def promise_told(
     content = promise.content
     if reminder is not None:
         when = localizer.minute(reminder)
-        if not content.get("to") and is_on_its_day(localizer, content, reminder):
+        if not content.get("to") and _is_on_its_day(localizer, content, reminder):
             if content.get("due_time"):
                 when = due_line(localizer, content)
             content = {**content, "due": None, "due_time": None}
@@ -124,9 +124,19 @@ def promise_buttons(key: str) -> str:
 def next_reminder(localizer: Localizer, promise: Memory, reminder: datetime) -> str:
     """Return when the person is reminded next, for the row of a promise; "" if its line says it."""
     content = promise.content
-    if not content.get("to") and is_on_its_day(localizer, content, reminder):
+    if not content.get("to") and _is_on_its_day(localizer, content, reminder):
         return ""
     when = localizer.minute(reminder)
     if not content.get("due_time"):
         when = localizer.day(reminder.astimezone(localizer.zone).date())
     return localizer.say("row_remind", when=when)
+
+
+def _is_on_its_day(localizer: Localizer, content: Content, moment: datetime) -> bool:
+    """Return whether a moment is on the day of a promise, and not after its time if it has one."""
+    due = due_of(content)
+    if due is None:
+        return False
+    day, at = due
+    there = moment.astimezone(localizer.zone)
+    return day == there.date() and (at is None or there.time() <= at)
