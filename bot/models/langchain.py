@@ -104,7 +104,9 @@ def messages(items: Iterable[Any]) -> list[BaseMessage]:
             case {"role": "system", "content": content}:
                 found.append(SystemMessage(content))
             case {"role": "user", "content": content}:
-                found.append(HumanMessage(_content(content)))
+                if not isinstance(content, str):
+                    content = [_part(part) for part in content]
+                found.append(HumanMessage(content))
             case {"role": "assistant", "content": content} if not _answers(found):
                 found.append(AIMessage(content))
     merged = merge_message_runs(found, chunk_separator="\n\n")
@@ -117,12 +119,6 @@ def messages(items: Iterable[Any]) -> list[BaseMessage]:
 def _answers(found: Sequence[BaseMessage]) -> bool:
     """Return whether the newest message is the model's own: it holds the item that follows."""
     return bool(found) and isinstance(found[-1], AIMessage)
-
-
-def _content(content: str | Sequence[Json]) -> Any:
-    if isinstance(content, str):
-        return content
-    return [_part(part) for part in content]
 
 
 def _part(part: Json) -> Json:

@@ -38,17 +38,11 @@ def find_cards(text: str) -> Iterator[Found]:
     """Yield the kind, start and end of each card number."""
     for match in _CARD.finditer(text):
         start = match.start(1)
-        number = _card_in(match[1])
-        if number:
-            yield "card number", start, start + len(number)
-
-
-def _card_in(digits: str) -> str:
-    """Return the card number at the start of `digits`: a group after it may be something else."""
-    for number in (digits, re.sub(r"[ .-][0-9]{3}\Z", "", digits)):
-        if _is_card(re.sub(r"[ .-]", "", number)):
-            return number
-    return ""
+        # A group of three after the number may be something else.
+        for number in (match[1], re.sub(r"[ .-][0-9]{3}\Z", "", match[1])):
+            if _is_card(re.sub(r"[ .-]", "", number)):
+                yield "card number", start, start + len(number)
+                break
 
 
 def _is_card(digits: str) -> bool:

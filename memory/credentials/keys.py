@@ -79,7 +79,11 @@ def find_keys(text: str) -> Iterator[Found]:
     for match in _PUBLIC_OR_WORD.finditer(text):
         start = match.start()
         found = match[0].rstrip(_CLOSING)
-        is_key = is_random(found) if match["word"] else _is_hook(found)
+        if match["word"]:
+            is_key = is_random(found)
+        else:
+            is_hook = _HOOK.search(found) is not None
+            is_key = is_hook and any(map(_has_random, _PART.findall(found)))
         if is_key:
             yield "access key", start, start + len(found)
 
@@ -129,9 +133,3 @@ def _has_random(body: str) -> bool:
     has_digit = any(map(str.isdigit, body))
     has_letter = any(map(str.isalpha, body))
     return has_digit and has_letter
-
-
-def _is_hook(address: str) -> bool:
-    if not _HOOK.search(address):
-        return False
-    return any(map(_has_random, _PART.findall(address)))

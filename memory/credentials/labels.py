@@ -186,27 +186,19 @@ def _behind_labels(text: str) -> Iterator[Found]:
         kind = "access key"
         if label["password"] or label["pin"] or label["option"] in _PASSWORD_OPTIONS:
             kind = "password"
-        for start, end in _values_of(text, label):
+        pattern = _IS_VALUE
+        if label["setting"]:
+            pattern = _SIGN_VALUE
+        elif label["option"]:
+            pattern = _OPTION_VALUE
+        values = _value_after(text, label, pattern, _is_named)
+        if not values:
+            # What is in brackets in "password (hunter2x) is …" may be a value or say what the label
+            # is for.
+            values += _value_after(text, label, _BESIDE_VALUE, _is_secret_beside)
+            values += _value_after(text, label, _PURPOSE_VALUE, _is_secret_for)
+        for start, end in values:
             yield kind, start, end
-
-
-def _values_of(text: str, label: re.Match[str]) -> list[tuple[int, int]]:
-    """Return the start and the end of each value of a label, in order.
-
-    There are two in "password (hunter2x) is …": what is in brackets may be a value or say what the
-    label is for.
-    """
-    pattern = _IS_VALUE
-    if label["setting"]:
-        pattern = _SIGN_VALUE
-    elif label["option"]:
-        pattern = _OPTION_VALUE
-    named = _value_after(text, label, pattern, _is_named)
-    if named:
-        return named
-    beside = _value_after(text, label, _BESIDE_VALUE, _is_secret_beside)
-    behind_purpose = _value_after(text, label, _PURPOSE_VALUE, _is_secret_for)
-    return beside + behind_purpose
 
 
 def _value_after(
@@ -217,13 +209,23 @@ def _value_after(
 ) -> list[tuple[int, int]]:
     """Return the start and the end of the value that `pattern` finds behind a label, if any."""
     match = pattern.match(text, label.end())
-    if match is None:
+    # A link, a mention, a date and a time are no values.
+    if match is None or _NOT_SECRET.match(match["value"].rstrip(_CLOSING)):
         return []
+    value = match["value"]
     quote = match["between"].rstrip()[-1:]
-    value = _value(match["value"], quote)
+    if quote and quote in _QUOTES:
+        value = value.split(quote)[0]
+    value = _NEXT_SETTING.split(value)[0].rstrip(_CLOSING)
     if not is_secret(label, value):
         return []
-    return [_whole(text, match.start("value"), value)]
+    start = match.start("value")
+    end = start + len(value)
+    if len(value) >= _MOST_VALUE:
+        # It may be the beginning of a longer one.
+        rest = _REST.match(text, end)
+        end = rest.end() if rest else end
+    return [(start, end)]
 
 
 def _is_named(label: re.Match[str], value: str) -> bool:
@@ -245,26 +247,6 @@ def _is_secret_for(label: re.Match[str], value: str) -> bool:
     if label["password"]:
         return _is_named(label, value)
     return bool(label["key"]) and is_random(f"key_{value}")
-
-
-def _whole(text: str, start: int, value: str) -> tuple[int, int]:
-    """Return the start and the end of the whole value, of which `value` may be the beginning."""
-    end = start + len(value)
-    if len(value) < _MOST_VALUE:
-        return start, end
-    rest = _REST.match(text, end)
-    if rest is not None:
-        end = rest.end()
-    return start, end
-
-
-def _value(found: str, quote: str) -> str:
-    """Return a value without what follows it; "" for a link, a mention, a date or a time."""
-    if _NOT_SECRET.match(found.rstrip(_CLOSING)):
-        return ""
-    if quote and quote in _QUOTES:
-        found = found.split(quote)[0]
-    return _NEXT_SETTING.split(found)[0].rstrip(_CLOSING)
 
 
 def _cookies(text: str) -> Iterator[Found]:

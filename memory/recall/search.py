@@ -74,7 +74,7 @@ async def recall_memories(
     while the memories are read.
     """
     if not is_large:
-        most = _most_lines(budget)
+        most = budget // _LEAST_TOKENS
         whole = await newest(pool, view, most + 1)
         tokens = sum(map(line_tokens, whole))
         if len(whole) <= most and tokens <= budget:
@@ -103,14 +103,14 @@ def large_set_query(view: MemoryView, *, budget: int = MEMORY_TOKENS) -> Query:
     values = {
         **view.person.parameters,
         "prefixes": view.prefixes,
-        "limit": _most_lines(budget),
+        "limit": budget // _LEAST_TOKENS,
     }
     return Query(_SQL["is_large"], values)
 
 
 async def _always_shown(pool: Pool, view: MemoryView, budget: int) -> list[Memory]:
     """Return the newest wishes about answers, and memories that may harm, that fit; by age."""
-    values = {"prefixes": view.prefixes, "limit": _most_lines(budget)}
+    values = {"prefixes": view.prefixes, "limit": budget // _LEAST_TOKENS}
     rows = await person_statement(pool, view.person, _SQL["always_shown"], values)
     found = read_in_view(rows, view)
     instructions: list[Memory] = []
@@ -162,10 +162,6 @@ async def search_memories(
         return found
     nearest = await _nearest_or_newest(pool, embedder, view, query, limit)
     return list(nearest.nearest)
-
-
-def _most_lines(budget: int) -> int:
-    return budget // _LEAST_TOKENS
 
 
 def _age(memory: Memory) -> tuple[Any, ...]:
