@@ -34,7 +34,6 @@ from memory.postgres.requirements import (
 from memory.postgres.roles import (
     create_login,
     create_roles,
-    revoke_temporary,
     set_search_path,
 )
 from memory.postgres.statements import load_statements
@@ -145,7 +144,10 @@ def migrate(
                 _record(connection, STEP)
             done.append(STEP)
         _record_embedding_space(connection, space)
-        revoke_temporary(connection, target)
+        # A temporary table would shadow one of Kioku. Neither a dump nor a copy of a
+        # database keeps its privileges; if it is another user's, PostgreSQL only warns.
+        revoke = sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC, kioku_app")
+        connection.execute(revoke.format(sql.Identifier(target.database)))
     return done
 
 

@@ -184,13 +184,3 @@ def _default_user() -> str:
         if option.keyword == b"user" and option.val is not None:
             return option.val.decode()
     return ""
-
-
-def revoke_temporary(connection: Connection[DictRow], target: MigrationTarget) -> None:
-    """Revoke TEMPORARY from all but the owner: a temporary table would shadow a table of Kioku.
-
-    Runs at each migration, because neither a dump nor a copy of a database keeps its privileges. If
-    this user does not own the database, PostgreSQL changes nothing and warns.
-    """
-    revoke = sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC, kioku_app")
-    connection.execute(revoke.format(sql.Identifier(target.database)))
