@@ -137,14 +137,6 @@ def _due_details(localizer: Localizer, content: Content) -> list[str]:
     return [due]
 
 
-def sentence_of(memory: Memory) -> str:
-    """Return the sentence of a memory's newest source, which was judged; "" if it is gone."""
-    if not memory.sources:
-        return ""
-    said = str(memory.sources[-1].get("evidence") or "")
-    return " ".join(said.split())
-
-
 def repeated_sentences(memories: Sequence[Memory]) -> Collection[str]:
     """Return the sentences that say several of these memories."""
     times = Counter(memory.sentence for memory in memories)
@@ -176,7 +168,11 @@ def own_line(
 
 def with_sentence(localizer: Localizer, memory: Memory, line: str, text: str) -> str:
     """Return `text`, and below it the quoted sentence of a memory if that says more than `line`."""
-    sentence = one_line(sentence_of(memory))
+    evidence = ""
+    if memory.sources:
+        # Of the newest source, which was judged.
+        evidence = str(memory.sources[-1].get("evidence") or "")
+    sentence = one_line(evidence)
     bare = escaped(sentence).strip(_FINAL_MARKS).casefold()
     what = subject(memory.kind, memory.content)
     if bare in line.casefold() or _only_names(what, sentence):
