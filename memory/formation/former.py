@@ -292,19 +292,10 @@ class Former:
         shown = [write for write in writes if not write.about]
         named = [write for write in writes if write.about]
         proposals, refused = read_writes(shown, known, typed, self.kinds)
-        if named:
-            removals = named_removals(named, typed, self.kinds)
-            about = {one.about for one in removals}
-            async with person_transaction(self.pool, view.person) as transaction:
-                stored = await read_known(transaction, about)
-            keys = stored.first_keys
-            # Among all memories of the person, also those that this conversation may not read.
-            proposals += [
-                one for one in removals if keys.get(one.about) in stored.memories
-            ]
+        removals = named_removals(named, typed, self.kinds)
+        proposals = await match_stored(self.pool, view, proposals, removals)
         if not proposals:
             return [], refused
-        proposals = await match_stored(self.pool, view, proposals)
         judge_part = partial(judge, self.memory_model, messages=typed)
         judged, unread = await read_alone(
             judge_part, proposals, passes_over=passes_over
@@ -384,21 +375,26 @@ async def read_alone(
 
 
 async def match_stored(
-    pool: Pool, view: MemoryView, proposals: Sequence[Proposal]
+    pool: Pool,
+    view: MemoryView,
+    proposals: Sequence[Proposal],
+    named: Sequence[Proposal] = (),
 ) -> list[Proposal]:
     """Give each new proposal the stored memory about the same thing, as its conversation knows it.
 
-    The model was perhaps not shown that memory, or has not recognised it.
+    The model was perhaps not shown that memory, or has not recognised it. The removals `named` are
+    added, but for those that are about no memory of the person, whatever this conversation knows.
     """
-    subjects = {one.about for one in proposals if one.target is None}
+    subjects = {one.about for one in (*proposals, *named) if one.target is None}
     if not subjects:
         return list(proposals)
     async with person_transaction(pool, view.person) as transaction:
         known = await read_known(transaction, subjects)
     memories = known.in_view(view)
     keys = known.first_keys
+    removals = [one for one in named if keys.get(one.about) in known.memories]
     paired = []
-    for proposal in proposals:
+    for proposal in (*proposals, *removals):
         if proposal.target is None:
             key = keys.get(proposal.about, "")
             proposal = replace(proposal, target=memories.get(key))

@@ -22,9 +22,11 @@ from itertools import chain
 from typing import Any, TypeAlias
 from uuid import UUID
 
+from pydantic import ValidationError
+
 from memory.model.namespace import DM, PUBLIC
 from memory.model.sameness import is_same
-from memory.model.schemas import level, validated_content
+from memory.model.schemas import lenient, level, schema_of
 from memory.model.statement import (
     Statement,
     counts,
@@ -222,8 +224,15 @@ def content_of(said: Sequence[Statement]) -> Json | None:
     for one in said:
         kind = one.kind
         content |= one.fields
-    whole = validated_content(kind, content)
-    if whole is None or level(kind, whole) == 0:
+    # A kind that is no longer registered, because the operator removed it, accepts everything.
+    whole = content
+    schema = schema_of(kind)
+    if schema is not None:
+        try:
+            whole = lenient(schema, content).model_dump(mode="json")
+        except ValidationError:
+            return None
+    if level(kind, whole) == 0:
         return None
     return whole
 

@@ -14,7 +14,7 @@ from datetime import date, time
 from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.json_schema import SkipJsonSchema
 
 from memory.model.sameness import subject_column
@@ -205,20 +205,6 @@ def subject_key(kind: str, content: Content) -> str:
 def kind_and_subject(kind: str, content: Content) -> Subject:
     """Return what a memory is about; no two memories are about the same."""
     return kind, subject_key(kind, content)
-
-
-def validated_content(kind: str, content: Content) -> Json | None:
-    """Return a content with the defaults of its kind; None if the kind's schema refuses it.
-
-    A kind that is no longer registered, because the operator removed it, accepts everything.
-    """
-    schema = schema_of(kind)
-    if schema is None:
-        return dict(content)
-    try:
-        return lenient(schema, content).model_dump(mode="json")
-    except ValidationError:
-        return None
 
 
 def lenient(schema: type[BaseModel], content: Content) -> BaseModel:

@@ -125,7 +125,11 @@ async def read_changes(
     async for row in with_pauses(rows):
         statements = by_key[row["key"]]
         change = _change_of(statements, row["batch"])
-        if not _is_about_nothing(change, statements):
+        own = [one.act for one in statements if one.batch == change.batch]
+        is_gone = change.before is None and change.after is None
+        # Else it adds to a memory that is gone, as to an undone promise, or moves it. A move is
+        # also left with nothing when its memory joins another one, which has its own audience.
+        if own[-1] == "remove" or not is_gone:
             changes.append(change)
     has_older = len(rows) == limit
     if limit and has_older and len(changes) < limit:
@@ -134,15 +138,6 @@ async def read_changes(
         )
         return more[:limit]
     return changes
-
-
-def _is_about_nothing(change: Change, statements: Iterable[Statement]) -> bool:
-    """Return whether a change adds to a memory that is gone, as to an undone promise, or moves it.
-
-    A move is also left with nothing when its memory joins another one, which has its own audience.
-    """
-    own = [one.act for one in statements if one.batch == change.batch]
-    return change.before is None and change.after is None and own[-1] != "remove"
 
 
 def _change_of(statements: Sequence[Statement], batch: UUID) -> Change:
