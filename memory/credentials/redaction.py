@@ -70,7 +70,8 @@ def _found_in(readable: Readable) -> list[Credential]:
 def _merged(found: Iterable[Found]) -> list[Found]:
     """Return parts in order; overlapping parts become one, of the kind of the first."""
     merged: list[Found] = []
-    for part in sorted(found, key=_place):
+    # Of two that begin at the same place the longer one comes first.
+    for part in sorted(found, key=lambda part: (part[1], -part[2])):
         _, start, end = part
         if not merged or start >= merged[-1][2]:
             merged.append(part)
@@ -78,12 +79,6 @@ def _merged(found: Iterable[Found]) -> list[Found]:
         first_kind, first_start, first_end = merged[-1]
         merged[-1] = (first_kind, first_start, max(first_end, end))
     return merged
-
-
-def _place(part: Found) -> tuple[int, int]:
-    """Return where a part begins, and the longer of two that begin there first."""
-    _, start, end = part
-    return start, -end
 
 
 def redact(text: str, known: Iterable[Credential] = ()) -> Redacted:

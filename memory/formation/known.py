@@ -50,9 +50,14 @@ async def known_memories(
     `EmbeddingsUnavailable`, also if the stored vectors are now of another model.
     """
     shown = await newest(pool, view, MOST_KNOWN + 1)
+    tokens = 0
+    for memory in shown:
+        # The others, such as those of a kind that the operator has removed, are not shown.
+        if memory.kind in kinds:
+            tokens += estimated_tokens(known_line(memory.content)) + _NUMBER_TOKENS
     if embedder.client is None:
         shown = shown[:NEIGHBOURS]
-    elif not _fit(shown, kinds):
+    elif len(shown) > MOST_KNOWN or tokens > KNOWN_TOKENS:
         sentences: dict[str, None] = {}
         for message in messages:
             for start, end in message.sentences:
@@ -60,17 +65,3 @@ async def known_memories(
         texts = list(sentences)[:_SENTENCES]
         shown = await nearest_memories(pool, embedder, view, texts, NEIGHBOURS)
     return {row.key: row for row in reversed(shown) if row.kind in kinds}
-
-
-def _fit(memories: Sequence[Memory], kinds: Collection[str]) -> bool:
-    """Return whether these are all memories, and the lines of those of `kinds` fit into a request.
-
-    The others, such as those of a kind that the operator has removed, are not shown.
-    """
-    if len(memories) > MOST_KNOWN:
-        return False
-    tokens = 0
-    for memory in memories:
-        if memory.kind in kinds:
-            tokens += estimated_tokens(known_line(memory.content)) + _NUMBER_TOKENS
-    return tokens <= KNOWN_TOKENS
