@@ -40,7 +40,7 @@ _PARTS: Mapping[str, str] = {
     "dont": r"(?:(?:do not|don'?t)(?: ever)?|never)",
     "keep": r"(?:remember|save|store|keep|record|memori[sz]e|note|log)",
     "keeping": r"(?:remember|sav|stor|keep|record)ing",
-    "noting": r"(?:remembering|taking notes)",
+    "noting": r"(?:remembering|learning|taking notes)",
     "kept": r"(?:remembered|saved|stored|kept|recorded)",
     "this": r"(?:this|it|that)",
     "memory": r"(?:your |the |my )?memor(?:y|ies)",
@@ -65,11 +65,14 @@ _PARTS: Mapping[str, str] = {
         r"(?:ください|です|のです|んです|か|ね|よ|な|お願いします)*"
     ),
     "覚えないで": (
-        r"(?:何も|一切|絶対に)?(?:覚え|記憶し|記録し|保存し|残さ|(?:メモリー?|記憶|記録)に残さ)ないで<ください>"
+        r"(?:何も|一切|絶対に)?(?:覚え|記憶し|記録し|保存し|残さ|(?:メモリー?|記憶|記録)には?残さ)ないで<ください>"
     ),
     "覚えなくて": (
         r"(?:覚え|記憶し|記録し|保存し|残さ)なくて<ください>(?:大丈夫|結構|構わない)?(?:です)?<ください>"
     ),
+    "覚えた": r"(?:覚え|記憶し|保存し|記録し)(?:た|てい?る)",
+    "けど": r"(?:です)?(?:(?:の|ん)(?:です|だ)?)?(?:が|けど)?",
+    "たい": r"たい<けど>",
     "忘れて": r"(?:<全部>|もう)?忘れて<ください>",
     "消して": (
         r"(?:<全部>|完全に)?(?:記憶から|記録から)?(?:忘れ|消し|消去し|削除し|取り消し)て<ください>"
@@ -98,6 +101,7 @@ _THIS = (
     r"(?:this is |keep this |that was )?off the record",
     r"(?:this|that)(?: is|'s) not to be <kept>",
     r"(?:just )?between us,?(?: and)? not for <memory>",
+    r"keep <this> out of (?:your |the |my )?(?:notes|memory|memories|records)",
     r"(?:answer|reply|help)(?: me)? without <keeping> <this>",
     r"(?:これ|この話|この件|ここ|次(?:の内容|の話)?|以下|このメッセージ)(?:から先)?(?:は|を|の内容は|って)?、?<覚えないで>"
     r"(?:話です)?",
@@ -111,7 +115,8 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
         *_THIS,
         rf"forget (?:that|this|what <said>|(?:my|the|that) (?:last|previous) (?:message|bit|thing))"
         rf"(?:,?(?: and)? (?:{_FORGET_IT}))?",
-        r"(?:scratch|strike|scrap|ignore|delete|erase) (?:that|my last message|what <said>)",
+        r"(?:scratch|strike|scrap|ignore|delete|erase)"
+        r" (?:that|(?:my|that|the) last (?:message|one|bit|thing)|what <said>)",
         rf"(?:scratch|undo|delete|drop|erase|ignore) (?:that|this|it|my last message),?"
         rf"(?: and)? (?:{_FORGET_IT})",
         r"(?:<さっき>(?:の(?:は|話|件|発言|メッセージ|こと|内容)?|(?:に)?(?:言っ|話し|書い|送っ)た(?:こと|の|話|内容))?"
@@ -123,7 +128,8 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
         r"(?:undo|revert)"
         r"(?: (?:<this>|the last (?:one|change|thing)|what you just (?:did|saved)))?",
         r"take <this> back",
-        r"(?:<さっき>の(?:を|は)?|それを?)?、?(?:元に戻し|もとに戻し|取り消し)て<ください>",
+        r"(?:<さっき>の(?:変更)?(?:を|は)?|それを?)?、?(?:元に戻し|もとに戻し|取り消し)て<ください>",
+        r"<さっき>の変更(?:を|は)?、?(?:なし|なかったこと)にして<ください>",
     )),
     ("since", (
         r"<erase> (?:(?:everything|what|all)(?: that)?(?: <said>)? )?"
@@ -155,18 +161,21 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
         r"(?:私の)?(?:個人)?(?:データ|情報|アカウント)の(?:削除|消去)を?お願い(?:します|できますか)",
     )),
     ("export", (
-        r"(?:export|download|back up|send me|give me|get)(?: me)?(?: a copy of)?(?: all)?(?: of)? "
+        r"(?:export|download|back up|send me|give me|get|have)(?: me)?"
+        r"(?: an? (?:copy|export|download|backup|file) of)?(?: all)?(?: of)? "
         r"(?:my (?:data|memories)|(?:everything|what) you (?:know|have|remember)"
         r"(?: (?:about|on) me)?)",
-        r"(?:私の)?(?:データ|記憶|メモリー?)(?:のコピー)?を(?:(?:エクスポートし?|ダウンロードし?|書き出し)(?:て<ください>"
-        r"|たいです|たい)|送って<ください>|ください|もら(?:え|い)(?:ます|たい)(?:です)?か?)",
+        r"(?:私の)?(?:データ|記憶|メモリー?)(?:のコピー)?を<全部>?(?:ファイルで)?"
+        r"(?:(?:エクスポートし?|ダウンロードし?|書き出し)(?:て<ください>|<たい>)|送って<ください>|ください"
+        r"|もら(?:え|い)(?:ます|たい)(?:です)?か?|(?:ほし|欲し)い<けど>)",
     )),
     ("settings", (
         r"(?:(?:open|show|show me|see|find|change|edit|go to|bring up|pull up|get(?: me)? to"
         r"|take me to|where are|what are) )?<settings>",
         r"(?:where|how) (?:can|do) I (?:open|see|find|change|edit)"
         r" <settings>",
-        r"(?:記憶の|私の)?設定(?:を(?:開い|見せ|表示し|変更し)て<ください>|(?:は|を)どこ[^。]{0,12})?",
+        r"(?:記憶の|私の)?設定(?:を(?:開い|見せ|表示し|変更し)て<ください>|を(?:開き|見|変え|変更し)<たい>"
+        r"|(?:は|を)どこ[^。]{0,12})?",
     )),
     ("here", (
         r"(?:(?:turn on|go|switch to|use|start|enable|I'd like|I want) )?(?:an? )?"
@@ -214,7 +223,8 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
     )),
     ("list", (
         r"what (?:do|have) you (?:know|learn|remember)(?:ed|t|n)?(?: (?:about|of) me| so far)+",
-        r"what (?:do you remember|have you remembered)",
+        r"what (?:do you remember|did you <keep>|have you(?: got)? <kept>)"
+        r"(?: (?:about|of|on) me| so far| from (?:this|our) (?:chat|conversation)| today)*",
         r"what have I told you(?: about me| so far)*",
         r"(?:(?:show(?: me)?|list|see|tell me) )?"
         r"what(?:'s| is| has been) (?:<kept>|on file) about me",
@@ -226,7 +236,9 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
         r"(?:私の)?記憶(?:の一覧)?を<全部>?(?:見せ|表示し)て<ください>",
         r"(?:(?:私|僕|俺|自分)(?:のこと)?(?:について|を|の)?、?)?(?:知って|覚えて|(?:記憶|保存|登録|記録)(?:し|され)て)"
         r"(?:い?る|ある)(?:こと|内容|もの|情報)(?:を|は)?、?<全部>?(?:を)?"
-        r"(?:(?:見せ|教え|表示し)て<ください>|見たい(?:です)?)",
+        r"(?:(?:見せ|教え|表示し)て<ください>|見<たい>)",
+        r"(?:(?:これまで|今まで)に?)?(?:[何なに]+を<覚えた>の?か|<覚えた>(?:こと|もの|内容))(?:を|は)?、?"
+        r"(?:[1一]つ(?:ずつ|づつ))?<全部>?(?:(?:見せ|教え|表示し)て<ください>|(?:見|確認し)<たい>)",
     )),
     ("changes", (
         r"(?:show me |open )?(?:the |my )?(?:memory )?(?:history|changes)(?: of <memory>)?",
@@ -239,7 +251,8 @@ _WHOLE: Sequence[tuple[What, Sequence[str]]] = (
         r"forget (?:(?:everything|anything|what|all|the (?:thing|part|stuff|bit))(?: that)? )?"
         r"(?:<said> |you (?:know|remember|learned|have) )?(?:about |on |of |that )?<x>"
         r"(?: (?:that )?<said>(?: about)?)?",
-        r"(?:delete|erase|remove|drop) (?:everything|what|anything|the (?:thing|part|bit|fact))"
+        r"(?:delete|erase|remove|drop|scrap|scratch)"
+        r" (?:everything|what|anything|the (?:thing|part|bit|fact))"
         r"(?: that)? (?:<said> |you (?:know|remember|have) )?(?:about|on|of|that) <x>",
         r"(?:delete|erase|remove|drop) (?:(?:my|the|your) )?<x> memory",
         r"(?:delete|erase|remove|drop) (?:(?:my|the|your) )?memor(?:y|ies) (?:of|about) <x>",
@@ -277,7 +290,9 @@ _BEGINNINGS: Sequence[tuple[What, Sequence[str]]] = (
         rf"{_KEPT} (?:this|the|our) decision(?: (?:for|in|of) {_HERE})?(?: that\b)?",
         rf"{_HERE_JA}の決定(?:事項)?として{_KEPT_JA}",
     )),
-    ("not_this", (*_THIS, r"ここだけの話", r"覚えなくて(?:も)?いい")),
+    ("not_this", (
+        *_THIS, r"(?:just )?between (?:us|you and me)", r"ここだけの話", r"覚えなくて(?:も)?いい",
+    )),
 )  # fmt: skip
 _SAID_FIRST = (
     r"(?:(?:hey|hi|oh(?: no)?|ok(?:ay)?|so|well|and|but|actually|sorry|please|pls|kioku|wait|no"
@@ -294,7 +309,8 @@ _SAID_LAST = (
     r"|from now on|then))*[.,!?…。、！？\s]*"
 )
 _AFTER_BEGINNING = (
-    r"(?:(?:です|なん(?:です)?|だ|の(?:です)?)(?:が|ので)|(?:です|なんです|だ)?けど|(?<=that)(?= )"
+    r"(?:(?:です|なん(?:です)?|だ|な|の(?:です)?)(?:が|ので)|(?:です|なんです|だ)?けど"
+    r"|(?<=that)(?= )"
     r"|[ ]*(?:[:：;,.。、！!？?—–-]|but\b|because\b))[、,]?\s*"
 )
 _PART = re.compile(r"(?<!\(\?P)<(\w+)>")

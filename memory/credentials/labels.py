@@ -12,7 +12,7 @@ _MARK = r"[\"'`*_~\\“”„«»‹›「」『』]"
 # Labels of what a person chooses to log in with. A value may follow them directly.
 _PASSWORDS = (
     r"(?:password|passcode|passphrase|(?<![^\W_])(?:passwd|pass|pwd|pw)"
-    r"|パスワード|パスコード|パスフレーズ)"
+    r"|(?<![^\W_])wi-?fi key|パスワード|パスコード|パスフレーズ)"
 )
 _PINS = r"(?:(?<![^\W_])pin(?:[ -](?:code|number))?|暗証番号)"
 # Labels of keys. A value may follow them directly if it is random.
@@ -31,7 +31,7 @@ _IS = (
 # What a label is for, between the label and "is": "the password for the guest wifi is …".
 _PURPOSE = (
     r"(?:\s?[(（][^()（）\r\n]{1,30}[)）]"
-    r"|\s(?:for|to|of)(?:\s[\w'’&.-]{1,20}){1,4}?)"
+    r"|\s(?:for|to|of|at|in|on)(?:\s[\w'’&.-]{1,20}){1,4}?)"
 )
 # Nobody types the last two: between them an app may have what becomes a name.
 _UNBROKEN = (

@@ -202,6 +202,7 @@ PIN: {}                                |my bank PIN is {}
 APIキーは「{}」だよ                    |トークン: {}
 the password for the guest wifi is {}  |My password to Ken's laptop is "{}"
 Wi-Fi password (5th floor): {}         |パスワード（来客用）は{}です
+the wifi key at home is {}             |My password at the office is {}
 """.strip()
     .replace("|", "\n")
     .splitlines()
@@ -239,6 +240,7 @@ postgres://postgres:postgres@localhost:5432/app
 the password base64-encoded is longer
 my password PBKDF2 and bcrypt, which one?
 The password for the wifi is 12 characters long
+the password at work is changed every 90 days
 the password for room 12 is still on whiteboard 3
 The password for the wifi was changed, the new one is valid from 2026-11-20
 The password to our NAS is 2026-11-20, no wait, that is the day it changes

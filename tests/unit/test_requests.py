@@ -108,6 +108,32 @@ def test_what_is_typed_after_forget(words: str, expected: Request) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        ("what have you got stored on me so far?", "list"),
+        ("これまでに何を記憶したか見せてもらえますか", "list"),
+        ("覚えたことを1つずつ確認したい", "list"),
+        ("can I get a download of my memories?", "export"),
+        ("記憶を全部ファイルで欲しいんだけど", "export"),
+        ("設定を変えたい", "settings"),
+        ("delete that last one please", "before"),
+        ("今の変更、なかったことにして", "undo"),
+        ("stop learning about me for today", "tomorrow"),
+        ("Between us, please keep this out of your notes: I'm ill", "not_this"),
+        (
+            "ここだけの話なので記録には残さないでほしいんですが、転職を考えています",
+            "not_this",
+        ),
+    ],
+)
+def test_what_was_missed_at_first_sight_is_heard(words: str, what: str) -> None:
+    """Wordings of people who had not seen the table."""
+    found = heard(words)
+    assert found is not None
+    assert found.what == what
+
+
+@pytest.mark.parametrize(
     "unit", ["please ", "forget ", "ください", "no, ", "覚え", "a "]
 )
 def test_hearing_takes_linear_time(unit: str) -> None:
