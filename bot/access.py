@@ -1,10 +1,8 @@
-"""Who may use Kioku, in which conversations, how much in an hour, and each thing once."""
+"""Who may use Kioku, in which conversations, and how much in an hour."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
@@ -17,6 +15,7 @@ PolicyRefusal: TypeAlias = Literal["policy_person", "policy_place"]
 """A sentence about what the operator has set."""
 AccessRefusal: TypeAlias = PolicyRefusal | Literal["shared_channel"]
 """A sentence that says why messages are not read: `PolicyRefusal`, or others read them, too."""
+_HOUR_SECONDS = 3_600.0
 
 
 def person_refusal(settings: Settings, person: Person) -> PolicyRefusal | None:
@@ -38,9 +37,6 @@ def refusal_in(
     if audience != DM and allowed and channel_id not in allowed:
         return "policy_place"
     return person_refusal(settings, person)
-
-
-_HOUR_SECONDS = 3_600.0
 
 
 class QuotaExceeded(Exception):
@@ -83,25 +79,3 @@ async def admit(pool: Pool, settings: Settings, person: Person) -> int:
     asked = await ask(pool, person)
     check_quota(settings, asked)
     return asked.epoch
-
-
-class AlreadyUnderWay(Exception):
-    """The same thing is already being done for the same person."""
-
-
-class UnderWay:
-    """What people's clicks are doing in this process now, so that each thing is done only once."""
-
-    def __init__(self) -> None:
-        self._names: set[str] = set()
-
-    @contextmanager
-    def once(self, name: str) -> Iterator[None]:
-        """Hold `name` during the block. Raises `AlreadyUnderWay` if it is held already."""
-        if name in self._names:
-            raise AlreadyUnderWay
-        self._names.add(name)
-        try:
-            yield
-        finally:
-            self._names.discard(name)

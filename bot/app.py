@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
-from bot.access import UnderWay
 from bot.config import Settings
 from bot.models.model import Model
 from bot.models.pending import PendingReplies
@@ -19,6 +18,7 @@ from bot.slack.files import FileBytes
 from bot.slack.members import Members
 from bot.slack.names import Names
 from bot.slack.sessions import Sessions
+from bot.under_way import UnderWay
 from memory import Embedder, Former, Pool, UserFact
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.access import AlreadyUnderWay, QuotaExceeded
+from bot.access import QuotaExceeded
 from bot.acts.blocks import (
     FALLBACK_LIMIT,
     Block,
@@ -22,6 +22,7 @@ from bot.acts.blocks import (
 from bot.acts.kinds import Place, Undo
 from bot.acts.lines import refusal_line
 from bot.locale import Localizer
+from bot.under_way import AlreadyUnderWay
 from memory import (
     ChangedSince,
     ChangeGone,

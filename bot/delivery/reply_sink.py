@@ -24,6 +24,9 @@ from bot.slack.sessions import SESSION_SECONDS, title_of
 from bot.types import Reply
 from memory import DM
 
+log = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 1.0
 MORE = "more"
 """The block of `more_buttons`, whose message is never updated, because it may be a stream."""
 # What the link filter makes of an address with a scheme, and of a mail address.
@@ -102,11 +105,6 @@ def more_buttons(localizer: Localizer) -> Block:
         button(localizer.say("help_title"), Open(form="help")),
         block_id=MORE,
     )
-
-
-log = logging.getLogger(__name__)
-
-FLUSH_SECONDS = 1.0
 
 
 class ReplyStream:

@@ -61,6 +61,7 @@ from memory.store import (
 )
 
 _SQL = load_statements("bot.forgetting", "forgetting")
+_MOST_ROWS = 10  # rows of memories that can each be forgotten
 
 # A person's whole history can be tens of thousands of rows; forgetting it takes seconds.
 FORGETTING_SECONDS = 60.0
@@ -254,9 +255,6 @@ async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Receipt:
         return click.say("restored_words")
     what = _named(click.localizer, restored, quoted=True)
     return Receipt(line=click.localizer.say("restored", what=what))
-
-
-_MOST_ROWS = 10  # rows of memories that can each be forgotten
 
 
 def forget_question(

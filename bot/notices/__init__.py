@@ -1,1 +1,1 @@
-"""What a person is told of what was remembered, and why something is not answered."""
+"""What a person is told of what was remembered."""

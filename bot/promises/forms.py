@@ -51,9 +51,9 @@ def due_errors(
 
     Its earlier ones may stay.
     """
-    entered = [content.get(name) or "" for name in DUE_FIELDS]
+    chosen = [content.get(name) or "" for name in DUE_FIELDS]
     begun = [_begun_with(view, name) for name in DUE_FIELDS]
-    if entered == begun:
+    if chosen == begun:
         return {}
     if content.get("due_time") and not content.get("due"):
         return {"due": localizer.say("form_missing")}

@@ -83,7 +83,7 @@ class Queue:
     once those that it runs have ended. Two work on replies, of which one listens for them and the
     other polls, so that one of them takes jobs meanwhile. A process that has sent no heartbeat for
     `SILENCE_SECONDS` writes nothing to Slack until PostgreSQL has confirmed its run
-    (`bot.conversation.inbox`); after `STALLED_SECONDS` others take its jobs; after
+    (`bot.conversation.run`); after `STALLED_SECONDS` others take its jobs; after
     `BEGIN_AGAIN_SECONDS` it shuts down all its connections, so that whatever waits for PostgreSQL
     ends, and begins again with new ones.
     """

@@ -68,6 +68,8 @@ log = logging.getLogger(__name__)
 _SQL = load_statements("bot.remembering", "adding")
 
 _DAY_SECONDS = 86_400
+# Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never.
+_FINAL: frozenset[Reason] = frozenset({"secret", "sensitive", "full"})
 # The deadline of the model calls, in seconds, and what each further line adds to it. After it the
 # words are stored as typed.
 _DEADLINE = 5.0
@@ -383,10 +385,6 @@ async def form_anew(
         reason = formed.refused[0].reason
         raise NotDone(refusal_line(click.localizer, reason, sentence))
     return formed.changes
-
-
-# Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never.
-_FINAL: frozenset[Reason] = frozenset({"secret", "sensitive", "full"})
 
 
 def refusal_done(localizer: Localizer, refusal: Refusal, *, facts: bool) -> Receipt:

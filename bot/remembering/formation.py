@@ -42,26 +42,12 @@ from memory.postgres import (
 )
 from memory.store import delete_set_aside, embed_missing, read_epoch
 
-Asked: TypeAlias = Literal["reply", "formation"]
-"""For what the model was asked, which is asked again."""
-
-
-FIND_DECLINED = "find_declined"
-
-
-async def find_declined_later(
-    app: App, person: Person, memories: Sequence[Memory], *, asked: Asked
-) -> None:
-    """Look for the memory for which a request with these memories was declined, in a job."""
-    keys = " ".join(memory.key for memory in memories)
-    lock = f"{FIND_DECLINED}:{person.prefix}"
-    jobs = {lock: {**person.ids, "keys": keys, "asked": asked}}
-    await app.queue.defer(app.pool, FIND_DECLINED, jobs, queue=BACKGROUND)
-
-
 log = logging.getLogger(__name__)
 
 _SQL = load_statements("bot.remembering", "formation")
+Asked: TypeAlias = Literal["reply", "formation"]
+"""For what the model was asked, which is asked again."""
+FIND_DECLINED = "find_declined"
 MAX_DELAY_FACTOR = 15
 """The longest wait for a pause, as a multiple of the seconds of quiet."""
 _UNCHANGED_FACTOR = 2
@@ -305,3 +291,13 @@ def _report(formed: FormationResult, messages: int) -> None:
         len(formed.changes),
         len(formed.refused),
     )
+
+
+async def find_declined_later(
+    app: App, person: Person, memories: Sequence[Memory], *, asked: Asked
+) -> None:
+    """Look for the memory for which a request with these memories was declined, in a job."""
+    keys = " ".join(memory.key for memory in memories)
+    lock = f"{FIND_DECLINED}:{person.prefix}"
+    jobs = {lock: {**person.ids, "keys": keys, "asked": asked}}
+    await app.queue.defer(app.pool, FIND_DECLINED, jobs, queue=BACKGROUND)

@@ -16,7 +16,8 @@ from bot.answering.turn import answer_message
 from bot.app import App
 from bot.cancellation import Interrupted
 from bot.conversation.audiences import DIRECT
-from bot.conversation.inbox import ClaimedMessage, Run
+from bot.conversation.inbox import ClaimedMessage
+from bot.conversation.run import Run
 from bot.locale import Localizer, language_of
 from bot.slack.messages import API_TEAM, MAX_CHARACTERS, Message, storable
 from memory import DM

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from bot.config import Settings
 from bot.runtime.problems import Problem
@@ -19,6 +20,9 @@ _NO_DATABASE = (
 
 class NoDatabase(Problem):
     """There is no embedded database yet in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(_NO_DATABASE.format(folder))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,22 +53,21 @@ async def database(
         yield Addresses(login=url.get_secret_value(), owner=owner.get_secret_value())
         return
     folder = settings.data_dir.resolve()
-    missing = NoDatabase(_NO_DATABASE.format(folder))
     server = EmbeddedPostgres(folder)
     if beside and not server.exists():
-        raise missing
+        raise NoDatabase(folder)
     name = embedded_name(settings)
     addresses = Addresses(login=server.login_dsn(name), owner=server.dsn(name))
     if beside and await asyncio.to_thread(server.is_running):
         if not await asyncio.to_thread(server.has_database, name):
-            raise missing
+            raise NoDatabase(folder)
         yield addresses
         return
     starting = asyncio.ensure_future(asyncio.to_thread(server.start))
     try:
         await asyncio.shield(starting)
         if beside and not await asyncio.to_thread(server.has_database, name):
-            raise missing
+            raise NoDatabase(folder)
         await asyncio.to_thread(server.ensure_database, name)
         # For pg_dump and psql: the socket is elsewhere if its path in this folder cannot be one.
         (folder / "address").write_text(f"{addresses.owner}\n", "utf-8")

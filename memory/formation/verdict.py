@@ -85,6 +85,7 @@ async def judge(
     """Return the proposals, whose evidence is in `messages`, with the verdicts of `model`.
 
     `about_kind`: what the model is told of a kind that is no memory.
+
     None has a verdict if the model declined twice, or if both of its answers were malformed. No
     database connection is held. Raises `WordsUnreadable`, or `FormationUnavailable` if the model
     does not answer.

@@ -207,6 +207,24 @@ def kind_and_subject(kind: str, content: Content) -> Subject:
     return kind, subject_key(kind, content)
 
 
+def is_open_promise(kind: str, content: Content) -> bool:
+    """Return whether a memory is a promise that is neither kept nor dropped."""
+    return kind == PROMISE_KIND and content.get("state") == "open"
+
+
+def due_of(content: Content) -> tuple[date, time | None] | None:
+    """Return the day of a promise, and its time if it has one.
+
+    Return None without a day, and for texts that are none, as another tool may have written.
+    """
+    try:
+        day = date.fromisoformat(str(content.get("due")))
+        clock = content.get("due_time")
+        return day, time.fromisoformat(str(clock)) if clock else None
+    except ValueError:
+        return None
+
+
 def lenient(schema: type[BaseModel], content: Content) -> BaseModel:
     """Return stored content as an instance of its kind. Raises `ValidationError`.
 
@@ -329,21 +347,3 @@ def _resolved(declared: FieldRules, described: FieldRules) -> FieldRules:
 
 
 register_schemas(SCHEMAS)
-
-
-def is_open_promise(kind: str, content: Content) -> bool:
-    """Return whether a memory is a promise that is neither kept nor dropped."""
-    return kind == PROMISE_KIND and content.get("state") == "open"
-
-
-def due_of(content: Content) -> tuple[date, time | None] | None:
-    """Return the day of a promise, and its time if it has one.
-
-    Return None without a day, and for texts that are none, as another tool may have written.
-    """
-    try:
-        day = date.fromisoformat(str(content.get("due")))
-        clock = content.get("due_time")
-        return day, time.fromisoformat(str(clock)) if clock else None
-    except ValueError:
-        return None

@@ -14,7 +14,8 @@ from uuid import UUID
 from bot.app import App
 from bot.cancellation import Stopped
 from bot.config import STAND_IN_MODEL, Settings
-from bot.conversation.inbox import ClaimedMessage, Run, read_progress
+from bot.conversation.inbox import ClaimedMessage, read_progress
+from bot.conversation.run import Run
 from bot.conversation.turns import Turn, begin_turn
 from bot.delivery.reply_sink import ReplyStream
 from bot.locale import Language, say

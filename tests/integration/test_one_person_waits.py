@@ -12,10 +12,10 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from bot.access import AlreadyUnderWay
 from bot.acts.kinds import Forget, Place
 from bot.acts.receipt import Click, explain
 from bot.forgetting.forgetting import forget_selected
+from bot.under_way import AlreadyUnderWay
 from memory import ChangeGone, Person, Pool, create_pool
 from memory.postgres import (
     execute_statement,
