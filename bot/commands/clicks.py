@@ -6,7 +6,7 @@ person.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import assert_never
 
@@ -93,8 +93,11 @@ async def perform(app: App, click: Click, act: Doing) -> Receipt:
             return await _report_changes(app, click, made)
         case Snooze():
             promise = await _memory(app, click, act.key)
-            receipt = await put_off_promise(app, click, promise)
-            await _update_notices_of(app, click, {act.key})
+            async with person_transaction(
+                app.pool, click.person, locked=True
+            ) as transaction:
+                receipt = await put_off_promise(transaction, click, promise)
+                await update_notices(app, transaction, keys=[act.key])
             return receipt
         case Remember():
             return await remember_as_typed(app, click, act)
@@ -195,7 +198,9 @@ async def _end_exchanges_since(
 
 async def _report_changes(app: App, click: Click, done: Sequence[Change]) -> Receipt:
     """Return changes as one line, with *Undo* if one still counts; update their notices."""
-    await _update_notices_of(app, click, {one.key for one in done})
+    keys = {one.key for one in done}
+    async with person_transaction(app.pool, click.person) as transaction:
+        await update_notices(app, transaction, keys=keys)
     made = await list_changes(app.pool, click.person, ids=[one.id for one in done])
     place = click.place
     if place.position is None and place.channel and not is_direct(place.channel):
@@ -207,12 +212,6 @@ async def _report_changes(app: App, click: Click, done: Sequence[Change]) -> Rec
         return Receipt(line=line)
     undo = Undo(what="changes", ids=tuple(one.id for one in made))
     return undoable(click.localizer, line, undo)
-
-
-async def _update_notices_of(app: App, click: Click, keys: Collection[str]) -> None:
-    """Update the messages in Slack about these memories, in a separate transaction."""
-    async with person_transaction(app.pool, click.person) as transaction:
-        await update_notices(app, transaction, keys=keys)
 
 
 # --- forms -------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from memory import (
     PersonMessage,
     edit_memory,
 )
-from memory.postgres import person_transaction
+from memory.postgres import PersonTransaction
 from memory.store import put_off
 
 
@@ -37,15 +37,16 @@ async def change_promise(
     )
 
 
-async def put_off_promise(app: App, click: Click, promise: Memory) -> Receipt:
+async def put_off_promise(
+    transaction: PersonTransaction, click: Click, promise: Memory
+) -> Receipt:
     """Remind the person of a promise tomorrow; what they promised stays as it is."""
     tomorrow = click.localizer.today() + timedelta(days=1)
     # The button is below an earlier reminder: to put the promise off would lose the later one.
     if is_due_after(promise.content, tomorrow):
         raise ChangedSince("The promise is due on a later day now.")
-    async with person_transaction(app.pool, click.person, locked=True) as transaction:
-        if not await put_off(transaction, promise.key, click.localizer.zone):
-            raise ChangedSince("The promise was kept or dropped.")
+    if not await put_off(transaction, promise.key, click.localizer.zone):
+        raise ChangedSince("The promise was kept or dropped.")
     line = click.localizer.say("snoozed", what=memory_line(click.localizer, promise))
     return Receipt(line=line)
 
