@@ -24,6 +24,11 @@ class Said:
     thread_ts: str
     text: str
 
+    @property
+    def own(self) -> dict[str, str]:
+        """It and its author, as control calls name them."""
+        return {"user": self.person.id, "channel": self.channel, "ts": self.ts}
+
     def below(self) -> list[Place]:
         """Return the app's messages after it in its thread, as its author sees them."""
         return [

@@ -177,8 +177,7 @@ class Conversation:
         """Edit the last message."""
         said = self.said
         assert said.person is self.people[who]
-        where = {"user": said.person.id, "channel": said.channel, "ts": said.ts}
-        self.kioku.slack.control("messages/edit", {**where, "text": text})
+        self.kioku.slack.control("messages/edit", {**said.own, "text": text})
 
     @step(r"(?P<who>\w+) takes back: (?P<words>.+)")
     def delete(self, who: str, words: str) -> None:
@@ -188,8 +187,7 @@ class Conversation:
             for one in self.all_said
             if one.person is self.people[who] and words in one.text
         ]
-        where = {"user": said.person.id, "channel": said.channel, "ts": said.ts}
-        self.kioku.slack.control("messages/delete", where)
+        self.kioku.slack.control("messages/delete", said.own)
 
     @step(r"(?P<who>\w+) uses (?P<name>[^:]+)")
     def use(self, who: str, name: str) -> None:
